@@ -1,1 +1,3 @@
 //! Millstream.
+
+pub mod store;
