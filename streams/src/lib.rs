@@ -1,3 +1,4 @@
 //! Millstream.
 
 pub mod store;
+pub mod task;

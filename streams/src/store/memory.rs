@@ -88,3 +88,14 @@ impl KeyValueBackend for MemoryBackend {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::conformance;
+
+    #[test]
+    fn conforms() {
+        conformance::check(256, MemoryBackend::new);
+    }
+}

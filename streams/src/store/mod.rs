@@ -1,5 +1,7 @@
 //! State: typed stores, the cache in front of them, and the bytes below.
 
 pub mod backend;
+#[cfg(test)]
+mod conformance;
 pub mod error;
 pub mod memory;

@@ -1,0 +1,87 @@
+//! What every backend must do, checked against a model. Each backend's tests call [`check`].
+
+use std::collections::BTreeMap;
+use std::ops::{Bound, ControlFlow};
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::backend::{Checkpoint, Direction, KeyValueBackend, Position};
+
+type Entries = Vec<(Vec<u8>, Vec<u8>)>;
+
+/// Few distinct short keys, so that puts meet deletes and bounds meet keys.
+fn key() -> impl Strategy<Value = Vec<u8>> {
+    vec(prop_oneof![Just(0), Just(1), Just(0xff)], 0..3)
+}
+
+fn bound() -> impl Strategy<Value = Bound<Vec<u8>>> {
+    prop_oneof![Just(Bound::Unbounded), key().prop_map(Bound::Included), key().prop_map(Bound::Excluded),]
+}
+
+fn batches() -> impl Strategy<Value = Vec<Vec<(Vec<u8>, Option<Vec<u8>>)>>> {
+    vec(vec((key(), proptest::option::of(vec(any::<u8>(), 0..3))), 0..8), 0..6)
+}
+
+pub(crate) fn check<B: KeyValueBackend>(cases: u32, open: impl Fn() -> B) {
+    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
+    proptest!(config, |(batches in batches(), from in bound(), to in bound(), limit in 1usize..10)| {
+        let mut backend = open();
+        let mut model = BTreeMap::new();
+        for (index, batch) in batches.iter().enumerate() {
+            let checkpoint = Checkpoint { next_offset: index as i64, written_at: 7 };
+            write(&mut backend, &mut model, batch, checkpoint);
+            prop_assert_eq!(backend.position(), Some(checkpoint));
+        }
+        let range = (from.as_ref().map(Vec::as_slice), to.as_ref().map(Vec::as_slice));
+        let mut expected: Entries = model
+            .iter()
+            .filter(|(key, _)| std::ops::RangeBounds::<[u8]>::contains(&range, key.as_slice()))
+            .map(|(key, value): (&Vec<u8>, &Vec<u8>)| (key.clone(), value.clone()))
+            .collect();
+        prop_assert_eq!(&scan(&backend, range, Direction::Forward, usize::MAX), &expected);
+        prop_assert_eq!(scan(&backend, range, Direction::Forward, limit), &expected[..limit.min(expected.len())]);
+        expected.reverse();
+        prop_assert_eq!(scan(&backend, range, Direction::Reverse, usize::MAX), expected);
+        let mut value = vec![9];
+        for key in batches.iter().flatten().map(|(key, _)| key) {
+            prop_assert_eq!(backend.get(key, &mut value).unwrap(), model.contains_key(key));
+            prop_assert_eq!(&value, &model.get(key).cloned().unwrap_or_default());
+        }
+        backend.clear().unwrap();
+        prop_assert_eq!(backend.position(), None);
+        prop_assert!(scan(&backend, (Bound::Unbounded, Bound::Unbounded), Direction::Forward, 1).is_empty());
+    });
+}
+
+fn write<B: KeyValueBackend>(
+    backend: &mut B,
+    model: &mut BTreeMap<Vec<u8>, Vec<u8>>,
+    batch: &[(Vec<u8>, Option<Vec<u8>>)],
+    checkpoint: Checkpoint,
+) {
+    for (key, value) in batch {
+        backend.stage(key, value.as_deref());
+        match value {
+            Some(value) => model.insert(key.clone(), value.clone()),
+            None => model.remove(key),
+        };
+    }
+    backend.write(Position::At(checkpoint)).unwrap();
+}
+
+fn scan<B: KeyValueBackend>(
+    backend: &B,
+    range: (Bound<&[u8]>, Bound<&[u8]>),
+    direction: Direction,
+    limit: usize,
+) -> Entries {
+    let mut entries = Vec::new();
+    backend
+        .scan(range, direction, &mut |key, value| {
+            entries.push((key.to_vec(), value.to_vec()));
+            if entries.len() == limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+        .unwrap();
+    entries
+}
