@@ -1,0 +1,20 @@
+# `make demo` counts the words of a novel; `make test` passes every test. Both install what they lack (Debian packages, as
+# root) and say so; without root they say what to install. Builds lie outside the checkout: see .ci/env.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.PHONY: demo test needs judges
+
+demo: needs
+	@source .ci/env; cargo run --release --bin word_count
+
+test: needs judges
+	@source .ci/env; cargo test --workspace
+
+needs:
+	@.ci/install needed 'ls $${LIBCLANG_PATH:-/usr/lib/llvm-*/lib}/libclang*.so* && ls -d /usr/lib/llvm-*/lib/clang/*/include' \
+		"to read RocksDB's C header" libclang1-14 libclang-common-14-dev
+
+judges:
+	@.ci/install wanted 'kcat -V' "to test with librdkafka" kcat
+	@.ci/install wanted 'python3 -c "import venv, ensurepip"' "to test with kafka-python" python3-venv
+	@.ci/install wanted 'javac --version && mvn --version' "to test with Apache Kafka's own clients" default-jdk-headless maven
