@@ -1,4 +1,5 @@
 //! Millstream.
 
+pub mod runtime;
 pub mod store;
 pub mod task;

@@ -5,3 +5,5 @@ pub mod backend;
 mod conformance;
 pub mod error;
 pub mod memory;
+#[cfg(feature = "rocksdb")]
+pub mod rocksdb;

@@ -1,0 +1,6 @@
+//! Running a topology: threads, membership, restore, and the handle that a program holds.
+
+mod assignment;
+mod state_directory;
+
+pub use state_directory::{StateDirectory, StateDirectoryError};

@@ -1,0 +1,234 @@
+//! Where state lies between runs, and whose it is.
+//!
+//! ```text
+//! <state.dir>/<application.id>/
+//!     .lock           held, exclusively, by the process that uses the directory
+//!     process.json    {"processId": "<uuid>"}: who we are in the group, across restarts
+//!     0_1/            one directory per task
+//!         rocksdb/
+//! ```
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use uuid::Uuid;
+
+use crate::task::TaskId;
+
+const LOCK: &str = ".lock";
+const PROCESS: &str = "process.json";
+
+/// The state directory of one application on this machine, locked for this process.
+#[derive(Debug)]
+pub struct StateDirectory {
+    root: PathBuf,
+    process_id: Uuid,
+    /// Never read: the lock lasts as long as the file is open.
+    _lock: File,
+}
+
+/// Why a state directory cannot be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StateDirectoryError {
+    /// Another live process holds the lock.
+    #[error("state directory {} is in use by process {owner}: stop it, or give this one a state.dir of its own", .path.display())]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+        /// The process id that the owner wrote into its lock file.
+        owner: String,
+    },
+    /// The identity file is not what was written there.
+    #[error("{} does not hold a process id: delete it, and this process gets a new identity", .path.display())]
+    Identity {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file system refused.
+    #[error("state directory {}: {source}", .path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Process {
+    process_id: String,
+}
+
+impl StateDirectory {
+    /// Creates or takes over the directory of `application_id` below `state_dir`.
+    ///
+    /// # Errors
+    ///
+    /// [`StateDirectoryError::InUse`] while another process runs on it: two would write the same stores.
+    pub fn open(state_dir: &Path, application_id: &str) -> Result<Self, StateDirectoryError> {
+        let root = state_dir.join(application_id);
+        fs::create_dir_all(&root).map_err(|source| failed(&root, source))?;
+        let lock = take_lock(&root)?;
+        let process_id = read_or_make_identity(&root)?;
+        Ok(Self { root, process_id, _lock: lock })
+    }
+
+    /// Who this process is: the same after a restart, so that it takes its place in the group back.
+    pub fn process_id(&self) -> Uuid {
+        self.process_id
+    }
+
+    /// The directory of a task, created if need be.
+    pub fn task(&self, task: TaskId) -> Result<PathBuf, StateDirectoryError> {
+        let path = self.root.join(task.to_string());
+        fs::create_dir_all(&path).map_err(|source| failed(&path, source))?;
+        Ok(path)
+    }
+
+    /// The tasks that have state here.
+    pub fn tasks(&self) -> Result<Vec<TaskId>, StateDirectoryError> {
+        let mut tasks = Vec::new();
+        for entry in fs::read_dir(&self.root).map_err(|source| failed(&self.root, source))? {
+            let entry = entry.map_err(|source| failed(&self.root, source))?;
+            tasks.extend(entry.file_name().to_str().and_then(|name| name.parse::<TaskId>().ok()));
+        }
+        tasks.sort();
+        Ok(tasks)
+    }
+
+    /// Removes the state of tasks that `keep` does not want and that nothing has touched for `delay`
+    /// (`state.cleanup.delay.ms`). Returns what was removed; each removal is logged.
+    pub fn clean(
+        &self,
+        keep: impl Fn(TaskId) -> bool,
+        delay: Duration,
+    ) -> Result<Vec<TaskId>, StateDirectoryError> {
+        let mut removed = Vec::new();
+        for task in self.tasks()? {
+            let path = self.root.join(task.to_string());
+            if keep(task) || idle_time(&path).map_err(|source| failed(&path, source))? < delay {
+                continue;
+            }
+            tracing::info!(%task, path = %path.display(), ?delay, "removing the state of a task that has moved away");
+            fs::remove_dir_all(&path).map_err(|source| failed(&path, source))?;
+            removed.push(task);
+        }
+        Ok(removed)
+    }
+}
+
+fn take_lock(root: &Path) -> Result<File, StateDirectoryError> {
+    let path = root.join(LOCK);
+    let io = |source| failed(&path, source);
+    let mut file =
+        File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(io)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut owner = String::new();
+            file.read_to_string(&mut owner).map_err(io)?;
+            return Err(StateDirectoryError::InUse { path: root.to_owned(), owner: owner.trim().to_owned() });
+        }
+        Err(TryLockError::Error(source)) => return Err(io(source)),
+    }
+    file.set_len(0).map_err(io)?;
+    file.rewind().map_err(io)?;
+    writeln!(file, "{}", std::process::id()).map_err(io)?;
+    Ok(file)
+}
+
+fn read_or_make_identity(root: &Path) -> Result<Uuid, StateDirectoryError> {
+    let path = root.join(PROCESS);
+    match fs::read(&path) {
+        Ok(bytes) => serde_json::from_slice::<Process>(&bytes)
+            .ok()
+            .and_then(|process| process.process_id.parse().ok())
+            .ok_or(StateDirectoryError::Identity { path }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => make_identity(&path),
+        Err(source) => Err(failed(&path, source)),
+    }
+}
+
+/// Written aside and renamed, so that a crash leaves an identity or none, never half of one.
+fn make_identity(path: &Path) -> Result<Uuid, StateDirectoryError> {
+    let id = Uuid::new_v4();
+    let process = Process { process_id: id.to_string() };
+    let aside = path.with_extension("tmp");
+    let write = || {
+        let mut file = File::create(&aside)?;
+        serde_json::to_writer(&mut file, &process)?;
+        file.sync_all()?;
+        fs::rename(&aside, path)
+    };
+    write().map_err(|source| failed(path, source))?;
+    Ok(id)
+}
+
+/// Since anything in a task's directory changed. A clock that was set back counts as no time.
+fn idle_time(path: &Path) -> io::Result<Duration> {
+    let mut newest = fs::metadata(path)?.modified()?;
+    for entry in fs::read_dir(path)? {
+        newest = newest.max(entry?.metadata()?.modified()?);
+    }
+    Ok(SystemTime::now().duration_since(newest).unwrap_or_default())
+}
+
+fn failed(path: &Path, source: io::Error) -> StateDirectoryError {
+    StateDirectoryError::Io { path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TASK: TaskId = TaskId { subtopology: 0, partition: 1 };
+
+    #[test]
+    fn a_process_keeps_its_identity() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = StateDirectory::open(dir.path(), "app").unwrap().process_id();
+        let again = StateDirectory::open(dir.path(), "app").unwrap().process_id();
+        let other = StateDirectory::open(dir.path(), "other").unwrap().process_id();
+        assert_eq!(first, again);
+        assert_ne!(first, other);
+    }
+
+    #[test]
+    fn a_second_user_is_refused_and_told_who_holds_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let held = StateDirectory::open(dir.path(), "app").unwrap();
+        let refused = StateDirectory::open(dir.path(), "app").unwrap_err();
+        let me = format!("in use by process {}", std::process::id());
+        assert!(refused.to_string().contains(&me), "{refused}");
+        drop(held);
+        StateDirectory::open(dir.path(), "app").unwrap();
+    }
+
+    #[test]
+    fn an_unreadable_identity_is_not_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(StateDirectory::open(dir.path(), "app").unwrap());
+        fs::write(dir.path().join("app").join(PROCESS), "{}").unwrap();
+        let refused = StateDirectory::open(dir.path(), "app").unwrap_err();
+        assert!(matches!(refused, StateDirectoryError::Identity { .. }), "{refused}");
+    }
+
+    #[test]
+    fn cleaning_spares_the_wanted_and_the_recent() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDirectory::open(dir.path(), "app").unwrap();
+        let other = TaskId { partition: 0, ..TASK };
+        state.task(TASK).unwrap();
+        state.task(other).unwrap();
+        assert_eq!(state.tasks().unwrap(), [other, TASK]);
+        assert_eq!(state.clean(|_| false, Duration::from_secs(600)).unwrap(), []);
+        assert_eq!(state.clean(|task| task == TASK, Duration::ZERO).unwrap(), [other]);
+        assert_eq!(state.tasks().unwrap(), [TASK]);
+    }
+}

@@ -1,0 +1,80 @@
+use ::rocksdb::{BlockBasedOptions, Cache, LogLevel, Options, WriteBufferManager};
+
+/// Table files that one task's database keeps open.
+const OPEN_FILES: i32 = 256;
+
+/// Bits of Bloom filter per key: one look-up in a hundred reads a block in vain.
+const BLOOM_BITS: f64 = 10.0;
+
+/// The memory that all databases of a process share (`state.memory.bytes`).
+///
+/// One block cache holds blocks, indexes and filters, and the memtables are charged to it, so that the number given is the
+/// number used however many tasks there are.
+#[derive(Clone)]
+pub struct MemoryBudget {
+    cache: Cache,
+    write_buffers: WriteBufferManager,
+    /// Of one memtable. Half the write-buffer share, so that one can fill while another is being written out.
+    memtable_bytes: usize,
+}
+
+impl MemoryBudget {
+    /// What `state.memory.bytes` is unless it is set.
+    pub const DEFAULT_BYTES: usize = 256 << 20;
+
+    /// A budget of `bytes`, half of it at most in memtables.
+    pub fn new(bytes: usize) -> Self {
+        let cache = Cache::new_lru_cache(bytes);
+        let write_share = bytes / 2;
+        Self {
+            // Stalling writers would stall the stream threads; a memtable that overshoots is flushed at once instead.
+            write_buffers: WriteBufferManager::new_write_buffer_manager_with_cache(
+                write_share,
+                false,
+                cache.clone(),
+            ),
+            cache,
+            memtable_bytes: write_share / 2,
+        }
+    }
+
+    /// Bytes in use now, by blocks and memtables together.
+    pub fn used_bytes(&self) -> usize {
+        self.cache.get_usage()
+    }
+
+    pub(super) fn database_options(&self) -> Options {
+        let mut options = Options::default();
+        options.create_if_missing(true);
+        options.create_missing_column_families(true);
+        options.set_atomic_flush(true);
+        options.set_write_buffer_manager(&self.write_buffers);
+        options.set_max_open_files(OPEN_FILES);
+        options.set_log_level(LogLevel::Error);
+        options.set_keep_log_file_num(1);
+        options.set_stats_dump_period_sec(0);
+        options.set_stats_persist_period_sec(0);
+        options
+    }
+
+    pub(super) fn store_options(&self) -> Options {
+        let mut table = BlockBasedOptions::default();
+        table.set_block_cache(&self.cache);
+        table.set_cache_index_and_filter_blocks(true);
+        table.set_pin_l0_filter_and_index_blocks_in_cache(true);
+        table.set_bloom_filter(BLOOM_BITS, false);
+        table.set_format_version(5);
+
+        let mut options = Options::default();
+        options.set_block_based_table_factory(&table);
+        options.set_write_buffer_size(self.memtable_bytes);
+        options.set_compression_type(::rocksdb::DBCompressionType::None);
+        options
+    }
+}
+
+impl std::fmt::Debug for MemoryBudget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MemoryBudget").field("used_bytes", &self.used_bytes()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,21 @@
+//! State in RocksDB: one database per task, a column family per store and one for the changelog positions (S6).
+//!
+//! ```text
+//! <state dir>/<task>/rocksdb/
+//!     default     unused, RocksDB insists on it
+//!     offsets     store name -> next_offset (8 bytes, big-endian) ++ written_at (8 bytes, big-endian)
+//!     kv.<store>  key bytes -> value bytes
+//! ```
+//!
+//! There is no write-ahead log: the changelog topic is one. `atomic_flush` keeps a store and its position on the same side of a
+//! crash, and what a crash may cost is bounded by [`FLUSH_RECORDS`] and [`FLUSH_BYTES`].
+
+mod budget;
+mod database;
+mod store;
+#[cfg(test)]
+mod tests;
+
+pub use budget::MemoryBudget;
+pub use database::{FLUSH_BYTES, FLUSH_RECORDS, TaskDatabase};
+pub use store::RocksBackend;
