@@ -1,5 +1,17 @@
-//! Tasks: one partition's worth of a sub-topology, run by one thread.
+//! Tasks: one partition's worth of a sub-topology, run by one thread. Synchronous, without input or output of its own.
 
+mod assembly;
+mod core;
+mod error;
 mod id;
+mod sink;
+mod source;
 
+pub use core::{InputId, Task, TaskEnv};
+pub use error::{At, Failure, TaskError};
 pub use id::{NoTaskId, TaskId};
+pub use sink::{RecordSink, SinkError, TopicHandle};
+pub use source::RawRecord;
+
+pub(crate) use assembly::{Assembly, Flush, StoreParts, erase};
+pub(crate) use source::Source;

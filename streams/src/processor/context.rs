@@ -1,0 +1,70 @@
+//! What a node can reach while it processes a record.
+
+use crate::task::{RecordSink, TopicHandle};
+use crate::topology::NodeId;
+
+use super::{Headers, ProcessError};
+
+/// The part of a task that its nodes share while a record passes, borrowed for one batch of records.
+pub struct Context<'a> {
+    pub(crate) sink: &'a mut dyn RecordSink,
+    pub(crate) state: &'a mut ContextState,
+}
+
+/// What of the context outlives a batch.
+#[derive(Debug)]
+pub(crate) struct ContextState {
+    /// The node whose closure runs or that writes, so that a panic or an error can name it.
+    pub(crate) node: NodeId,
+    /// The largest timestamp this task has seen; `-1` before the first record.
+    pub(crate) stream_time: i64,
+    /// Records dropped because a key or value was missing: Kafka's `dropped-records`.
+    pub(crate) dropped: u64,
+    /// Encoding buffers, kept so that no record allocates.
+    pub(crate) key: Vec<u8>,
+    pub(crate) value: Vec<u8>,
+}
+
+impl Default for ContextState {
+    fn default() -> Self {
+        Self { node: NodeId(0), stream_time: -1, dropped: 0, key: Vec::new(), value: Vec::new() }
+    }
+}
+
+impl Context<'_> {
+    /// The largest timestamp that this task has seen, in milliseconds; `-1` before the first record.
+    pub fn stream_time(&self) -> i64 {
+        self.state.stream_time
+    }
+
+    /// Says which node answers for what happens next.
+    #[inline]
+    pub(crate) fn enter(&mut self, node: NodeId) {
+        self.state.node = node;
+    }
+
+    /// Counts a record that a missing key or value drops.
+    pub(crate) fn drop_record(&mut self) {
+        self.state.dropped += 1;
+    }
+
+    /// Hands encoded bytes to the sink; the encoder fills `key` and `value` and says which of them are not null.
+    #[inline]
+    pub(crate) fn send(
+        &mut self,
+        topic: TopicHandle,
+        partition: Option<i32>,
+        timestamp: i64,
+        headers: &Headers,
+        encode: impl FnOnce(&mut Vec<u8>, &mut Vec<u8>) -> Result<(bool, bool), ProcessError>,
+    ) -> Result<(), ProcessError> {
+        let ContextState { key, value, .. } = &mut *self.state;
+        key.clear();
+        value.clear();
+        let (has_key, has_value) = encode(key, value)?;
+        let key = has_key.then_some(key.as_slice());
+        let value = has_value.then_some(value.as_slice());
+        self.sink.send(topic, partition, timestamp, key, value, headers)?;
+        Ok(())
+    }
+}

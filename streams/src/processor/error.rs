@@ -1,0 +1,42 @@
+//! Why a node could not go on.
+
+use thiserror::Error;
+
+use crate::data::DataError;
+use crate::store::error::StoreError;
+use crate::task::SinkError;
+
+/// A record that a node could not process. One word wide, since it stands in the result of every hop.
+#[derive(Debug, Error)]
+#[error(transparent)]
+pub struct ProcessError(Box<FailureCause>);
+
+/// What went wrong in a node.
+#[derive(Debug, Error)]
+pub(crate) enum FailureCause {
+    #[error("the {part} cannot be written to {target}: {source}")]
+    Encode { part: &'static str, target: String, source: DataError },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+}
+
+impl ProcessError {
+    /// A key or value without bytes; `target` names the topic or store it was meant for.
+    pub(crate) fn encode(part: &'static str, target: &str, source: DataError) -> Self {
+        Self(Box::new(FailureCause::Encode { part, target: target.to_owned(), source }))
+    }
+}
+
+impl From<StoreError> for ProcessError {
+    fn from(source: StoreError) -> Self {
+        Self(Box::new(source.into()))
+    }
+}
+
+impl From<SinkError> for ProcessError {
+    fn from(source: SinkError) -> Self {
+        Self(Box::new(source.into()))
+    }
+}

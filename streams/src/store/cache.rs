@@ -1,0 +1,212 @@
+//! The write-back cache: typed values by the bytes of their keys.
+
+use std::cell::Cell;
+use std::hash::BuildHasher;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+use smallvec::SmallVec;
+
+use crate::processor::Headers;
+
+/// The bytes that the caches of one stream thread may hold: its share of `statestore.cache.max.bytes`.
+#[derive(Debug)]
+pub struct CacheBudget {
+    limit: usize,
+    /// Estimated bytes in all caches that share this budget.
+    used: Cell<usize>,
+}
+
+impl CacheBudget {
+    /// A budget of `limit` bytes.
+    pub fn new(limit: usize) -> Self {
+        Self { limit, used: Cell::new(0) }
+    }
+
+    /// Bytes in use, estimated from the encoded sizes.
+    pub fn used(&self) -> usize {
+        self.used.get()
+    }
+
+    /// Whether a flush and an eviction are due.
+    pub fn is_exceeded(&self) -> bool {
+        self.used.get() > self.limit
+    }
+
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    fn add(&self, bytes: usize) {
+        self.used.set(self.used.get() + bytes);
+    }
+
+    fn remove(&self, bytes: usize) {
+        self.used.set(self.used.get().saturating_sub(bytes));
+    }
+}
+
+/// A key and what is known of it.
+#[derive(Debug)]
+pub(crate) struct Entry<K, V> {
+    /// What lookups compare: two keys are the same if their bytes are, as in Kafka.
+    pub(crate) bytes: SmallVec<[u8; 24]>,
+    pub(crate) key: K,
+    /// `None`: the store has no such key.
+    pub(crate) value: Option<V>,
+    /// Event time of the last update, in milliseconds.
+    pub(crate) timestamp: i64,
+    /// The headers of the last update, forwarded with it.
+    pub(crate) headers: Headers,
+    /// The value that the nodes below know; kept only where they ask for old values.
+    pub(crate) old: Option<V>,
+    /// Whether it waits for a flush.
+    pub(crate) dirty: bool,
+    /// Set by every lookup, cleared by the eviction's hand: a second chance.
+    used: Cell<bool>,
+    hash: u64,
+    weight: usize,
+}
+
+/// Entries in a slab, found by a hash of the key's bytes. Indexes stay valid until [`evict`](Self::evict).
+#[derive(Debug)]
+pub(crate) struct Cache<K, V> {
+    table: HashTable<u32>,
+    entries: Vec<Entry<K, V>>,
+    /// In the order in which they became dirty, as Kafka's `NamedCache` flushes them.
+    dirty: Vec<u32>,
+    hasher: FixedState,
+}
+
+impl<K, V> Cache<K, V> {
+    pub(crate) fn new() -> Self {
+        let (table, entries, dirty) = (HashTable::new(), Vec::new(), Vec::new());
+        Self { table, entries, dirty, hasher: FixedState::default() }
+    }
+
+    pub(crate) fn hash(&self, key: &[u8]) -> u64 {
+        self.hasher.hash_one(key)
+    }
+
+    pub(crate) fn find(&self, hash: u64, key: &[u8]) -> Option<u32> {
+        let found = self.table.find(hash, |index| *self.entries[*index as usize].bytes == *key)?;
+        self.entries[*found as usize].used.set(true);
+        Some(*found)
+    }
+
+    pub(crate) fn insert(
+        &mut self,
+        hash: u64,
+        bytes: &[u8],
+        key: K,
+        loaded: Loaded<V>,
+        budget: &CacheBudget,
+    ) -> u32 {
+        let index = self.entries.len() as u32;
+        let weight = size_of::<Entry<K, V>>() + 2 * bytes.len() + loaded.bytes;
+        budget.add(weight);
+        self.entries.push(Entry {
+            bytes: SmallVec::from_slice(bytes),
+            key,
+            value: loaded.value,
+            timestamp: loaded.timestamp,
+            headers: Headers::default(),
+            old: None,
+            dirty: false,
+            used: Cell::new(true),
+            hash,
+            weight,
+        });
+        let entries = &self.entries;
+        self.table.insert_unique(hash, index, |index| entries[*index as usize].hash);
+        index
+    }
+
+    pub(crate) fn entry(&self, index: u32) -> &Entry<K, V> {
+        &self.entries[index as usize]
+    }
+
+    pub(crate) fn entry_mut(&mut self, index: u32) -> &mut Entry<K, V> {
+        &mut self.entries[index as usize]
+    }
+
+    /// Queues an entry for the next flush.
+    pub(crate) fn mark_dirty(&mut self, index: u32) {
+        let entry = &mut self.entries[index as usize];
+        if !entry.dirty {
+            entry.dirty = true;
+            self.dirty.push(index);
+        }
+    }
+
+    /// Corrects the weight of an entry once its value has been encoded.
+    pub(crate) fn weigh(&mut self, index: u32, value_bytes: usize, budget: &CacheBudget) {
+        let entry = &mut self.entries[index as usize];
+        budget.remove(entry.weight);
+        entry.weight = size_of::<Entry<K, V>>() + 2 * entry.bytes.len() + value_bytes;
+        budget.add(entry.weight);
+    }
+
+    /// The dirty entries in order; give the buffer back with [`flushed`](Self::flushed).
+    pub(crate) fn take_dirty(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.dirty)
+    }
+
+    /// Gives the buffer of [`take_dirty`](Self::take_dirty) back.
+    pub(crate) fn flushed(&mut self, mut buffer: Vec<u32>) {
+        buffer.clear();
+        buffer.append(&mut self.dirty);
+        self.dirty = buffer;
+    }
+
+    pub(crate) fn dirty_entries(&self) -> impl Iterator<Item = &Entry<K, V>> {
+        self.dirty.iter().map(|index| self.entry(*index))
+    }
+
+    pub(crate) fn is_clean(&self) -> bool {
+        self.dirty.is_empty()
+    }
+
+    /// Drops entries that were not looked up since the last eviction, then any, until the budget's use is at most
+    /// `target`. All entries must be clean and written.
+    pub(crate) fn evict(&mut self, target: usize, budget: &CacheBudget) {
+        debug_assert!(self.is_clean(), "an entry that was not written would be lost");
+        for second_chance in [true, false] {
+            if budget.used() > target {
+                self.entries.retain(|entry| {
+                    let keep = budget.used() <= target || (second_chance && entry.used.take());
+                    if !keep {
+                        budget.remove(entry.weight);
+                    }
+                    keep
+                });
+            }
+        }
+        self.rebuild();
+    }
+
+    fn rebuild(&mut self) {
+        self.table.clear();
+        let entries = &self.entries;
+        for (index, entry) in entries.iter().enumerate() {
+            self.table.insert_unique(entry.hash, index as u32, |index| entries[*index as usize].hash);
+        }
+    }
+
+    /// Gives the whole weight back, as the store goes away.
+    pub(crate) fn release(&mut self, budget: &CacheBudget) {
+        let weight = self.entries.iter().map(|entry| entry.weight).sum();
+        budget.remove(weight);
+        self.entries.clear();
+        self.table.clear();
+        self.dirty.clear();
+    }
+}
+
+/// What the backend knew of a key.
+pub(crate) struct Loaded<V> {
+    pub(crate) value: Option<V>,
+    pub(crate) timestamp: i64,
+    /// The encoded size, or a guess.
+    pub(crate) bytes: usize,
+}

@@ -1,0 +1,204 @@
+//! A key-value store of typed values: the cache in front, the backend's bytes behind it.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::processor::{Change, Context, ProcessError, Record};
+use crate::serde::SerdeHandle;
+use crate::task::{StoreParts, TopicHandle};
+
+use super::backend::{KeyValueBackend, Position};
+use super::cache::{Cache, CacheBudget, Entry, Loaded};
+use super::error::StoreError;
+
+/// Bytes that a value is believed to take before the first one has been encoded.
+const FIRST_GUESS: usize = 16;
+
+/// One store of one task, as nodes and queries see it.
+///
+/// The backend holds Kafka's timestamped values (8 bytes big-endian milliseconds, then the value); the changelog holds the
+/// plain value under the record's timestamp.
+pub struct TypedStore<K: 'static, V: 'static> {
+    pub(crate) name: String,
+    pub(crate) key_serde: SerdeHandle<K>,
+    pub(crate) value_serde: SerdeHandle<V>,
+    pub(crate) backend: Box<dyn KeyValueBackend>,
+    pub(crate) cache: Cache<K, V>,
+    /// Whether updates wait for the flush before the nodes below hear of them.
+    cached: bool,
+    changelog: Option<(TopicHandle, i32)>,
+    budget: Rc<CacheBudget>,
+    /// Size of the last value that was encoded or decoded: the guess for the next new one.
+    typical: usize,
+    key_buffer: Vec<u8>,
+    value_buffer: Vec<u8>,
+}
+
+/// What a task does to a store without knowing its types.
+pub(crate) trait TaskStore {
+    /// Writes what has been staged.
+    fn write(&self, position: Position) -> Result<(), StoreError>;
+    /// Drops cached values until the budget's use is at most `target`. The store must be flushed and written.
+    fn evict(&self, target: usize);
+    /// Runs `with` on the bytes below.
+    fn with_backend(&self, with: &mut dyn FnMut(&mut dyn KeyValueBackend));
+    fn into_any(self: Rc<Self>) -> Rc<dyn Any>;
+}
+
+impl<K, V> TypedStore<K, V> {
+    pub(crate) fn new(parts: StoreParts, key_serde: SerdeHandle<K>, value_serde: SerdeHandle<V>) -> Self {
+        Self {
+            name: parts.spec.name,
+            key_serde,
+            value_serde,
+            backend: parts.backend,
+            cache: Cache::new(),
+            cached: parts.spec.cached,
+            changelog: parts.changelog,
+            budget: parts.budget,
+            typical: FIRST_GUESS,
+            key_buffer: Vec::new(),
+            value_buffer: Vec::new(),
+        }
+    }
+
+    /// The store's name in the topology.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether the nodes below hear of updates only at a flush.
+    pub(crate) fn is_cached(&self) -> bool {
+        self.cached
+    }
+
+    /// The cached entry of `key`, loaded if need be; a key that the store does not have gets an entry without a value.
+    pub(crate) fn load(&mut self, key: &K) -> Result<u32, ProcessError>
+    where
+        K: Clone,
+    {
+        self.key_buffer.clear();
+        let encoded = self.key_serde.encode(key, &mut self.key_buffer);
+        encoded.map_err(|source| ProcessError::encode("key", &self.name, source))?;
+        let hash = self.cache.hash(&self.key_buffer);
+        if let Some(index) = self.cache.find(hash, &self.key_buffer) {
+            return Ok(index);
+        }
+        let loaded = self.read()?;
+        Ok(self.cache.insert(hash, &self.key_buffer, key.clone(), loaded, &self.budget))
+    }
+
+    /// What the backend has under `key_buffer`.
+    fn read(&mut self) -> Result<Loaded<V>, StoreError> {
+        if !self.backend.get(&self.key_buffer, &mut self.value_buffer)? {
+            return Ok(Loaded { value: None, timestamp: -1, bytes: self.typical });
+        }
+        self.typical = self.value_buffer.len();
+        let (value, timestamp) = decode_timestamped(&self.name, &self.value_serde, &self.value_buffer)?;
+        Ok(Loaded { value: Some(value), timestamp, bytes: self.typical })
+    }
+
+    pub(crate) fn entry(&self, index: u32) -> &Entry<K, V> {
+        self.cache.entry(index)
+    }
+
+    pub(crate) fn entry_mut(&mut self, index: u32) -> &mut Entry<K, V> {
+        self.cache.entry_mut(index)
+    }
+
+    /// Queues an entry, changed through [`entry_mut`](Self::entry_mut), for the next flush.
+    pub(crate) fn changed(&mut self, index: u32) {
+        self.cache.mark_dirty(index);
+    }
+
+    pub(crate) fn take_dirty(&mut self) -> Vec<u32> {
+        self.cache.take_dirty()
+    }
+
+    pub(crate) fn flushed(&mut self, buffer: Vec<u32>) {
+        self.cache.flushed(buffer);
+    }
+
+    /// Sends a dirty entry to the changelog and stages it for the backend.
+    pub(crate) fn flush_entry(&mut self, index: u32, cx: &mut Context<'_>) -> Result<(), ProcessError> {
+        let entry = self.cache.entry_mut(index);
+        entry.dirty = false;
+        self.value_buffer.clear();
+        self.value_buffer.extend_from_slice(&entry.timestamp.to_be_bytes());
+        let present = match &entry.value {
+            Some(value) => self.value_serde.encode(value, &mut self.value_buffer),
+            None => Ok(false),
+        };
+        let present = present.map_err(|source| ProcessError::encode("value", &self.name, source))?;
+        if let Some((topic, partition)) = self.changelog {
+            let value = present.then(|| &self.value_buffer[8..]);
+            cx.sink.send(
+                topic,
+                Some(partition),
+                entry.timestamp,
+                Some(&entry.bytes),
+                value,
+                &entry.headers,
+            )?;
+        }
+        self.backend.stage(&entry.bytes, present.then_some(&self.value_buffer));
+        self.typical = self.value_buffer.len();
+        self.cache.weigh(index, self.typical, &self.budget);
+        Ok(())
+    }
+
+    /// What the nodes below are told of an entry: the change since they last heard of the key.
+    pub(crate) fn change(&mut self, index: u32) -> Record<K, Change<V>>
+    where
+        K: Clone,
+        V: Clone,
+    {
+        let entry = self.cache.entry_mut(index);
+        let change = Change { new: entry.value.clone(), old: entry.old.take() };
+        Record {
+            key: entry.key.clone(),
+            value: change,
+            timestamp: entry.timestamp,
+            headers: entry.headers.clone(),
+        }
+    }
+}
+
+/// Splits and decodes Kafka's timestamped value.
+pub(crate) fn decode_timestamped<V>(
+    store: &str,
+    serde: &SerdeHandle<V>,
+    bytes: &[u8],
+) -> Result<(V, i64), StoreError> {
+    let corrupt = |what: String| StoreError::Corrupt { store: store.to_owned(), what };
+    let (timestamp, value) =
+        bytes.split_first_chunk().ok_or_else(|| corrupt(format!("a value of {} bytes", bytes.len())))?;
+    let value = serde.decode(Some(value)).map_err(|error| corrupt(error.to_string()))?;
+    Ok((value, i64::from_be_bytes(*timestamp)))
+}
+
+impl<K: 'static, V: 'static> TaskStore for RefCell<TypedStore<K, V>> {
+    fn write(&self, position: Position) -> Result<(), StoreError> {
+        self.borrow_mut().backend.write(position)
+    }
+
+    fn evict(&self, target: usize) {
+        let store = &mut *self.borrow_mut();
+        store.cache.evict(target, &store.budget);
+    }
+
+    fn with_backend(&self, with: &mut dyn FnMut(&mut dyn KeyValueBackend)) {
+        with(&mut *self.borrow_mut().backend);
+    }
+
+    fn into_any(self: Rc<Self>) -> Rc<dyn Any> {
+        self
+    }
+}
+
+impl<K, V> Drop for TypedStore<K, V> {
+    fn drop(&mut self) {
+        self.cache.release(&self.budget);
+    }
+}

@@ -1,0 +1,126 @@
+//! Making a task: from sinks to sources, so that every node is given the nodes below it.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use crate::processor::{Context, Discard, Downstream, FanOut, ProcessError};
+use crate::store::backend::KeyValueBackend;
+use crate::store::cache::CacheBudget;
+use crate::store::typed::{TaskStore, TypedStore};
+use crate::topology::{Graph, NodeId, NodeKind, StoreId, StoreSpec, Subtopology, TopicName};
+
+use super::{RecordSink, Source, TaskId, TopicHandle};
+
+/// A node with a store in front of which updates wait.
+pub(crate) trait Flush {
+    /// Writes what has changed since the last flush to the changelog and the backend, and tells the nodes below.
+    fn flush(&self, cx: &mut Context<'_>) -> Result<(), ProcessError>;
+}
+
+/// What a typed store is made of.
+pub(crate) struct StoreParts {
+    pub(crate) spec: StoreSpec,
+    pub(crate) backend: Box<dyn KeyValueBackend>,
+    /// The changelog and the partition of it that belongs to the task.
+    pub(crate) changelog: Option<(TopicHandle, i32)>,
+    pub(crate) budget: Rc<CacheBudget>,
+}
+
+/// A task in the making.
+pub(crate) struct Assembly<'a> {
+    graph: &'a Graph,
+    sink: &'a mut dyn RecordSink,
+    /// `Rc<dyn Downstream<K, V>>` of the nodes made so far.
+    made: HashMap<NodeId, Box<dyn Any>>,
+    stores: HashMap<StoreId, Rc<dyn TaskStore>>,
+    flushes: Vec<(NodeId, Rc<dyn Flush>)>,
+    sources: HashMap<NodeId, Rc<dyn Source>>,
+}
+
+/// The nodes of a task that are reached from outside.
+pub(crate) struct Assembled {
+    pub(crate) sources: HashMap<NodeId, Rc<dyn Source>>,
+    /// In topological order.
+    pub(crate) flushes: Vec<(NodeId, Rc<dyn Flush>)>,
+}
+
+impl<'a> Assembly<'a> {
+    pub(crate) fn new(
+        graph: &'a Graph,
+        sink: &'a mut dyn RecordSink,
+        stores: HashMap<StoreId, Rc<dyn TaskStore>>,
+    ) -> Self {
+        let (made, flushes, sources) = (HashMap::new(), Vec::new(), HashMap::new());
+        Self { graph, sink, made, stores, flushes, sources }
+    }
+
+    /// Ids rise from sources to sinks, since a node is made after its parents.
+    pub(crate) fn assemble(mut self, part: &Subtopology) -> Assembled {
+        for id in part.nodes.iter().rev().copied() {
+            match &self.graph.node(id).kind {
+                NodeKind::Source { factory, .. } => {
+                    let source = factory(&mut self, id);
+                    self.sources.insert(id, source);
+                }
+                NodeKind::Processor { factory } | NodeKind::Sink { factory, .. } => {
+                    let node = factory(&mut self, id);
+                    self.made.insert(id, node);
+                }
+            }
+        }
+        self.flushes.reverse();
+        Assembled { sources: self.sources, flushes: self.flushes }
+    }
+
+    /// The nodes below `id` as one.
+    pub(crate) fn downstream<K: Clone + 'static, V: Clone + 'static>(
+        &self,
+        id: NodeId,
+    ) -> Rc<dyn Downstream<K, V>> {
+        let mut children = self.graph.node(id).children.iter().map(|child| self.made::<K, V>(*child));
+        let Some(last) = children.next_back() else { return Rc::new(Discard) };
+        let first: Vec<_> = children.collect();
+        if first.is_empty() { last } else { Rc::new(FanOut { first, last }) }
+    }
+
+    #[expect(clippy::expect_used, reason = "the DSL only draws edges between equal types")]
+    fn made<K: 'static, V: 'static>(&self, id: NodeId) -> Rc<dyn Downstream<K, V>> {
+        let node = self.made.get(&id).and_then(|node| node.downcast_ref::<Rc<dyn Downstream<K, V>>>());
+        Rc::clone(node.expect("a child of the type of its parent's output"))
+    }
+
+    /// The task's store.
+    #[expect(clippy::expect_used, reason = "a store id carries the types it was made with")]
+    pub(crate) fn store<K: 'static, V: 'static>(&self, id: StoreId) -> Rc<RefCell<TypedStore<K, V>>> {
+        let store = self.stores.get(&id).map(|store| Rc::clone(store).into_any());
+        let typed = store.and_then(|store| store.downcast::<RefCell<TypedStore<K, V>>>().ok());
+        typed.expect("a store of the sub-topology, of its types")
+    }
+
+    pub(crate) fn topic(&mut self, name: &TopicName) -> TopicHandle {
+        self.sink.topic(name)
+    }
+
+    /// Adds a node to the flush pass.
+    pub(crate) fn flushes(&mut self, id: NodeId, node: Rc<dyn Flush>) {
+        self.flushes.push((id, node));
+    }
+}
+
+/// Boxes a node as [`Assembly::downstream`] expects it.
+pub(crate) fn erase<K: 'static, V: 'static>(node: impl Downstream<K, V> + 'static) -> Box<dyn Any> {
+    let node: Rc<dyn Downstream<K, V>> = Rc::new(node);
+    Box::new(node)
+}
+
+/// The partition of a task, for changelogs.
+pub(crate) fn changelog(
+    spec: &StoreSpec,
+    task: TaskId,
+    sink: &mut dyn RecordSink,
+) -> Option<(TopicHandle, i32)> {
+    let topic = spec.changelog.as_ref()?;
+    Some((sink.topic(topic), task.partition))
+}

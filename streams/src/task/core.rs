@@ -1,0 +1,200 @@
+//! The task itself.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::panic::{self, AssertUnwindSafe};
+use std::rc::Rc;
+
+use crate::processor::{Context, ContextState};
+use crate::store::backend::{KeyValueBackend, Position};
+use crate::store::cache::CacheBudget;
+use crate::store::error::StoreError;
+use crate::store::typed::{TaskStore, TypedStore};
+use crate::topology::{NodeId, StoreId, StoreSpec, Subtopology, TopicName, Topology};
+
+use super::assembly::{Assembled, changelog};
+use super::{Assembly, At, Failure, Flush, RawRecord, RecordSink, Source, StoreParts, TaskError, TaskId};
+
+/// An input of a task: the index of its topic in [`Subtopology::sources`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct InputId(pub usize);
+
+/// What a task is given to stand on.
+pub struct TaskEnv<'a> {
+    /// The bytes of its stores, restored, in the order of [`Subtopology::stores`].
+    pub backends: Vec<Box<dyn KeyValueBackend>>,
+    /// Told here of the topics that the task writes to; the same sink is passed to every later call.
+    pub sink: &'a mut dyn RecordSink,
+    /// The cache of the thread that runs the task.
+    pub cache: Rc<CacheBudget>,
+}
+
+/// One instance of a sub-topology for one partition of the topics it reads.
+///
+/// A state machine without input or output of its own: records in, records to the sink, stores behind traits. It belongs to
+/// one thread.
+pub struct Task {
+    id: TaskId,
+    topology: Topology,
+    inputs: Vec<Input>,
+    flushes: Vec<(NodeId, Rc<dyn Flush>)>,
+    stores: Vec<(StoreSpec, Rc<dyn TaskStore>)>,
+    cache: Rc<CacheBudget>,
+    state: ContextState,
+}
+
+struct Input {
+    topic: TopicName,
+    node: NodeId,
+    source: Rc<dyn Source>,
+}
+
+impl Task {
+    /// Makes the task's nodes. The sub-topology must exist and have as many stores as `env` has backends.
+    pub fn new(topology: &Topology, id: TaskId, env: TaskEnv<'_>) -> Self {
+        let part = &topology.subtopologies()[id.subtopology as usize];
+        assert_eq!(part.stores.len(), env.backends.len(), "a backend for every store");
+        let stores = open_stores(topology, part, id, &env.cache, env.backends, env.sink);
+        let by_id =
+            part.store_ids.iter().copied().zip(stores.iter().map(|(_, store)| Rc::clone(store))).collect();
+        let Assembled { sources, flushes } = Assembly::new(topology.graph(), env.sink, by_id).assemble(part);
+        let inputs = part.sources.iter().zip(&part.source_nodes).map(|(topic, node)| Input {
+            topic: topic.clone(),
+            node: *node,
+            source: Rc::clone(&sources[node]),
+        });
+        let inputs = inputs.collect();
+        Self {
+            id,
+            topology: topology.clone(),
+            inputs,
+            flushes,
+            stores,
+            cache: env.cache,
+            state: ContextState::default(),
+        }
+    }
+
+    /// Its name.
+    pub fn id(&self) -> TaskId {
+        self.id
+    }
+
+    /// The largest timestamp seen, in milliseconds; `-1` before the first record.
+    pub fn stream_time(&self) -> i64 {
+        self.state.stream_time
+    }
+
+    /// Records dropped because a key or value was missing (Kafka's `dropped-records-total`).
+    pub fn dropped_records(&self) -> u64 {
+        self.state.dropped
+    }
+
+    /// Passes one record through the nodes.
+    pub fn process(
+        &mut self,
+        input: InputId,
+        record: RawRecord<'_>,
+        sink: &mut dyn RecordSink,
+    ) -> Result<(), TaskError> {
+        let offset = record.offset;
+        let Input { source, node, .. } = &self.inputs[input.0];
+        self.state.node = *node;
+        self.state.stream_time = self.state.stream_time.max(record.timestamp);
+        let mut cx = Context { sink, state: &mut self.state };
+        let outcome = guard(|| source.process(record, &mut cx).map_err(Failure::from));
+        outcome.map_err(|failure| self.at_record(input, offset, failure))?;
+        if self.cache.is_exceeded() { self.relieve(sink) } else { Ok(()) }
+    }
+
+    /// Writes what the caches hold to the changelogs, stages it for the backends, and tells the nodes below: one pass in
+    /// the order of the topology. [`write`](Self::write) makes it stick.
+    pub fn flush(&mut self, sink: &mut dyn RecordSink) -> Result<(), TaskError> {
+        let Self { flushes, state, .. } = self;
+        let outcome = guard(|| {
+            for (node, flush) in flushes.iter() {
+                state.node = *node;
+                flush.flush(&mut Context { sink, state })?;
+            }
+            Ok(())
+        });
+        outcome.map_err(|failure| self.at_flush(failure))
+    }
+
+    /// Writes what [`flush`](Self::flush) staged; `position` says for a store how far its changelog is acknowledged.
+    pub fn write(&mut self, mut position: impl FnMut(&StoreSpec) -> Position) -> Result<(), TaskError> {
+        for (spec, store) in &self.stores {
+            store.write(position(spec)).map_err(|failure| self.at_store(failure))?;
+        }
+        Ok(())
+    }
+
+    /// The typed store of that name; `None` where there is none or its types differ.
+    pub fn store<K: 'static, V: 'static>(&self, name: &str) -> Option<Rc<RefCell<TypedStore<K, V>>>> {
+        let (_, store) = self.stores.iter().find(|(spec, _)| spec.name == name)?;
+        let any: Rc<dyn Any> = Rc::clone(store).into_any();
+        any.downcast().ok()
+    }
+
+    /// Runs `with` on the bytes of the store of that name, below its cache.
+    pub fn with_backend(&mut self, name: &str, mut with: impl FnMut(&mut dyn KeyValueBackend)) {
+        for (_, store) in self.stores.iter().filter(|(spec, _)| spec.name == name) {
+            store.with_backend(&mut with);
+        }
+    }
+
+    /// Makes room in the cache by writing it out.
+    fn relieve(&mut self, sink: &mut dyn RecordSink) -> Result<(), TaskError> {
+        self.flush(sink)?;
+        self.write(|_| Position::Unchanged)?;
+        for (_, store) in &self.stores {
+            store.evict(self.cache.limit() / 2);
+        }
+        Ok(())
+    }
+
+    fn at_record(&self, input: InputId, offset: i64, failure: Failure) -> TaskError {
+        let topic = self.inputs[input.0].topic.to_string();
+        let at = At::Record { topic, partition: self.id.partition, offset, node: self.current_node() };
+        TaskError { task: self.id, at, failure }
+    }
+
+    fn at_flush(&self, failure: Failure) -> TaskError {
+        TaskError { task: self.id, at: At::Flush { node: self.current_node() }, failure }
+    }
+
+    fn at_store(&self, failure: StoreError) -> TaskError {
+        TaskError { task: self.id, at: At::Store, failure: failure.into() }
+    }
+
+    fn current_node(&self) -> String {
+        self.topology.graph().node(self.state.node).name.clone()
+    }
+}
+
+fn open_stores(
+    topology: &Topology,
+    part: &Subtopology,
+    task: TaskId,
+    cache: &Rc<CacheBudget>,
+    backends: Vec<Box<dyn KeyValueBackend>>,
+    sink: &mut dyn RecordSink,
+) -> Vec<(StoreSpec, Rc<dyn TaskStore>)> {
+    let open = |(id, backend): (&StoreId, Box<dyn KeyValueBackend>)| {
+        let (spec, factory) = topology.graph().store(*id);
+        let changelog = changelog(spec, task, sink);
+        let parts = StoreParts { spec: spec.clone(), backend, changelog, budget: Rc::clone(cache) };
+        (spec.clone(), factory(parts))
+    };
+    part.store_ids.iter().zip(backends).map(open).collect()
+}
+
+/// Turns a panic of a closure into a failure. The task is not used again after one, so what the panic left half-done is
+/// never seen.
+fn guard(run: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+    panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|payload| {
+        let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+        Err(Failure::Panic(text.unwrap_or_else(|| "no message".to_owned())))
+    })
+}

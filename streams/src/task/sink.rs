@@ -1,0 +1,42 @@
+//! Where the records of a task go.
+
+use thiserror::Error;
+
+use crate::processor::Headers;
+use crate::topology::TopicName;
+
+/// A topic as the sink knows it: an index that [`RecordSink::topic`] gave out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TopicHandle(pub u32);
+
+/// Takes what a task emits: sink topics, repartition topics and changelogs. The runtime puts a producer's open batches behind
+/// it, the test driver keeps the records.
+///
+/// Key and value come as bytes in buffers that the task reuses. That is one short copy into the open batch; a callback that
+/// encodes in place would cost two virtual calls and a shift of the bytes behind the length, which is more for small records.
+pub trait RecordSink {
+    /// A handle for a topic; called once per topic while a task is made. The same name gives the same handle.
+    fn topic(&mut self, name: &TopicName) -> TopicHandle;
+
+    /// Appends one record. Without `partition` the sink hashes the key as Kafka's default partitioner does, or spreads
+    /// records without a key. Timestamps are milliseconds.
+    fn send(
+        &mut self,
+        topic: TopicHandle,
+        partition: Option<i32>,
+        timestamp: i64,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: &Headers,
+    ) -> Result<(), SinkError>;
+}
+
+/// The sink did not take a record.
+#[derive(Debug, Error)]
+#[error("topic {topic}: {source}")]
+pub struct SinkError {
+    /// The topic the record was for.
+    pub topic: String,
+    /// What the producer said.
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}

@@ -1,0 +1,26 @@
+//! Why a topology cannot be built.
+
+use thiserror::Error;
+
+/// A mistake in a topology that only shows when it is whole.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TopologyError {
+    /// Two nodes carry one name.
+    #[error("two nodes are named {0:?}; names given with `.named` must differ")]
+    DuplicateNode(String),
+    /// Two stores carry one name.
+    #[error("two stores are named {0:?}; a store belongs to one operator")]
+    DuplicateStore(String),
+    /// Two sources of different types read one topic.
+    #[error("topic {0:?} is read twice with different types; read it once and share the stream")]
+    ConflictingSources(String),
+    /// Nothing was added to the builder.
+    #[error("the topology reads no topic; start with `builder.stream(topic)` or `builder.table(topic)`")]
+    Empty,
+    /// A name that Kafka does not accept for a topic.
+    #[error(
+        "{0:?} cannot be part of a topic name: use letters, digits, '.', '_' and '-', at most 249 of them"
+    )]
+    InvalidName(String),
+}

@@ -1,0 +1,52 @@
+//! The built topology: sub-topologies, the topics and stores they need, and the factories of their nodes.
+
+mod error;
+mod graph;
+mod name;
+mod spec;
+mod subtopology;
+
+use std::sync::Arc;
+
+pub use error::TopologyError;
+pub(crate) use graph::{
+    Graph, Node, NodeId, NodeKind, ProcessorFactory, SourceFactory, StoreFactory, StoreId,
+};
+pub use name::TopicName;
+pub use spec::{CopartitionGroup, Medium, StoreSpec};
+pub use subtopology::Subtopology;
+
+/// What a program computes: built once by [`StreamsBuilder::build`](crate::StreamsBuilder::build), immutable, shared by all
+/// threads. Tasks instantiate it.
+#[derive(Clone)]
+pub struct Topology {
+    inner: Arc<Built>,
+}
+
+struct Built {
+    graph: Graph,
+    subtopologies: Vec<Subtopology>,
+}
+
+impl Topology {
+    pub(crate) fn build(graph: Graph) -> Result<Self, TopologyError> {
+        graph.check()?;
+        let subtopologies = subtopology::partition(&graph);
+        Ok(Self { inner: Arc::new(Built { graph, subtopologies }) })
+    }
+
+    /// The parts that run independently of each other, by id: 0, 1, 2…
+    pub fn subtopologies(&self) -> &[Subtopology] {
+        &self.inner.subtopologies
+    }
+
+    pub(crate) fn graph(&self) -> &Graph {
+        &self.inner.graph
+    }
+}
+
+impl std::fmt::Debug for Topology {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Topology").field("subtopologies", &self.inner.subtopologies).finish()
+    }
+}

@@ -1,0 +1,98 @@
+//! Cutting a graph into the parts that no record crosses but through a topic.
+
+use super::{CopartitionGroup, Graph, NodeId, NodeKind, StoreId, StoreSpec, TopicName};
+
+/// A connected part of a topology. It has one task per partition of the topics it reads.
+#[derive(Debug, Clone)]
+pub struct Subtopology {
+    /// Its number, the first half of a [`TaskId`](super::TaskId).
+    pub id: u32,
+    /// The topics it reads; a task reads its own partition of each. In this order a task numbers its inputs.
+    pub sources: Vec<TopicName>,
+    /// The topics it writes, changelogs not counted.
+    pub sinks: Vec<TopicName>,
+    /// Its stores; a task is given their backends in this order.
+    pub stores: Vec<StoreSpec>,
+    /// Which of its sources must have equally many partitions.
+    pub copartitions: Vec<CopartitionGroup>,
+    pub(crate) nodes: Vec<NodeId>,
+    pub(crate) source_nodes: Vec<NodeId>,
+    pub(crate) store_ids: Vec<StoreId>,
+}
+
+/// Numbers the parts as Kafka's `InternalTopologyBuilder.makeNodeGroups` does: by the sorted names of their sources.
+pub(crate) fn partition(graph: &Graph) -> Vec<Subtopology> {
+    let groups = groups(graph);
+    let mut sources: Vec<NodeId> = graph.ids().filter(|id| is_source(graph, *id)).collect();
+    sources.sort_by(|a, b| graph.node(*a).name.cmp(&graph.node(*b).name));
+    let mut numbered: Vec<usize> = Vec::new();
+    for source in sources {
+        let group = groups[source.0 as usize];
+        if !numbered.contains(&group) {
+            numbered.push(group);
+        }
+    }
+    let members = |group| graph.ids().filter(|id| groups[id.0 as usize] == group).collect();
+    numbered.into_iter().zip(0..).map(|(group, id)| describe(graph, id, members(group))).collect()
+}
+
+fn is_source(graph: &Graph, id: NodeId) -> bool {
+    matches!(graph.node(id).kind, NodeKind::Source { .. })
+}
+
+/// For each node the smallest node it is connected with, by an edge or by a shared store.
+fn groups(graph: &Graph) -> Vec<usize> {
+    let mut group: Vec<usize> = graph.ids().map(|id| id.0 as usize).collect();
+    let mut owners: Vec<(StoreId, usize)> = Vec::new();
+    for id in graph.ids() {
+        let node = graph.node(id);
+        for parent in &node.parents {
+            merge(&mut group, id.0 as usize, parent.0 as usize);
+        }
+        for store in &node.stores {
+            match owners.iter().find(|(owned, _)| owned == store) {
+                Some((_, owner)) => merge(&mut group, id.0 as usize, *owner),
+                None => owners.push((*store, id.0 as usize)),
+            }
+        }
+    }
+    group
+}
+
+fn merge(group: &mut [usize], a: usize, b: usize) {
+    let (from, to) = (group[a].max(group[b]), group[a].min(group[b]));
+    for member in group.iter_mut().filter(|member| **member == from) {
+        *member = to;
+    }
+}
+
+fn describe(graph: &Graph, id: u32, nodes: Vec<NodeId>) -> Subtopology {
+    let mut part = Subtopology {
+        id,
+        sources: Vec::new(),
+        sinks: Vec::new(),
+        stores: Vec::new(),
+        copartitions: Vec::new(),
+        nodes,
+        source_nodes: Vec::new(),
+        store_ids: Vec::new(),
+    };
+    for node_id in part.nodes.clone() {
+        let node = graph.node(node_id);
+        match &node.kind {
+            NodeKind::Source { topics, .. } => {
+                part.sources.extend(topics.iter().cloned());
+                part.source_nodes.extend(topics.iter().map(|_| node_id));
+            }
+            NodeKind::Sink { topic, .. } if !part.sinks.contains(topic) => part.sinks.push(topic.clone()),
+            NodeKind::Sink { .. } | NodeKind::Processor { .. } => {}
+        }
+        for store in &node.stores {
+            if !part.store_ids.contains(store) {
+                part.store_ids.push(*store);
+                part.stores.push(graph.store(*store).0.clone());
+            }
+        }
+    }
+    part
+}
