@@ -37,6 +37,6 @@ pub use header::{BATCH_HEADER_LEN, BATCH_PREFIX_LEN, BatchHeader, MAGIC, NO_SEQU
 pub use iter::{Batch, Batches};
 pub use patch::{patch_prefix, patch_producer, set_log_append_time};
 pub use record::{Header, Headers, HeadersIter, NO_HEADERS, Record};
-pub use records::Records;
+pub use records::{Records, RecordsPosition};
 pub use validate::{ProduceLimits, validate_produced};
 pub use writer::{BatchWriter, ProducerState};

@@ -2,7 +2,7 @@
 
 use super::header::TimestampType;
 use super::record::{Headers, read_nullable};
-use super::{Batch, BatchError, Record};
+use super::{Batch, BatchError, BatchHeader, Record};
 use crate::compression::Compression;
 use crate::ids::Offset;
 use crate::varint;
@@ -20,6 +20,15 @@ pub struct Records<'a> {
     base_timestamp: i64,
     /// Overrides every record's timestamp where the broker stamped the batch.
     append_time: Option<i64>,
+}
+
+/// Where a reader stood, to go on from there: [`Records`] borrows the bytes, a buffer that owns them cannot keep it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RecordsPosition {
+    /// Bytes of the payload that were read.
+    bytes: usize,
+    /// Records that were read.
+    records: i32,
 }
 
 /// A record and the bytes it was read from, length included: what the compaction rewriter copies.
@@ -43,16 +52,28 @@ impl<'a> Records<'a> {
                 &scratch[..]
             }
         };
+        Ok(Self::resume(header, rest, RecordsPosition::default()))
+    }
+
+    /// Reads on at `position` in a batch's payload, which the caller keeps and, where the batch is compressed, has unfolded.
+    #[must_use]
+    pub fn resume(header: &BatchHeader, payload: &'a [u8], position: RecordsPosition) -> Self {
         let stamped = header.timestamp_type() == TimestampType::LogAppendTime;
-        Ok(Self {
-            rest,
-            index: 0,
+        Self {
+            rest: payload.get(position.bytes..).unwrap_or_default(),
+            index: position.records,
             count: header.record_count,
             base_offset: header.base_offset,
             last_offset_delta: header.last_offset_delta,
             base_timestamp: header.base_timestamp,
             append_time: stamped.then_some(header.max_timestamp),
-        })
+        }
+    }
+
+    /// Where this reader stands in `payload`, the one it was made for.
+    #[must_use]
+    pub fn position(&self, payload: &[u8]) -> RecordsPosition {
+        RecordsPosition { bytes: payload.len() - self.rest.len(), records: self.index }
     }
 
     /// The next record with its bytes.
@@ -125,5 +146,30 @@ impl<'a> Iterator for Records<'a> {
     fn size_hint(&self) -> (usize, Option<usize>) {
         // The count is the sender's claim: nothing may be reserved for it. A record takes at least 7 bytes.
         (0, Some(self.rest.len() / 7 + 1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::{BatchWriter, NO_HEADERS};
+
+    #[test]
+    fn a_reader_goes_on_where_another_stood() {
+        let mut writer = BatchWriter::new(Compression::None, None);
+        for value in [&b"a"[..], b"bc", b"d"] {
+            writer.append(7, None, Some(value), NO_HEADERS);
+        }
+        let bytes = writer.finish().unwrap();
+        let batch = Batch::parse(&bytes).unwrap();
+        let mut position = RecordsPosition::default();
+        let mut values = Vec::new();
+        loop {
+            let mut records = Records::resume(&batch.header, batch.payload(), position);
+            let Some(record) = records.next() else { break };
+            values.push(record.unwrap().value.unwrap());
+            position = records.position(batch.payload());
+        }
+        assert_eq!(values, [&b"a"[..], b"bc", b"d"]);
     }
 }
