@@ -1,1 +1,2 @@
 //! Millstream.
+mod group;
