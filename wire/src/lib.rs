@@ -8,5 +8,6 @@ pub mod batch;
 pub mod compression;
 pub mod crc;
 pub mod ids;
+pub mod internal;
 pub mod murmur2;
 pub mod varint;

@@ -2,9 +2,9 @@
 //! group has read. `classic` and `offsets` decide, and know neither clock nor file; `coordinator` holds the
 //! locks, the timer and the log.
 
+mod aggregate;
 mod classic;
 mod error;
-mod group;
 mod ids;
 mod limits;
 mod offsets;

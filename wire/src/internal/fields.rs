@@ -134,3 +134,9 @@ pub(super) fn put_bytes(buf: &mut Vec<u8>, bytes: &[u8]) {
     buf.extend_from_slice(&(bytes.len() as i32).to_be_bytes());
     buf.extend_from_slice(bytes);
 }
+
+/// Appends a string of a flexible structure.
+pub(super) fn put_compact_string(buf: &mut Vec<u8>, string: &str) {
+    varint::write_u32(buf, string.len() as u32 + 1);
+    buf.extend_from_slice(string.as_bytes());
+}

@@ -15,10 +15,14 @@
 //!                         | assignment: bytes ]
 //!                  4: as 3, flexible
 //! ```
-//! All versions are read. Written are key 1 with value 3 (1 where the offset has its own expiry), and key 2 with
-//! value 3, as Kafka 4 does.
+//! All versions are read. Written are key 1 with value 4 (1 where the offset has its own expiry), and key 2 with
+//! value 3, as Kafka 4.3 does.
 
-use super::fields::{Reader, SchemaError, put_bytes, put_nullable_string, put_string};
+use super::fields::{Reader, SchemaError, put_bytes, put_compact_string, put_nullable_string, put_string};
+use crate::varint;
+
+/// The tag of the topic id in the value of an offset.
+const TOPIC_ID_TAG: u32 = 0;
 
 /// What a record of `__consumer_offsets` is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,9 +53,11 @@ impl<'a> Key<'a> {
     pub fn read(bytes: &'a [u8]) -> Result<Self, SchemaError> {
         let (kind, mut fields) = Reader::versioned(bytes)?;
         Ok(match kind {
-            0 | 1 => {
-                Self::OffsetCommit { group: fields.string()?, topic: fields.string()?, partition: fields.i32()? }
-            }
+            0 | 1 => Self::OffsetCommit {
+                group: fields.string()?,
+                topic: fields.string()?,
+                partition: fields.i32()?,
+            },
             2 => Self::GroupMetadata { group: fields.string()? },
             other => Self::Other(other),
         })
@@ -88,6 +94,8 @@ pub struct OffsetCommit<'a> {
     pub committed_ms: i64,
     /// Milliseconds since 1970; None: the broker's retention decides.
     pub expires_ms: Option<i64>,
+    /// The topic that was read, big-endian as on the wire; None in records before version 4.
+    pub topic_id: Option<[u8; 16]>,
 }
 
 impl<'a> OffsetCommit<'a> {
@@ -101,29 +109,49 @@ impl<'a> OffsetCommit<'a> {
             return Err(SchemaError::UnknownVersion(version));
         }
         let mut fields = fields.flexible(version >= 4);
-        let value = Self {
+        let mut value = Self {
             offset: fields.i64()?,
             leader_epoch: if version >= 3 { fields.i32()? } else { -1 },
             metadata: fields.string()?,
             committed_ms: fields.i64()?,
             expires_ms: if version == 1 { Some(fields.i64()?).filter(|at| *at >= 0) } else { None },
+            topic_id: None,
         };
-        fields.tagged(|_, _| {})?;
+        fields.tagged(|tag, bytes| {
+            if tag == TOPIC_ID_TAG {
+                value.topic_id = bytes.try_into().ok();
+            }
+        })?;
         Ok(value)
     }
 
     /// Appends the value.
     pub fn write(&self, buf: &mut Vec<u8>) {
-        let version: i16 = if self.expires_ms.is_some() { 1 } else { 3 };
-        buf.extend_from_slice(&version.to_be_bytes());
-        buf.extend_from_slice(&self.offset.to_be_bytes());
-        if version >= 3 {
-            buf.extend_from_slice(&self.leader_epoch.to_be_bytes());
+        match self.expires_ms {
+            Some(at) => self.write_expiring(at, buf),
+            None => self.write_flexible(buf),
         }
+    }
+
+    fn write_expiring(&self, expires_ms: i64, buf: &mut Vec<u8>) {
+        buf.extend_from_slice(&1i16.to_be_bytes());
+        buf.extend_from_slice(&self.offset.to_be_bytes());
         put_string(buf, self.metadata);
         buf.extend_from_slice(&self.committed_ms.to_be_bytes());
-        if let Some(at) = self.expires_ms {
-            buf.extend_from_slice(&at.to_be_bytes());
+        buf.extend_from_slice(&expires_ms.to_be_bytes());
+    }
+
+    fn write_flexible(&self, buf: &mut Vec<u8>) {
+        buf.extend_from_slice(&4i16.to_be_bytes());
+        buf.extend_from_slice(&self.offset.to_be_bytes());
+        buf.extend_from_slice(&self.leader_epoch.to_be_bytes());
+        put_compact_string(buf, self.metadata);
+        buf.extend_from_slice(&self.committed_ms.to_be_bytes());
+        varint::write_u32(buf, u32::from(self.topic_id.is_some()));
+        if let Some(id) = self.topic_id {
+            varint::write_u32(buf, TOPIC_ID_TAG);
+            varint::write_u32(buf, id.len() as u32);
+            buf.extend_from_slice(&id);
         }
     }
 }
@@ -236,5 +264,127 @@ impl<'a> MemberMetadata<'a> {
         buf.extend_from_slice(&self.session_timeout_ms.to_be_bytes());
         put_bytes(buf, self.subscription);
         put_bytes(buf, self.assignment);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Written by Apache Kafka 4.3.1 for a group of one kafka-python consumer.
+    const COMMIT_KEY: &str = "00010006676f6c64656e000c67726f75702d676f6c64656e00000000";
+    const COMMIT: &str =
+        "00040000000000000001ffffffff0761206e6f7465000001a201c64aaf0100107251436d89764ae3855ff8b401af407a";
+    const GROUP_KEY: &str = "00020006676f6c64656e";
+    const GROUP: &str = "00030008636f6e73756d657200000001000572616e67650032676f6c64656e2d636c69656e742d37386332363232\
+         632d613564342d343835652d393761372d363539343261656264336463000001a201c64a5d000000010032676f6c64656e2d636c69\
+         656e742d37386332363232632d613564342d343835652d393761372d363539343261656264336463ffff000d676f6c64656e2d636c\
+         69656e74000a2f3132372e302e302e31000493e00000afc800000018000000000001000c67726f75702d676f6c64656e0000000000\
+         000020000000000001000c67726f75702d676f6c64656e000000010000000000000000";
+    const EMPTY_GROUP: &str = "00030008636f6e73756d657200000002ffffffff000001a201c64abc00000000";
+
+    fn hex(text: &str) -> Vec<u8> {
+        let digit = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
+        (0..text.len()).step_by(2).map(digit).collect()
+    }
+
+    fn written(write: impl Fn(&mut Vec<u8>)) -> Vec<u8> {
+        let mut buf = Vec::new();
+        write(&mut buf);
+        buf
+    }
+
+    #[test]
+    fn kafkas_offset_commit() {
+        let (key_bytes, value_bytes) = (hex(COMMIT_KEY), hex(COMMIT));
+        let key = Key::read(&key_bytes).unwrap();
+        assert_eq!(key, Key::OffsetCommit { group: "golden", topic: "group-golden", partition: 0 });
+        assert_eq!(written(|buf| key.write(buf)), key_bytes);
+        let value = OffsetCommit::read(&value_bytes).unwrap();
+        assert_eq!((value.offset, value.leader_epoch, value.metadata), (1, -1, "a note"));
+        assert_eq!(value.topic_id.unwrap()[..4], [0x72, 0x51, 0x43, 0x6d]);
+        assert_eq!(written(|buf| value.write(buf)), value_bytes);
+    }
+
+    #[test]
+    fn kafkas_group() {
+        let (key_bytes, value_bytes) = (hex(GROUP_KEY), hex(GROUP));
+        assert_eq!(Key::read(&key_bytes), Ok(Key::GroupMetadata { group: "golden" }));
+        let group = GroupMetadata::read(&value_bytes).unwrap();
+        assert_eq!((group.protocol_type, group.generation, group.protocol), ("consumer", 1, Some("range")));
+        let member = group.members[0];
+        assert_eq!(group.leader, Some(member.id));
+        assert_eq!((member.client_id, member.client_host), ("golden-client", "/127.0.0.1"));
+        assert_eq!((member.rebalance_timeout_ms, member.session_timeout_ms), (300_000, 45_000));
+        assert_eq!((member.subscription.len(), member.assignment.len()), (24, 32));
+        assert_eq!(written(|buf| group.write(buf)), value_bytes);
+    }
+
+    #[test]
+    fn kafkas_empty_group() {
+        let bytes = hex(EMPTY_GROUP);
+        let group = GroupMetadata::read(&bytes).unwrap();
+        assert_eq!((group.generation, group.protocol, group.leader, group.members.len()), (2, None, None, 0));
+        assert_eq!(written(|buf| group.write(buf)), bytes);
+    }
+
+    #[test]
+    fn older_values_of_an_offset() {
+        let common = "0000000000000007";
+        let v0 = hex(&format!("0000{common}000161{common}"));
+        let v1 = hex(&format!("0001{common}000161{common}0000000000000009"));
+        let v2 = hex(&format!("0002{common}000161{common}"));
+        let v3 = hex(&format!("0003{common}00000005000161{common}"));
+        let base = OffsetCommit {
+            offset: 7,
+            leader_epoch: -1,
+            metadata: "a",
+            committed_ms: 7,
+            expires_ms: None,
+            topic_id: None,
+        };
+        assert_eq!(OffsetCommit::read(&v0), Ok(base));
+        assert_eq!(OffsetCommit::read(&v1), Ok(OffsetCommit { expires_ms: Some(9), ..base }));
+        assert_eq!(OffsetCommit::read(&v2), Ok(base));
+        assert_eq!(OffsetCommit::read(&v3), Ok(OffsetCommit { leader_epoch: 5, ..base }));
+        assert_eq!(written(|buf| OffsetCommit { expires_ms: Some(9), ..base }.write(buf)), v1);
+    }
+
+    #[test]
+    fn a_group_of_version_0_has_one_timeout() {
+        let bytes = hex("0000000161000000010000ffff00000001000169000163000168000000050000000173000000017a");
+        let group = GroupMetadata::read(&bytes).unwrap();
+        assert_eq!((group.protocol, group.state_since_ms), (Some(""), -1));
+        assert_eq!((group.members[0].rebalance_timeout_ms, group.members[0].session_timeout_ms), (5, 5));
+        assert_eq!((group.members[0].subscription, group.members[0].assignment), (&b"s"[..], &b"z"[..]));
+    }
+
+    #[test]
+    fn what_is_not_known_is_said() {
+        assert_eq!(Key::read(&[0, 3, 0, 1]), Ok(Key::Other(3)));
+        assert_eq!(OffsetCommit::read(&[0, 5]), Err(SchemaError::UnknownVersion(5)));
+        assert_eq!(GroupMetadata::read(&[0, 5]), Err(SchemaError::UnknownVersion(5)));
+    }
+
+    #[test]
+    fn every_cut_is_noticed() {
+        for bytes in [hex(COMMIT), hex(GROUP), hex(EMPTY_GROUP)] {
+            for end in 0..bytes.len() {
+                let cut = &bytes[..end];
+                assert!(OffsetCommit::read(cut).is_err() || bytes != hex(COMMIT), "{end}");
+                assert!(GroupMetadata::read(cut).is_err() || bytes == hex(COMMIT), "{end}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Key::read(&bytes);
+            let _ = OffsetCommit::read(&bytes);
+            let _ = GroupMetadata::read(&bytes);
+        }
     }
 }

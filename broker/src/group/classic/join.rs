@@ -24,7 +24,9 @@ impl ClassicGroup {
 
     fn try_join(&mut self, join: Join, ticket: Ticket, now: Now, out: &mut Actions) -> Result<(), Refused> {
         let refuse = |error| Err((error, join.member_id.clone()));
-        if !(self.limits.session_timeout_min..=self.limits.session_timeout_max).contains(&join.session_timeout) {
+        if !(self.limits.session_timeout_min..=self.limits.session_timeout_max)
+            .contains(&join.session_timeout)
+        {
             return refuse(GroupError::InvalidSessionTimeout);
         }
         if let Err(error) = self.check_alive() {
@@ -71,7 +73,10 @@ impl ClassicGroup {
     }
 
     fn supports(&self, join: &Join) -> bool {
-        if join.protocol_type.is_empty() || join.protocols.is_empty() || join.protocols.len() > MEMBER_PROTOCOLS_MAX {
+        if join.protocol_type.is_empty()
+            || join.protocols.is_empty()
+            || join.protocols.len() > MEMBER_PROTOCOLS_MAX
+        {
             return false;
         }
         self.members.is_empty()

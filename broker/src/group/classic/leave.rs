@@ -30,7 +30,8 @@ impl ClassicGroup {
             }
             // An operator removes a static member by the name it configured.
             None => {
-                let holder = leaving.instance_id.as_ref().and_then(|instance| self.members.static_id(instance));
+                let holder =
+                    leaving.instance_id.as_ref().and_then(|instance| self.members.static_id(instance));
                 holder.cloned().ok_or(GroupError::UnknownMemberId)?
             }
         };

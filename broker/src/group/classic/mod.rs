@@ -27,8 +27,8 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 pub(crate) use self::action::{
-    Action, Actions, GroupRecord, Join, JoinAnswer, Joined, JoinedMember, Leaving, MemberRecord, Sender, StoreId,
-    Sync, SyncAnswer, Synced, Ticket,
+    Action, Actions, GroupRecord, Join, JoinAnswer, Joined, JoinedMember, Leaving, MemberRecord, Sender,
+    StoreId, Sync, SyncAnswer, Synced, Ticket,
 };
 pub(crate) use self::member::{Member, Protocol};
 use self::members::Members;

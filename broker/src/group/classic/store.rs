@@ -12,9 +12,15 @@ use super::{ClassicGroup, GroupError, MemberId, Now};
 pub(super) enum Then {
     Nothing,
     /// The generation becomes stable with this assignment.
-    Stabilise { generation: i32, assignments: HashMap<MemberId, Bytes> },
+    Stabilise {
+        generation: i32,
+        assignments: HashMap<MemberId, Bytes>,
+    },
     /// A static member has taken its place.
-    AnswerJoin { ticket: Ticket, joined: Joined },
+    AnswerJoin {
+        ticket: Ticket,
+        joined: Joined,
+    },
 }
 
 /// Bounded by the requests that wait: a continuation holds a ticket, or the assignment of the one generation.
@@ -36,7 +42,8 @@ impl Stores {
 
     /// Whether the assignment of this generation is on its way.
     pub(super) fn stabilises(&self, of: i32) -> bool {
-        let stabilises = |then: &Then| matches!(then, Then::Stabilise { generation, .. } if *generation == of);
+        let stabilises =
+            |then: &Then| matches!(then, Then::Stabilise { generation, .. } if *generation == of);
         self.waiting.values().any(stabilises)
     }
 }

@@ -17,7 +17,13 @@ impl ClassicGroup {
         }
     }
 
-    fn try_sync(&mut self, sync: Sync, ticket: Ticket, now: Now, out: &mut Actions) -> Result<(), GroupError> {
+    fn try_sync(
+        &mut self,
+        sync: Sync,
+        ticket: Ticket,
+        now: Now,
+        out: &mut Actions,
+    ) -> Result<(), GroupError> {
         self.check_sender(&sync.sender)?;
         self.check_protocol(&sync)?;
         match self.state {
@@ -32,7 +38,9 @@ impl ClassicGroup {
     /// Versions before 5 do not say which protocol they mean.
     fn check_protocol(&self, sync: &Sync) -> Result<(), GroupError> {
         let differs = |said: &Option<_>, is: &Option<_>| said.is_some() && said != is;
-        if differs(&sync.protocol_type, &self.protocol_type) || differs(&sync.protocol_name, &self.protocol_name) {
+        if differs(&sync.protocol_type, &self.protocol_type)
+            || differs(&sync.protocol_name, &self.protocol_name)
+        {
             return Err(GroupError::InconsistentGroupProtocol);
         }
         Ok(())
@@ -66,7 +74,11 @@ impl ClassicGroup {
     }
 
     fn synced(&self, assignment: Bytes) -> Synced {
-        Synced { protocol_type: self.protocol_type.clone(), protocol_name: self.protocol_name.clone(), assignment }
+        Synced {
+            protocol_type: self.protocol_type.clone(),
+            protocol_name: self.protocol_name.clone(),
+            assignment,
+        }
     }
 
     /// The assignment of the generation is stored, or could not be.
@@ -83,7 +95,8 @@ impl ClassicGroup {
             self.rebalance_or_complete("the assignment could not be stored", now, out);
             return;
         }
-        self.members.change_all(|member| member.assignment = assignments.remove(&member.id).unwrap_or_default());
+        self.members
+            .change_all(|member| member.assignment = assignments.remove(&member.id).unwrap_or_default());
         self.enter(State::Stable, now);
         for (id, ticket) in self.take_syncs() {
             self.sync_stable(&id, ticket, now, out);
