@@ -11,3 +11,4 @@ pub mod ids;
 pub mod internal;
 pub mod murmur2;
 pub mod varint;
+pub mod walk;
