@@ -14,9 +14,13 @@ impl ClassicGroup {
         out: &mut Actions,
     ) -> Result<Vec<Result<(), GroupError>>, GroupError> {
         self.check_alive()?;
-        let results: Vec<_> = leaving.iter().map(|member| self.leave_one(member, out)).collect();
-        if results.iter().any(Result::is_ok) {
+        let before = self.members.len();
+        let results = leaving.iter().map(|member| self.leave_one(member, out)).collect();
+        if self.members.len() < before {
             self.rebalance_or_complete("members leave", now, out);
+        } else {
+            // An id that was given back holds nobody up any more.
+            self.complete_join_if_all_joined(now, out);
         }
         Ok(results)
     }
