@@ -1,0 +1,403 @@
+use std::fmt;
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use millstream_wire::ids::{LeaderEpoch, Offset};
+use parking_lot::{Mutex, RwLock};
+use smallvec::{SmallVec, smallvec};
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use super::incoming::{self, AppendOrigin};
+use super::logs::Shared;
+use super::read::{FileRange, ReadSlice, ReadUpTo};
+use super::scan::Headers;
+use super::state::{AppendFailure, Appended, Located, Log};
+use super::waiters::Waiters;
+use super::{AppendError, Durability, LogConfig, ReadError, TopicPartition};
+
+/// One partition's log, shared by connections, coordinators and the threads that flush and clean.
+pub struct Partition {
+    name: TopicPartition,
+    topic_id: Uuid,
+    /// What all partitions share: storage, flusher, checkpoints.
+    pub(super) shared: Arc<Shared>,
+    /// The one lock of the partition. Not tokio's: it is held across one write to the page cache, never across an
+    /// await or an fsync.
+    pub(super) log: Mutex<Log>,
+    /// Offsets that are asked for on every fetch, readable without the lock.
+    offsets: Offsets,
+    /// Read before the lock is taken, when a batch is checked.
+    config: RwLock<Arc<LogConfig>>,
+    /// Held for the length of a flush: of two that ran at once the later could vouch for the earlier's files.
+    flushing: Mutex<()>,
+    /// Whether the partition stands in the flusher's queue.
+    queued: AtomicBool,
+    /// Why the partition serves nobody any more. Set once: only a restart brings it back.
+    offline: OnceLock<Arc<str>>,
+    deleted: AtomicBool,
+    /// Woken with every advance, for `acks=all`.
+    advanced: Notify,
+    /// Fetches, each of which waits for many partitions with one `Notify`.
+    waiters: Mutex<Waiters>,
+}
+
+/// Written under the log's lock, read without.
+#[derive(Debug)]
+struct Offsets {
+    start: AtomicI64,
+    high_watermark: AtomicI64,
+    end: AtomicI64,
+    leader_epoch: LeaderEpoch,
+}
+
+/// Why a partition serves nobody after [`super::Logs::close`].
+const CLOSED: &str = "the broker is shutting down";
+
+impl Partition {
+    pub(super) fn new(name: TopicPartition, shared: Arc<Shared>, log: Log) -> Self {
+        let offsets = Offsets {
+            start: AtomicI64::new(log.start.0),
+            high_watermark: AtomicI64::new(log.high_watermark.offset.0),
+            end: AtomicI64::new(log.end.0),
+            leader_epoch: log.epoch,
+        };
+        Self {
+            name,
+            topic_id: log.home.topic_id,
+            shared,
+            config: RwLock::new(Arc::clone(&log.config)),
+            log: Mutex::new(log),
+            offsets,
+            flushing: Mutex::new(()),
+            queued: AtomicBool::new(false),
+            offline: OnceLock::new(),
+            deleted: AtomicBool::new(false),
+            advanced: Notify::new(),
+            waiters: Mutex::new(Waiters::default()),
+        }
+    }
+
+    /// Topic and number.
+    pub fn name(&self) -> &TopicPartition {
+        &self.name
+    }
+
+    /// The id of the topic.
+    pub fn topic_id(&self) -> Uuid {
+        self.topic_id
+    }
+
+    /// The offset below which consumers may read. In `durability=sync` everything below survives a power cut.
+    pub fn high_watermark(&self) -> Offset {
+        Offset(self.offsets.high_watermark.load(Ordering::Acquire))
+    }
+
+    /// The offset that the next record gets.
+    pub fn log_end_offset(&self) -> Offset {
+        Offset(self.offsets.end.load(Ordering::Acquire))
+    }
+
+    /// The first offset that may be read.
+    pub fn log_start_offset(&self) -> Offset {
+        Offset(self.offsets.start.load(Ordering::Acquire))
+    }
+
+    /// The epoch in which this broker leads the partition; it rises at every unclean start.
+    pub fn leader_epoch(&self) -> LeaderEpoch {
+        self.offsets.leader_epoch
+    }
+
+    /// The topic's configuration.
+    pub fn config(&self) -> Arc<LogConfig> {
+        Arc::clone(&self.config.read())
+    }
+
+    /// Changes the configuration, in force from the next append, flush and cleaning on.
+    pub fn configure(self: &Arc<Self>, config: Arc<LogConfig>) {
+        let log = &mut *self.log.lock();
+        *self.config.write() = Arc::clone(&config);
+        log.config = config;
+        if log.config.durability == Durability::Page && log.high_watermark.offset < log.end {
+            log.high_watermark = log.end_position();
+            self.publish(log);
+        }
+        self.queue_flush();
+    }
+
+    /// Whether the storage failed this partition; it serves nobody until the broker is restarted.
+    pub fn is_offline(&self) -> bool {
+        self.offline.get().is_some()
+    }
+
+    /// Appends the batches of one partition of a produce request (or of a coordinator) and returns where they went.
+    /// Blocks for one write to the page cache. `now_ms` is the broker's time in ms since 1970.
+    ///
+    /// A duplicate of one of the producer's last five batches is answered with its first offset and not written.
+    ///
+    /// # Errors
+    /// See [`AppendError`]; on every error the log is as it was. A failing storage takes the partition offline.
+    pub fn append(
+        self: &Arc<Self>,
+        batches: Bytes,
+        origin: AppendOrigin,
+        now_ms: i64,
+    ) -> Result<Appended, AppendError> {
+        let config = self.config();
+        let batches = incoming::check(batches, origin, &config, now_ms)?;
+        let mut log = self.log.lock();
+        self.check_serving()?;
+        match log.append(&batches, now_ms) {
+            Ok(appended) if appended.duplicate => Ok(appended),
+            Ok(appended) => {
+                self.publish(&log);
+                let flush = log.wants_flush();
+                drop(log);
+                if flush {
+                    self.queue_flush();
+                }
+                Ok(appended)
+            }
+            Err(AppendFailure::Refused(error)) => Err(error),
+            Err(AppendFailure::Broken(error)) => Err(AppendError::Offline(self.fail("append", &error))),
+        }
+    }
+
+    /// The batches from the one that holds `from` on, as ranges of files: at most `max_bytes` of them, but with
+    /// `min_one` at least one batch, however large. At the limit of `up_to` the slice is empty.
+    ///
+    /// # Errors
+    /// [`ReadError::OffsetOutOfRange`] below the log start or beyond the limit.
+    pub fn read(
+        self: &Arc<Self>,
+        from: Offset,
+        max_bytes: usize,
+        up_to: ReadUpTo,
+        min_one: bool,
+    ) -> Result<ReadSlice, ReadError> {
+        self.check_readable()?;
+        let (mut slice, mut located) = {
+            let log = self.log.lock();
+            let (start, end) = (log.start, log.limit(up_to).offset);
+            if from < start || from > end {
+                return Err(ReadError::OffsetOutOfRange { offset: from, start, end });
+            }
+            let slice = ReadSlice {
+                ranges: SmallVec::new(),
+                high_watermark: log.high_watermark.offset,
+                log_start_offset: start,
+                log_end_offset: log.end,
+            };
+            (slice, log.locate(from, up_to, max_bytes).map_err(|error| self.read_failed(&error))?)
+        };
+        // The headers are walked without the lock: what lies below the limit does not change any more.
+        while let Some(place) = located {
+            match place.cut(from, max_bytes, min_one).map_err(|error| self.read_failed(&error))? {
+                Some(range) => {
+                    slice.ranges = if range.len > 0 { smallvec![range] } else { SmallVec::new() };
+                    break;
+                }
+                None => {
+                    let Some(next) = place.next_segment else { break };
+                    let log = self.log.lock();
+                    located = log.locate(next, up_to, max_bytes).map_err(|error| self.read_failed(&error))?;
+                }
+            }
+        }
+        Ok(slice)
+    }
+
+    /// Takes the partition offline after a read of one of its [ranges](FileRange) failed. For those who read them
+    /// behind our back, by `sendfile`.
+    pub fn read_failed(&self, error: &io::Error) -> ReadError {
+        ReadError::Offline(self.fail("read", error))
+    }
+
+    /// Waits until the high watermark has passed `offset`: what `acks=all` promises.
+    ///
+    /// # Errors
+    /// When the partition goes offline or is deleted meanwhile.
+    pub async fn wait_for(&self, offset: Offset) -> Result<(), AppendError> {
+        loop {
+            if self.high_watermark() > offset {
+                return Ok(());
+            }
+            let mut advanced = std::pin::pin!(self.advanced.notified());
+            // Registered before the second look: an advance in between must wake us.
+            advanced.as_mut().enable();
+            self.check_serving()?;
+            if self.high_watermark() > offset {
+                return Ok(());
+            }
+            advanced.await;
+        }
+    }
+
+    /// Tells `waiter` once: when the high watermark advances, or the partition goes offline or is deleted. Look at
+    /// the partition after registering. A waiter that is dropped is forgotten.
+    pub fn notify_on_advance(&self, waiter: &Arc<Notify>) {
+        self.waiters.lock().register(waiter);
+    }
+
+    /// Where the newest epoch at or below `epoch` ends: that epoch and the offset after its last record (KIP-101).
+    /// `None` if the log has only newer ones.
+    pub fn end_offset_for_epoch(&self, epoch: LeaderEpoch) -> Option<(LeaderEpoch, Offset)> {
+        let log = self.log.lock();
+        if epoch == log.epoch {
+            return Some((epoch, log.end));
+        }
+        log.epochs.end_of(epoch, log.end)
+    }
+
+    /// Moves the log start up to `offset` (-1 for the high watermark) and makes that durable. Returns the log start.
+    ///
+    /// # Errors
+    /// [`ReadError::OffsetOutOfRange`] beyond the high watermark.
+    pub fn delete_records_before(&self, offset: Offset) -> Result<Offset, ReadError> {
+        self.check_readable()?;
+        let start = {
+            let log = &mut *self.log.lock();
+            let end = log.high_watermark.offset;
+            let wanted = if offset.0 == -1 { end } else { offset };
+            if wanted > end || wanted.0 < 0 {
+                return Err(ReadError::OffsetOutOfRange { offset, start: log.start, end });
+            }
+            if log.raise_start(wanted) {
+                log.write_epochs().map_err(|error| self.read_failed(&error))?;
+                self.publish(log);
+            }
+            log.start
+        };
+        self.shared.checkpoint_start(&self.name, start).map_err(|error| {
+            let error = io::Error::other(error);
+            self.read_failed(&error)
+        })?;
+        Ok(start)
+    }
+
+    /// Makes everything appended so far durable, on this thread.
+    pub fn flush(&self) -> io::Result<()> {
+        let _one_at_a_time = self.flushing.lock();
+        let Some(job) = self.log.lock().begin_flush() else { return Ok(()) };
+        if let Err(error) = job.run(&*self.shared.storage) {
+            self.fail("fsync", &error);
+            return Err(error);
+        }
+        let log = &mut *self.log.lock();
+        if log.finish_flush(&job) {
+            self.publish(log);
+        }
+        Ok(())
+    }
+
+    /// For the flusher's threads. What is appended from here on queues the partition again.
+    pub(super) fn flush_queued(&self) {
+        self.queued.store(false, Ordering::Release);
+        if !self.is_offline() {
+            // A failure has taken the partition offline and was logged.
+            let _ = self.flush();
+        }
+    }
+
+    fn queue_flush(self: &Arc<Self>) {
+        if !self.queued.swap(true, Ordering::AcqRel) {
+            self.shared.flusher.push(Arc::downgrade(self));
+        }
+    }
+
+    /// Makes the log's offsets visible and wakes who waits for them.
+    pub(super) fn publish(&self, log: &Log) {
+        self.offsets.start.store(log.start.0, Ordering::Release);
+        self.offsets.end.store(log.end.0, Ordering::Release);
+        let before = self.offsets.high_watermark.swap(log.high_watermark.offset.0, Ordering::AcqRel);
+        if before != log.high_watermark.offset.0 {
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
+        self.advanced.notify_waiters();
+        self.waiters.lock().notify();
+    }
+
+    /// Takes the partition offline. The first failure is the one that is told, here and to clients.
+    pub(super) fn fail(&self, action: &str, error: &dyn fmt::Display) -> Arc<str> {
+        let reason = self.offline.get_or_init(|| {
+            let reason: Arc<str> = format!("{action} failed: {error}").into();
+            tracing::error!(
+                partition = %self.name,
+                reason = %reason,
+                "partition is offline; repair the disk or free space, then restart the broker"
+            );
+            reason
+        });
+        self.wake();
+        Arc::clone(reason)
+    }
+
+    /// Flushes everything, with what a clean start needs, and serves nobody any more. Returns whether that worked.
+    pub(super) fn close(&self) -> bool {
+        let serving = self.offline.set(CLOSED.into()).is_ok();
+        let written = serving && {
+            let log = &mut *self.log.lock();
+            log.write_for_close().is_ok()
+        };
+        let closed = written && self.flush().is_ok();
+        self.wake();
+        closed || self.is_deleted()
+    }
+
+    /// Takes the partition offline because its files cannot be opened.
+    pub(super) fn fail_to_open(&self, reason: String) {
+        let _ = self.offline.set(reason.into());
+    }
+
+    pub(super) fn delete(&self) {
+        self.deleted.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    pub(super) fn is_deleted(&self) -> bool {
+        self.deleted.load(Ordering::Acquire)
+    }
+
+    fn check_serving(&self) -> Result<(), AppendError> {
+        if let Some(reason) = self.offline.get() {
+            return Err(AppendError::Offline(Arc::clone(reason)));
+        }
+        if self.is_deleted() { Err(AppendError::Deleted) } else { Ok(()) }
+    }
+
+    pub(super) fn check_readable(&self) -> Result<(), ReadError> {
+        if let Some(reason) = self.offline.get() {
+            return Err(ReadError::Offline(Arc::clone(reason)));
+        }
+        if self.is_deleted() { Err(ReadError::Deleted) } else { Ok(()) }
+    }
+}
+
+impl Located {
+    /// The batches from the one that holds `from` on; `None` if that lies in a later segment.
+    fn cut(&self, from: Offset, max_bytes: usize, min_one: bool) -> io::Result<Option<FileRange>> {
+        let mut headers = Headers::new(Arc::clone(&self.file), self.scan_from, self.end);
+        let Some((position, first)) = headers.seek(from)? else { return Ok(None) };
+        let first_len = first.total_len();
+        let mut stop = self.stop;
+        if stop < position + first_len as u64 {
+            let take = if min_one || first_len <= max_bytes { first_len } else { 0 };
+            stop = position + take as u64;
+        }
+        Ok(Some(FileRange { file: Arc::clone(&self.file), position, len: (stop - position) as usize }))
+    }
+}
+
+impl fmt::Debug for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Partition")
+            .field("name", &self.name)
+            .field("offsets", &self.offsets)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,449 @@
+//! One partition's log as a state machine: no lock, no thread, no clock. [`super::Partition`] drives it, and the
+//! simulation drives both over a storage that forgets.
+
+use std::io;
+use std::ops::Bound;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use std::collections::BTreeMap;
+
+use millstream_wire::batch::{BATCH_PREFIX_LEN, BatchHeader, patch_prefix};
+use millstream_wire::ids::{LeaderEpoch, Offset};
+use smallvec::SmallVec;
+use uuid::Uuid;
+
+use super::descriptors::{Descriptors, OpenSegment};
+use super::epochs::Epochs;
+use super::incoming::{Incoming, producer_stamp};
+use super::names::{EPOCHS_FILE, FileKind, METADATA_FILE};
+use super::producers::{Producers, Verdict};
+use super::read::ReadUpTo;
+use super::segment::{Active, Sealed};
+use super::{AppendError, Durability, LogConfig, partition_metadata, snapshot};
+use crate::storage::{Access, Storage, StoredFile};
+
+/// An offset and where its batch begins: what bounds a read without a search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LogPosition {
+    pub(super) offset: Offset,
+    /// Base of the segment.
+    pub(super) segment: Offset,
+    /// Bytes into the segment's file.
+    pub(super) position: u64,
+}
+
+impl LogPosition {
+    fn start_of(segment: Offset) -> Self {
+        Self { offset: segment, segment, position: 0 }
+    }
+}
+
+/// What an append did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// Offset of the first record; of the first append where this one is a duplicate.
+    pub base_offset: Offset,
+    /// Offset of the last record: what `acks=all` [waits for](super::Partition::wait_for).
+    pub last_offset: Offset,
+    /// The time that the broker gave the batch, in ms; -1 where the topic keeps its producers' times.
+    pub log_append_time: i64,
+    /// The log start offset at the time of the append.
+    pub log_start_offset: Offset,
+    /// Whether the producer sent this batch before: nothing was written.
+    pub duplicate: bool,
+}
+
+/// Why an append did not happen.
+#[derive(Debug)]
+pub(super) enum AppendFailure {
+    /// The batch is not taken; the log is as it was.
+    Refused(AppendError),
+    /// The storage failed; what the files hold behind the log end is not known.
+    Broken(io::Error),
+}
+
+impl From<io::Error> for AppendFailure {
+    fn from(error: io::Error) -> Self {
+        Self::Broken(error)
+    }
+}
+
+/// Where the pieces of a log come from.
+#[derive(Clone, Debug)]
+pub(super) struct LogHome {
+    pub(super) dir: PathBuf,
+    pub(super) topic_id: Uuid,
+    pub(super) storage: Arc<dyn Storage>,
+    pub(super) descriptors: Arc<Descriptors>,
+}
+
+/// The log of one partition.
+#[derive(Debug)]
+pub(super) struct Log {
+    pub(super) home: LogHome,
+    pub(super) config: Arc<LogConfig>,
+    /// Stamped on every batch appended in this life of the broker.
+    pub(super) epoch: LeaderEpoch,
+    /// Segments that no longer grow, by base offset.
+    pub(super) sealed: BTreeMap<Offset, Arc<Sealed>>,
+    /// The segment that grows. `None` until the first append: an empty partition has no files.
+    pub(super) active: Option<Active>,
+    /// The first offset that may be read. Retention and DeleteRecords move it up.
+    pub(super) start: Offset,
+    /// The offset that the next record gets.
+    pub(super) end: Offset,
+    /// Everything below survives a power cut.
+    pub(super) durable: LogPosition,
+    /// Everything below may be read by consumers. Equals `durable` in `sync`, the log end in `page`.
+    pub(super) high_watermark: LogPosition,
+    pub(super) producers: Producers,
+    pub(super) epochs: Epochs,
+    pub(super) unsynced: Unsynced,
+}
+
+/// What was written and not yet fsynced.
+#[derive(Debug, Default)]
+pub(super) struct Unsynced {
+    /// Files apart from the active segment's.
+    files: Vec<Arc<dyn StoredFile>>,
+    /// Whether the active segment was written to.
+    active: bool,
+    /// Whether names in the partition's directory changed.
+    pub(super) names: bool,
+    /// Whether the directory itself is new.
+    dir: bool,
+    /// Whether a segment was sealed.
+    sealed: bool,
+    /// Records appended since the last flush, for `flush.messages`.
+    records: i64,
+}
+
+/// Syncs to be done outside the lock. Once all are done, `target` is durable.
+#[derive(Debug)]
+pub(super) struct FlushJob {
+    files: Vec<Arc<dyn StoredFile>>,
+    dirs: SmallVec<[PathBuf; 2]>,
+    target: LogPosition,
+}
+
+impl FlushJob {
+    pub(super) fn run(&self, storage: &dyn Storage) -> io::Result<()> {
+        self.files.iter().try_for_each(|file| file.sync())?;
+        self.dirs.iter().try_for_each(|dir| storage.sync_dir(dir))
+    }
+}
+
+/// A stretch of one segment's file in which an offset is to be found.
+#[derive(Debug)]
+pub(super) struct Located {
+    pub(super) file: Arc<dyn StoredFile>,
+    /// A batch begins here, at or before the offset.
+    pub(super) scan_from: u64,
+    /// A batch begins or ends here: as far as the read may go by `max_bytes`, going by the index.
+    pub(super) stop: u64,
+    /// Where the readable part of the segment ends.
+    pub(super) end: u64,
+    /// The next segment's base, for offsets that compaction removed from the end of this one.
+    pub(super) next_segment: Option<Offset>,
+}
+
+impl Log {
+    /// A log without files that starts at offset 0.
+    pub(super) fn empty(home: LogHome, config: Arc<LogConfig>, epoch: LeaderEpoch) -> Self {
+        let origin = LogPosition::start_of(Offset(0));
+        Self {
+            home,
+            config,
+            epoch,
+            sealed: BTreeMap::new(),
+            active: None,
+            start: Offset(0),
+            end: Offset(0),
+            durable: origin,
+            high_watermark: origin,
+            producers: Producers::default(),
+            epochs: Epochs::default(),
+            unsynced: Unsynced::default(),
+        }
+    }
+
+    /// Appends checked batches: all of them or none.
+    pub(super) fn append(&mut self, batches: &[Incoming], now_ms: i64) -> Result<Appended, AppendFailure> {
+        let log_append_time = match self.config.timestamp_type {
+            super::TimestampType::LogAppendTime => now_ms,
+            super::TimestampType::CreateTime => -1,
+        };
+        if let Some(duplicate) = self.check_producers(batches).map_err(AppendFailure::Refused)? {
+            return Ok(Appended { log_append_time, log_start_offset: self.start, ..duplicate });
+        }
+        let bytes = batches.iter().map(|batch| batch.bytes.len() as u64).sum();
+        let records: i64 = batches.iter().map(|batch| i64::from(batch.header.last_offset_delta) + 1).sum();
+        self.make_room(bytes, records, batches[0].header.max_timestamp, now_ms)?;
+        let base_offset = self.end;
+        self.write(batches)?;
+        self.unsynced.active = true;
+        self.unsynced.records += records;
+        if self.config.durability == Durability::Page {
+            self.high_watermark = self.end_position();
+        }
+        let last_offset = Offset(self.end.0 - 1);
+        Ok(Appended {
+            base_offset,
+            last_offset,
+            log_append_time,
+            log_start_offset: self.start,
+            duplicate: false,
+        })
+    }
+
+    fn check_producers(&self, batches: &[Incoming]) -> Result<Option<Appended>, AppendError> {
+        for batch in batches {
+            let Some(stamp) = producer_stamp(&batch.header) else { continue };
+            if let Verdict::Duplicate(known) = self.producers.check(&stamp)? {
+                return Ok(Some(Appended {
+                    base_offset: known.first_offset(),
+                    last_offset: known.last_offset,
+                    log_append_time: -1,
+                    log_start_offset: self.start,
+                    duplicate: true,
+                }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Writes batches at the log end in one call and takes note of them.
+    fn write(&mut self, batches: &[Incoming]) -> io::Result<()> {
+        let Some(active) = &mut self.active else { return Err(io::Error::other("no segment was made")) };
+        let mut headers: SmallVec<[BatchHeader; 1]> = SmallVec::new();
+        let mut prefixes: SmallVec<[[u8; BATCH_PREFIX_LEN]; 1]> = SmallVec::new();
+        let mut next = self.end;
+        for batch in batches {
+            let mut prefix = [0; BATCH_PREFIX_LEN];
+            prefix.copy_from_slice(&batch.bytes[..BATCH_PREFIX_LEN]);
+            patch_prefix(&mut prefix, next, self.epoch);
+            prefixes.push(prefix);
+            let header = BatchHeader { base_offset: next, leader_epoch: self.epoch, ..batch.header };
+            next = header.next_offset();
+            headers.push(header);
+        }
+        let mut parts: SmallVec<[&[u8]; 2]> = SmallVec::new();
+        for (prefix, batch) in prefixes.iter().zip(batches) {
+            parts.push(prefix);
+            parts.push(&batch.bytes[BATCH_PREFIX_LEN..]);
+        }
+        active.file.write_all_at(&parts, active.size)?;
+        for header in &headers {
+            active.note(header, self.config.index_interval_bytes);
+            if let Some(stamp) = producer_stamp(header) {
+                self.producers.record(&stamp, header.last_offset());
+            }
+        }
+        self.end = next;
+        if self.epochs.assign(self.epoch, headers[0].base_offset) {
+            self.write_epochs()?;
+        }
+        Ok(())
+    }
+
+    /// Makes the active segment if there is none, or seals it if the batches do not belong into it any more.
+    fn make_room(&mut self, bytes: u64, records: i64, timestamp: i64, now_ms: i64) -> io::Result<()> {
+        let Some(active) = &self.active else { return self.create_files() };
+        let now = if timestamp >= 0 { timestamp } else { now_ms };
+        let too_old = active
+            .first_timestamp
+            .is_some_and(|first| now.saturating_sub(first) > self.segment_ms(active.base));
+        let full = active.size + bytes > u64::from(self.config.segment_bytes)
+            || active.index_bytes() >= self.config.segment_index_bytes as usize
+            || !active.reaches(self.end.plus(records));
+        if active.size > 0 && (too_old || full) { self.roll() } else { Ok(()) }
+    }
+
+    /// `segment.ms` less this segment's share of the jitter; a compacted log also rolls for `max.compaction.lag.ms`.
+    fn segment_ms(&self, base: Offset) -> i64 {
+        let config = &self.config;
+        let lag = if config.cleanup.compact { config.max_compaction_lag_ms } else { i64::MAX };
+        let jitter = base.0.wrapping_mul(0x9e37_79b9).rem_euclid(config.segment_jitter_ms.max(0) + 1);
+        (config.segment_ms - jitter).min(lag)
+    }
+
+    fn create_files(&mut self) -> io::Result<()> {
+        let LogHome { dir, storage, topic_id, .. } = &self.home;
+        storage.create_dir(dir)?;
+        let metadata = storage.open(&dir.join(METADATA_FILE), Access::Create)?;
+        metadata.write_all_at(&[partition_metadata::to_text(*topic_id).as_bytes()], 0)?;
+        self.active = Some(Active::create(&**storage, dir, self.end)?);
+        self.unsynced.files.push(metadata);
+        self.unsynced.names = true;
+        self.unsynced.dir = true;
+        self.durable = LogPosition::start_of(self.end);
+        self.high_watermark = self.durable;
+        Ok(())
+    }
+
+    /// Seals the active segment and begins a new one at the log end.
+    pub(super) fn roll(&mut self) -> io::Result<()> {
+        let Some(active) = &mut self.active else { return Ok(()) };
+        let LogHome { dir, storage, .. } = &self.home;
+        let indexes = active.write_indexes(&**storage, dir)?;
+        let next = Active::create(&**storage, dir, self.end)?;
+        let old = std::mem::replace(active, next);
+        self.sealed.insert(old.base, old.seal());
+        self.unsynced.files.push(old.file);
+        self.unsynced.files.extend(indexes);
+        self.unsynced.active = false;
+        self.unsynced.sealed = true;
+        self.unsynced.names = true;
+        self.write_snapshot()
+    }
+
+    /// Writes the producers as they are at the log end.
+    pub(super) fn write_snapshot(&mut self) -> io::Result<()> {
+        let file =
+            self.home.storage.open(&FileKind::Snapshot.path(&self.home.dir, self.end), Access::Create)?;
+        file.write_all_at(&[&snapshot::encode(&self.producers)], 0)?;
+        self.unsynced.files.push(file);
+        self.unsynced.names = true;
+        Ok(())
+    }
+
+    pub(super) fn write_epochs(&mut self) -> io::Result<()> {
+        let file = self.home.storage.open(&self.home.dir.join(EPOCHS_FILE), Access::Create)?;
+        file.write_all_at(&[self.epochs.to_text().as_bytes()], 0)?;
+        self.unsynced.files.push(file);
+        self.unsynced.names = true;
+        Ok(())
+    }
+
+    /// Writes what is only in memory, so that a clean start need not scan.
+    pub(super) fn write_for_close(&mut self) -> io::Result<()> {
+        let Some(active) = &mut self.active else { return Ok(()) };
+        self.unsynced.files.extend(active.write_indexes(&*self.home.storage, &self.home.dir)?);
+        self.write_epochs()?;
+        self.write_snapshot()
+    }
+
+    /// The end of the log as a position.
+    pub(super) fn end_position(&self) -> LogPosition {
+        match &self.active {
+            Some(active) => LogPosition { offset: self.end, segment: active.base, position: active.size },
+            None => LogPosition::start_of(self.end),
+        }
+    }
+
+    /// Whether what was appended must be synced without delay. In `page` a sealed segment is, as in Kafka, so that
+    /// the recovery point moves on.
+    pub(super) fn wants_flush(&self) -> bool {
+        match self.config.durability {
+            Durability::Sync => true,
+            Durability::Page => self.unsynced.sealed || self.unsynced.records >= self.config.flush_messages,
+        }
+    }
+
+    /// What has to be synced to make all of the log durable; `None` if it is.
+    pub(super) fn begin_flush(&mut self) -> Option<FlushJob> {
+        let unsynced = std::mem::take(&mut self.unsynced);
+        let target = self.end_position();
+        let mut files = unsynced.files;
+        if let Some(active) = self.active.as_ref().filter(|_| unsynced.active) {
+            files.push(Arc::clone(&active.file));
+        }
+        let mut dirs = SmallVec::new();
+        if unsynced.names {
+            dirs.push(self.home.dir.clone());
+        }
+        if let Some(parent) = self.home.dir.parent().filter(|_| unsynced.dir) {
+            dirs.push(parent.to_owned());
+        }
+        (!files.is_empty() || !dirs.is_empty()).then_some(FlushJob { files, dirs, target })
+    }
+
+    /// Takes note that a job was run. Returns whether the high watermark moved.
+    pub(super) fn finish_flush(&mut self, job: &FlushJob) -> bool {
+        if job.target.offset < self.durable.offset {
+            return false;
+        }
+        self.durable = job.target;
+        if self.config.durability == Durability::Page || self.high_watermark.offset >= self.durable.offset {
+            return false;
+        }
+        self.high_watermark = self.durable;
+        true
+    }
+
+    /// Where to look for `from`; `None` at the limit.
+    pub(super) fn locate(
+        &self,
+        from: Offset,
+        up_to: ReadUpTo,
+        max_bytes: usize,
+    ) -> io::Result<Option<Located>> {
+        let limit = self.limit(up_to);
+        if from >= limit.offset {
+            return Ok(None);
+        }
+        if let Some(active) = self.active.as_ref().filter(|active| from >= active.base) {
+            let relative = (from.0 - active.base.0) as u32;
+            let entry = active.offsets.floor(|entry| entry.relative <= relative)?;
+            let scan_from = entry.map_or(0, |entry| u64::from(entry.position));
+            let end = if limit.segment == active.base { limit.position } else { active.size };
+            let stop = stop_within(&active.offsets, scan_from, max_bytes, end)?;
+            let file = Arc::clone(&active.file);
+            return Ok(Some(Located { file, scan_from, stop, end, next_segment: None }));
+        }
+        let Some((_, segment)) = self.sealed.range(..=from).next_back() else { return Ok(None) };
+        let open = self.open(segment)?;
+        let relative = (from.0 - segment.base.0) as u32;
+        let entry = open.offsets.floor(|entry| entry.relative <= relative)?;
+        let scan_from = entry.map_or(0, |entry| u64::from(entry.position));
+        let end = if limit.segment == segment.base { limit.position } else { segment.size };
+        let stop = stop_within(&open.offsets, scan_from, max_bytes, end)?;
+        let next_segment = self.segment_after(segment.base);
+        Ok(Some(Located { file: Arc::clone(&open.log), scan_from, stop, end, next_segment }))
+    }
+
+    pub(super) fn limit(&self, up_to: ReadUpTo) -> LogPosition {
+        match up_to {
+            ReadUpTo::HighWatermark => self.high_watermark,
+            ReadUpTo::LogEnd => self.end_position(),
+        }
+    }
+
+    pub(super) fn segment_after(&self, base: Offset) -> Option<Offset> {
+        let mut after = self.sealed.range((Bound::Excluded(base), Bound::Unbounded));
+        after.next().map(|(base, _)| *base).or_else(|| self.active.as_ref().map(|active| active.base))
+    }
+
+    /// The files of a sealed segment.
+    pub(super) fn open(&self, segment: &Sealed) -> io::Result<Arc<OpenSegment>> {
+        self.home
+            .descriptors
+            .get(segment.id, || OpenSegment::open(&*self.home.storage, &self.home.dir, segment.base))
+    }
+
+    /// Forgets the records below `offset`; segments that hold nothing else are removed by retention.
+    pub(super) fn raise_start(&mut self, offset: Offset) -> bool {
+        let raised = offset > self.start && offset <= self.high_watermark.offset;
+        if raised {
+            self.start = offset;
+            self.epochs.cut_start(offset);
+        }
+        raised
+    }
+}
+
+/// The last batch boundary that the index knows within `max_bytes` of `scan_from`.
+fn stop_within(
+    offsets: &super::index::Index<super::index::OffsetEntry>,
+    scan_from: u64,
+    max_bytes: usize,
+    end: u64,
+) -> io::Result<u64> {
+    let furthest = scan_from.saturating_add(max_bytes as u64);
+    if furthest >= end {
+        return Ok(end);
+    }
+    let entry = offsets.floor(|entry| u64::from(entry.position) <= furthest)?;
+    Ok(entry.map_or(scan_from, |entry| u64::from(entry.position)).max(scan_from))
+}

@@ -1,0 +1,377 @@
+//! A storage in memory that forgets, at a crash, what was not synced, and fails where a test says so.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use super::{Access, Entry, Storage, StoredFile};
+
+/// What a power cut does to bytes that were written and not synced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Crash {
+    /// The process dies, the kernel lives: everything written is still there.
+    Process,
+    /// Everything that was not synced is gone.
+    Power,
+    /// A random prefix of every unsynced change survives, its last bytes possibly garbage.
+    Torn,
+}
+
+/// Cloning shares the disk.
+#[derive(Clone, Debug)]
+pub(crate) struct SimulatedStorage {
+    disk: Arc<Mutex<Disk>>,
+}
+
+#[derive(Debug)]
+struct Disk {
+    rng: StdRng,
+    dirs: BTreeMap<PathBuf, Dir>,
+    files: BTreeMap<u64, File>,
+    next_file: u64,
+    /// Raised by a crash; handles of an earlier life no longer work.
+    life: u64,
+    locked: BTreeSet<PathBuf>,
+    /// Bytes that may still be written; `None` for an endless disk.
+    space: Option<u64>,
+    /// Files whose path contains this fail with EIO at sync.
+    broken_sync: Option<String>,
+    /// Files whose path contains this fail with EIO at read.
+    broken_read: Option<String>,
+}
+
+#[derive(Debug, Default)]
+struct Dir {
+    live: BTreeMap<String, u64>,
+    durable: BTreeMap<String, u64>,
+    /// What leads from `durable` to `live`, in order: a journalling file system persists a prefix of it.
+    pending: Vec<Change>,
+    /// Whether the parent knows this directory durably.
+    is_durable: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Change {
+    Insert(String, u64),
+    Rename(String, String),
+    Remove(String),
+}
+
+#[derive(Debug, Default)]
+struct File {
+    live: Vec<u8>,
+    durable: Vec<u8>,
+}
+
+fn apply(names: &mut BTreeMap<String, u64>, change: &Change) {
+    match change {
+        Change::Insert(name, file) => {
+            names.insert(name.clone(), *file);
+        }
+        Change::Rename(from, to) => {
+            if let Some(file) = names.remove(from) {
+                names.insert(to.clone(), file);
+            }
+        }
+        Change::Remove(name) => {
+            names.remove(name);
+        }
+    }
+}
+
+fn split(path: &Path) -> (PathBuf, String) {
+    let name = path.file_name().and_then(OsStr::to_str).unwrap().to_owned();
+    (path.parent().unwrap().to_owned(), name)
+}
+
+fn not_found(path: &Path) -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, path.display().to_string())
+}
+
+fn eio() -> io::Error {
+    io::Error::from_raw_os_error(libc::EIO)
+}
+
+impl SimulatedStorage {
+    pub(crate) fn new(seed: u64) -> Self {
+        let disk = Disk {
+            rng: StdRng::seed_from_u64(seed),
+            dirs: BTreeMap::from([(PathBuf::from("/"), Dir { is_durable: true, ..Dir::default() })]),
+            files: BTreeMap::new(),
+            next_file: 1,
+            life: 0,
+            locked: BTreeSet::new(),
+            space: None,
+            broken_sync: None,
+            broken_read: None,
+        };
+        Self { disk: Arc::new(Mutex::new(disk)) }
+    }
+
+    /// Ends the life of every handle and applies what `crash` does to unsynced changes.
+    pub(crate) fn crash(&self, crash: Crash) {
+        let disk = &mut *self.disk.lock();
+        disk.life += 1;
+        disk.locked.clear();
+        if crash == Crash::Process {
+            return;
+        }
+        disk.crash_names(crash);
+        disk.crash_bytes(crash);
+    }
+
+    pub(crate) fn set_space(&self, bytes: Option<u64>) {
+        self.disk.lock().space = bytes;
+    }
+
+    pub(crate) fn break_sync(&self, path_part: Option<&str>) {
+        self.disk.lock().broken_sync = path_part.map(str::to_owned);
+    }
+
+    pub(crate) fn break_read(&self, path_part: Option<&str>) {
+        self.disk.lock().broken_read = path_part.map(str::to_owned);
+    }
+
+    /// Changes the bytes of a file behind the back of who has it open, durably.
+    pub(crate) fn damage(&self, path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
+        let disk = &mut *self.disk.lock();
+        let id = disk.find(path).unwrap();
+        let file = disk.files.get_mut(&id).unwrap();
+        change(&mut file.live);
+        file.durable.clone_from(&file.live);
+    }
+}
+
+impl Disk {
+    fn crash_names(&mut self, crash: Crash) {
+        self.dirs.retain(|_, dir| dir.is_durable);
+        for dir in self.dirs.values_mut() {
+            let kept = match crash {
+                Crash::Torn => self.rng.random_range(0..=dir.pending.len()),
+                Crash::Power | Crash::Process => 0,
+            };
+            let pending = std::mem::take(&mut dir.pending);
+            pending[..kept].iter().for_each(|change| apply(&mut dir.durable, change));
+            dir.live = dir.durable.clone();
+        }
+    }
+
+    fn crash_bytes(&mut self, crash: Crash) {
+        for file in self.files.values_mut() {
+            let same =
+                file.live.iter().zip(&file.durable).take_while(|(live, durable)| live == durable).count();
+            let mut after = file.durable.clone();
+            if crash == Crash::Torn && same == file.durable.len() && file.live.len() > same {
+                let kept = self.rng.random_range(same..=file.live.len());
+                after = file.live[..kept].to_vec();
+                if kept > same && self.rng.random_bool(0.3) {
+                    let garbage = self.rng.random_range(same..kept);
+                    after[garbage..].fill(0);
+                }
+            }
+            file.live.clone_from(&after);
+            file.durable = after;
+        }
+    }
+
+    fn find(&self, path: &Path) -> io::Result<u64> {
+        let (dir, name) = split(path);
+        let dir = self.dirs.get(&dir).ok_or_else(|| not_found(path))?;
+        dir.live.get(&name).copied().ok_or_else(|| not_found(path))
+    }
+
+    fn change(&mut self, dir: &Path, change: Change) -> io::Result<()> {
+        let dir = self.dirs.get_mut(dir).ok_or_else(|| not_found(dir))?;
+        apply(&mut dir.live, &change);
+        dir.pending.push(change);
+        Ok(())
+    }
+
+    fn has_dir(&self, path: &Path) -> bool {
+        self.dirs.contains_key(path)
+    }
+}
+
+impl Storage for SimulatedStorage {
+    fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn StoredFile>> {
+        let disk = &mut *self.disk.lock();
+        let id = match (disk.find(path), access) {
+            (Ok(id), Access::Read | Access::Write) => id,
+            (Ok(id), Access::Create) => {
+                disk.files.get_mut(&id).unwrap().live.clear();
+                id
+            }
+            (Err(error), Access::Read | Access::Write) => return Err(error),
+            (Err(_), Access::Create) => {
+                let id = disk.next_file;
+                disk.next_file += 1;
+                disk.files.insert(id, File::default());
+                let (dir, name) = split(path);
+                disk.change(&dir, Change::Insert(name, id))?;
+                id
+            }
+        };
+        Ok(Arc::new(Handle { disk: Arc::clone(&self.disk), id, life: disk.life, path: path.to_owned() }))
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        let disk = &mut *self.disk.lock();
+        let missing: Vec<_> =
+            path.ancestors().filter(|path| !disk.has_dir(path)).map(Path::to_owned).collect();
+        for path in missing {
+            disk.dirs.insert(path, Dir::default());
+        }
+        Ok(())
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<Entry>> {
+        let disk = self.disk.lock();
+        let files = disk.dirs.get(dir).ok_or_else(|| not_found(dir))?.live.keys();
+        let dirs = disk.dirs.keys().filter(|path| path.parent() == Some(dir)).map(|path| split(path).1);
+        let files = files.map(|name| Entry { name: name.clone(), is_dir: false });
+        Ok(files.chain(dirs.map(|name| Entry { name, is_dir: true })).collect())
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let disk = &mut *self.disk.lock();
+        if let Some(mut dir) = disk.dirs.remove(from) {
+            // Durable only with its parent; the old name does not come back, which is the harder case for us.
+            dir.is_durable = false;
+            disk.dirs.insert(to.to_owned(), dir);
+            return Ok(());
+        }
+        disk.find(from)?;
+        let ((dir, from), (_, to)) = (split(from), split(to));
+        disk.change(&dir, Change::Rename(from, to))
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        let disk = &mut *self.disk.lock();
+        disk.find(path)?;
+        let (dir, name) = split(path);
+        disk.change(&dir, Change::Remove(name))
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        self.disk.lock().dirs.retain(|dir, _| !dir.starts_with(path));
+        Ok(())
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        let disk = &mut *self.disk.lock();
+        let dir = disk.dirs.get_mut(path).ok_or_else(|| not_found(path))?;
+        dir.pending.clear();
+        dir.durable = dir.live.clone();
+        for (_, child) in disk.dirs.iter_mut().filter(|(child, _)| child.parent() == Some(path)) {
+            child.is_durable = true;
+        }
+        Ok(())
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>> {
+        let mut disk = self.disk.lock();
+        if !disk.locked.insert(path.to_owned()) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok(Box::new(LockGuard { disk: Arc::clone(&self.disk), path: path.to_owned(), life: disk.life }))
+    }
+}
+
+struct LockGuard {
+    disk: Arc<Mutex<Disk>>,
+    path: PathBuf,
+    life: u64,
+}
+
+impl Drop for LockGuard {
+    fn drop(&mut self) {
+        let mut disk = self.disk.lock();
+        if disk.life == self.life {
+            disk.locked.remove(&self.path);
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Handle {
+    disk: Arc<Mutex<Disk>>,
+    id: u64,
+    life: u64,
+    path: PathBuf,
+}
+
+impl Handle {
+    fn with<T>(&self, act: impl FnOnce(&mut Disk) -> io::Result<T>) -> io::Result<T> {
+        let disk = &mut *self.disk.lock();
+        if disk.life != self.life {
+            return Err(io::Error::other("this process has crashed"));
+        }
+        act(disk)
+    }
+
+    fn breaks(&self, part: &Option<String>) -> bool {
+        part.as_ref().is_some_and(|part| self.path.to_string_lossy().contains(part))
+    }
+}
+
+impl StoredFile for Handle {
+    fn read_at(&self, buf: &mut [u8], position: u64) -> io::Result<usize> {
+        self.with(|disk| {
+            if self.breaks(&disk.broken_read) {
+                return Err(eio());
+            }
+            let content = &disk.files[&self.id].live;
+            let from = content.len().min(position as usize);
+            let read = buf.len().min(content.len() - from);
+            buf[..read].copy_from_slice(&content[from..from + read]);
+            Ok(read)
+        })
+    }
+
+    fn write_all_at(&self, parts: &[&[u8]], position: u64) -> io::Result<()> {
+        self.with(|disk| {
+            let bytes = parts.concat();
+            let fits = disk.space.map_or(bytes.len(), |space| bytes.len().min(space as usize));
+            if let Some(space) = &mut disk.space {
+                *space -= fits as u64;
+            }
+            let content = &mut disk.files.get_mut(&self.id).unwrap().live;
+            let end = position as usize + fits;
+            content.resize(content.len().max(end), 0);
+            content[position as usize..end].copy_from_slice(&bytes[..fits]);
+            if fits < bytes.len() { Err(io::Error::from_raw_os_error(libc::ENOSPC)) } else { Ok(()) }
+        })
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.with(|disk| {
+            if self.breaks(&disk.broken_sync) {
+                return Err(eio());
+            }
+            let file = disk.files.get_mut(&self.id).unwrap();
+            file.durable.clone_from(&file.live);
+            Ok(())
+        })
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.with(|disk| {
+            disk.files.get_mut(&self.id).unwrap().live.resize(len as usize, 0);
+            Ok(())
+        })
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.with(|disk| Ok(disk.files[&self.id].live.len() as u64))
+    }
+
+    fn descriptor(&self) -> Option<&std::fs::File> {
+        None
+    }
+}
