@@ -1,0 +1,7 @@
+//! What a task is about to process: fetched bytes per partition, and which of them comes next.
+
+mod partition;
+mod task;
+
+pub(crate) use partition::RunError;
+pub(crate) use task::{Input, MaxIdle, TaskInputs, Wait};

@@ -1,0 +1,238 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use millstream_wire::batch::{BatchError, Record};
+
+use super::partition::{PartitionQueue, RunError};
+use crate::task::InputId;
+
+/// The inputs of one task: a queue per partition, read in the order of the records' timestamps.
+#[derive(Debug, Default)]
+pub(crate) struct TaskInputs {
+    inputs: Vec<Input>,
+    /// When (ms) the wait for an empty partition began.
+    waiting_since: Option<i64>,
+}
+
+/// One partition that a task reads.
+#[derive(Debug)]
+pub(crate) struct Input {
+    pub(crate) id: InputId,
+    pub(crate) topic: Arc<str>,
+    pub(crate) partition: i32,
+    pub(crate) queue: PartitionQueue,
+    /// Whether fetching has been stopped until the queue drains.
+    pub(crate) paused: bool,
+}
+
+/// Whether a task may go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// It has records to choose from.
+    Ready,
+    /// It has none.
+    Empty,
+    /// It has some, but an empty partition may still deliver earlier ones: until it does, or until this time (ms).
+    Until(i64),
+}
+
+/// `max.task.idle.ms`: how long the order of timestamps is worth waiting for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MaxIdle {
+    /// -1: do not wait at all.
+    Never,
+    /// 0 and more: wait for what the broker is known to have, and this many milliseconds for what it has not.
+    Millis(i64),
+}
+
+impl TaskInputs {
+    /// Adds a partition.
+    pub(crate) fn add(&mut self, id: InputId, topic: Arc<str>, partition: i32) {
+        let queue = PartitionQueue::new();
+        self.inputs.push(Input { id, topic, partition, queue, paused: false });
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Input> {
+        self.inputs.iter()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Input> {
+        self.inputs.iter_mut()
+    }
+
+    /// Adds what a fetch of one of the partitions returned; `None`: it is none of this task's.
+    pub(crate) fn push(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        fetch_offset: i64,
+        chunk: Bytes,
+    ) -> Option<&mut Input> {
+        let mut inputs = self.inputs.iter_mut();
+        let input = inputs.find(|input| input.partition == partition && *input.topic == *topic)?;
+        input.queue.push(fetch_offset, chunk);
+        Some(input)
+    }
+
+    /// Whether to process now. `high_watermark` is asked about partitions that have run dry; `None`: not known yet.
+    pub(crate) fn wait(
+        &mut self,
+        now: i64,
+        max_idle: MaxIdle,
+        high_watermark: impl Fn(&Input) -> Option<i64>,
+    ) -> Result<Wait, BatchError> {
+        if let [only] = self.inputs.as_mut_slice() {
+            let wait = if only.queue.is_drained()? { Wait::Empty } else { Wait::Ready };
+            return Ok(wait);
+        }
+        let (mut filled, mut behind, mut dry) = (false, false, false);
+        for input in &mut self.inputs {
+            if input.queue.is_drained()? {
+                dry = true;
+                behind |= high_watermark(input)
+                    .is_none_or(|end| input.queue.next_offset().is_some_and(|next| next < end));
+            } else {
+                filled = true;
+            }
+        }
+        Ok(self.decide(now, max_idle, filled, behind, dry))
+    }
+
+    fn decide(&mut self, now: i64, max_idle: MaxIdle, filled: bool, behind: bool, dry: bool) -> Wait {
+        if !filled {
+            return Wait::Empty;
+        }
+        let idle = match max_idle {
+            MaxIdle::Millis(idle) if dry => idle,
+            MaxIdle::Millis(_) | MaxIdle::Never => {
+                self.waiting_since = None;
+                return Wait::Ready;
+            }
+        };
+        if behind {
+            return Wait::Until(i64::MAX);
+        }
+        let until = self.waiting_since.get_or_insert(now).saturating_add(idle);
+        if until <= now { Wait::Ready } else { Wait::Until(until) }
+    }
+
+    /// Passes up to `limit` records to `process`, earliest first, and stops when a partition runs dry: what comes next is then
+    /// for [`wait`](Self::wait) to decide. Records of equal time go in the order of the inputs.
+    pub(crate) fn run<E>(
+        &mut self,
+        limit: usize,
+        mut process: impl FnMut(InputId, Record<'_>) -> Result<(), E>,
+    ) -> Result<usize, (usize, RunError<E>)> {
+        let mut passed = 0;
+        while passed < limit {
+            let Some((index, until)) = self.earliest()? else { break };
+            let Input { id, queue, .. } = &mut self.inputs[index];
+            let id = *id;
+            let run = queue.run(until, limit - passed, |record| process(id, record));
+            passed += run.map_err(|error| (index, error))?;
+            if self.inputs.len() > 1
+                && self.inputs[index].queue.is_drained().map_err(|error| self.bad(index, error))?
+            {
+                break;
+            }
+        }
+        Ok(passed)
+    }
+
+    /// The partition with the earliest record, and the time of the earliest record of the others.
+    fn earliest<E>(&mut self) -> Result<Option<(usize, i64)>, (usize, RunError<E>)> {
+        if let [only] = self.inputs.as_mut_slice() {
+            let drained = only.queue.is_drained().map_err(|error| self.bad(0, error))?;
+            return Ok((!drained).then_some((0, i64::MAX)));
+        }
+        let mut first: Option<(i64, usize)> = None;
+        let mut second = i64::MAX;
+        for index in 0..self.inputs.len() {
+            let head = self.inputs[index].queue.head_timestamp().map_err(|error| self.bad(index, error))?;
+            let Some(head) = head else { continue };
+            match first {
+                Some((time, _)) if head >= time => second = second.min(head),
+                Some((time, _)) => {
+                    second = time;
+                    first = Some((head, index));
+                }
+                None => first = Some((head, index)),
+            }
+        }
+        Ok(first.map(|(_, index)| (index, second)))
+    }
+
+    fn bad<E>(&self, index: usize, error: BatchError) -> (usize, RunError<E>) {
+        (index, RunError::Batch(self.inputs[index].queue.next_offset().unwrap_or(-1), error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use millstream_wire::compression::Compression;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::super::partition::tests::batch;
+    use super::*;
+
+    fn inputs(partitions: &[Vec<Vec<i64>>]) -> TaskInputs {
+        let mut inputs = TaskInputs::default();
+        for (index, batches) in partitions.iter().enumerate() {
+            let topic: Arc<str> = format!("t{index}").into();
+            inputs.add(InputId(index), Arc::clone(&topic), 0);
+            let mut next = 0;
+            for timestamps in batches {
+                inputs.push(&topic, 0, next, batch(Compression::None, next, timestamps));
+                next += timestamps.len() as i64;
+            }
+        }
+        inputs
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// At every step the chosen record is the earliest of the heads, as Kafka's `PartitionGroup` has it.
+        #[test]
+        fn the_earliest_head_goes_first(partitions in vec(vec(vec(0i64..20, 1..5), 0..4), 1..4), limit in 1usize..9) {
+            let mut heads: Vec<std::collections::VecDeque<i64>> =
+                partitions.iter().map(|batches| batches.iter().flatten().copied().collect()).collect();
+            let mut inputs = inputs(&partitions);
+            loop {
+                let ran = inputs.run(limit, |id, record| {
+                    let earliest = heads.iter().filter_map(|queue| queue.front()).min().copied();
+                    let expected = heads[id.0].pop_front();
+                    if expected == Some(record.timestamp) && expected == earliest { Ok(()) } else { Err((id, record.timestamp)) }
+                });
+                let passed = ran.map_err(|error| TestCaseError::fail(format!("{error:?}")))?;
+                prop_assert!(passed <= limit);
+                if passed == 0 {
+                    break;
+                }
+            }
+            prop_assert!(heads.iter().all(std::collections::VecDeque::is_empty));
+        }
+    }
+
+    #[test]
+    fn a_dry_partition_is_waited_for() {
+        let mut inputs = inputs(&[vec![vec![1]], vec![]]);
+        let unknown = |_: &Input| None;
+        let caught_up = |_: &Input| Some(0);
+        let behind = |_: &Input| Some(5);
+        inputs.push("t1", 0, 0, Bytes::new());
+        assert_eq!(inputs.wait(0, MaxIdle::Never, unknown).unwrap(), Wait::Ready);
+        assert_eq!(inputs.wait(0, MaxIdle::Millis(0), unknown).unwrap(), Wait::Until(i64::MAX));
+        assert_eq!(inputs.wait(0, MaxIdle::Millis(0), behind).unwrap(), Wait::Until(i64::MAX));
+        assert_eq!(inputs.wait(0, MaxIdle::Millis(0), caught_up).unwrap(), Wait::Ready);
+        assert_eq!(inputs.wait(7, MaxIdle::Millis(10), caught_up).unwrap(), Wait::Until(10));
+        assert_eq!(inputs.wait(10, MaxIdle::Millis(10), caught_up).unwrap(), Wait::Ready);
+    }
+
+    #[test]
+    fn nothing_to_choose_from_is_empty() {
+        assert_eq!(inputs(&[vec![], vec![]]).wait(0, MaxIdle::Never, |_| None).unwrap(), Wait::Empty);
+        assert_eq!(inputs(&[vec![]]).wait(0, MaxIdle::Millis(0), |_| None).unwrap(), Wait::Empty);
+    }
+}
