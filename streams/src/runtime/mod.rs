@@ -2,6 +2,8 @@
 
 mod assignment;
 mod input;
+mod link;
 mod state_directory;
+mod worker;
 
 pub use state_directory::{StateDirectory, StateDirectoryError};

@@ -2,6 +2,7 @@
 
 pub mod backend;
 pub mod cache;
+pub(crate) mod changelog;
 #[cfg(test)]
 mod conformance;
 pub mod error;

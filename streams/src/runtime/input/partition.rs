@@ -139,11 +139,6 @@ impl PartitionQueue {
         Ok(passed)
     }
 
-    /// Whether no record is left.
-    pub(crate) fn is_drained(&mut self) -> Result<bool, BatchError> {
-        Ok(self.head_timestamp()?.is_none())
-    }
-
     /// Makes sure that a batch is open; `false`: nothing is left.
     fn open_next(&mut self) -> Result<bool, BatchError> {
         while self.open.is_none() {

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use millstream_wire::batch::{BatchError, Record};
+use millstream_wire::batch::Record;
 
 use super::partition::{PartitionQueue, RunError};
 use crate::task::InputId;
@@ -52,6 +52,10 @@ impl TaskInputs {
         self.inputs.push(Input { id, topic, partition, queue, paused: false });
     }
 
+    pub(crate) fn get(&self, index: usize) -> &Input {
+        &self.inputs[index]
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Input> {
         self.inputs.iter()
     }
@@ -75,24 +79,22 @@ impl TaskInputs {
     }
 
     /// Whether to process now. `high_watermark` is asked about partitions that have run dry; `None`: not known yet.
-    pub(crate) fn wait(
+    pub(crate) fn wait<E>(
         &mut self,
         now: i64,
         max_idle: MaxIdle,
         high_watermark: impl Fn(&Input) -> Option<i64>,
-    ) -> Result<Wait, BatchError> {
-        if let [only] = self.inputs.as_mut_slice() {
-            let wait = if only.queue.is_drained()? { Wait::Empty } else { Wait::Ready };
-            return Ok(wait);
-        }
+    ) -> Result<Wait, (usize, RunError<E>)> {
         let (mut filled, mut behind, mut dry) = (false, false, false);
-        for input in &mut self.inputs {
-            if input.queue.is_drained()? {
-                dry = true;
-                behind |= high_watermark(input)
-                    .is_none_or(|end| input.queue.next_offset().is_some_and(|next| next < end));
-            } else {
+        for index in 0..self.inputs.len() {
+            if !self.is_drained(index)? {
                 filled = true;
+            } else if self.inputs.len() > 1 {
+                let input = &self.inputs[index];
+                let next_offset = input.queue.next_offset();
+                let is_behind = |end| next_offset.is_some_and(|next| next < end);
+                dry = true;
+                behind |= high_watermark(input).is_none_or(is_behind);
             }
         }
         Ok(self.decide(now, max_idle, filled, behind, dry))
@@ -130,9 +132,7 @@ impl TaskInputs {
             let id = *id;
             let run = queue.run(until, limit - passed, |record| process(id, record));
             passed += run.map_err(|error| (index, error))?;
-            if self.inputs.len() > 1
-                && self.inputs[index].queue.is_drained().map_err(|error| self.bad(index, error))?
-            {
+            if self.inputs.len() > 1 && self.is_drained(index)? {
                 break;
             }
         }
@@ -141,15 +141,14 @@ impl TaskInputs {
 
     /// The partition with the earliest record, and the time of the earliest record of the others.
     fn earliest<E>(&mut self) -> Result<Option<(usize, i64)>, (usize, RunError<E>)> {
-        if let [only] = self.inputs.as_mut_slice() {
-            let drained = only.queue.is_drained().map_err(|error| self.bad(0, error))?;
+        if self.inputs.len() == 1 {
+            let drained = self.is_drained(0)?;
             return Ok((!drained).then_some((0, i64::MAX)));
         }
         let mut first: Option<(i64, usize)> = None;
         let mut second = i64::MAX;
         for index in 0..self.inputs.len() {
-            let head = self.inputs[index].queue.head_timestamp().map_err(|error| self.bad(index, error))?;
-            let Some(head) = head else { continue };
+            let Some(head) = self.head(index)? else { continue };
             match first {
                 Some((time, _)) if head >= time => second = second.min(head),
                 Some((time, _)) => {
@@ -162,8 +161,14 @@ impl TaskInputs {
         Ok(first.map(|(_, index)| (index, second)))
     }
 
-    fn bad<E>(&self, index: usize, error: BatchError) -> (usize, RunError<E>) {
-        (index, RunError::Batch(self.inputs[index].queue.next_offset().unwrap_or(-1), error))
+    fn is_drained<E>(&mut self, index: usize) -> Result<bool, (usize, RunError<E>)> {
+        Ok(self.head(index)?.is_none())
+    }
+
+    fn head<E>(&mut self, index: usize) -> Result<Option<i64>, (usize, RunError<E>)> {
+        let queue = &mut self.inputs[index].queue;
+        let offset = queue.next_offset().unwrap_or(-1);
+        queue.head_timestamp().map_err(|error| (index, RunError::Batch(offset, error)))
     }
 }
 
@@ -218,21 +223,24 @@ mod tests {
     #[test]
     fn a_dry_partition_is_waited_for() {
         let mut inputs = inputs(&[vec![vec![1]], vec![]]);
+        let wait = |inputs: &mut TaskInputs, now, max_idle, high_watermark: fn(&Input) -> Option<i64>| {
+            inputs.wait::<()>(now, max_idle, high_watermark).unwrap()
+        };
         let unknown = |_: &Input| None;
         let caught_up = |_: &Input| Some(0);
         let behind = |_: &Input| Some(5);
         inputs.push("t1", 0, 0, Bytes::new());
-        assert_eq!(inputs.wait(0, MaxIdle::Never, unknown).unwrap(), Wait::Ready);
-        assert_eq!(inputs.wait(0, MaxIdle::Millis(0), unknown).unwrap(), Wait::Until(i64::MAX));
-        assert_eq!(inputs.wait(0, MaxIdle::Millis(0), behind).unwrap(), Wait::Until(i64::MAX));
-        assert_eq!(inputs.wait(0, MaxIdle::Millis(0), caught_up).unwrap(), Wait::Ready);
-        assert_eq!(inputs.wait(7, MaxIdle::Millis(10), caught_up).unwrap(), Wait::Until(10));
-        assert_eq!(inputs.wait(10, MaxIdle::Millis(10), caught_up).unwrap(), Wait::Ready);
+        assert_eq!(wait(&mut inputs, 0, MaxIdle::Never, unknown), Wait::Ready);
+        assert_eq!(wait(&mut inputs, 0, MaxIdle::Millis(0), unknown), Wait::Until(i64::MAX));
+        assert_eq!(wait(&mut inputs, 0, MaxIdle::Millis(0), behind), Wait::Until(i64::MAX));
+        assert_eq!(wait(&mut inputs, 0, MaxIdle::Millis(0), caught_up), Wait::Ready);
+        assert_eq!(wait(&mut inputs, 7, MaxIdle::Millis(10), caught_up), Wait::Until(10));
+        assert_eq!(wait(&mut inputs, 10, MaxIdle::Millis(10), caught_up), Wait::Ready);
     }
 
     #[test]
     fn nothing_to_choose_from_is_empty() {
-        assert_eq!(inputs(&[vec![], vec![]]).wait(0, MaxIdle::Never, |_| None).unwrap(), Wait::Empty);
-        assert_eq!(inputs(&[vec![]]).wait(0, MaxIdle::Millis(0), |_| None).unwrap(), Wait::Empty);
+        assert_eq!(inputs(&[vec![], vec![]]).wait::<()>(0, MaxIdle::Never, |_| None).unwrap(), Wait::Empty);
+        assert_eq!(inputs(&[vec![]]).wait::<()>(0, MaxIdle::Millis(0), |_| None).unwrap(), Wait::Empty);
     }
 }

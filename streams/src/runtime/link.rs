@@ -1,0 +1,106 @@
+//! What a stream thread needs from the cluster. The thread's logic knows only this; behind it stand the client crate in
+//! production and a seeded simulation in tests.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use crate::task::{RecordSink, TopicHandle};
+
+/// A partition by name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicPartition {
+    /// The topic's name in the cluster.
+    pub topic: Arc<str>,
+    /// The partition.
+    pub partition: i32,
+}
+
+impl std::fmt::Display for TopicPartition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}-{}", self.topic, self.partition)
+    }
+}
+
+/// What one fetch of one partition returned: whole batches, the last possibly cut short.
+#[derive(Debug, Clone)]
+pub(crate) struct FetchedRange {
+    pub(crate) source: TopicPartition,
+    /// Where the fetch began. The first batch may begin earlier.
+    pub(crate) offset: i64,
+    pub(crate) bytes: Bytes,
+}
+
+/// Something happened in the cluster.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// Records of a source partition.
+    Fetched(FetchedRange),
+    /// Records of a changelog that is being restored.
+    Restored(FetchedRange),
+    /// Partitions that this thread owns from now on.
+    Assigned(Vec<TopicPartition>),
+    /// Partitions to let go of. Until the event has been handled nobody else gets them: there is time for a commit.
+    Revoked(Vec<TopicPartition>),
+    /// Partitions that others may own already: nothing may be written for them.
+    Lost(Vec<TopicPartition>),
+}
+
+/// The log of a changelog partition as the broker describes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ChangelogBounds {
+    pub(crate) start: i64,
+    pub(crate) end: i64,
+    /// `delete.retention.ms`: how long a tombstone is sure to be seen.
+    pub(crate) delete_retention_ms: i64,
+}
+
+/// What became of a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Committed {
+    /// The group has the offsets.
+    Yes,
+    /// A rebalance is under way; the same commit fits after it.
+    Later,
+}
+
+/// The cluster, seen from one stream thread. Every method but `flush`, `commit` and `changelog_bounds` returns at once.
+pub(crate) trait Link: RecordSink {
+    /// Waits until everything sent so far is acknowledged.
+    fn flush(&mut self) -> Result<(), LinkError>;
+
+    /// The offset after the last acknowledged record that this link has sent to the partition.
+    fn acknowledged(&self, topic: TopicHandle, partition: i32) -> Option<i64>;
+
+    /// Commits offsets for the group.
+    fn commit(&mut self, offsets: &[(TopicPartition, i64)]) -> Result<Committed, LinkError>;
+
+    /// Stops or resumes fetching a source partition.
+    fn pause(&mut self, partition: &TopicPartition, paused: bool);
+
+    /// The end of a source partition as of its last fetch, an empty one included; `None` before the first.
+    fn high_watermark(&self, topic: &str, partition: i32) -> Option<i64>;
+
+    /// Asks where changelogs begin and end now.
+    fn changelog_bounds(&mut self, partitions: &[TopicPartition]) -> Result<Vec<ChangelogBounds>, LinkError>;
+
+    /// Starts fetching a changelog: [`Event::Restored`] follows.
+    fn restore(&mut self, changelog: &TopicPartition, from: i64);
+
+    /// Stops fetching a changelog.
+    fn restored(&mut self, changelog: &TopicPartition);
+
+    /// Lets the broker delete what lies before the offsets; failures are logged and tried again at the next purge.
+    fn purge(&mut self, before: Vec<(TopicPartition, i64)>);
+}
+
+/// The cluster failed in a way that retrying does not mend.
+#[derive(Debug, Error)]
+#[error("{doing}: {source}")]
+pub struct LinkError {
+    /// What was being done.
+    pub doing: String,
+    /// What the client said.
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}

@@ -1,0 +1,103 @@
+//! Committing, at least once: what was processed is in the changelogs and sinks before the offsets say so.
+
+use super::super::link::{Committed, Link, TopicPartition};
+use super::{Running, Worker, WorkerError};
+use crate::store::backend::{Checkpoint, Position};
+use crate::topology::{StoreSpec, TopicName};
+
+/// How soon (ms) a commit is tried again that a rebalance has put off.
+const RETRY_MS: i64 = 100;
+
+impl<L: Link> Worker<L> {
+    /// When the next commit is due; `None`: there is nothing to commit.
+    pub(super) fn commit_due(&self) -> Option<i64> {
+        let uncommitted = self.running.iter().any(|running| running.uncommitted);
+        uncommitted.then(|| self.last_commit.saturating_add(self.config.commit_interval_ms))
+    }
+
+    /// Commits everything that was processed:
+    ///
+    /// 1. the caches go to the changelogs and, through the nodes below, to the sinks;
+    /// 2. all of that is acknowledged;
+    /// 3. the group has the offsets;
+    /// 4. the stores have the data, in one batch with the changelog positions that the acknowledgements gave.
+    ///
+    /// A crash between two steps leaves a store behind its changelog, which a restore mends, and offsets behind the output,
+    /// which is what "at least once" allows.
+    pub(crate) fn commit(&mut self, now: i64) -> Result<(), WorkerError> {
+        self.last_commit = now;
+        let Self { running, link, .. } = self;
+        for Running { task, .. } in running.iter_mut().filter(|running| running.uncommitted) {
+            task.flush(link)?;
+        }
+        link.flush()?;
+        let committed = self.commit_offsets()?;
+        self.write_stores(now)?;
+        match committed {
+            Committed::Yes => self.running.iter_mut().for_each(|running| running.uncommitted = false),
+            Committed::Later => self.last_commit = now + RETRY_MS - self.config.commit_interval_ms,
+        }
+        self.purge(now);
+        Ok(())
+    }
+
+    fn commit_offsets(&mut self) -> Result<Committed, WorkerError> {
+        let offsets: Vec<(TopicPartition, i64)> =
+            self.running.iter().filter(|running| running.uncommitted).flat_map(Running::offsets).collect();
+        if offsets.is_empty() {
+            return Ok(Committed::Yes);
+        }
+        Ok(self.link.commit(&offsets)?)
+    }
+
+    fn write_stores(&mut self, now: i64) -> Result<(), WorkerError> {
+        let Self { running, link, .. } = self;
+        for Running { task, .. } in running.iter_mut().filter(|running| running.uncommitted) {
+            let partition = task.id().partition;
+            task.write(|store| position(link, store, partition, now))?;
+        }
+        Ok(())
+    }
+
+    /// Lets the broker drop what has been read from repartition topics: nobody else reads them.
+    fn purge(&mut self, now: i64) {
+        if now - self.last_purge < self.config.purge_interval_ms {
+            return;
+        }
+        self.last_purge = now;
+        let mut before = Vec::new();
+        for running in &self.running {
+            let part = &self.topology.subtopologies()[running.task.id().subtopology as usize];
+            let internal = |topic: &str| {
+                let mut sources = part.sources.iter().filter(|source| source.is_internal());
+                sources.any(|source| source.resolve(&self.config.application_id) == topic)
+            };
+            before.extend(running.offsets().filter(|(partition, _)| internal(&partition.topic)));
+        }
+        if !before.is_empty() {
+            self.link.purge(before);
+        }
+    }
+}
+
+impl Running {
+    /// What the group is told: per partition the first offset that was not processed.
+    fn offsets(&self) -> impl Iterator<Item = (TopicPartition, i64)> {
+        self.inputs.iter().filter_map(|input| {
+            let partition = TopicPartition { topic: input.topic.clone(), partition: input.partition };
+            Some((partition, input.queue.next_offset()?))
+        })
+    }
+}
+
+/// How far a store is tied to its changelog, once everything that was sent is acknowledged.
+fn position<L: Link>(link: &mut L, store: &StoreSpec, partition: i32, now: i64) -> Position {
+    let acknowledged = |changelog: &TopicName| {
+        let topic = link.topic(changelog);
+        link.acknowledged(topic, partition)
+    };
+    match store.changelog.as_ref().and_then(acknowledged) {
+        Some(next_offset) => Position::At(Checkpoint { next_offset, written_at: now }),
+        None => Position::Unchanged,
+    }
+}

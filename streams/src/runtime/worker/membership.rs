@@ -1,0 +1,217 @@
+//! Tasks that come and go with the partitions of this thread.
+
+use std::collections::BTreeMap;
+
+use super::super::input::TaskInputs;
+use super::super::link::{FetchedRange, Link, TopicPartition};
+use super::restore::{self, ApplyError, RestorePlan, RestoreProgress};
+use super::{Restoring, Running, Worker, WorkerError};
+use crate::store::backend::KeyValueBackend;
+use crate::task::{InputId, Task, TaskEnv, TaskError, TaskId};
+
+/// How often (ms) a restore in progress is reported.
+const REPORT_EVERY_MS: u128 = 1_000;
+
+type Inputs = Vec<(InputId, TopicPartition)>;
+
+impl<L: Link> Worker<L> {
+    /// Makes a task of all partitions of one number that a sub-topology reads, and fills its stores. Tasks that run already
+    /// are not disturbed.
+    pub(super) fn assigned(&mut self, partitions: &[TopicPartition], now: i64) -> Result<(), WorkerError> {
+        for (id, inputs) in self.by_task(partitions) {
+            for (_, partition) in &inputs {
+                self.link.pause(partition, true);
+            }
+            let part = &self.topology.subtopologies()[id.subtopology as usize];
+            let backends = (self.open_stores)(id, &part.stores)?;
+            let mut restoring = Restoring { id, inputs, backends, missing: Vec::new(), since: now };
+            self.plan_restore(&mut restoring, now)?;
+            self.restoring.push(restoring);
+        }
+        self.start_complete()
+    }
+
+    /// Commits, and lets the tasks of these partitions go with their state on disk.
+    pub(super) fn revoked(&mut self, partitions: &[TopicPartition], now: i64) -> Result<(), WorkerError> {
+        let leaving = self.by_task(partitions);
+        if leaving.keys().any(|id| self.tasks().any(|task| task.id() == *id)) {
+            self.commit(now)?;
+        }
+        self.close(|id| leaving.contains_key(&id))?;
+        self.report_tasks();
+        Ok(())
+    }
+
+    /// Drops the tasks of these partitions as they are: offsets and changelogs belong to somebody else by now. What their
+    /// stores hold on disk is tied to the changelog, so that nothing has to be wiped.
+    pub(super) fn lost(&mut self, partitions: &[TopicPartition]) {
+        let leaving = self.by_task(partitions);
+        self.running.retain(|running| !leaving.contains_key(&running.task.id()));
+        self.stop_restoring(|id| leaving.contains_key(&id));
+        self.report_tasks();
+    }
+
+    /// Commits and closes every task.
+    pub(crate) fn shut_down(&mut self, now: i64) -> Result<(), WorkerError> {
+        self.commit(now)?;
+        self.close(|_| true)?;
+        self.report_tasks();
+        Ok(())
+    }
+
+    fn close(&mut self, leaving: impl Fn(TaskId) -> bool) -> Result<(), WorkerError> {
+        for Running { task, .. } in self.running.extract_if(.., |running| leaving(running.task.id())) {
+            flush_stores(task, &self.topology)?;
+        }
+        for restoring in &mut self.restoring {
+            if leaving(restoring.id) {
+                let task = restoring.id;
+                for backend in &mut restoring.backends {
+                    backend.flush().map_err(|source| WorkerError::Store { task, source })?;
+                }
+            }
+        }
+        self.stop_restoring(leaving);
+        Ok(())
+    }
+
+    fn stop_restoring(&mut self, leaving: impl Fn(TaskId) -> bool) {
+        for Restoring { missing, .. } in self.restoring.extract_if(.., |restoring| leaving(restoring.id)) {
+            for (_, progress) in missing {
+                self.link.restored(&progress.changelog);
+            }
+        }
+    }
+
+    /// Sorts partitions into the tasks that read them. Partitions that the topology does not read belong to none.
+    fn by_task(&self, partitions: &[TopicPartition]) -> BTreeMap<TaskId, Inputs> {
+        let mut tasks: BTreeMap<TaskId, Inputs> = BTreeMap::new();
+        for partition in partitions {
+            for part in self.topology.subtopologies() {
+                let named = |topic: &crate::topology::TopicName| {
+                    topic.resolve(&self.config.application_id) == *partition.topic
+                };
+                if let Some(input) = part.sources.iter().position(named) {
+                    let id = TaskId { subtopology: part.id, partition: partition.partition };
+                    tasks.entry(id).or_default().push((InputId(input), partition.clone()));
+                }
+            }
+        }
+        tasks
+    }
+
+    fn plan_restore(&mut self, restoring: &mut Restoring, now: i64) -> Result<(), WorkerError> {
+        let task = restoring.id;
+        let part = &self.topology.subtopologies()[task.subtopology as usize];
+        let logged = part
+            .stores
+            .iter()
+            .enumerate()
+            .filter_map(|(index, spec)| Some((index, spec, spec.changelog.as_ref()?)));
+        let logged: Vec<_> = logged
+            .map(|(index, spec, changelog)| {
+                let topic = changelog.resolve(&self.config.application_id).into();
+                (index, spec.name.clone(), TopicPartition { topic, partition: task.partition })
+            })
+            .collect();
+        let changelogs: Vec<TopicPartition> =
+            logged.iter().map(|(_, _, changelog)| changelog.clone()).collect();
+        let bounds = self.link.changelog_bounds(&changelogs)?;
+        for ((index, store, changelog), bounds) in logged.into_iter().zip(bounds) {
+            let backend = &mut restoring.backends[index];
+            let from = match restore::plan(backend.position(), bounds, now) {
+                RestorePlan::Complete => continue,
+                RestorePlan::Tail(from) => from,
+                RestorePlan::Rebuild { why, from } => {
+                    tracing::warn!(%task, store, %changelog, "the store is emptied and rebuilt: {why}");
+                    backend.clear().map_err(|source| WorkerError::Store { task, source })?;
+                    from
+                }
+            };
+            let progress = RestoreProgress {
+                task,
+                store,
+                changelog,
+                from,
+                next: from,
+                end: bounds.end,
+                records: 0,
+                elapsed: std::time::Duration::ZERO,
+            };
+            if !progress.is_done() {
+                self.link.restore(&progress.changelog, from);
+                self.observer.restoring(&progress);
+                restoring.missing.push((index, progress));
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a range of a changelog into its store.
+    pub(super) fn restore(&mut self, range: FetchedRange, now: i64) -> Result<(), WorkerError> {
+        for restoring in &mut self.restoring {
+            let found = restoring.missing.iter().position(|(_, progress)| progress.changelog == range.source);
+            let Some(found) = found else { continue };
+            let (index, progress) = &mut restoring.missing[found];
+            let backend: &mut dyn KeyValueBackend = &mut *restoring.backends[*index];
+            let applied = restore::apply(backend, &range, progress.next, now);
+            let (records, next) = applied.map_err(|error| failed(progress, error))?;
+            let reported = progress.elapsed.as_millis() / REPORT_EVERY_MS;
+            progress.records += records;
+            progress.next = next;
+            progress.elapsed = std::time::Duration::from_millis((now - restoring.since).max(0) as u64);
+            if progress.is_done() || progress.elapsed.as_millis() / REPORT_EVERY_MS > reported {
+                self.observer.restoring(progress);
+            }
+            if progress.is_done() {
+                self.link.restored(&progress.changelog);
+                restoring.missing.swap_remove(found);
+            }
+            break;
+        }
+        self.start_complete()
+    }
+
+    /// Starts the tasks whose stores are complete.
+    fn start_complete(&mut self) -> Result<(), WorkerError> {
+        let complete = self.restoring.extract_if(.., |restoring| restoring.missing.is_empty());
+        for Restoring { id, inputs, backends, .. } in complete.collect::<Vec<_>>() {
+            let env = TaskEnv { backends, sink: &mut self.link, cache: self.cache.clone() };
+            let task = Task::new(&self.topology, id, env);
+            let mut queues = TaskInputs::default();
+            for (input, partition) in inputs {
+                self.link.pause(&partition, false);
+                queues.add(input, partition.topic, partition.partition);
+            }
+            let place = self.running.partition_point(|running| running.task.id() < id);
+            self.running.insert(place, Running { task, inputs: queues, uncommitted: false });
+        }
+        self.report_tasks();
+        Ok(())
+    }
+}
+
+/// Puts everything written so far on disk, so that the next owner of the directory has nothing to restore.
+fn flush_stores(mut task: Task, topology: &crate::topology::Topology) -> Result<(), WorkerError> {
+    let mut flushed = Ok(());
+    let id = task.id();
+    for store in &topology.subtopologies()[id.subtopology as usize].stores {
+        task.with_backend(&store.name, |backend| {
+            if flushed.is_ok() {
+                flushed = backend.flush();
+            }
+        });
+    }
+    flushed.map_err(|source| WorkerError::Store { task: id, source })
+}
+
+fn failed(progress: &RestoreProgress, error: ApplyError) -> WorkerError {
+    match error {
+        ApplyError::Store(source) => WorkerError::Store { task: progress.task, source },
+        ApplyError::Batch(error) => WorkerError::Changelog {
+            changelog: progress.changelog.clone(),
+            offset: progress.next,
+            reason: error.to_string(),
+        },
+    }
+}

@@ -1,0 +1,189 @@
+//! The work of a stream thread, as a state machine: events and the time in, calls of the [`Link`] out. It waits for nothing but
+//! what a commit waits for, and reads no clock, so that a simulation can drive the very type that a thread drives.
+
+mod commit;
+mod membership;
+mod restore;
+mod turn;
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use super::input::{MaxIdle, TaskInputs};
+use super::link::{Event, Link, LinkError, TopicPartition};
+use super::state_directory::StateDirectoryError;
+use crate::store::backend::KeyValueBackend;
+use crate::store::cache::CacheBudget;
+use crate::store::error::StoreError;
+use crate::task::{InputId, Task, TaskError, TaskId};
+use crate::topology::{StoreSpec, Topology};
+
+pub use restore::RestoreProgress;
+
+/// What a worker is told once.
+#[derive(Debug, Clone)]
+pub(crate) struct WorkerConfig {
+    /// Prefix of the internal topics.
+    pub(crate) application_id: Arc<str>,
+    /// `commit.interval.ms`.
+    pub(crate) commit_interval_ms: i64,
+    /// `repartition.purge.interval.ms`.
+    pub(crate) purge_interval_ms: i64,
+    /// `max.task.idle.ms`.
+    pub(crate) max_idle: MaxIdle,
+    /// `buffered.records.per.partition`: above it a partition is not fetched.
+    pub(crate) max_buffered_records: usize,
+    /// This thread's share of `statestore.cache.max.bytes`.
+    pub(crate) cache_bytes: usize,
+}
+
+/// Opens the bytes of a task's stores, in the order of the specs.
+pub(crate) type OpenStores = Box<dyn FnMut(TaskId, &[StoreSpec]) -> Result<Backends, WorkerError>>;
+
+pub(crate) type Backends = Vec<Box<dyn KeyValueBackend>>;
+
+/// Who wants to know how a worker is doing. Called from the worker's thread, between batches.
+pub(crate) trait Observer {
+    /// A restore began, went on or ended.
+    fn restoring(&self, progress: &RestoreProgress);
+    /// Tasks came, went, or became ready.
+    fn tasks(&self, running: &[TaskId], restoring: &[TaskId]);
+    /// Records passed through tasks.
+    fn processed(&self, records: usize);
+}
+
+/// Why a worker stopped.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum WorkerError {
+    /// A record could not be processed, or the stores failed under it.
+    #[error(transparent)]
+    Task(#[from] TaskError),
+    /// The cluster failed.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// A store could not be opened or restored.
+    #[error("task {task}: {source}")]
+    Store {
+        /// The task that the store belongs to.
+        task: TaskId,
+        /// What the store said.
+        source: StoreError,
+    },
+    /// A changelog holds bytes that are no records.
+    #[error("changelog {changelog} cannot be read at offset {offset}: {reason}")]
+    Changelog {
+        /// The changelog partition.
+        changelog: TopicPartition,
+        /// Where reading stopped.
+        offset: i64,
+        /// What was found there.
+        reason: String,
+    },
+    /// The state directory failed.
+    #[error(transparent)]
+    StateDirectory(#[from] StateDirectoryError),
+}
+
+/// The tasks of one stream thread.
+pub(crate) struct Worker<L> {
+    config: WorkerConfig,
+    topology: Topology,
+    link: L,
+    open_stores: OpenStores,
+    observer: Box<dyn Observer>,
+    /// One budget for the caches of all tasks here.
+    cache: Rc<CacheBudget>,
+    /// In the order of their ids.
+    running: Vec<Running>,
+    restoring: Vec<Restoring>,
+    /// Whose turn is next: tasks take turns, so that none starves.
+    turn: usize,
+    last_commit: i64,
+    last_purge: i64,
+}
+
+/// A task that processes records.
+struct Running {
+    task: Task,
+    inputs: TaskInputs,
+    /// Whether anything was processed since the last commit.
+    uncommitted: bool,
+}
+
+/// A task whose stores are being filled.
+struct Restoring {
+    id: TaskId,
+    /// What it reads once it runs.
+    inputs: Vec<(InputId, TopicPartition)>,
+    backends: Backends,
+    /// The stores that are not complete, by their index in `backends`.
+    missing: Vec<(usize, RestoreProgress)>,
+    /// When the restore began, in milliseconds.
+    since: i64,
+}
+
+impl<L: Link> Worker<L> {
+    pub(crate) fn new(
+        config: WorkerConfig,
+        topology: Topology,
+        link: L,
+        open_stores: OpenStores,
+        observer: Box<dyn Observer>,
+        now: i64,
+    ) -> Self {
+        let cache = Rc::new(CacheBudget::new(config.cache_bytes));
+        Self {
+            config,
+            topology,
+            link,
+            open_stores,
+            observer,
+            cache,
+            running: Vec::new(),
+            restoring: Vec::new(),
+            turn: 0,
+            last_commit: now,
+            last_purge: now,
+        }
+    }
+
+    /// Takes in what happened in the cluster.
+    pub(crate) fn handle(&mut self, event: Event, now: i64) -> Result<(), WorkerError> {
+        match event {
+            Event::Fetched(range) => {
+                self.buffer(range);
+                Ok(())
+            }
+            Event::Restored(range) => self.restore(range, now),
+            Event::Assigned(partitions) => self.assigned(&partitions, now),
+            Event::Revoked(partitions) => self.revoked(&partitions, now),
+            Event::Lost(partitions) => {
+                self.lost(&partitions);
+                Ok(())
+            }
+        }
+    }
+
+    /// The tasks that run here, for queries.
+    pub(crate) fn tasks(&self) -> impl Iterator<Item = &Task> {
+        self.running.iter().map(|running| &running.task)
+    }
+
+    /// The tasks that are being restored here.
+    pub(crate) fn restoring(&self) -> impl Iterator<Item = TaskId> {
+        self.restoring.iter().map(|restoring| restoring.id)
+    }
+
+    pub(crate) fn link(&mut self) -> &mut L {
+        &mut self.link
+    }
+
+    fn report_tasks(&self) {
+        let running: Vec<TaskId> = self.tasks().map(Task::id).collect();
+        let restoring: Vec<TaskId> = self.restoring().collect();
+        self.observer.tasks(&running, &restoring);
+    }
+}

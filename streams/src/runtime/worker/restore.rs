@@ -1,0 +1,159 @@
+use std::time::Duration;
+
+use millstream_wire::batch::{BatchError, Batches};
+
+use super::super::link::{ChangelogBounds, FetchedRange, TopicPartition};
+use crate::store::backend::{Checkpoint, KeyValueBackend, Position};
+use crate::store::changelog;
+use crate::store::error::StoreError;
+use crate::task::TaskId;
+
+/// Bytes that one compressed changelog batch may unfold to.
+const MAX_UNFOLDED: usize = 256 << 20;
+
+/// What a store needs before its task can run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum RestorePlan {
+    /// The store has everything.
+    Complete,
+    /// The changelog from here on is missing.
+    Tail(i64),
+    /// The store cannot be trusted; it is emptied and read anew.
+    Rebuild { why: String, from: i64 },
+}
+
+/// Compares a store's position with its changelog. State is only given up with a reason.
+pub(crate) fn plan(position: Option<Checkpoint>, log: ChangelogBounds, now: i64) -> RestorePlan {
+    let Some(Checkpoint { next_offset, written_at }) = position else {
+        return if log.start == log.end { RestorePlan::Complete } else { RestorePlan::Tail(log.start) };
+    };
+    let rebuild = |why| RestorePlan::Rebuild { why, from: log.start };
+    let age = now.saturating_sub(written_at);
+    if next_offset > log.end {
+        return rebuild(format!("it stands at {next_offset}, but its changelog ends at {}", log.end));
+    }
+    if next_offset < log.start {
+        return rebuild(format!("it stands at {next_offset}, but its changelog begins at {}", log.start));
+    }
+    if next_offset == log.end {
+        return RestorePlan::Complete;
+    }
+    if age > log.delete_retention_ms {
+        let (age, kept) = (Duration::from_millis(age as u64), log.delete_retention_ms);
+        return rebuild(format!(
+            "it is {age:?} old and may have missed tombstones (delete.retention.ms={kept})"
+        ));
+    }
+    RestorePlan::Tail(next_offset)
+}
+
+/// One store on its way to being complete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestoreProgress {
+    /// The task that waits for the store.
+    pub task: TaskId,
+    /// The store.
+    pub store: String,
+    /// The changelog partition that is read.
+    pub changelog: TopicPartition,
+    /// Where reading began.
+    pub from: i64,
+    /// The next offset to read.
+    pub next: i64,
+    /// Where it ends.
+    pub end: i64,
+    /// Records read, fewer than offsets where compaction has been at work.
+    pub records: u64,
+    /// Since the restore began.
+    pub elapsed: Duration,
+}
+
+impl RestoreProgress {
+    /// Offsets still to be read.
+    pub fn remaining(&self) -> i64 {
+        (self.end - self.next).max(0)
+    }
+
+    /// Records read per second.
+    pub fn rate(&self) -> f64 {
+        self.records as f64 / self.elapsed.as_secs_f64().max(0.001)
+    }
+
+    /// Whether the store is complete.
+    pub fn is_done(&self) -> bool {
+        self.next >= self.end
+    }
+}
+
+/// Why changelog bytes did not go into the store.
+#[derive(Debug)]
+pub(super) enum ApplyError {
+    Batch(BatchError),
+    Store(StoreError),
+}
+
+impl From<BatchError> for ApplyError {
+    fn from(error: BatchError) -> Self {
+        Self::Batch(error)
+    }
+}
+
+/// Writes a fetched range into the store, data and position in one batch. Returns how many records there were and the offset
+/// after the last.
+pub(super) fn apply(
+    backend: &mut dyn KeyValueBackend,
+    range: &FetchedRange,
+    next: i64,
+    now: i64,
+) -> Result<(u64, i64), ApplyError> {
+    let (mut records, mut next_offset) = (0, next);
+    let (mut unfolded, mut value) = (Vec::new(), Vec::new());
+    for batch in Batches::new(&range.bytes) {
+        let batch = batch?;
+        if !batch.header.is_control() {
+            for record in batch.records(&mut unfolded, MAX_UNFOLDED)? {
+                let record = record?;
+                if record.offset.0 >= next {
+                    changelog::stage(backend, &record, &mut value);
+                    records += 1;
+                }
+            }
+        }
+        next_offset = next_offset.max(batch.header.next_offset().0);
+    }
+    let position = Position::At(Checkpoint { next_offset, written_at: now });
+    backend.write(position).map_err(ApplyError::Store)?;
+    Ok((records, next_offset))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOG: ChangelogBounds = ChangelogBounds { start: 10, end: 20, delete_retention_ms: 1_000 };
+
+    fn plan_at(next_offset: i64, age: i64) -> RestorePlan {
+        plan(Some(Checkpoint { next_offset, written_at: 0 }), LOG, age)
+    }
+
+    #[test]
+    fn only_the_missing_tail_is_read() {
+        assert_eq!(plan(None, LOG, 0), RestorePlan::Tail(10));
+        assert_eq!(plan(None, ChangelogBounds { start: 3, end: 3, ..LOG }, 0), RestorePlan::Complete);
+        assert_eq!(plan_at(15, 0), RestorePlan::Tail(15));
+        assert_eq!(plan_at(10, 0), RestorePlan::Tail(10));
+        assert_eq!(plan_at(20, i64::MAX), RestorePlan::Complete);
+    }
+
+    #[test]
+    fn a_store_is_rebuilt_only_for_a_reason() {
+        let why = |plan| match plan {
+            RestorePlan::Rebuild { why, from: 10 } => why,
+            other => panic!("{other:?}"),
+        };
+        assert!(why(plan_at(21, 0)).contains("ends at 20"));
+        assert!(why(plan_at(9, 0)).contains("begins at 10"));
+        assert!(why(plan_at(15, 1_001)).contains("tombstones"));
+        assert_eq!(plan_at(15, 1_000), RestorePlan::Tail(15));
+    }
+}

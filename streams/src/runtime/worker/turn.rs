@@ -1,0 +1,121 @@
+//! Processing: a bounded number of records from each task in turn.
+
+use millstream_wire::batch::Record as WireRecord;
+
+use super::super::input::{RunError, TaskInputs, Wait};
+use super::super::link::{FetchedRange, Link, TopicPartition};
+use super::{Running, Worker, WorkerError};
+use crate::processor::Headers;
+use crate::task::{At, Failure, RawRecord, Task, TaskError};
+
+/// Records that a task processes before the next task, a commit or a query gets its turn: a few milliseconds.
+const RECORDS_PER_TURN: usize = 4_096;
+
+/// Bytes of one partition that may wait; above it the partition is not fetched.
+const MAX_BUFFERED_BYTES: usize = 8 << 20;
+
+/// What a round of turns came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Round {
+    /// Records processed.
+    pub(crate) records: usize,
+    /// When (ms) a task wants another turn although nothing arrives; `i64::MAX`: never.
+    pub(crate) again_at: i64,
+}
+
+impl<L: Link> Worker<L> {
+    /// Gives every task a turn, and commits when that is due.
+    pub(crate) fn step(&mut self, now: i64) -> Result<Round, WorkerError> {
+        let mut round = Round { records: 0, again_at: i64::MAX };
+        for nth in 0..self.running.len() {
+            let index = (self.turn + nth) % self.running.len();
+            let turn = self.take_turn(index, now)?;
+            round.records += turn.records;
+            round.again_at = round.again_at.min(turn.again_at);
+        }
+        self.turn = self.turn.wrapping_add(1);
+        if round.records > 0 {
+            self.observer.processed(round.records);
+        }
+        if let Some(due) = self.commit_due() {
+            if due <= now {
+                self.commit(now)?;
+            } else {
+                round.again_at = round.again_at.min(due);
+            }
+        }
+        Ok(round)
+    }
+
+    fn take_turn(&mut self, index: usize, now: i64) -> Result<Round, WorkerError> {
+        let Self { running, link, config, .. } = self;
+        let Running { task, inputs, uncommitted } = &mut running[index];
+        let wait =
+            inputs.wait(now, config.max_idle, |input| link.high_watermark(&input.topic, input.partition));
+        match wait.map_err(|(index, error)| at_input(task, inputs, index, error))? {
+            Wait::Empty => return Ok(Round { records: 0, again_at: i64::MAX }),
+            Wait::Until(again_at) => return Ok(Round { records: 0, again_at }),
+            Wait::Ready => {}
+        }
+        let ran = inputs.run(RECORDS_PER_TURN, |input, record| task.process(input, raw(&record), link));
+        let records = ran.map_err(|(index, error)| at_input(task, inputs, index, error))?;
+        *uncommitted |= records > 0;
+        for input in inputs.iter_mut().filter(|input| input.paused) {
+            if input.queue.buffered_records() <= config.max_buffered_records
+                && input.queue.buffered_bytes() <= MAX_BUFFERED_BYTES
+            {
+                input.paused = false;
+                link.pause(&TopicPartition { topic: input.topic.clone(), partition: input.partition }, false);
+            }
+        }
+        Ok(Round { records, again_at: i64::MAX })
+    }
+
+    /// Queues fetched records. A range of a partition that has moved away since is dropped: its new owner fetches it.
+    pub(super) fn buffer(&mut self, range: FetchedRange) {
+        let Self { running, link, config, .. } = self;
+        let FetchedRange { source, offset, bytes } = range;
+        for Running { inputs, .. } in running {
+            let Some(input) = inputs.push(&source.topic, source.partition, offset, bytes.clone()) else {
+                continue;
+            };
+            let full = input.queue.buffered_records() > config.max_buffered_records
+                || input.queue.buffered_bytes() > MAX_BUFFERED_BYTES;
+            if full && !input.paused {
+                input.paused = true;
+                link.pause(&source, true);
+            }
+            return;
+        }
+    }
+}
+
+fn raw<'a>(record: &WireRecord<'a>) -> RawRecord<'a> {
+    let mut headers = Headers::default();
+    for header in record.headers.iter() {
+        headers.push(header.name(), header.value.map(<[u8]>::to_vec));
+    }
+    RawRecord {
+        offset: record.offset.0,
+        timestamp: record.timestamp,
+        key: record.key,
+        value: record.value,
+        headers,
+    }
+}
+
+/// Names the record at which a run ended; a task that failed has named it already.
+fn at_input(task: &Task, inputs: &TaskInputs, index: usize, error: RunError<TaskError>) -> WorkerError {
+    let (offset, error) = match error {
+        RunError::Process(error) => return error.into(),
+        RunError::Batch(offset, error) => (offset, error),
+    };
+    let input = inputs.get(index);
+    let at = At::Record {
+        topic: input.topic.to_string(),
+        partition: input.partition,
+        offset,
+        node: "source".to_owned(),
+    };
+    TaskError { task: task.id(), at, failure: Failure::Batch(error.to_string()) }.into()
+}
