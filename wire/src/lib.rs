@@ -6,9 +6,15 @@
 
 pub mod batch;
 pub mod compression;
+pub mod control;
 pub mod crc;
+mod fields;
+pub mod frame;
 pub mod ids;
 pub mod internal;
+pub mod messages;
 pub mod murmur2;
 pub mod varint;
 pub mod walk;
+
+pub use fields::FieldError;

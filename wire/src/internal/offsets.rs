@@ -18,11 +18,16 @@
 //! All versions are read. Written are key 1 with value 4 (1 where the offset has its own expiry), and key 2 with
 //! value 3, as Kafka 4.3 does.
 
-use super::fields::{Reader, SchemaError, put_bytes, put_compact_string, put_nullable_string, put_string};
-use crate::varint;
+use super::{SchemaError, versioned};
+use crate::fields::{FieldError, FieldReader, FieldWriter};
 
 /// The tag of the topic id in the value of an offset.
 const TOPIC_ID_TAG: u32 = 0;
+/// The first version of both values with compact lengths, and the newest.
+const FIRST_FLEXIBLE: i16 = 4;
+const NEWEST: i16 = 4;
+/// Fewest bytes that a member takes in any version.
+const SMALLEST_MEMBER: usize = 10;
 
 /// What a record of `__consumer_offsets` is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,32 +56,31 @@ impl<'a> Key<'a> {
     /// # Errors
     /// The key is cut short or a name in it is not UTF-8.
     pub fn read(bytes: &'a [u8]) -> Result<Self, SchemaError> {
-        let (kind, mut fields) = Reader::versioned(bytes)?;
+        let (kind, mut fields) = versioned(bytes, i16::MAX)?;
         Ok(match kind {
-            0 | 1 => Self::OffsetCommit {
-                group: fields.string()?,
-                topic: fields.string()?,
-                partition: fields.i32()?,
-            },
-            2 => Self::GroupMetadata { group: fields.string()? },
+            0 | 1 => {
+                Self::OffsetCommit { group: fields.text()?, topic: fields.text()?, partition: fields.i32()? }
+            }
+            2 => Self::GroupMetadata { group: fields.text()? },
             other => Self::Other(other),
         })
     }
 
     /// Appends the key. One of another kind is appended as its number alone.
     pub fn write(&self, buf: &mut Vec<u8>) {
+        let mut fields = FieldWriter::new(buf, false);
         match self {
             Self::OffsetCommit { group, topic, partition } => {
-                buf.extend_from_slice(&1i16.to_be_bytes());
-                put_string(buf, group);
-                put_string(buf, topic);
-                buf.extend_from_slice(&partition.to_be_bytes());
+                fields.i16(1);
+                fields.text(group);
+                fields.text(topic);
+                fields.i32(*partition);
             }
             Self::GroupMetadata { group } => {
-                buf.extend_from_slice(&2i16.to_be_bytes());
-                put_string(buf, group);
+                fields.i16(2);
+                fields.text(group);
             }
-            Self::Other(kind) => buf.extend_from_slice(&kind.to_be_bytes()),
+            Self::Other(kind) => fields.i16(*kind),
         }
     }
 }
@@ -104,23 +108,23 @@ impl<'a> OffsetCommit<'a> {
     /// # Errors
     /// The value is cut short, not UTF-8, or of a version that is not known.
     pub fn read(bytes: &'a [u8]) -> Result<Self, SchemaError> {
-        let (version, fields) = Reader::versioned(bytes)?;
-        if !(0..=4).contains(&version) {
+        let (version, mut fields) = versioned(bytes, FIRST_FLEXIBLE)?;
+        if !(0..=NEWEST).contains(&version) {
             return Err(SchemaError::UnknownVersion(version));
         }
-        let mut fields = fields.flexible(version >= 4);
         let mut value = Self {
             offset: fields.i64()?,
             leader_epoch: if version >= 3 { fields.i32()? } else { -1 },
-            metadata: fields.string()?,
+            metadata: fields.text()?,
             committed_ms: fields.i64()?,
             expires_ms: if version == 1 { Some(fields.i64()?).filter(|at| *at >= 0) } else { None },
             topic_id: None,
         };
-        fields.tagged(|tag, bytes| {
+        fields.tagged(|tag, content| {
             if tag == TOPIC_ID_TAG {
-                value.topic_id = bytes.try_into().ok();
+                value.topic_id = Some(content.uuid()?.into_bytes());
             }
+            Ok(())
         })?;
         Ok(value)
     }
@@ -134,25 +138,23 @@ impl<'a> OffsetCommit<'a> {
     }
 
     fn write_expiring(&self, expires_ms: i64, buf: &mut Vec<u8>) {
-        buf.extend_from_slice(&1i16.to_be_bytes());
-        buf.extend_from_slice(&self.offset.to_be_bytes());
-        put_string(buf, self.metadata);
-        buf.extend_from_slice(&self.committed_ms.to_be_bytes());
-        buf.extend_from_slice(&expires_ms.to_be_bytes());
+        let mut fields = FieldWriter::new(buf, false);
+        fields.i16(1);
+        fields.i64(self.offset);
+        fields.text(self.metadata);
+        fields.i64(self.committed_ms);
+        fields.i64(expires_ms);
     }
 
     fn write_flexible(&self, buf: &mut Vec<u8>) {
-        buf.extend_from_slice(&4i16.to_be_bytes());
-        buf.extend_from_slice(&self.offset.to_be_bytes());
-        buf.extend_from_slice(&self.leader_epoch.to_be_bytes());
-        put_compact_string(buf, self.metadata);
-        buf.extend_from_slice(&self.committed_ms.to_be_bytes());
-        varint::write_u32(buf, u32::from(self.topic_id.is_some()));
-        if let Some(id) = self.topic_id {
-            varint::write_u32(buf, TOPIC_ID_TAG);
-            varint::write_u32(buf, id.len() as u32);
-            buf.extend_from_slice(&id);
-        }
+        let mut fields = FieldWriter::new(buf, true);
+        fields.i16(FIRST_FLEXIBLE);
+        fields.i64(self.offset);
+        fields.i32(self.leader_epoch);
+        fields.text(self.metadata);
+        fields.i64(self.committed_ms);
+        let topic_id = self.topic_id.map(|id| (TOPIC_ID_TAG, id.to_vec()));
+        fields.tagged(topic_id.as_slice());
     }
 }
 
@@ -200,45 +202,42 @@ impl<'a> GroupMetadata<'a> {
     /// # Errors
     /// The value is cut short, not UTF-8, or of a version that is not known.
     pub fn read(bytes: &'a [u8]) -> Result<Self, SchemaError> {
-        let (version, fields) = Reader::versioned(bytes)?;
-        if !(0..=4).contains(&version) {
+        let (version, mut fields) = versioned(bytes, FIRST_FLEXIBLE)?;
+        if !(0..=NEWEST).contains(&version) {
             return Err(SchemaError::UnknownVersion(version));
         }
-        let mut fields = fields.flexible(version >= 4);
         let mut group = Self {
-            protocol_type: fields.string()?,
+            protocol_type: fields.text()?,
             generation: fields.i32()?,
-            protocol: fields.nullable_string()?,
-            leader: fields.nullable_string()?,
+            protocol: fields.nullable_text()?,
+            leader: fields.nullable_text()?,
             state_since_ms: if version >= 2 { fields.i64()? } else { -1 },
             members: Vec::new(),
         };
-        for _ in 0..fields.count()? {
-            group.members.push(MemberMetadata::read(version, &mut fields)?);
-        }
-        fields.tagged(|_, _| {})?;
+        group.members = fields.list(SMALLEST_MEMBER, |fields| MemberMetadata::read(version, fields))?;
+        fields.skip_tagged()?;
         Ok(group)
     }
 
     /// Appends the value.
     pub fn write(&self, buf: &mut Vec<u8>) {
-        buf.extend_from_slice(&3i16.to_be_bytes());
-        put_string(buf, self.protocol_type);
-        buf.extend_from_slice(&self.generation.to_be_bytes());
-        put_nullable_string(buf, self.protocol);
-        put_nullable_string(buf, self.leader);
-        buf.extend_from_slice(&self.state_since_ms.to_be_bytes());
-        buf.extend_from_slice(&(self.members.len() as i32).to_be_bytes());
-        self.members.iter().for_each(|member| member.write(buf));
+        let mut fields = FieldWriter::new(buf, false);
+        fields.i16(3);
+        fields.text(self.protocol_type);
+        fields.i32(self.generation);
+        fields.nullable_text(self.protocol);
+        fields.nullable_text(self.leader);
+        fields.i64(self.state_since_ms);
+        fields.list(&self.members, |fields, member| member.write(fields));
     }
 }
 
 impl<'a> MemberMetadata<'a> {
-    fn read(version: i16, fields: &mut Reader<'a>) -> Result<Self, SchemaError> {
-        let id = fields.string()?;
-        let instance_id = if version >= 3 { fields.nullable_string()? } else { None };
-        let client_id = fields.string()?;
-        let client_host = fields.string()?;
+    fn read(version: i16, fields: &mut FieldReader<'a>) -> Result<Self, FieldError> {
+        let id = fields.text()?;
+        let instance_id = if version >= 3 { fields.nullable_text()? } else { None };
+        let client_id = fields.text()?;
+        let client_host = fields.text()?;
         let first_timeout = fields.i32()?;
         let session_timeout_ms = if version >= 1 { fields.i32()? } else { first_timeout };
         let member = Self {
@@ -251,19 +250,19 @@ impl<'a> MemberMetadata<'a> {
             subscription: fields.bytes()?,
             assignment: fields.bytes()?,
         };
-        fields.tagged(|_, _| {})?;
+        fields.skip_tagged()?;
         Ok(member)
     }
 
-    fn write(&self, buf: &mut Vec<u8>) {
-        put_string(buf, self.id);
-        put_nullable_string(buf, self.instance_id);
-        put_string(buf, self.client_id);
-        put_string(buf, self.client_host);
-        buf.extend_from_slice(&self.rebalance_timeout_ms.to_be_bytes());
-        buf.extend_from_slice(&self.session_timeout_ms.to_be_bytes());
-        put_bytes(buf, self.subscription);
-        put_bytes(buf, self.assignment);
+    fn write(&self, fields: &mut FieldWriter<'_>) {
+        fields.text(self.id);
+        fields.nullable_text(self.instance_id);
+        fields.text(self.client_id);
+        fields.text(self.client_host);
+        fields.i32(self.rebalance_timeout_ms);
+        fields.i32(self.session_timeout_ms);
+        fields.bytes(self.subscription);
+        fields.bytes(self.assignment);
     }
 }
 

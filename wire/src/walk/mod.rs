@@ -114,6 +114,21 @@ pub fn walk_data(data: Data, version: i16, body: &[u8]) -> Result<usize, WalkErr
     walk(TABLE.data(data), -1, version, body)
 }
 
+/// Versions of an API that can be walked.
+pub(crate) fn versions(api_key: i16) -> Option<std::ops::RangeInclusive<i16>> {
+    TABLE.request(api_key).map(|slot| slot.message.lowest..=slot.message.highest)
+}
+
+/// Name of an API.
+pub(crate) fn name(api_key: i16) -> Option<&'static str> {
+    TABLE.request(api_key).map(|slot| slot.message.name)
+}
+
+/// Whether a version, known or not, has compact lengths and tagged fields.
+pub(crate) fn is_flexible(api_key: i16, version: i16) -> bool {
+    TABLE.request(api_key).is_some_and(|slot| version >= slot.message.flexible_from)
+}
+
 fn walk(slot: Option<&Slot>, api_key: i16, version: i16, body: &[u8]) -> Result<usize, WalkError> {
     let fail = |at, kind| {
         let message = slot.map_or_else(|| format!("API key {api_key}"), |slot| slot.message.title());
