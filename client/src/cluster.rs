@@ -49,7 +49,8 @@ impl Cluster {
     /// Starts refreshing; the first round runs at once.
     pub(crate) fn start(config: ClientConfig, auto_create: bool, runtime: Runtime) -> Result<Self> {
         config.validate()?;
-        let seeds = config.bootstrap_servers.iter().map(|address| Arc::new(Node::new(address.as_str().into())));
+        let seeds =
+            config.bootstrap_servers.iter().map(|address| Arc::new(Node::new(address.as_str().into())));
         let core = Arc::new(Core {
             seeds: seeds.collect(),
             config,
@@ -255,6 +256,11 @@ impl Core {
 
     fn gave_up(&self, what: &str, after: Duration) -> Error {
         let last = self.last_failure.lock().as_ref().map_or_else(String::new, |error| format!(": {error}"));
-        Error::TimedOut { what: what.into(), after, setting: "max.block.ms or default.api.timeout.ms", last: last.into() }
+        Error::TimedOut {
+            what: what.into(),
+            after,
+            setting: "max.block.ms or default.api.timeout.ms",
+            last: last.into(),
+        }
     }
 }

@@ -29,7 +29,9 @@ pub enum Error {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// No TCP connection could be made.
-    #[error("cannot connect to {address}: {reason}; is the broker running and its advertised.listeners reachable from here?")]
+    #[error(
+        "cannot connect to {address}: {reason}; is the broker running and its advertised.listeners reachable from here?"
+    )]
     Connect {
         /// `host:port` that was tried.
         address: Arc<str>,
@@ -45,7 +47,9 @@ pub enum Error {
         reason: Arc<str>,
     },
     /// No answer within `request.timeout.ms`.
-    #[error("{address} did not answer within {after:?} (request.timeout.ms); the broker is overloaded or cut off")]
+    #[error(
+        "{address} did not answer within {after:?} (request.timeout.ms); the broker is overloaded or cut off"
+    )]
     RequestTimedOut {
         /// `host:port` of the broker.
         address: Arc<str>,
@@ -91,7 +95,9 @@ pub enum Error {
         detail: Arc<str>,
     },
     /// A record that no batch can hold.
-    #[error("a record of {size} bytes exceeds max.request.size={limit}; raise it together with the topic's max.message.bytes")]
+    #[error(
+        "a record of {size} bytes exceeds max.request.size={limit}; raise it together with the topic's max.message.bytes"
+    )]
     RecordTooLarge {
         /// Estimated size in a batch of its own, bytes.
         size: usize,
@@ -109,7 +115,9 @@ pub enum Error {
         partitions: usize,
     },
     /// A consumer without `auto.offset.reset` stands where the log is not.
-    #[error("no valid offset for {topic}-{partition} (wanted {offset}) and auto.offset.reset=none; seek, or commit an offset first")]
+    #[error(
+        "no valid offset for {topic}-{partition} (wanted {offset}) and auto.offset.reset=none; seek, or commit an offset first"
+    )]
     NoOffset {
         /// The topic.
         topic: Arc<str>,
@@ -119,7 +127,9 @@ pub enum Error {
         offset: i64,
     },
     /// The log was cut below what this consumer has read (`OffsetForLeaderEpoch`).
-    #[error("the log of {topic}-{partition} was truncated to {truncated_to}, below the position {position}; records that were read are gone")]
+    #[error(
+        "the log of {topic}-{partition} was truncated to {truncated_to}, below the position {position}; records that were read are gone"
+    )]
     LogTruncated {
         /// The topic.
         topic: Arc<str>,
@@ -131,7 +141,9 @@ pub enum Error {
         truncated_to: i64,
     },
     /// Bytes of a fetched batch that do not decode.
-    #[error("batch at offset {offset} of {topic}-{partition} is corrupt: {reason}; seek past it, or restore the log")]
+    #[error(
+        "batch at offset {offset} of {topic}-{partition} is corrupt: {reason}; seek past it, or restore the log"
+    )]
     CorruptBatch {
         /// The topic.
         topic: Arc<str>,
@@ -158,7 +170,8 @@ impl Error {
 
     /// A refusal by the broker with the message that came with it.
     pub(crate) fn broker_said(code: ErrorCode, what: impl Into<Arc<str>>, message: Option<&str>) -> Self {
-        let detail = message.filter(|text| !text.is_empty()).map_or_else(String::new, |text| format!(": {text}"));
+        let detail =
+            message.filter(|text| !text.is_empty()).map_or_else(String::new, |text| format!(": {text}"));
         Self::Broker { code, what: what.into(), detail: detail.into() }
     }
 
@@ -175,9 +188,10 @@ impl Error {
     #[must_use]
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::Connect { .. } | Self::Disconnected { .. } | Self::RequestTimedOut { .. } | Self::TimedOut { .. } => {
-                ErrorClass::Retriable
-            }
+            Self::Connect { .. }
+            | Self::Disconnected { .. }
+            | Self::RequestTimedOut { .. }
+            | Self::TimedOut { .. } => ErrorClass::Retriable,
             Self::Broker { code, .. } if is_fencing(*code) => ErrorClass::Fenced,
             Self::Broker { code, .. } if code.is_retriable() => ErrorClass::Retriable,
             _ => ErrorClass::Fatal,

@@ -69,7 +69,10 @@ impl ClientConfig {
     /// Refuses a configuration that cannot reach any broker.
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {
         if self.bootstrap_servers.is_empty() {
-            return Err(ConfigError::Missing { name: "bootstrap.servers", hint: "give host:port of a broker" });
+            return Err(ConfigError::Missing {
+                name: "bootstrap.servers",
+                hint: "give host:port of a broker",
+            });
         }
         for server in &self.bootstrap_servers {
             split_address(server)?;
@@ -107,7 +110,10 @@ pub(crate) const COMMON: &[Key<ClientConfig>] = &[
     Key { name: "reconnect.backoff.max.ms", set: |c, v| set(&mut c.reconnect_backoff_max, millis(v)) },
     Key { name: "metadata.max.age.ms", set: |c, v| set(&mut c.metadata_max_age, millis(v)) },
     Key { name: "metadata.max.idle.ms", set: |c, v| set(&mut c.metadata_max_idle, millis(v)) },
-    Key { name: "socket.connection.setup.timeout.ms", set: |c, v| set(&mut c.connection_setup_timeout, millis(v)) },
+    Key {
+        name: "socket.connection.setup.timeout.ms",
+        set: |c, v| set(&mut c.connection_setup_timeout, millis(v)),
+    },
     Key {
         name: "socket.connection.setup.timeout.max.ms",
         set: |c, v| millis(v).map(|max| c.connection_setup_timeout = c.connection_setup_timeout.min(max)),

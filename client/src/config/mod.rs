@@ -4,9 +4,9 @@ mod client;
 mod inert;
 pub(crate) mod parse;
 
+pub(crate) use client::COMMON;
 pub use client::ClientConfig;
 pub(crate) use client::{set, split_address};
-pub(crate) use client::COMMON;
 
 use crate::error::ConfigError;
 
@@ -26,7 +26,8 @@ pub(crate) trait Configured: Sized + 'static {
 
     /// Sets `name` to `value`; a name that means nothing here is accepted with a warning.
     fn apply(&mut self, name: &str, value: &str) -> Result<(), ConfigError> {
-        let invalid = |reason| ConfigError::Invalid { name: name.to_owned(), value: value.to_owned(), reason };
+        let invalid =
+            |reason| ConfigError::Invalid { name: name.to_owned(), value: value.to_owned(), reason };
         if let Some(key) = Self::KEYS.iter().find(|key| key.name == name) {
             return (key.set)(self, value).map_err(invalid);
         }

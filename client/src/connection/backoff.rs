@@ -33,7 +33,10 @@ mod tests {
         let backoff = Backoff { base: Duration::from_millis(50), max: Duration::from_millis(1000) };
         for (failures, expected) in [(1, 50), (2, 100), (3, 200), (9, 1000), (4_000_000, 1000)] {
             let delay = backoff.delay(failures).as_millis() as f64;
-            assert!((expected as f64 * 0.79..=expected as f64 * 1.21).contains(&delay), "{failures}: {delay}");
+            assert!(
+                (expected as f64 * 0.79..=expected as f64 * 1.21).contains(&delay),
+                "{failures}: {delay}"
+            );
         }
     }
 }

@@ -115,7 +115,11 @@ impl Exchange {
         }
     }
 
-    async fn send(&self, mut writer: impl AsyncWrite + Unpin, mut requests: mpsc::Receiver<Outgoing>) -> Error {
+    async fn send(
+        &self,
+        mut writer: impl AsyncWrite + Unpin,
+        mut requests: mpsc::Receiver<Outgoing>,
+    ) -> Error {
         let mut correlation_id = 0_i32;
         let mut watch = tokio::time::interval(WATCH_EVERY);
         loop {
@@ -166,12 +170,17 @@ impl Exchange {
 }
 
 /// Writes all pieces with as few system calls as the socket takes.
-async fn write_all(writer: &mut (impl AsyncWrite + Unpin), pieces: &mut SmallVec<[Bytes; 4]>) -> io::Result<()> {
+async fn write_all(
+    writer: &mut (impl AsyncWrite + Unpin),
+    pieces: &mut SmallVec<[Bytes; 4]>,
+) -> io::Result<()> {
     let mut first = 0;
     while first < pieces.len() {
-        let slices: SmallVec<[IoSlice<'_>; SLICES_MAX]> =
-            pieces[first..].iter().take(SLICES_MAX).map(|piece| IoSlice::new(piece)).collect();
-        let mut written = writer.write_vectored(&slices).await?;
+        let mut written = {
+            let rest = pieces[first..].iter().take(SLICES_MAX);
+            let slices: SmallVec<[IoSlice<'_>; SLICES_MAX]> = rest.map(|piece| IoSlice::new(piece)).collect();
+            writer.write_vectored(&slices).await?
+        };
         if written == 0 {
             return Err(ErrorKind::WriteZero.into());
         }

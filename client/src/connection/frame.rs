@@ -49,7 +49,7 @@ impl Frame {
     }
 
     /// Fills in what is known only when the frame leaves, and gives the pieces up.
-    pub(super) fn seal(mut self, correlation_id: i32) -> SmallVec<[Bytes; 4]> {
+    pub(crate) fn seal(mut self, correlation_id: i32) -> SmallVec<[Bytes; 4]> {
         let len = self.head.len() - 4 + self.tail.iter().map(Bytes::len).sum::<usize>();
         self.head[LENGTH_AT..LENGTH_AT + 4].copy_from_slice(&(len as i32).to_be_bytes());
         self.head[CORRELATION_AT..CORRELATION_AT + 4].copy_from_slice(&correlation_id.to_be_bytes());

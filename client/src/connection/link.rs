@@ -43,10 +43,9 @@ pub(crate) struct Link {
 impl Link {
     /// Connects and asks for the versions.
     pub(crate) async fn open(address: Arc<str>, config: &ClientConfig, runtime: &Runtime) -> Result<Self> {
-        let stream = socket::connect(&address, config).await.map_err(|error| Error::Connect {
-            address: address.clone(),
-            reason: error.to_string().into(),
-        })?;
+        let stream = socket::connect(&address, config)
+            .await
+            .map_err(|error| Error::Connect { address: address.clone(), reason: error.to_string().into() })?;
         let (outbox, requests) = mpsc::channel(OUTBOX_MAX);
         let exchange = Exchange::new(address.clone(), config.connections_max_idle);
         let closed = Arc::new(AtomicBool::new(false));
@@ -151,16 +150,34 @@ impl Link {
         Ok(Pending { answer, address: self.address.clone() })
     }
 
+    /// As [`Self::submit`], at once or not at all. Does not heed throttling: see [`Self::quiet`].
+    pub(crate) fn try_submit(&self, frame: Frame, timeout: Duration) -> Result<Pending> {
+        let (reply, answer) = oneshot::channel();
+        let outgoing = Outgoing { frame, reply: Some(reply), timeout };
+        self.outbox.try_send(outgoing).map_err(|_| gone(&self.address))?;
+        Ok(Pending { answer, address: self.address.clone() })
+    }
+
+    /// Waits for as long as the broker asked for silence.
+    pub(crate) async fn quiet(&self) {
+        let quiet_until = *self.quiet_until.lock();
+        if let Some(until) = quiet_until.filter(|until| *until > Instant::now()) {
+            tokio::time::sleep_until(until.into()).await;
+        }
+    }
+
+    /// Whether the broker asked for silence just now.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet_until.lock().is_some_and(|until| until > Instant::now())
+    }
+
     /// Hands over a frame that is never answered (`acks=0`).
     pub(crate) async fn submit_unanswered(&self, frame: Frame) -> Result<()> {
         self.hand_over(Outgoing { frame, reply: None, timeout: self.request_timeout }).await
     }
 
     async fn hand_over(&self, outgoing: Outgoing) -> Result<()> {
-        let quiet_until = *self.quiet_until.lock();
-        if let Some(until) = quiet_until.filter(|until| *until > Instant::now()) {
-            tokio::time::sleep_until(until.into()).await;
-        }
+        self.quiet().await;
         self.outbox.send(outgoing).await.map_err(|_| gone(&self.address))
     }
 }

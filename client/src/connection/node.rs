@@ -46,7 +46,8 @@ impl Node {
     pub(crate) async fn link(&self, config: &ClientConfig, runtime: &Runtime) -> Result<Arc<Link>> {
         let mut slot = self.slot.lock().await;
         let address = self.address();
-        if let Some(link) = slot.link.as_ref().filter(|link| !link.is_closed() && *link.address() == address) {
+        if let Some(link) = slot.link.as_ref().filter(|link| !link.is_closed() && *link.address() == address)
+        {
             return Ok(Arc::clone(link));
         }
         if let Some(at) = slot.not_before {

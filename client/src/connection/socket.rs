@@ -22,7 +22,8 @@ pub(super) async fn connect(address: &str, config: &ClientConfig) -> Result<TcpS
         split_address(address).map_err(|error| Error::new(ErrorKind::InvalidInput, error.to_string()))?;
     let mut last = Error::new(ErrorKind::NotFound, "the name has no address");
     for socket_address in tokio::net::lookup_host((host, port)).await? {
-        match tokio::time::timeout(config.connection_setup_timeout, TcpStream::connect(socket_address)).await {
+        match tokio::time::timeout(config.connection_setup_timeout, TcpStream::connect(socket_address)).await
+        {
             Ok(Ok(stream)) => return prepare(stream, config),
             Ok(Err(error)) => last = error,
             Err(_) => last = Error::new(ErrorKind::TimedOut, "socket.connection.setup.timeout.ms passed"),
@@ -44,7 +45,10 @@ fn prepare(stream: TcpStream, config: &ClientConfig) -> Result<TcpStream> {
 }
 
 /// Reads one frame; memory grows with the bytes that arrive, never with the length that is claimed.
-pub(super) async fn read_frame(reader: &mut (impl AsyncRead + Unpin), buffers: &Arc<Buffers>) -> Result<Bytes> {
+pub(super) async fn read_frame(
+    reader: &mut (impl AsyncRead + Unpin),
+    buffers: &Arc<Buffers>,
+) -> Result<Bytes> {
     let claimed = reader.read_i32().await?;
     let len = usize::try_from(claimed).ok().filter(|len| (4..=FRAME_MAX).contains(len)).ok_or_else(|| {
         Error::new(ErrorKind::InvalidData, format!("a frame of {claimed} bytes (allowed: 4 to {FRAME_MAX})"))

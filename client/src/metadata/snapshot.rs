@@ -131,7 +131,9 @@ fn topic_metadata(
 }
 
 fn newer(listed: &MetadataResponsePartition, known: Option<&PartitionMetadata>) -> PartitionMetadata {
-    if let Some(known) = known.filter(|known| known.leader_epoch.0 > listed.leader_epoch && listed.leader_epoch >= 0) {
+    if let Some(known) =
+        known.filter(|known| known.leader_epoch.0 > listed.leader_epoch && listed.leader_epoch >= 0)
+    {
         return known.clone();
     }
     let nodes = |ids: &[kafka_protocol::messages::BrokerId]| ids.iter().map(|id| NodeId(id.0)).collect();
