@@ -8,6 +8,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::{RequestHeader, ResponseHeader};
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
+use millstream_wire::walk::walk_response;
 use smallvec::SmallVec;
 
 use crate::{Error, Result};
@@ -74,6 +75,7 @@ pub(crate) fn decode<R: Request>(mut frame: Bytes, version: i16, address: &str) 
     let malformed = |reason: String| Error::Malformed { address: address.into(), reason: reason.into() };
     ResponseHeader::decode(&mut frame, R::Response::header_version(version))
         .map_err(|error| malformed(format!("response header: {error}")))?;
+    walk_response(R::KEY, version, &frame).map_err(|error| malformed(format!("{}: {error}", name::<R>())))?;
     R::Response::decode(&mut frame, version).map_err(|error| malformed(format!("{}: {error}", name::<R>())))
 }
 
