@@ -16,6 +16,8 @@ pub struct ProcessError(Box<FailureCause>);
 pub(crate) enum FailureCause {
     #[error("the {part} cannot be written to {target}: {source}")]
     Encode { part: &'static str, target: String, source: DataError },
+    #[error("the {part} does not decode: {source}")]
+    Decode { part: &'static str, source: DataError },
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -26,6 +28,18 @@ impl ProcessError {
     /// A key or value without bytes; `target` names the topic or store it was meant for.
     pub(crate) fn encode(part: &'static str, target: &str, source: DataError) -> Self {
         Self(Box::new(FailureCause::Encode { part, target: target.to_owned(), source }))
+    }
+}
+
+impl ProcessError {
+    /// Bytes of a record that are not what its topic's types say.
+    pub(crate) fn decode(part: &'static str, source: DataError) -> Self {
+        Self(Box::new(FailureCause::Decode { part, source }))
+    }
+
+    /// Whether the record did not decode, so that no closure has seen it.
+    pub fn is_decode(&self) -> bool {
+        matches!(*self.0, FailureCause::Decode { .. })
     }
 }
 

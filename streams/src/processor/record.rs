@@ -21,6 +21,12 @@ impl<K, V> Record<K, V> {
         Self { key, value, timestamp, headers: Headers::default() }
     }
 
+    /// The same record at another time, in milliseconds.
+    pub fn at(mut self, timestamp: i64) -> Self {
+        self.timestamp = timestamp;
+        self
+    }
+
     /// The same record with another value.
     pub fn with_value<V2>(self, value: V2) -> Record<K, V2> {
         Record { key: self.key, value, timestamp: self.timestamp, headers: self.headers }

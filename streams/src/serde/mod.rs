@@ -2,9 +2,11 @@
 
 mod handle;
 mod native;
+mod nullable;
 
 pub(crate) use handle::SerdeHandle;
 pub use native::Native;
+pub(crate) use nullable::Nullable;
 
 use crate::data::DataError;
 

@@ -58,8 +58,8 @@ pub(crate) struct Entry<K, V> {
     pub(crate) timestamp: i64,
     /// The headers of the last update, forwarded with it.
     pub(crate) headers: Headers,
-    /// The value that the nodes below know; kept only where they ask for old values.
-    pub(crate) old: Option<V>,
+    /// Whether the key had a value at the last flush, so that its removal is news.
+    pub(crate) known: bool,
     /// Whether it waits for a flush.
     pub(crate) dirty: bool,
     /// Set by every lookup, cleared by the eviction's hand: a second chance.
@@ -75,13 +75,15 @@ pub(crate) struct Cache<K, V> {
     entries: Vec<Entry<K, V>>,
     /// In the order in which they became dirty, as Kafka's `NamedCache` flushes them.
     dirty: Vec<u32>,
+    /// Flushed, but not yet written to the backend.
+    staged: Vec<u32>,
     hasher: FixedState,
 }
 
 impl<K, V> Cache<K, V> {
     pub(crate) fn new() -> Self {
-        let (table, entries, dirty) = (HashTable::new(), Vec::new(), Vec::new());
-        Self { table, entries, dirty, hasher: FixedState::default() }
+        let (table, entries, dirty, staged) = (HashTable::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { table, entries, dirty, staged, hasher: FixedState::default() }
     }
 
     pub(crate) fn hash(&self, key: &[u8]) -> u64 {
@@ -111,7 +113,7 @@ impl<K, V> Cache<K, V> {
             value: loaded.value,
             timestamp: loaded.timestamp,
             headers: Headers::default(),
-            old: None,
+            known: false,
             dirty: false,
             used: Cell::new(true),
             hash,
@@ -130,13 +132,15 @@ impl<K, V> Cache<K, V> {
         &mut self.entries[index as usize]
     }
 
-    /// Queues an entry for the next flush.
-    pub(crate) fn mark_dirty(&mut self, index: u32) {
+    /// An entry that is about to change, queued for the next flush.
+    pub(crate) fn mark_dirty(&mut self, index: u32) -> &mut Entry<K, V> {
         let entry = &mut self.entries[index as usize];
         if !entry.dirty {
             entry.dirty = true;
+            entry.known = entry.value.is_some();
             self.dirty.push(index);
         }
+        entry
     }
 
     /// Corrects the weight of an entry once its value has been encoded.
@@ -152,25 +156,31 @@ impl<K, V> Cache<K, V> {
         std::mem::take(&mut self.dirty)
     }
 
-    /// Gives the buffer of [`take_dirty`](Self::take_dirty) back.
+    /// Gives the buffer of [`take_dirty`](Self::take_dirty) back: these entries are staged now.
     pub(crate) fn flushed(&mut self, mut buffer: Vec<u32>) {
+        self.staged.extend_from_slice(&buffer);
         buffer.clear();
         buffer.append(&mut self.dirty);
         self.dirty = buffer;
     }
 
-    pub(crate) fn dirty_entries(&self) -> impl Iterator<Item = &Entry<K, V>> {
-        self.dirty.iter().map(|index| self.entry(*index))
+    /// The backend has what was staged.
+    pub(crate) fn written(&mut self) {
+        self.staged.clear();
     }
 
-    pub(crate) fn is_clean(&self) -> bool {
-        self.dirty.is_empty()
+    /// The entries that the backend does not have yet, some twice.
+    pub(crate) fn unwritten_entries(&self) -> impl Iterator<Item = &Entry<K, V>> {
+        self.staged.iter().chain(&self.dirty).map(|index| self.entry(*index))
     }
 
     /// Drops entries that were not looked up since the last eviction, then any, until the budget's use is at most
     /// `target`. All entries must be clean and written.
     pub(crate) fn evict(&mut self, target: usize, budget: &CacheBudget) {
-        debug_assert!(self.is_clean(), "an entry that was not written would be lost");
+        debug_assert!(
+            self.dirty.is_empty() && self.staged.is_empty(),
+            "an entry that was not written would be lost"
+        );
         for second_chance in [true, false] {
             if budget.used() > target {
                 self.entries.retain(|entry| {
@@ -200,6 +210,7 @@ impl<K, V> Cache<K, V> {
         self.entries.clear();
         self.table.clear();
         self.dirty.clear();
+        self.staged.clear();
     }
 }
 

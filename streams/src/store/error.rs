@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::data::DataError;
+
 /// What can go wrong between a store and the bytes below it.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -13,6 +15,14 @@ pub enum StoreError {
         store: String,
         /// What the engine said.
         source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A key that was asked for has no bytes.
+    #[error("store {store}: the key cannot be encoded: {source}")]
+    Encode {
+        /// The store's name in the topology.
+        store: String,
+        /// What the key's serde said.
+        source: DataError,
     },
     /// Bytes in the store do not read back as what was written.
     #[error(

@@ -6,7 +6,11 @@ pub(crate) mod changelog;
 #[cfg(test)]
 mod conformance;
 pub mod error;
+mod key_value;
 pub mod memory;
+mod read;
 #[cfg(feature = "rocksdb")]
 pub mod rocksdb;
 pub mod typed;
+
+pub use key_value::KeyValueStore;

@@ -3,14 +3,17 @@
 use std::any::Any;
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
-use crate::processor::{Change, Context, ProcessError, Record};
+use crate::processor::{Change, Context, Downstream, ProcessError, Record};
 use crate::serde::SerdeHandle;
 use crate::task::{StoreParts, TopicHandle};
+use crate::topology::{NodeId, StoreFactory};
 
 use super::backend::{KeyValueBackend, Position};
 use super::cache::{Cache, CacheBudget, Entry, Loaded};
 use super::error::StoreError;
+use super::key_value::KeyValueStore;
 
 /// Bytes that a value is believed to take before the first one has been encoded.
 const FIRST_GUESS: usize = 16;
@@ -103,27 +106,19 @@ impl<K, V> TypedStore<K, V> {
         self.cache.entry(index)
     }
 
-    pub(crate) fn entry_mut(&mut self, index: u32) -> &mut Entry<K, V> {
-        self.cache.entry_mut(index)
+    /// An entry that is about to change; it waits for the next flush.
+    pub(crate) fn modify(&mut self, index: u32) -> &mut Entry<K, V> {
+        self.cache.mark_dirty(index)
     }
 
-    /// Queues an entry, changed through [`entry_mut`](Self::entry_mut), for the next flush.
-    pub(crate) fn changed(&mut self, index: u32) {
-        self.cache.mark_dirty(index);
-    }
-
-    pub(crate) fn take_dirty(&mut self) -> Vec<u32> {
-        self.cache.take_dirty()
-    }
-
-    pub(crate) fn flushed(&mut self, buffer: Vec<u32>) {
-        self.cache.flushed(buffer);
-    }
-
-    /// Sends a dirty entry to the changelog and stages it for the backend.
-    pub(crate) fn flush_entry(&mut self, index: u32, cx: &mut Context<'_>) -> Result<(), ProcessError> {
+    /// Sends a dirty entry to the changelog and stages it for the backend. `false`: the key came and went since the last
+    /// flush, so nobody needs to hear of it.
+    fn flush_entry(&mut self, index: u32, cx: &mut Context<'_>) -> Result<bool, ProcessError> {
         let entry = self.cache.entry_mut(index);
         entry.dirty = false;
+        if entry.value.is_none() && !entry.known {
+            return Ok(false);
+        }
         self.value_buffer.clear();
         self.value_buffer.extend_from_slice(&entry.timestamp.to_be_bytes());
         let present = match &entry.value {
@@ -145,17 +140,17 @@ impl<K, V> TypedStore<K, V> {
         self.backend.stage(&entry.bytes, present.then_some(&self.value_buffer));
         self.typical = self.value_buffer.len();
         self.cache.weigh(index, self.typical, &self.budget);
-        Ok(())
+        Ok(true)
     }
 
-    /// What the nodes below are told of an entry: the change since they last heard of the key.
+    /// What the nodes below are told of an entry.
     pub(crate) fn change(&mut self, index: u32) -> Record<K, Change<V>>
     where
         K: Clone,
         V: Clone,
     {
-        let entry = self.cache.entry_mut(index);
-        let change = Change { new: entry.value.clone(), old: entry.old.take() };
+        let entry = self.cache.entry(index);
+        let change = Change { new: entry.value.clone(), old: None };
         Record {
             key: entry.key.clone(),
             value: change,
@@ -163,6 +158,36 @@ impl<K, V> TypedStore<K, V> {
             headers: entry.headers.clone(),
         }
     }
+}
+
+/// Flushes a store: each changed entry goes to the changelog and the backend and, where updates wait for the flush, on to the
+/// nodes below. The store is free while they work, so they may read it.
+pub(crate) fn flush<K: Clone, V: Clone>(
+    store: &RefCell<TypedStore<K, V>>,
+    node: NodeId,
+    below: &dyn Downstream<K, Change<V>>,
+    cx: &mut Context<'_>,
+) -> Result<(), ProcessError> {
+    let dirty = store.borrow_mut().cache.take_dirty();
+    for index in dirty.iter().copied() {
+        cx.enter(node);
+        let mut flushing = store.borrow_mut();
+        if flushing.flush_entry(index, cx)? && flushing.is_cached() {
+            let change = flushing.change(index);
+            drop(flushing);
+            below.process(change, cx)?;
+        }
+    }
+    store.borrow_mut().cache.flushed(dirty);
+    Ok(())
+}
+
+/// Makes the stores of a typed name.
+pub(crate) fn factory<K: 'static, V: 'static>(name: KeyValueStore<K, V>) -> StoreFactory {
+    Arc::new(move |parts| {
+        let store = TypedStore::new(parts, name.key.clone(), name.value.clone());
+        Rc::new(RefCell::new(store)) as Rc<dyn TaskStore>
+    })
 }
 
 /// Splits and decodes Kafka's timestamped value.
@@ -180,7 +205,10 @@ pub(crate) fn decode_timestamped<V>(
 
 impl<K: 'static, V: 'static> TaskStore for RefCell<TypedStore<K, V>> {
     fn write(&self, position: Position) -> Result<(), StoreError> {
-        self.borrow_mut().backend.write(position)
+        let store = &mut *self.borrow_mut();
+        store.backend.write(position)?;
+        store.cache.written();
+        Ok(())
     }
 
     fn evict(&self, target: usize) {

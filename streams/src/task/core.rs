@@ -156,15 +156,15 @@ impl Task {
     fn at_record(&self, input: InputId, offset: i64, failure: Failure) -> TaskError {
         let topic = self.inputs[input.0].topic.to_string();
         let at = At::Record { topic, partition: self.id.partition, offset, node: self.current_node() };
-        TaskError { task: self.id, at, failure }
+        TaskError { task: self.id, at: Box::new(at), failure }
     }
 
     fn at_flush(&self, failure: Failure) -> TaskError {
-        TaskError { task: self.id, at: At::Flush { node: self.current_node() }, failure }
+        TaskError { task: self.id, at: Box::new(At::Flush { node: self.current_node() }), failure }
     }
 
     fn at_store(&self, failure: StoreError) -> TaskError {
-        TaskError { task: self.id, at: At::Store, failure: failure.into() }
+        TaskError { task: self.id, at: Box::new(At::Store), failure: failure.into() }
     }
 
     fn current_node(&self) -> String {

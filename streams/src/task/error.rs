@@ -14,7 +14,7 @@ pub struct TaskError {
     /// The task, as `0_1`.
     pub task: TaskId,
     /// What it was doing.
-    pub at: At,
+    pub at: Box<At>,
     /// What went wrong.
     #[source]
     pub failure: Failure,

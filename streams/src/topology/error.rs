@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 /// A mistake in a topology that only shows when it is whole.
-#[derive(Debug, Error, PartialEq, Eq)]
+#[derive(Debug, Clone, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TopologyError {
     /// Two nodes carry one name.
@@ -15,6 +15,9 @@ pub enum TopologyError {
     /// Two sources of different types read one topic.
     #[error("topic {0:?} is read twice with different types; read it once and share the stream")]
     ConflictingSources(String),
+    /// Two streams that meet in one operator come from different builders.
+    #[error("two streams of different builders cannot meet; make both with one `StreamsBuilder`")]
+    ForeignStream,
     /// Nothing was added to the builder.
     #[error("the topology reads no topic; start with `builder.stream(topic)` or `builder.table(topic)`")]
     Empty,

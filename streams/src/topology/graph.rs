@@ -1,6 +1,6 @@
 //! The graph that the DSL draws: nodes with factories, in the order they were made.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -33,6 +33,8 @@ pub(crate) struct Graph {
     stores: Vec<(StoreSpec, StoreFactory)>,
     /// Counts generated names exactly as Kafka's `InternalStreamsBuilder` does: every node takes a number, named or not.
     counter: u32,
+    /// A mistake that an operator had no way to return.
+    mistake: Option<TopologyError>,
 }
 
 /// A node and its edges.
@@ -48,7 +50,7 @@ pub(crate) struct Node {
 /// What a node does in a task.
 #[derive(Clone)]
 pub(crate) enum NodeKind {
-    Source { topics: Vec<TopicName>, factory: SourceFactory },
+    Source { topics: Vec<TopicName>, types: TypeId, factory: SourceFactory },
     Processor { factory: ProcessorFactory },
     Sink { topic: TopicName, factory: ProcessorFactory },
 }
@@ -88,6 +90,23 @@ impl Graph {
         &mut self.nodes[id.0 as usize]
     }
 
+    pub(crate) fn rename(&mut self, id: NodeId, name: &str) {
+        name.clone_into(&mut self.node_mut(id).name);
+    }
+
+    /// The stream source that already reads `topic` as these types: Kafka merges sources of one topic.
+    pub(crate) fn source_of(&self, topic: &TopicName, wanted: TypeId) -> Option<NodeId> {
+        self.ids().find(|id| match &self.node(*id).kind {
+            NodeKind::Source { topics, types, .. } => *types == wanted && topics.contains(topic),
+            NodeKind::Processor { .. } | NodeKind::Sink { .. } => false,
+        })
+    }
+
+    /// Two streams of different builders met.
+    pub(crate) fn report_foreign_stream(&mut self) {
+        self.mistake.get_or_insert(TopologyError::ForeignStream);
+    }
+
     pub(crate) fn ids(&self) -> impl DoubleEndedIterator<Item = NodeId> + use<> {
         (0..self.nodes.len() as u32).map(NodeId)
     }
@@ -98,6 +117,9 @@ impl Graph {
 
     /// The mistakes that the types cannot rule out.
     pub(crate) fn check(&self) -> Result<(), TopologyError> {
+        if let Some(mistake) = &self.mistake {
+            return Err(mistake.clone());
+        }
         let mut names = HashSet::new();
         if let Some(twice) = self.nodes.iter().find(|node| !names.insert(&node.name)) {
             return Err(TopologyError::DuplicateNode(twice.name.clone()));
@@ -106,10 +128,16 @@ impl Graph {
         if let Some((twice, _)) = self.stores.iter().find(|(spec, _)| !names.insert(&spec.name)) {
             return Err(TopologyError::DuplicateStore(twice.name.clone()));
         }
-        let is_source = |node: &Node| matches!(node.kind, NodeKind::Source { .. });
-        if !self.nodes.iter().any(is_source) {
-            return Err(TopologyError::Empty);
+        let mut read = HashSet::new();
+        let topics = self.nodes.iter().flat_map(|node| match &node.kind {
+            NodeKind::Source { topics, .. } => topics.as_slice(),
+            NodeKind::Processor { .. } | NodeKind::Sink { .. } => &[],
+        });
+        for topic in topics {
+            if !read.insert(topic) {
+                return Err(TopologyError::ConflictingSources(topic.to_string()));
+            }
         }
-        Ok(())
+        if read.is_empty() { Err(TopologyError::Empty) } else { Ok(()) }
     }
 }

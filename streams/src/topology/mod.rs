@@ -1,17 +1,18 @@
 //! The built topology: sub-topologies, the topics and stores they need, and the factories of their nodes.
 
+mod description;
 mod error;
 mod graph;
+mod java_set;
 mod name;
 mod spec;
 mod subtopology;
 
 use std::sync::Arc;
 
+pub use description::Description;
 pub use error::TopologyError;
-pub(crate) use graph::{
-    Graph, Node, NodeId, NodeKind, ProcessorFactory, SourceFactory, StoreFactory, StoreId,
-};
+pub(crate) use graph::{Graph, NodeId, NodeKind, StoreFactory, StoreId};
 pub use name::TopicName;
 pub use spec::{CopartitionGroup, Medium, StoreSpec};
 pub use subtopology::Subtopology;
@@ -38,6 +39,11 @@ impl Topology {
     /// The parts that run independently of each other, by id: 0, 1, 2…
     pub fn subtopologies(&self) -> &[Subtopology] {
         &self.inner.subtopologies
+    }
+
+    /// The text that Kafka Streams prints for the same program (`Topology.describe()`).
+    pub fn describe(&self) -> Description<'_> {
+        Description::new(self)
     }
 
     pub(crate) fn graph(&self) -> &Graph {

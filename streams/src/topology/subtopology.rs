@@ -20,24 +20,17 @@ pub struct Subtopology {
     pub(crate) store_ids: Vec<StoreId>,
 }
 
-/// Numbers the parts as Kafka's `InternalTopologyBuilder.makeNodeGroups` does: by the sorted names of their sources.
+/// Numbers the parts as Kafka's `InternalTopologyBuilder.makeNodeGroups` does: by the first of their nodes that was made.
 pub(crate) fn partition(graph: &Graph) -> Vec<Subtopology> {
     let groups = groups(graph);
-    let mut sources: Vec<NodeId> = graph.ids().filter(|id| is_source(graph, *id)).collect();
-    sources.sort_by(|a, b| graph.node(*a).name.cmp(&graph.node(*b).name));
     let mut numbered: Vec<usize> = Vec::new();
-    for source in sources {
-        let group = groups[source.0 as usize];
-        if !numbered.contains(&group) {
-            numbered.push(group);
+    for group in &groups {
+        if !numbered.contains(group) {
+            numbered.push(*group);
         }
     }
     let members = |group| graph.ids().filter(|id| groups[id.0 as usize] == group).collect();
     numbered.into_iter().zip(0..).map(|(group, id)| describe(graph, id, members(group))).collect()
-}
-
-fn is_source(graph: &Graph, id: NodeId) -> bool {
-    matches!(graph.node(id).kind, NodeKind::Source { .. })
 }
 
 /// For each node the smallest node it is connected with, by an edge or by a shared store.

@@ -117,5 +117,5 @@ fn at_input(task: &Task, inputs: &TaskInputs, index: usize, error: RunError<Task
         offset,
         node: "source".to_owned(),
     };
-    TaskError { task: task.id(), at, failure: Failure::Batch(error.to_string()) }.into()
+    TaskError { task: task.id(), at: Box::new(at), failure: Failure::Batch(error.to_string()) }.into()
 }

@@ -1,0 +1,118 @@
+//! Where a topology begins.
+
+use std::any::TypeId;
+
+use crate::serde::{Nullable, SerdeHandle};
+use crate::store::KeyValueStore;
+use crate::topology::{Topology, TopologyError};
+
+use super::table::source::add_table;
+use super::{Element, KStream, KTable, SharedGraph, Topic, source};
+
+/// Collects the streams and tables of a program; [`build`](Self::build) makes the [`Topology`].
+#[derive(Clone, Default)]
+pub struct StreamsBuilder {
+    graph: SharedGraph,
+}
+
+impl StreamsBuilder {
+    /// An empty builder.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The records of a topic.
+    ///
+    /// ```
+    /// # use millstream::prelude::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// const LINES: Topic<Option<String>, String> = Topic::new("lines");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream(LINES).to(Topic::<Option<String>, String>::new("copy"));
+    /// # builder.build()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn stream<K: Element, V: Element>(&self, topic: Topic<K, V>) -> KStream<K, V> {
+        let graph = &mut *self.graph.borrow_mut();
+        let name = graph.generate("KSTREAM-SOURCE-");
+        let node = match graph.source_of(&topic.topic_name(), TypeId::of::<(K, V)>()) {
+            Some(source) => source,
+            None => source::add(graph, name, topic.topic_name(), topic.key, topic.value),
+        };
+        KStream::new(self.graph.clone(), node, false)
+    }
+
+    /// The table of a topic: each record sets the value of its key, a null value removes it, a record without a key is
+    /// dropped. As in Kafka Streams the values are kept in a store only if that is asked for
+    /// ([`table_in`](Self::table_in)) or an operator below needs it.
+    ///
+    /// ```
+    /// # use millstream::prelude::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// const USERS: Topic<String, String> = Topic::new("users");
+    /// const SEEN: Topic<String, Option<String>> = Topic::new("seen");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder.table(USERS).to_stream().to(SEEN);
+    ///
+    /// let mut driver = TestDriver::new(&builder.build()?)?;
+    /// driver.input(USERS).send("ada", "London")?;
+    /// assert_eq!(driver.output(SEEN).drain(), [record("ada", Some("London".to_string()))]);
+    /// # Ok(()) }
+    /// ```
+    pub fn table<K: Element, V: Element>(&self, topic: Topic<K, V>) -> KTable<K, V> {
+        // The number that Kafka gives to the store which it then leaves out.
+        let _ = self.graph.borrow_mut().generate("STATE-STORE-");
+        self.add_table(topic, None)
+    }
+
+    /// The table of a topic, kept in a store that can be queried (Kafka's `Materialized.as`).
+    ///
+    /// ```
+    /// # use millstream::prelude::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// const USERS: Topic<String, String> = Topic::new("users");
+    /// const BY_NAME: KeyValueStore<String, String> = KeyValueStore::new("by-name");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let _users = builder.table_in(USERS, BY_NAME);
+    ///
+    /// let mut driver = TestDriver::new(&builder.build()?)?;
+    /// driver.input(USERS).send("ada", "London")?;
+    /// assert_eq!(driver.store(BY_NAME)?.get("ada")?, Some("London".to_string()));
+    /// # Ok(()) }
+    /// ```
+    pub fn table_in<K: Element, V: Element>(
+        &self,
+        topic: Topic<K, V>,
+        store: impl Into<KeyValueStore<K, V>>,
+    ) -> KTable<K, V> {
+        self.add_table(topic, Some(store.into()))
+    }
+
+    fn add_table<K: Element, V: Element>(
+        &self,
+        topic: Topic<K, V>,
+        store: Option<KeyValueStore<K, V>>,
+    ) -> KTable<K, V> {
+        let graph = &mut *self.graph.borrow_mut();
+        let generated = store.as_ref().filter(|store| store.name().is_none());
+        let generated = generated.map(|_| graph.generate(&format!("{}-STATE-STORE-", topic.name())));
+        let name = graph.generate("KSTREAM-SOURCE-");
+        let table = graph.generate("KTABLE-SOURCE-");
+        let key = SerdeHandle::shared(Nullable(topic.key.clone()));
+        let value = SerdeHandle::shared(Nullable(topic.value.clone()));
+        let source = source::add(graph, name, topic.topic_name(), key, value);
+        let node = add_table(graph, table, source, store, generated);
+        KTable::new(self.graph.clone(), node)
+    }
+
+    /// Checks the whole and makes it immutable.
+    ///
+    /// # Errors
+    /// What the types could not rule out: two nodes or stores of one name, a topic read with two types, nothing read at all.
+    pub fn build(&self) -> Result<Topology, TopologyError> {
+        Topology::build(self.graph.borrow().clone())
+    }
+}

@@ -1,0 +1,94 @@
+//! Grouped streams: what aggregations start from.
+
+mod aggregate;
+mod count;
+mod node;
+mod reduce;
+
+use std::cell::Cell;
+
+use crate::data::Data;
+use crate::store::KeyValueStore;
+use crate::topology::NodeId;
+
+use super::{KStream, KTable, repartition};
+use node::Update;
+
+/// A stream whose records of one key are together in one task. `count`, `reduce` and `aggregate` make tables of it.
+#[must_use = "a grouping does nothing until it is counted, reduced or aggregated"]
+pub struct KGroupedStream<K, V> {
+    stream: KStream<K, V>,
+    /// Whether grouping made a node of its own, which then carries the grouping's name.
+    selects: bool,
+    /// Kafka's `Grouped.as`: the repartition topic's name.
+    name: Option<String>,
+    /// The repartition source, once one exists: a named one is shared by all aggregations of the grouping.
+    repartitioned: Cell<Option<NodeId>>,
+}
+
+impl<K: Data, V: Data> KGroupedStream<K, V> {
+    pub(super) fn new(stream: KStream<K, V>, selects: bool) -> Self {
+        Self { stream, selects, name: None, repartitioned: Cell::new(None) }
+    }
+
+    /// Names the grouping: the repartition topic becomes `<application.id>-<name>-repartition` (Kafka's `Grouped.as`). All
+    /// aggregations of a named grouping share the topic.
+    ///
+    /// ```
+    /// # use millstream::prelude::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = StreamsBuilder::new();
+    /// let words = builder.stream(Topic::<Option<String>, String>::new("words"));
+    /// let _counts = words.group_by(|_, word| word.clone()).named("by-word").count("counts");
+    /// assert_eq!(builder.build()?.subtopologies()[1].sources[0].as_str(), "by-word-repartition");
+    /// # Ok(()) }
+    /// ```
+    pub fn named(mut self, name: &str) -> Self {
+        if self.selects {
+            self.stream.graph.borrow_mut().rename(self.stream.node, name);
+        }
+        self.name = Some(name.to_owned());
+        self
+    }
+
+    /// Adds an aggregation and what it stands on. `legacy_number`: Kafka takes one more number for a `count` whose store it
+    /// names itself.
+    fn aggregated<A: Data<Present = A>>(
+        &self,
+        prefixes: Prefixes,
+        store: KeyValueStore<K::Present, A>,
+        legacy_number: bool,
+        update: impl Update<K::Present, V::Present, A>,
+    ) -> KTable<K::Present, A> {
+        let graph = &mut *self.stream.graph.borrow_mut();
+        if legacy_number && store.name().is_none() {
+            let _ = graph.generate(prefixes.store);
+        }
+        let store_name = store.name().map(str::to_owned).unwrap_or_else(|| graph.generate(prefixes.store));
+        let name = graph.generate(prefixes.node);
+        let parent = match (self.stream.rekeyed, self.repartitioned.get()) {
+            (false, _) => self.stream.node,
+            (true, Some(source)) if self.name.is_some() => {
+                repartition::skip_names(graph);
+                source
+            }
+            (true, _) => {
+                let prefix = self.name.as_deref().unwrap_or(&store_name);
+                repartition::add::<K, V>(graph, self.stream.node, prefix)
+            }
+        };
+        self.repartitioned.set(Some(parent));
+        let node = node::add::<K, V, A, _>(graph, name, parent, store, store_name, update);
+        KTable::new(self.stream.graph.clone(), node)
+    }
+}
+
+/// How Kafka's generated names of an aggregation begin.
+#[derive(Clone, Copy)]
+struct Prefixes {
+    node: &'static str,
+    store: &'static str,
+}
+
+const AGGREGATE: Prefixes = Prefixes { node: "KSTREAM-AGGREGATE-", store: "KSTREAM-AGGREGATE-STATE-STORE-" };
+const REDUCE: Prefixes = Prefixes { node: "KSTREAM-REDUCE-", store: "KSTREAM-REDUCE-STATE-STORE-" };

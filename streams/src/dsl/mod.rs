@@ -1,0 +1,29 @@
+//! The DSL: streams, tables and groupings, one file an operator.
+
+mod builder;
+mod element;
+mod grouped;
+mod output;
+mod repartition;
+mod sink;
+mod source;
+mod stream;
+mod table;
+mod topic;
+
+pub use builder::StreamsBuilder;
+pub use element::Element;
+pub use grouped::KGroupedStream;
+pub use output::Output;
+pub use sink::Sink;
+pub use stream::KStream;
+pub use table::KTable;
+pub use topic::Topic;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::topology::Graph;
+
+/// The graph that a builder and all its streams draw on.
+type SharedGraph = Rc<RefCell<Graph>>;

@@ -1,0 +1,87 @@
+//! The way through a topic that brings the records of one key together.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::data::Data;
+use crate::processor::{Context, Downstream, ProcessError, Record};
+use crate::serde::SerdeHandle;
+use crate::task::{Assembly, erase};
+use crate::topology::{Graph, NodeId, NodeKind, TopicName};
+
+use super::{sink, source};
+
+/// Keeps records without a key out of the repartition topic.
+struct PresentKey<K, V> {
+    below: Rc<dyn Downstream<K, V>>,
+}
+
+impl<K: Data, V> Downstream<K, V> for PresentKey<K, V> {
+    fn process(&self, record: Record<K, V>, cx: &mut Context<'_>) -> Result<(), ProcessError> {
+        if record.key.is_null() {
+            cx.drop_record();
+            return Ok(());
+        }
+        self.below.process(record, cx)
+    }
+}
+
+/// Adds filter, sink and source around the topic `<prefix>-repartition`, named as Kafka's
+/// `OptimizableRepartitionNode` names them; returns the source.
+pub(super) fn add<K: Data, V: Data>(graph: &mut Graph, parent: NodeId, prefix: &str) -> NodeId {
+    let topic = format!("{prefix}-repartition");
+    let names = names(graph, &topic);
+    let factory = Arc::new(|assembly: &mut Assembly<'_>, id| {
+        erase(PresentKey { below: assembly.downstream::<K, V>(id) })
+    });
+    let filter = graph.add(names.filter, NodeKind::Processor { factory }, &[parent]);
+    let topic = TopicName::Internal(Arc::from(topic));
+    let (key, value) = (SerdeHandle::native(), SerdeHandle::native());
+    sink::add::<K, V>(graph, names.sink, filter, topic.clone(), key.clone(), value.clone());
+    source::add::<K, V>(graph, names.source, topic, key, value)
+}
+
+/// Takes the numbers of a repartition that is already there.
+pub(super) fn skip_names(graph: &mut Graph) {
+    let _ = names(graph, "");
+}
+
+struct Names {
+    sink: String,
+    filter: String,
+    source: String,
+}
+
+/// Numbers are taken whether they are used or not; a topic of a given name gives the nodes their names.
+fn names(graph: &mut Graph, topic: &str) -> Names {
+    let sink = graph.generate("KSTREAM-SINK-");
+    let filter = graph.generate("KSTREAM-FILTER-");
+    let source = graph.generate("KSTREAM-SOURCE-");
+    if is_generated(topic) {
+        return Names { sink, filter, source };
+    }
+    let name = |part| format!("{topic}-{part}");
+    Names { sink: name("sink"), filter: name("filter"), source: name("source") }
+}
+
+/// Kafka's `KSTREAM.*-[0-9]{10}-repartition`.
+fn is_generated(topic: &str) -> bool {
+    let number = topic.strip_suffix("-repartition").and_then(|prefix| prefix.rsplit_once('-'));
+    number.is_some_and(|(prefix, number)| {
+        prefix.starts_with("KSTREAM")
+            && number.len() == 10
+            && number.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_generated;
+
+    #[test]
+    fn generated_names_are_told_from_given_ones() {
+        assert!(is_generated("KSTREAM-AGGREGATE-STATE-STORE-0000000004-repartition"));
+        assert!(!is_generated("word-counts-repartition"));
+        assert!(!is_generated("KSTREAM-1-repartition"));
+    }
+}

@@ -1,0 +1,44 @@
+//! The node where records get their types.
+
+use std::any::TypeId;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::processor::{Context, Downstream, ProcessError, Record};
+use crate::serde::SerdeHandle;
+use crate::task::{RawRecord, Source};
+use crate::topology::{Graph, NodeId, NodeKind, TopicName};
+
+use super::Element;
+
+/// Decodes the records of one topic.
+struct SourceNode<K: 'static, V: 'static> {
+    key: SerdeHandle<K>,
+    value: SerdeHandle<V>,
+    below: Rc<dyn Downstream<K, V>>,
+}
+
+impl<K, V> Source for SourceNode<K, V> {
+    fn process(&self, raw: RawRecord<'_>, cx: &mut Context<'_>) -> Result<(), ProcessError> {
+        let key = self.key.decode(raw.key).map_err(|source| ProcessError::decode("key", source))?;
+        let value = self.value.decode(raw.value).map_err(|source| ProcessError::decode("value", source))?;
+        let record = Record { key, value, timestamp: raw.timestamp, headers: raw.headers };
+        self.below.process(record, cx)
+    }
+}
+
+/// Adds a source of one topic.
+pub(super) fn add<K: Element, V: Element>(
+    graph: &mut Graph,
+    name: String,
+    topic: TopicName,
+    key: SerdeHandle<K>,
+    value: SerdeHandle<V>,
+) -> NodeId {
+    let factory = Arc::new(move |assembly: &mut crate::task::Assembly<'_>, id| {
+        let below = assembly.downstream::<K, V>(id);
+        Rc::new(SourceNode { key: key.clone(), value: value.clone(), below }) as Rc<dyn Source>
+    });
+    let kind = NodeKind::Source { topics: vec![topic], types: TypeId::of::<(K, V)>(), factory };
+    graph.add(name, kind, &[])
+}

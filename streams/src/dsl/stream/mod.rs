@@ -1,0 +1,80 @@
+//! Streams: records that stand for themselves.
+
+mod filter;
+mod flat_map;
+mod flat_map_values;
+mod for_each;
+mod group_by;
+mod map;
+mod map_values;
+mod merge;
+mod peek;
+mod select_key;
+mod to;
+
+use std::marker::PhantomData;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::processor::Downstream;
+use crate::task::{Assembly, erase};
+use crate::topology::{NodeId, NodeKind};
+
+use super::{Element, SharedGraph};
+
+/// A stream of records. Cheap to clone; using it twice sends its records both ways.
+#[must_use = "a stream that goes nowhere does nothing: end it with `to`, `for_each` or a store"]
+pub struct KStream<K, V> {
+    pub(super) graph: SharedGraph,
+    pub(super) node: NodeId,
+    /// Whether a key may differ from the one the record had in its topic, so that grouping must go through a topic.
+    pub(super) rekeyed: bool,
+    types: PhantomData<fn() -> (K, V)>,
+}
+
+impl<K, V> KStream<K, V> {
+    pub(super) fn new(graph: SharedGraph, node: NodeId, rekeyed: bool) -> Self {
+        Self { graph, node, rekeyed, types: PhantomData }
+    }
+}
+
+impl<K: Element, V: Element> KStream<K, V> {
+    /// Names the node just made; without it the name is the one that Kafka Streams generates.
+    ///
+    /// ```
+    /// # use millstream::prelude::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = StreamsBuilder::new();
+    /// let words = builder.stream(Topic::<String, String>::new("words"));
+    /// words.filter(|_, word| word.len() > 3).named("long-words").to(Topic::<String, String>::new("long"));
+    /// assert!(builder.build()?.describe().to_string().contains("Processor: long-words"));
+    /// # Ok(()) }
+    /// ```
+    pub fn named(self, name: &str) -> Self {
+        self.graph.borrow_mut().rename(self.node, name);
+        self
+    }
+
+    /// Adds a node below this one. `make` is called once a task, with the nodes below the new one.
+    fn add<K2: Element, V2: Element, N: Downstream<K, V> + 'static>(
+        &self,
+        prefix: &str,
+        rekeyed: bool,
+        make: impl Fn(NodeId, Rc<dyn Downstream<K2, V2>>) -> N + Send + Sync + 'static,
+    ) -> KStream<K2, V2> {
+        let factory = Arc::new(move |assembly: &mut Assembly<'_>, id| {
+            let below = assembly.downstream(id);
+            erase(make(id, below))
+        });
+        let graph = &mut *self.graph.borrow_mut();
+        let name = graph.generate(prefix);
+        let node = graph.add(name, NodeKind::Processor { factory }, &[self.node]);
+        KStream::new(self.graph.clone(), node, self.rekeyed || rekeyed)
+    }
+}
+
+impl<K, V> Clone for KStream<K, V> {
+    fn clone(&self) -> Self {
+        Self::new(self.graph.clone(), self.node, self.rekeyed)
+    }
+}

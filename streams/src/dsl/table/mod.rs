@@ -1,0 +1,49 @@
+//! Tables: records that replace each other.
+
+pub(super) mod source;
+mod to;
+mod to_stream;
+
+use std::marker::PhantomData;
+
+use crate::topology::NodeId;
+
+use super::{Element, SharedGraph};
+
+/// A table: for each key its latest value. A key can be removed, so as a stream its values are `Option<V>`.
+#[must_use = "a table without a store that goes nowhere does nothing"]
+pub struct KTable<K, V> {
+    pub(super) graph: SharedGraph,
+    pub(super) node: NodeId,
+    types: PhantomData<fn() -> (K, V)>,
+}
+
+impl<K, V> KTable<K, V> {
+    pub(super) fn new(graph: SharedGraph, node: NodeId) -> Self {
+        Self { graph, node, types: PhantomData }
+    }
+}
+
+impl<K: Element, V: Element> KTable<K, V> {
+    /// Names the node just made; without it the name is the one that Kafka Streams generates.
+    ///
+    /// ```
+    /// # use millstream::prelude::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = StreamsBuilder::new();
+    /// let words = builder.stream(Topic::<String, String>::new("words"));
+    /// let _counts = words.group_by_key().count("counts").named("tally");
+    /// assert!(builder.build()?.describe().to_string().contains("Processor: tally (stores: [counts])"));
+    /// # Ok(()) }
+    /// ```
+    pub fn named(self, name: &str) -> Self {
+        self.graph.borrow_mut().rename(self.node, name);
+        self
+    }
+}
+
+impl<K, V> Clone for KTable<K, V> {
+    fn clone(&self) -> Self {
+        Self::new(self.graph.clone(), self.node)
+    }
+}

@@ -1,0 +1,120 @@
+//! Typed names of key-value stores.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::data::Data;
+use crate::serde::{Serde, SerdeHandle};
+use crate::topology::{Medium, StoreSpec, TopicName};
+
+/// A key-value store by name, and the types of its keys and values. Operators that keep state take one (or just its name),
+/// queries ask for it by the same constant.
+///
+/// ```
+/// use millstream::prelude::*;
+///
+/// const COUNTS: KeyValueStore<String, i64> = KeyValueStore::new("counts");
+/// const RECENT: KeyValueStore<String, i64> = KeyValueStore::new("recent").in_memory();
+/// # let _ = (COUNTS, RECENT);
+/// ```
+#[derive(Debug)]
+pub struct KeyValueStore<K: 'static, V: 'static> {
+    /// `None`: the name that Kafka Streams would generate.
+    name: Option<Cow<'static, str>>,
+    pub(crate) key: SerdeHandle<K>,
+    pub(crate) value: SerdeHandle<V>,
+    medium: Medium,
+    cached: bool,
+    logged: bool,
+}
+
+impl<K: Data, V: Data> KeyValueStore<K, V> {
+    /// A store on disk, with a write-back cache and a changelog topic.
+    pub const fn new(name: &'static str) -> Self {
+        Self::native(Some(Cow::Borrowed(name)))
+    }
+
+    /// A store whose name is generated as Kafka Streams would, `KSTREAM-AGGREGATE-STATE-STORE-0000000003`. It changes when
+    /// operators are added before it, and its state is then left behind: name the stores that matter.
+    pub const fn generated() -> Self {
+        Self::native(None)
+    }
+
+    const fn native(name: Option<Cow<'static, str>>) -> Self {
+        Self {
+            name,
+            key: SerdeHandle::native(),
+            value: SerdeHandle::native(),
+            medium: Medium::Disk,
+            cached: true,
+            logged: true,
+        }
+    }
+}
+
+impl<K, V> KeyValueStore<K, V> {
+    /// A store with serdes of its own.
+    pub fn with(
+        name: impl Into<Cow<'static, str>>,
+        key: impl Serde<K> + 'static,
+        value: impl Serde<V> + 'static,
+    ) -> Self {
+        Self {
+            name: Some(name.into()),
+            key: SerdeHandle::shared(key),
+            value: SerdeHandle::shared(value),
+            medium: Medium::Disk,
+            cached: true,
+            logged: true,
+        }
+    }
+
+    /// Keeps the entries in memory; after a restart they come back from the changelog.
+    pub const fn in_memory(mut self) -> Self {
+        self.medium = Medium::Memory;
+        self
+    }
+
+    /// Tells the nodes below of every update at once, instead of the last one of each key at the next commit (Kafka's
+    /// `withCachingDisabled`).
+    pub const fn uncached(mut self) -> Self {
+        self.cached = false;
+        self
+    }
+
+    /// Does without a changelog: the store starts empty after it was lost (Kafka's `withLoggingDisabled`).
+    pub const fn unlogged(mut self) -> Self {
+        self.logged = false;
+        self
+    }
+
+    /// The name, unless it is to be generated.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// The store under its final name.
+    pub(crate) fn spec(&self, name: String) -> StoreSpec {
+        let changelog = self.logged.then(|| TopicName::Internal(Arc::from(format!("{name}-changelog"))));
+        StoreSpec { name, medium: self.medium, changelog, cached: self.cached }
+    }
+}
+
+impl<K, V> Clone for KeyValueStore<K, V> {
+    fn clone(&self) -> Self {
+        let (key, value) = (self.key.clone(), self.value.clone());
+        Self { name: self.name.clone(), key, value, ..*self }
+    }
+}
+
+impl<K: Data, V: Data> From<&'static str> for KeyValueStore<K, V> {
+    fn from(name: &'static str) -> Self {
+        Self::new(name)
+    }
+}
+
+impl<K: Data, V: Data> From<String> for KeyValueStore<K, V> {
+    fn from(name: String) -> Self {
+        Self::native(Some(Cow::Owned(name)))
+    }
+}

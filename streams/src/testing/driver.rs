@@ -1,0 +1,162 @@
+//! The driver.
+
+use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::dsl::Topic;
+use crate::store::KeyValueStore;
+use crate::store::backend::{KeyValueBackend, Position};
+use crate::store::cache::CacheBudget;
+use crate::store::memory::MemoryBackend;
+use crate::task::{InputId, RawRecord, Task, TaskEnv, TaskId};
+use crate::topology::{StoreSpec, TopicName, Topology};
+
+use super::bus::{Bus, Stored};
+use super::{TestError, TestInput, TestOutput, TestStore};
+
+/// Bytes of cache in a test, Kafka's default.
+const CACHE_BYTES: usize = 10 * 1024 * 1024;
+
+/// Runs a topology without a broker: the same tasks as in production, one partition per topic, stores in memory. Each record
+/// is processed to the end, through repartition topics too, and committed before `send` returns.
+///
+/// ```
+/// # use millstream::prelude::*;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// const WORDS: Topic<Option<String>, String> = Topic::new("words");
+/// const COUNTS: Topic<String, i64> = Topic::new("counts");
+///
+/// let builder = StreamsBuilder::new();
+/// builder.stream(WORDS).group_by(|_, word| word.clone()).count("counts").to(COUNTS);
+///
+/// let mut driver = TestDriver::new(&builder.build()?)?;
+/// driver.input(WORDS).at(10).send_value("whale")?;
+/// driver.input(WORDS).at(20).send_value("whale")?;
+/// assert_eq!(driver.output(COUNTS).drain(), [record("whale", 1).at(10), record("whale", 2).at(20)]);
+/// # Ok(()) }
+/// ```
+pub struct TestDriver {
+    tasks: Vec<Task>,
+    /// Which input of which task reads a topic.
+    readers: HashMap<TopicName, (usize, InputId)>,
+    /// The next offset of each topic that is read.
+    offsets: HashMap<TopicName, i64>,
+    bus: Bus,
+    /// Milliseconds; moved only by the test.
+    wall_clock: i64,
+}
+
+impl TestDriver {
+    /// A driver with empty stores, its clock at 0.
+    ///
+    /// # Errors
+    /// None at present; making the stores of later kinds may fail.
+    pub fn new(topology: &Topology) -> Result<Self, TestError> {
+        Self::with_stores(topology, |_, _| Ok(Box::new(MemoryBackend::new())))
+    }
+
+    /// A driver over stores of the caller's choice, RocksDB for one.
+    ///
+    /// # Errors
+    /// What `open` returns.
+    pub fn with_stores(
+        topology: &Topology,
+        mut open: impl FnMut(TaskId, &StoreSpec) -> Result<Box<dyn KeyValueBackend>, TestError>,
+    ) -> Result<Self, TestError> {
+        let mut bus = Bus::default();
+        let cache = Rc::new(CacheBudget::new(CACHE_BYTES));
+        let (mut tasks, mut readers) = (Vec::new(), HashMap::new());
+        for part in topology.subtopologies() {
+            let id = TaskId { subtopology: part.id, partition: 0 };
+            let backends = part.stores.iter().map(|spec| open(id, spec)).collect::<Result<_, _>>()?;
+            let inputs = part.sources.iter().enumerate();
+            readers.extend(inputs.map(|(index, topic)| (topic.clone(), (tasks.len(), InputId(index)))));
+            tasks.push(Task::new(
+                topology,
+                id,
+                TaskEnv { backends, sink: &mut bus, cache: Rc::clone(&cache) },
+            ));
+        }
+        Ok(Self { tasks, readers, offsets: HashMap::new(), bus, wall_clock: 0 })
+    }
+
+    /// A topic to write to.
+    pub fn input<K, V>(&mut self, topic: Topic<K, V>) -> TestInput<'_, K, V> {
+        let timestamp = self.wall_clock;
+        TestInput::new(self, topic, timestamp)
+    }
+
+    /// A topic to read from.
+    pub fn output<K, V>(&mut self, topic: Topic<K, V>) -> TestOutput<'_, K, V> {
+        TestOutput::new(self.bus.output(topic.name()), topic)
+    }
+
+    /// The state of a store.
+    ///
+    /// # Errors
+    /// The topology has no such store, or one of other types.
+    pub fn store<K: Clone, V: Clone>(
+        &self,
+        store: KeyValueStore<K, V>,
+    ) -> Result<TestStore<K, V>, TestError> {
+        let name = store.name().unwrap_or_default();
+        let found = self.tasks.iter().find_map(|task| task.store(name));
+        found.map(TestStore::new).ok_or_else(|| TestError::UnknownStore(name.to_owned()))
+    }
+
+    /// The clock of the test, in milliseconds: the time of records sent without one.
+    pub fn wall_clock(&self) -> i64 {
+        self.wall_clock
+    }
+
+    /// Moves the clock on.
+    pub fn advance_wall_clock(&mut self, by: Duration) {
+        self.wall_clock += i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+    }
+
+    /// Records dropped because a key or value was missing.
+    pub fn dropped_records(&self) -> u64 {
+        self.tasks.iter().map(Task::dropped_records).sum()
+    }
+
+    /// Processes one record of `topic` and all that follows from it.
+    pub(super) fn pipe(&mut self, topic: TopicName, record: Stored) -> Result<(), TestError> {
+        if !self.readers.contains_key(&topic) {
+            return Err(TestError::UnknownTopic(topic.to_string()));
+        }
+        let mut waiting = VecDeque::from([(topic, record)]);
+        while let Some((topic, record)) = waiting.pop_front() {
+            self.step(&topic, &record)?;
+            self.deliver(&mut waiting);
+        }
+        Ok(())
+    }
+
+    /// Processes one record and commits.
+    fn step(&mut self, topic: &TopicName, record: &Stored) -> Result<(), TestError> {
+        let (task, input) = self.readers[topic];
+        let next = self.offsets.entry(topic.clone()).or_default();
+        let offset = *next;
+        *next += 1;
+        let (key, value) = (record.key.as_deref(), record.value.as_deref());
+        let record =
+            RawRecord { offset, timestamp: record.timestamp, key, value, headers: record.headers.clone() };
+        let task = &mut self.tasks[task];
+        task.process(input, record, &mut self.bus)?;
+        task.flush(&mut self.bus)?;
+        task.write(|_| Position::Unchanged)?;
+        Ok(())
+    }
+
+    /// Sorts what was sent: back to the tasks that read it, and to where the test can see it.
+    fn deliver(&mut self, waiting: &mut VecDeque<(TopicName, Stored)>) {
+        while let Some((handle, record)) = self.bus.sent.pop_front() {
+            let topic = self.bus.name(handle).clone();
+            if self.readers.contains_key(&topic) {
+                waiting.push_back((topic.clone(), record.clone()));
+            }
+            self.bus.output(topic.as_str()).push_back(record);
+        }
+    }
+}

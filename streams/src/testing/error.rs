@@ -1,0 +1,28 @@
+//! What a test driver can refuse.
+
+use thiserror::Error;
+
+use crate::data::DataError;
+use crate::store::error::StoreError;
+use crate::task::TaskError;
+
+/// A record that the topology under test could not take, or a name that it does not have.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum TestError {
+    /// The topology reads no such topic.
+    #[error("the topology does not read topic {0:?}")]
+    UnknownTopic(String),
+    /// The topology has no store of that name and those types.
+    #[error("the topology has no store {0:?} of these types")]
+    UnknownStore(String),
+    /// The input itself has no bytes.
+    #[error("the input cannot be encoded: {0}")]
+    Encode(#[from] DataError),
+    /// A node failed, as it would in production.
+    #[error(transparent)]
+    Task(#[from] TaskError),
+    /// A store could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

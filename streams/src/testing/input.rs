@@ -1,0 +1,76 @@
+//! A topic that a test writes to.
+
+use crate::dsl::Topic;
+use crate::processor::Headers;
+
+use super::bus::Stored;
+use super::{TestDriver, TestError};
+
+/// Sends records into the topology under test.
+#[must_use = "an input does nothing until it sends"]
+pub struct TestInput<'a, K: 'static, V: 'static> {
+    driver: &'a mut TestDriver,
+    topic: Topic<K, V>,
+    timestamp: i64,
+    headers: Headers,
+}
+
+impl<'a, K, V> TestInput<'a, K, V> {
+    pub(super) fn new(driver: &'a mut TestDriver, topic: Topic<K, V>, timestamp: i64) -> Self {
+        Self { driver, topic, timestamp, headers: Headers::default() }
+    }
+
+    /// The time of the records to come, in milliseconds; without it they carry the test's wall clock.
+    pub fn at(mut self, timestamp: i64) -> Self {
+        self.timestamp = timestamp;
+        self
+    }
+
+    /// Adds a header to the records to come.
+    pub fn header(mut self, name: &str, value: &[u8]) -> Self {
+        self.headers.push(name, Some(value.to_vec()));
+        self
+    }
+
+    /// Sends a record and processes all that follows from it.
+    ///
+    /// # Errors
+    /// The topology does not read the topic, the record has no bytes, or a node failed.
+    pub fn send(&mut self, key: impl Into<K>, value: impl Into<V>) -> Result<(), TestError> {
+        let (key, value) = (self.encode_key(&key.into())?, self.encode_value(&value.into())?);
+        self.pipe(key, value)
+    }
+
+    /// Sends a record without a key.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send); a topic whose key is no `Option` does not decode it.
+    pub fn send_value(&mut self, value: impl Into<V>) -> Result<(), TestError> {
+        let value = self.encode_value(&value.into())?;
+        self.pipe(None, value)
+    }
+
+    /// Sends a record without a value, which removes the key from a table.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send); a stream whose value is no `Option` does not decode it.
+    pub fn send_tombstone(&mut self, key: impl Into<K>) -> Result<(), TestError> {
+        let key = self.encode_key(&key.into())?;
+        self.pipe(key, None)
+    }
+
+    fn encode_key(&self, key: &K) -> Result<Option<Vec<u8>>, TestError> {
+        let mut bytes = Vec::new();
+        Ok(self.topic.key.encode(key, &mut bytes)?.then_some(bytes))
+    }
+
+    fn encode_value(&self, value: &V) -> Result<Option<Vec<u8>>, TestError> {
+        let mut bytes = Vec::new();
+        Ok(self.topic.value.encode(value, &mut bytes)?.then_some(bytes))
+    }
+
+    fn pipe(&mut self, key: Option<Vec<u8>>, value: Option<Vec<u8>>) -> Result<(), TestError> {
+        let record = Stored { key, value, timestamp: self.timestamp, headers: self.headers.clone() };
+        self.driver.pipe(self.topic.topic_name(), record)
+    }
+}

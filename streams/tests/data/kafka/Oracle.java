@@ -1,0 +1,100 @@
+// Writes the fixtures of this folder with Kafka Streams 4.3.1: compile and run it with kafka-streams and
+// kafka-streams-test-utils on the class path; the argument is a folder, NAME.describe and NAME.run in it make NAME.txt,
+// joined by a line of three dashes.
+import org.apache.kafka.streams.*;
+import org.apache.kafka.streams.kstream.*;
+import org.apache.kafka.common.serialization.*;
+import org.apache.kafka.common.utils.Bytes;
+import org.apache.kafka.streams.state.*;
+import org.apache.kafka.streams.test.TestRecord;
+import java.util.*;
+import java.util.function.*;
+import java.nio.file.*;
+
+class Oracle {
+    static final Serde<String> S = Serdes.String();
+    static final Consumed<String,String> SS = Consumed.with(S, S);
+    static <V> Materialized<String,V,KeyValueStore<Bytes,byte[]>> mat(Serde<V> v) { return Materialized.with(S, v); }
+    static <V> Materialized<String,V,KeyValueStore<Bytes,byte[]>> mat(String n, Serde<V> v) { return Materialized.<String,V,KeyValueStore<Bytes,byte[]>>as(n).withKeySerde(S).withValueSerde(v); }
+    static final Produced<String,String> PS = Produced.with(S,S);
+    static final Produced<String,Long> PL = Produced.with(S,Serdes.Long());
+    static final Grouped<String,String> G = Grouped.with(S,S);
+    static List<String> words(String l) { List<String> r = new ArrayList<>(); for (String w : l.split(" ")) if (!w.isEmpty()) r.add(w); return r; }
+
+    // name -> program; input topics are strings to strings
+    static final Map<String, Consumer<StreamsBuilder>> P = new LinkedHashMap<>();
+    static {
+        P.put("word_count", b -> b.stream("lines", SS).flatMapValues(l -> words(l)).groupBy((k, w) -> w, G).count(mat("word-counts", Serdes.Long())).toStream().to("counts", PL));
+        P.put("word_count_generated", b -> b.stream("lines", SS).flatMapValues(l -> words(l)).groupBy((k, w) -> w, G).count(mat(Serdes.Long())).toStream().to("counts", PL));
+        P.put("word_count_named", b -> b.stream("lines", SS).flatMapValues(l -> words(l), Named.as("split")).groupBy((k, w) -> w, Grouped.with("by-word", S, S)).count(Named.as("tally"), mat("word-counts", Serdes.Long())).toStream(Named.as("updates")).to("counts", Produced.with(S,Serdes.Long()).withName("out")));
+        P.put("copy", b -> b.stream("a", SS).to("b", PS));
+        P.put("filter", b -> b.stream("a", SS).filter((k, v) -> v != null && v.length() > 2).to("b", PS));
+        P.put("filter_not", b -> b.stream("a", SS).filterNot((k, v) -> v != null && v.length() > 2).to("b", PS));
+        P.put("map_values", b -> b.stream("a", SS).mapValues(v -> v + "!").to("b", PS));
+        P.put("map", b -> b.stream("a", SS).map((k, v) -> KeyValue.pair(v, k)).to("b", PS));
+        P.put("flat_map", b -> b.stream("a", SS).flatMap((k, v) -> { List<KeyValue<String,String>> r = new ArrayList<>(); for (String w : words(v)) r.add(KeyValue.pair(w, k)); return r; }).to("b", PS));
+        P.put("select_key_peek_foreach", b -> { KStream<String,String> s = b.stream("a", SS).selectKey((k, v) -> v).peek((k, v) -> {}); s.foreach((k, v) -> {}); s.to("b", PS); });
+        P.put("merge", b -> b.stream("a", SS).merge(b.stream("b", SS)).to("c", PS));
+        P.put("merge_branches", b -> { KStream<String,String> s = b.stream("a", SS); s.filter((k, v) -> v.length() > 2).merge(s.mapValues(v -> v + "?")).to("c", PS); });
+        P.put("group_by_key_count", b -> b.stream("a", SS).groupByKey(G).count(mat("n", Serdes.Long())).toStream().to("b", PL));
+        P.put("group_by_key_after_map_values", b -> b.stream("a", SS).mapValues(v -> v + "!").groupByKey(G).reduce((x, y) -> x + y, mat("r", S)).toStream().to("b", PS));
+        P.put("group_by_key_after_select_key", b -> b.stream("a", SS).selectKey((k, v) -> v).groupByKey(G).reduce((x, y) -> x + y, mat(S)).toStream().to("b", PS));
+        P.put("aggregate", b -> b.stream("a", SS).groupByKey(G).aggregate(() -> "", (k, v, agg) -> agg + v, mat("joined", S)).toStream().to("b", PS));
+        P.put("aggregate_delete", b -> b.stream("a", SS).groupByKey(G).aggregate(() -> "", (k, v, agg) -> v.equals("x") ? null : agg + v, mat("joined", S)).toStream().to("b", PS));
+        P.put("table", b -> b.table("a", SS).toStream().to("b", PS));
+        P.put("table_materialized", b -> b.table("a", SS, mat("users", S)).toStream().to("b", PS));
+        P.put("two_aggregates", b -> { KGroupedStream<String,String> g = b.stream("a", SS).groupBy((k, v) -> v, G); g.count(mat("n", Serdes.Long())).toStream().to("b", PL); g.reduce((x, y) -> y, mat("last", S)).toStream().to("c", PS); });
+        P.put("two_aggregates_named", b -> { KGroupedStream<String,String> g = b.stream("a", SS).groupBy((k, v) -> v, Grouped.with("g", S, S)); g.count(mat("n", Serdes.Long())).toStream().to("b", PL); g.reduce((x, y) -> y, mat("last", S)).toStream().to("c", PS); });
+        P.put("two_keyed_aggregates", b -> { KGroupedStream<String,String> g = b.stream("a", SS).groupByKey(G); g.count(mat("n", Serdes.Long())).toStream().to("b", PL); g.reduce((x, y) -> y, mat("last", S)).toStream().to("c", PS); });
+        P.put("same_topic_twice", b -> { b.stream("a", SS).to("b", PS); b.stream("a", SS).mapValues(v -> v + "!").to("c", PS); });
+        P.put("two_inputs", b -> { b.stream("a", SS).to("c", PS); b.stream("b", SS).to("d", PS); });
+        P.put("chained_counts", b -> b.stream("a", SS).groupBy((k, v) -> v, G).count(mat("n", Serdes.Long())).toStream().mapValues(n -> "" + n).selectKey((k, n) -> n).groupByKey(G).count(mat("m", Serdes.Long())).toStream().to("b", PL));
+        P.put("named_all", b -> b.stream("a", Consumed.with(S,S).withName("in")).filter((k, v) -> true, Named.as("keep")).mapValues(v -> v, Named.as("same")).to("b", Produced.with(S,S).withName("out")));
+        P.put("count_then_merge", b -> { KStream<String,String> s = b.stream("a", SS); KStream<String,String> n = s.groupByKey(G).count(mat("n", Serdes.Long())).toStream().mapValues(c -> "" + c); n.merge(s).to("b", PS); });
+        P.put("table_and_stream_of_one_topic", b -> { b.table("a", SS, mat("users", S)).toStream().to("b", PS); b.stream("c", SS).to("d", PS); });
+        P.put("table_generated_forEach", b -> b.table("a", SS).toStream().foreach((k, v) -> {}));
+        P.put("merge_then_group", b -> b.stream("a", SS).merge(b.stream("b", SS).selectKey((k, v) -> v)).groupByKey(G).count(mat("n", Serdes.Long())).toStream().to("c", PL));
+        P.put("to_topic_and_on", b -> { KStream<String,String> s = b.stream("a", SS).filter((k, v) -> true); s.to("b", PS); s.mapValues(v -> v).to("c", PS); s.peek((k, v) -> {}); });
+        P.put("fan_of_three", b -> { KStream<String,String> s = b.stream("a", SS); s.mapValues(v -> v + 1).to("x", PS); s.mapValues(v -> v + 2).filter((k, v) -> true).to("y", PS); s.mapValues(v -> v + 3).filter((k, v) -> true).peek((k, v) -> {}).to("z", PS); });
+    }
+
+    static String show(byte[] b) { return b == null ? "null" : HexFormat.of().formatHex(b); }
+
+    public static void main(String[] a) throws Exception {
+        Path out = Path.of(a[0]);
+        Files.createDirectories(out);
+        for (var e : P.entrySet()) {
+            StreamsBuilder b = new StreamsBuilder();
+            e.getValue().accept(b);
+            Topology t = b.build();
+            StringBuilder text = new StringBuilder(t.describe().toString());
+            Files.writeString(out.resolve(e.getKey() + ".describe"), text.toString());
+            // a run: topic key value ts; "-" is null
+            Properties p = new Properties();
+            p.put("application.id", "app"); p.put("bootstrap.servers", "none:1"); p.put("state.dir", Files.createTempDirectory("o").toString());
+            StringBuilder run = new StringBuilder();
+            try (TopologyTestDriver d = new TopologyTestDriver(t, p)) {
+                Set<String> sources = new TreeSet<>();
+                t.describe().subtopologies().forEach(s -> s.nodes().forEach(n -> { if (n instanceof TopologyDescription.Source so && so.topicSet() != null) for (String x : so.topicSet()) if (!x.endsWith("-repartition")) sources.add(x); }));
+                Set<String> sinks = new TreeSet<>();
+                t.describe().subtopologies().forEach(s -> s.nodes().forEach(n -> { if (n instanceof TopologyDescription.Sink so && !so.topic().endsWith("-repartition")) sinks.add(so.topic()); }));
+                String[][] input = {{"k1","a b a"},{"k2","ccc dd"},{"k1","b"},{"k3","x"},{"k1","a b a"},{"k2","x"},{"k2","dd"},{"k1","ccc"},{"k3","ccc dd"}};
+                long[] ts = {10, 5, 20, 20, 15, 30, 25, 40, 39};
+                if (e.getKey().startsWith("table") ) { input[5][1] = null; input[6][1] = null; }
+                if (e.getKey().startsWith("group_by_key_count") || e.getKey().equals("aggregate")) { input[3][0] = null; input[5][1] = null; }
+                for (int i = 0; i < input.length; i++) {
+                    int turn = i % sources.size();
+                    String topic = new ArrayList<>(sources).get(turn);
+                    run.append("in ").append(topic).append(' ').append(input[i][0]).append('|').append(input[i][1]).append('|').append(ts[i]).append('\n');
+                    d.createInputTopic(topic, new StringSerializer(), new StringSerializer()).pipeInput(new TestRecord<>(input[i][0], input[i][1], (org.apache.kafka.common.header.Headers) null, ts[i]));
+                    for (String sink : sinks) {
+                        var o = d.createOutputTopic(sink, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+                        while (!o.isEmpty()) { var r = o.readRecord(); run.append("out ").append(sink).append(' ').append(show(r.key())).append('|').append(show(r.value())).append('|').append(r.timestamp()).append('\n'); }
+                    }
+                }
+            } catch (Exception x) { run.append("error ").append(x.getClass().getSimpleName()).append('\n'); x.printStackTrace(); }
+            Files.writeString(out.resolve(e.getKey() + ".run"), run.toString());
+        }
+        System.exit(0);
+    }
+}

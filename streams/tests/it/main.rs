@@ -1,0 +1,4 @@
+//! The integration tests of the crate, one binary.
+
+mod golden;
+mod programs;

@@ -1,0 +1,165 @@
+//! The programs of `tests/data/kafka/Oracle.java`, in our words.
+
+use millstream::prelude::*;
+
+type Strings = Topic<String, String>;
+type Nullable = Topic<Option<String>, Option<String>>;
+type Longs = Topic<String, i64>;
+
+fn words(text: &str) -> impl Iterator<Item = String> {
+    text.split(' ').filter(|word| !word.is_empty()).map(str::to_owned)
+}
+
+fn strings(builder: &StreamsBuilder, topic: &'static str) -> KStream<String, String> {
+    builder.stream(Strings::new(topic))
+}
+
+fn split(builder: &StreamsBuilder) -> KStream<String, String> {
+    strings(builder, "lines").flat_map_values(|line, out| words(line).for_each(|word| out.push(word)))
+}
+
+/// A program and the name of its fixture.
+type Program = (&'static str, fn(&StreamsBuilder));
+
+pub(crate) const PROGRAMS: &[Program] = &[
+    ("word_count", |b| {
+        split(b).group_by(|_, word| word.clone()).count("word-counts").to(Longs::new("counts"));
+    }),
+    ("word_count_generated", |b| {
+        split(b).group_by(|_, word| word.clone()).count(KeyValueStore::generated()).to(Longs::new("counts"));
+    }),
+    ("word_count_named", |b| {
+        let words = split(b).named("split").group_by(|_, word| word.clone()).named("by-word");
+        let updates = words.count("word-counts").named("tally").to_stream().named("updates");
+        updates.to(Topic::<String, Option<i64>>::new("counts")).named("out");
+    }),
+    ("copy", |b| {
+        strings(b, "a").to(Strings::new("b"));
+    }),
+    ("filter", |b| {
+        strings(b, "a").filter(|_, text| text.len() > 2).to(Strings::new("b"));
+    }),
+    ("filter_not", |b| {
+        strings(b, "a").filter_not(|_, text| text.len() > 2).to(Strings::new("b"));
+    }),
+    ("map_values", |b| {
+        strings(b, "a").map_values(|text| text + "!").to(Strings::new("b"));
+    }),
+    ("map", |b| {
+        strings(b, "a").map(|key, value| (value, key)).to(Strings::new("b"));
+    }),
+    ("flat_map", |b| {
+        let turned = strings(b, "a")
+            .flat_map(|key, text, out| words(text).for_each(|word| out.push((word, key.clone()))));
+        turned.to(Strings::new("b"));
+    }),
+    ("select_key_peek_foreach", |b| {
+        let stream = strings(b, "a").select_key(|_, text| text.clone()).peek(|_, _| {});
+        stream.for_each(|_, _| {});
+        stream.to(Strings::new("b"));
+    }),
+    ("merge", |b| {
+        strings(b, "a").merge(&strings(b, "b")).to(Strings::new("c"));
+    }),
+    ("merge_branches", |b| {
+        let stream = strings(b, "a");
+        let long = stream.filter(|_, text| text.len() > 2);
+        long.merge(&stream.map_values(|text| text + "?")).to(Strings::new("c"));
+    }),
+    ("group_by_key_count", |b| {
+        b.stream(Nullable::new("a")).group_by_key().count("n").to(Longs::new("b"));
+    }),
+    ("group_by_key_after_map_values", |b| {
+        let grouped = strings(b, "a").map_values(|text| text + "!").group_by_key();
+        grouped.reduce("r", |sofar, text| sofar + &text).to(Strings::new("b"));
+    }),
+    ("group_by_key_after_select_key", |b| {
+        let grouped = strings(b, "a").select_key(|_, text| text.clone()).group_by_key();
+        grouped.reduce(KeyValueStore::generated(), |sofar, text| sofar + &text).to(Strings::new("b"));
+    }),
+    ("aggregate", |b| {
+        let grouped = b.stream(Nullable::new("a")).group_by_key();
+        grouped
+            .aggregate("joined", String::new, |_, text, joined| joined.push_str(&text))
+            .to(Strings::new("b"));
+    }),
+    ("aggregate_delete", |b| {
+        let grouped = strings(b, "a").group_by_key();
+        let joined = grouped.aggregate(
+            "joined",
+            || Some(String::new()),
+            |_, text, joined| match joined.take() {
+                Some(sofar) if text != "x" => *joined = Some(sofar + &text),
+                _ => {}
+            },
+        );
+        joined.to(Strings::new("b"));
+    }),
+    ("table", |b| {
+        b.table(Strings::new("a")).to(Strings::new("b"));
+    }),
+    ("table_materialized", |b| {
+        b.table_in(Strings::new("a"), "users").to(Strings::new("b"));
+    }),
+    ("two_aggregates", |b| {
+        let grouped = strings(b, "a").group_by(|_, text| text.clone());
+        grouped.count("n").to(Longs::new("b"));
+        grouped.reduce("last", |_, text| text).to(Strings::new("c"));
+    }),
+    ("two_aggregates_named", |b| {
+        let grouped = strings(b, "a").group_by(|_, text| text.clone()).named("g");
+        grouped.count("n").to(Longs::new("b"));
+        grouped.reduce("last", |_, text| text).to(Strings::new("c"));
+    }),
+    ("two_keyed_aggregates", |b| {
+        let grouped = strings(b, "a").group_by_key();
+        grouped.count("n").to(Longs::new("b"));
+        grouped.reduce("last", |_, text| text).to(Strings::new("c"));
+    }),
+    ("same_topic_twice", |b| {
+        strings(b, "a").to(Strings::new("b"));
+        strings(b, "a").map_values(|text| text + "!").to(Strings::new("c"));
+    }),
+    ("two_inputs", |b| {
+        strings(b, "a").to(Strings::new("c"));
+        strings(b, "b").to(Strings::new("d"));
+    }),
+    ("chained_counts", |b| {
+        let counts = strings(b, "a").group_by(|_, text| text.clone()).count("n").to_stream();
+        let texts = counts.map_values(|count| count.unwrap_or_default().to_string());
+        texts.select_key(|_, count| count.clone()).group_by_key().count("m").to(Longs::new("b"));
+    }),
+    ("named_all", |b| {
+        let kept = strings(b, "a").named("in").filter(|_, _| true).named("keep");
+        kept.map_values(|text| text).named("same").to(Strings::new("b")).named("out");
+    }),
+    ("count_then_merge", |b| {
+        let stream = strings(b, "a");
+        let counts = stream.group_by_key().count("n").to_stream();
+        counts.map_values(|count| count.unwrap_or_default().to_string()).merge(&stream).to(Strings::new("b"));
+    }),
+    ("table_and_stream_of_one_topic", |b| {
+        b.table_in(Strings::new("a"), "users").to(Strings::new("b"));
+        b.stream(Nullable::new("c")).to(Nullable::new("d"));
+    }),
+    ("table_generated_forEach", |b| {
+        b.table(Strings::new("a")).to_stream().for_each(|_, _| {});
+    }),
+    ("merge_then_group", |b| {
+        let first = strings(b, "a");
+        let merged = first.merge(&strings(b, "b").select_key(|_, text| text.clone()));
+        merged.group_by_key().count("n").to(Longs::new("c"));
+    }),
+    ("to_topic_and_on", |b| {
+        let stream = strings(b, "a").filter(|_, _| true);
+        stream.to(Strings::new("b"));
+        stream.map_values(|text| text).to(Strings::new("c"));
+        let _seen = stream.peek(|_, _| {});
+    }),
+    ("fan_of_three", |b| {
+        let stream = strings(b, "a");
+        stream.map_values(|text| text + "1").to(Strings::new("x"));
+        stream.map_values(|text| text + "2").filter(|_, _| true).to(Strings::new("y"));
+        stream.map_values(|text| text + "3").filter(|_, _| true).peek(|_, _| {}).to(Strings::new("z"));
+    }),
+];
