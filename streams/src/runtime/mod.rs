@@ -1,9 +1,19 @@
 //! Running a topology: threads, membership, restore, and the handle that a program holds.
 
 mod assignment;
+mod config;
+mod error;
 mod input;
 mod link;
+mod mailbox;
+mod state;
 mod state_directory;
+mod topics;
 mod worker;
 
+pub use error::{ConfigError, StreamsError};
+pub use link::{LinkError, TopicPartition};
+pub use state::AppState;
 pub use state_directory::{StateDirectory, StateDirectoryError};
+pub use topics::TopicError;
+pub use worker::{RestoreProgress, WorkerError};

@@ -1,0 +1,297 @@
+//! Configuration by Kafka Streams' names.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::error::ConfigError;
+use super::input::MaxIdle;
+
+/// The configuration of an application. Names and defaults are those of `StreamsConfig`, with two exceptions that are said at
+/// their fields.
+#[derive(Debug, Clone)]
+pub(crate) struct StreamsConfig {
+    /// `application.id`: the consumer group, and the prefix of internal topics and of the state directory.
+    pub(crate) application_id: String,
+    /// `bootstrap.servers`.
+    pub(crate) bootstrap_servers: String,
+    /// `state.dir`.
+    pub(crate) state_dir: PathBuf,
+    /// `num.stream.threads`.
+    pub(crate) threads: usize,
+    /// `commit.interval.ms`.
+    pub(crate) commit_interval: Duration,
+    /// `statestore.cache.max.bytes`, shared by all threads.
+    pub(crate) cache_bytes: usize,
+    /// `state.memory.bytes`: block cache and memtables of all stores together. Kafka Streams has no such bound.
+    pub(crate) state_memory_bytes: usize,
+    /// `buffered.records.per.partition`. 10,000 where Kafka has 1,000: the records stay as they were fetched, so that a
+    /// buffered one costs its bytes and nothing else, and a second bound of 8 MiB a partition holds.
+    pub(crate) buffered_records: usize,
+    /// `max.task.idle.ms`.
+    pub(crate) max_idle: MaxIdle,
+    /// `repartition.purge.interval.ms`.
+    pub(crate) purge_interval: Duration,
+    /// `state.cleanup.delay.ms`.
+    pub(crate) cleanup_delay: Duration,
+    /// `replication.factor` of internal topics; -1: the broker's default.
+    pub(crate) replication_factor: i16,
+    /// What is passed on to the clients: `consumer.`, `main.consumer.`, `restore.consumer.`, `producer.`, `admin.`, and without
+    /// a prefix to all of them.
+    pub(crate) clients: Vec<(Recipient, String, String)>,
+    /// `topic.`: configurations of the internal topics.
+    pub(crate) topics: Vec<(String, String)>,
+}
+
+/// Which client a configuration is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Recipient {
+    All,
+    Consumers,
+    MainConsumer,
+    RestoreConsumer,
+    Producer,
+    Admin,
+}
+
+impl Recipient {
+    const PREFIXES: [(&str, Self); 5] = [
+        ("consumer.", Self::Consumers),
+        ("main.consumer.", Self::MainConsumer),
+        ("restore.consumer.", Self::RestoreConsumer),
+        ("producer.", Self::Producer),
+        ("admin.", Self::Admin),
+    ];
+
+    /// Whether a configuration for `self` concerns the client that `other` names.
+    pub(crate) fn covers(self, other: Self) -> bool {
+        let consumer = matches!(other, Self::MainConsumer | Self::RestoreConsumer);
+        self == Self::All || self == other || (self == Self::Consumers && consumer)
+    }
+}
+
+type Set = fn(&mut StreamsConfig, &str) -> Result<(), String>;
+
+/// What takes effect here.
+const KEYS: [(&str, Set); 13] = [
+    ("application.id", |config, value| {
+        config.application_id = value.to_owned();
+        Ok(())
+    }),
+    ("bootstrap.servers", |config, value| {
+        config.bootstrap_servers = value.to_owned();
+        Ok(())
+    }),
+    ("state.dir", |config, value| {
+        config.state_dir = value.into();
+        Ok(())
+    }),
+    ("num.stream.threads", |config, value| assign(&mut config.threads, number(value, 1..=1_024))),
+    ("commit.interval.ms", |config, value| assign(&mut config.commit_interval, millis(value))),
+    ("statestore.cache.max.bytes", |config, value| {
+        assign(&mut config.cache_bytes, number(value, 0..=usize::MAX))
+    }),
+    ("state.memory.bytes", |config, value| {
+        assign(&mut config.state_memory_bytes, number(value, 1 << 20..=usize::MAX))
+    }),
+    ("buffered.records.per.partition", |config, value| {
+        assign(&mut config.buffered_records, number(value, 1..=usize::MAX))
+    }),
+    ("max.task.idle.ms", |config, value| {
+        config.max_idle = match number(value, -1..=i64::MAX)? {
+            -1 => MaxIdle::Never,
+            millis => MaxIdle::Millis(millis),
+        };
+        Ok(())
+    }),
+    ("repartition.purge.interval.ms", |config, value| assign(&mut config.purge_interval, millis(value))),
+    ("state.cleanup.delay.ms", |config, value| assign(&mut config.cleanup_delay, millis(value))),
+    ("replication.factor", |config, value| {
+        assign(&mut config.replication_factor, number(value, -1..=i16::MAX))
+    }),
+    ("processing.guarantee", |_, value| only("at_least_once", value)),
+];
+
+/// Known to Kafka Streams, without meaning here.
+const INERT: [&str; 24] = [
+    "acceptable.recovery.lag",
+    "built.in.metrics.version",
+    "client.id",
+    "default.deserialization.exception.handler",
+    "default.key.serde",
+    "default.production.exception.handler",
+    "default.timestamp.extractor",
+    "default.value.serde",
+    "deserialization.exception.handler",
+    "enable.metrics.push",
+    "group.protocol",
+    "log.summary.interval.ms",
+    "max.warmup.replicas",
+    "metric.reporters",
+    "metrics.num.samples",
+    "metrics.recording.level",
+    "metrics.sample.window.ms",
+    "num.standby.replicas",
+    "poll.ms",
+    "probing.rebalance.interval.ms",
+    "rocksdb.config.setter",
+    "task.timeout.ms",
+    "topology.optimization",
+    "upgrade.from",
+];
+
+/// Configurations of the clients that need no prefix. The rest of theirs is set with one.
+const CLIENTS: [(&str, Recipient); 19] = [
+    ("auto.offset.reset", Recipient::MainConsumer),
+    ("batch.size", Recipient::Producer),
+    ("buffer.memory", Recipient::Producer),
+    ("compression.type", Recipient::Producer),
+    ("connections.max.idle.ms", Recipient::All),
+    ("fetch.max.bytes", Recipient::Consumers),
+    ("heartbeat.interval.ms", Recipient::MainConsumer),
+    ("linger.ms", Recipient::Producer),
+    ("max.partition.fetch.bytes", Recipient::Consumers),
+    ("max.poll.interval.ms", Recipient::MainConsumer),
+    ("metadata.max.age.ms", Recipient::All),
+    ("receive.buffer.bytes", Recipient::All),
+    ("reconnect.backoff.max.ms", Recipient::All),
+    ("reconnect.backoff.ms", Recipient::All),
+    ("request.timeout.ms", Recipient::All),
+    ("retry.backoff.ms", Recipient::All),
+    ("security.protocol", Recipient::All),
+    ("send.buffer.bytes", Recipient::All),
+    ("session.timeout.ms", Recipient::MainConsumer),
+];
+
+impl Default for StreamsConfig {
+    fn default() -> Self {
+        Self {
+            application_id: String::new(),
+            bootstrap_servers: String::new(),
+            state_dir: std::env::temp_dir().join("millstream"),
+            threads: 1,
+            commit_interval: Duration::from_secs(30),
+            cache_bytes: 10 << 20,
+            state_memory_bytes: 256 << 20,
+            buffered_records: 10_000,
+            max_idle: MaxIdle::Millis(0),
+            purge_interval: Duration::from_secs(30),
+            cleanup_delay: Duration::from_secs(600),
+            replication_factor: -1,
+            clients: Vec::new(),
+            topics: Vec::new(),
+        }
+    }
+}
+
+impl StreamsConfig {
+    /// Sets a configuration by its name in Kafka. What neither Kafka Streams nor its clients' prefixes know is refused.
+    pub(crate) fn set(&mut self, name: &str, value: &str) -> Result<(), ConfigError> {
+        let invalid =
+            |reason| ConfigError::Invalid { name: name.to_owned(), value: value.to_owned(), reason };
+        if let Some((_, set)) = KEYS.iter().find(|(known, _)| *known == name) {
+            return set(self, value).map_err(invalid);
+        }
+        if let Some(topic) = name.strip_prefix("topic.") {
+            self.topics.push((topic.to_owned(), value.to_owned()));
+            return Ok(());
+        }
+        for (prefix, recipient) in Recipient::PREFIXES {
+            if let Some(name) = name.strip_prefix(prefix) {
+                self.clients.push((recipient, name.to_owned(), value.to_owned()));
+                return Ok(());
+            }
+        }
+        if INERT.contains(&name) {
+            tracing::warn!(name, value, "this configuration is known but has no effect here");
+            return Ok(());
+        }
+        if let Some((_, recipient)) = CLIENTS.iter().find(|(known, _)| *known == name) {
+            self.clients.push((*recipient, name.to_owned(), value.to_owned()));
+            return Ok(());
+        }
+        Err(ConfigError::Unknown { name: name.to_owned(), nearest: nearest(name) })
+    }
+
+    /// What must be given.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        if self.application_id.is_empty() {
+            let hint = "it names the consumer group and the internal topics: `.application_id(\"my-app\")`";
+            return Err(ConfigError::Missing { name: "application.id", hint });
+        }
+        if self.bootstrap_servers.is_empty() {
+            let hint = "say where the cluster is: `.bootstrap(\"localhost:9092\")`";
+            return Err(ConfigError::Missing { name: "bootstrap.servers", hint });
+        }
+        Ok(())
+    }
+}
+
+fn assign<T>(field: &mut T, value: Result<T, String>) -> Result<(), String> {
+    *field = value?;
+    Ok(())
+}
+
+fn number<T: FromStr + PartialOrd + std::fmt::Display>(
+    value: &str,
+    range: std::ops::RangeInclusive<T>,
+) -> Result<T, String> {
+    let expected = || format!("expected a whole number from {} to {}", range.start(), range.end());
+    value.trim().parse().ok().filter(|number| range.contains(number)).ok_or_else(expected)
+}
+
+fn millis(value: &str) -> Result<Duration, String> {
+    number(value, 0..=i64::MAX).map(|millis| Duration::from_millis(millis.unsigned_abs()))
+}
+
+fn only(supported: &str, value: &str) -> Result<(), String> {
+    if value == supported { Ok(()) } else { Err(format!("only {supported} is implemented so far")) }
+}
+
+fn nearest(name: &str) -> &'static str {
+    let clients = CLIENTS.iter().map(|(known, _)| *known);
+    let known = KEYS.iter().map(|(known, _)| *known).chain(INERT).chain(clients);
+    known.min_by_key(|known| strsim::damerau_levenshtein(known, name)).unwrap_or("application.id")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_take_effect_pass_on_or_are_refused() {
+        let mut config = StreamsConfig::default();
+        config.set("commit.interval.ms", "100").unwrap();
+        config.set("max.task.idle.ms", "-1").unwrap();
+        config.set("producer.linger.ms", "5").unwrap();
+        config.set("request.timeout.ms", "1000").unwrap();
+        config.set("topic.retention.ms", "1").unwrap();
+        config.set("num.standby.replicas", "1").unwrap();
+        assert_eq!((config.commit_interval, config.max_idle), (Duration::from_millis(100), MaxIdle::Never));
+        assert_eq!(config.clients[0], (Recipient::Producer, "linger.ms".into(), "5".into()));
+        assert_eq!(config.clients[1], (Recipient::All, "request.timeout.ms".into(), "1000".into()));
+        assert_eq!(config.topics, [("retention.ms".into(), "1".into())]);
+        let refused = config.set("comit.interval.ms", "1").unwrap_err();
+        assert_eq!(
+            refused,
+            ConfigError::Unknown { name: "comit.interval.ms".into(), nearest: "commit.interval.ms" }
+        );
+    }
+
+    #[test]
+    fn values_are_checked_and_the_text_says_what_is_allowed() {
+        let mut config = StreamsConfig::default();
+        let refused = config.set("num.stream.threads", "0").unwrap_err();
+        assert!(refused.to_string().contains("from 1 to 1024"), "{refused}");
+        assert!(config.set("processing.guarantee", "exactly_once_v2").is_err());
+        assert!(config.check().unwrap_err().to_string().contains("application.id"));
+    }
+
+    #[test]
+    fn a_consumer_configuration_covers_both_consumers() {
+        assert!(Recipient::Consumers.covers(Recipient::RestoreConsumer));
+        assert!(Recipient::All.covers(Recipient::Producer));
+        assert!(!Recipient::MainConsumer.covers(Recipient::RestoreConsumer));
+        assert!(!Recipient::Consumers.covers(Recipient::Producer));
+    }
+}

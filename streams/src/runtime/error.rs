@@ -1,0 +1,76 @@
+use thiserror::Error;
+
+use super::{LinkError, StateDirectoryError, TopicError, WorkerError};
+use crate::topology::TopologyError;
+
+/// Why an application did not start, or stopped.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StreamsError {
+    /// The topology is wrong in itself.
+    #[error(transparent)]
+    Topology(#[from] TopologyError),
+    /// The topology does not fit the topics of the cluster.
+    #[error(transparent)]
+    Topics(#[from] TopicError),
+    /// A configuration that cannot work.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The state directory cannot be used.
+    #[error(transparent)]
+    StateDirectory(#[from] StateDirectoryError),
+    /// The cluster refused or could not be reached.
+    #[error(transparent)]
+    Cluster(#[from] LinkError),
+    /// A stream thread stopped at a record, a store or the cluster. What it had not committed is read again at the next start.
+    #[error("stream thread {thread} stopped: {source}")]
+    Thread {
+        /// Its name.
+        thread: String,
+        /// Where it stopped, and why.
+        source: WorkerError,
+    },
+    /// A thread of the runtime ended without a result.
+    #[error("{0} ended unexpectedly")]
+    Lost(String),
+    /// The operating system refused a thread or a socket.
+    #[error("{doing}: {source}")]
+    System {
+        /// What was being done.
+        doing: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// A configuration that cannot work.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// No configuration of Kafka Streams or of its clients.
+    #[error("unknown configuration {name:?}; did you mean {nearest:?}?")]
+    Unknown {
+        /// What was given.
+        name: String,
+        /// The nearest known name.
+        nearest: &'static str,
+    },
+    /// The value does not parse or lies outside its range.
+    #[error("{name}={value:?}: {reason}")]
+    Invalid {
+        /// The configuration.
+        name: String,
+        /// What was given.
+        value: String,
+        /// What is allowed.
+        reason: String,
+    },
+    /// Something that must be given was not.
+    #[error("{name} is not set; {hint}")]
+    Missing {
+        /// The configuration.
+        name: &'static str,
+        /// What to write.
+        hint: &'static str,
+    },
+}

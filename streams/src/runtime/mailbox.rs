@@ -1,0 +1,32 @@
+//! How other threads reach a stream thread.
+
+use tokio::sync::mpsc;
+
+use crate::task::{Task, TaskId};
+
+/// Messages that may wait for a thread; senders wait beyond that.
+const MAX_WAITING: usize = 1_024;
+
+/// What a query sees: the tasks of one thread, between two batches.
+pub(crate) struct LocalTasks<'a> {
+    pub(crate) running: Vec<&'a Task>,
+    pub(crate) restoring: Vec<TaskId>,
+}
+
+/// A message to a stream thread.
+pub(crate) enum Mail {
+    /// Runs on the owner of the tasks, so that it sees the caches and needs no lock.
+    Query(Box<dyn FnOnce(&LocalTasks<'_>) + Send>),
+    /// Commit, close, end.
+    Stop {
+        /// Whether the place in the group is given up.
+        leave_group: bool,
+    },
+}
+
+/// The sending side; one per thread, shared by queries and the application.
+pub(crate) type Mailbox = mpsc::Sender<Mail>;
+
+pub(crate) fn mailbox() -> (Mailbox, mpsc::Receiver<Mail>) {
+    mpsc::channel(MAX_WAITING)
+}
