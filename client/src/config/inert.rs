@@ -1,0 +1,35 @@
+//! Names that Kafka's clients know and that have nothing to act on here.
+
+/// Java classes, JMX, and mechanisms that this client does without.
+pub(super) const NAMES: &[&str] = &[
+    "bootstrap.resolve.timeout.ms",
+    "buffer.memory.allocation.strategy",
+    "client.dns.lookup",
+    "config.providers",
+    "enable.metrics.push",
+    "group.remote.assignor",
+    "interceptor.classes",
+    "key.deserializer",
+    "key.serializer",
+    "max.poll.records",
+    "metadata.cluster.check.enable",
+    "metadata.recovery.rebootstrap.trigger.ms",
+    "metadata.recovery.strategy",
+    "metric.reporters",
+    "metrics.num.samples",
+    "metrics.recording.level",
+    "metrics.sample.window.ms",
+    "partitioner.availability.timeout.ms",
+    "partitioner.rack.aware",
+    "security.providers",
+    "share.acknowledgement.mode",
+    "share.acquire.mode",
+    "transaction.timeout.ms",
+    "transaction.two.phase.commit.enable",
+    "value.deserializer",
+    "value.serializer",
+];
+
+pub(super) fn is_inert(name: &str) -> bool {
+    NAMES.contains(&name) || name.starts_with("ssl.") || name.starts_with("sasl.")
+}

@@ -1,0 +1,300 @@
+//! The narrow door (DESIGN C2): a thread that owns its open batches and encodes into them without locks.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hashbrown::HashMap;
+use millstream_wire::batch::{BatchWriter, Header};
+use millstream_wire::ids::Offset;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::Inner;
+use super::accumulator::{COMPRESSED_GROWTH_MAX, header_bound};
+use super::completion::Completion;
+use super::topic::{Encoder, OpenBatch, PartitionQueue, TopicQueues};
+use crate::runtime::park_until;
+use crate::{Error, Result};
+
+/// A topic of a [`BatchProducer`], looked up once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TopicHandle(u32);
+
+/// Sends records from one thread, synchronously. Obtained by [`Producer::batches`](super::Producer::batches).
+///
+/// Open batches belong to the thread; sealed ones go to the producer's sender, whose queue `buffer.memory` bounds: the
+/// thread waits where there is no room. Keys and values are encoded in place by closures. A record is not heard of
+/// again unless it failed: the failure comes back from the next [`append`](Self::append) or
+/// [`flush_blocking`](Self::flush_blocking), and [`acknowledged`](Self::acknowledged) says how far each partition got.
+///
+/// `linger.ms` needs the thread's help: call [`seal_due`](Self::seal_due) from its loop.
+#[derive(Debug)]
+pub struct BatchProducer {
+    inner: Arc<Inner>,
+    topics: Vec<Topic>,
+    by_name: HashMap<Arc<str>, TopicHandle>,
+    /// Sealed and not known to be written, oldest first.
+    pending: VecDeque<Sealed>,
+    /// `batch.size`.
+    batch_size: usize,
+    failure: Option<Error>,
+}
+
+#[derive(Debug)]
+struct Topic {
+    queues: Arc<TopicQueues>,
+    /// By partition; made when first used.
+    partitions: Vec<Option<Own>>,
+}
+
+/// The thread's own open batch of one partition.
+#[derive(Debug)]
+struct Own {
+    queue: Arc<PartitionQueue>,
+    encoder: Encoder,
+    /// The highest offset known to be written by this thread.
+    acknowledged: Option<Offset>,
+}
+
+#[derive(Debug)]
+struct Sealed {
+    completion: Arc<Completion>,
+    topic: TopicHandle,
+    partition: i32,
+    records: u32,
+}
+
+impl BatchProducer {
+    pub(super) fn new(inner: Arc<Inner>) -> Self {
+        let batch_size = inner.shared.config.batch_size;
+        let (topics, by_name) = (Vec::new(), HashMap::new());
+        Self { inner, topics, by_name, pending: VecDeque::new(), batch_size, failure: None }
+    }
+
+    /// Looks a topic up, waiting for its metadata the first time.
+    ///
+    /// # Errors
+    /// No such topic, `max.block.ms`.
+    pub fn topic(&mut self, name: &str) -> Result<TopicHandle> {
+        if let Some(handle) = self.by_name.get(name) {
+            return Ok(*handle);
+        }
+        let until = Instant::now() + self.inner.shared.config.max_block;
+        park_until(self.inner.learn(name, until), None).unwrap_or(Err(Error::Closed))?;
+        let queues = self.inner.shared.topic(name).ok_or(Error::Closed)?;
+        let handle = TopicHandle(self.topics.len() as u32);
+        self.by_name.insert(Arc::clone(&queues.name), handle);
+        self.topics.push(Topic { partitions: Vec::new(), queues });
+        Ok(handle)
+    }
+
+    /// How many partitions the topic had when it was looked up.
+    #[must_use]
+    pub fn partitions(&self, topic: TopicHandle) -> i32 {
+        self.topics[topic.0 as usize].queues.partitions.len() as i32
+    }
+
+    /// The partition of a serialised key, as every Kafka client computes it.
+    #[must_use]
+    pub fn partition_for_key(&self, topic: TopicHandle, key: &[u8]) -> i32 {
+        self.topics[topic.0 as usize].queues.of_key(key)
+    }
+
+    /// Adds a record whose key and value are encoded in place by the closures; `None` is null. The closures run once.
+    ///
+    /// A record of more than `max.request.size` is sent in a batch of its own all the same; the broker's
+    /// `max.message.bytes` decides.
+    ///
+    /// # Errors
+    /// No such partition; no room in `buffer.memory` within `max.block.ms`; or the failure of an earlier batch.
+    pub fn append<'h, K, V, H>(
+        &mut self,
+        topic: TopicHandle,
+        partition: i32,
+        timestamp: i64,
+        key: Option<K>,
+        value: Option<V>,
+        headers: H,
+    ) -> Result<()>
+    where
+        K: FnOnce(&mut Vec<u8>),
+        V: FnOnce(&mut Vec<u8>),
+        H: IntoIterator<Item = Header<'h>> + Clone,
+    {
+        if let Some(error) = self.failure.take() {
+            return Err(error);
+        }
+        let limit = self.batch_size;
+        let own = self.begun(topic, partition)?;
+        own.encoder.writer.append_with(timestamp, key, value, headers);
+        // Closed once it is full instead of before it would be: the size of a record is known when it is encoded.
+        let full = own.encoder.writer.size_estimate() >= limit
+            || own.encoder.writer.uncompressed_len() >= limit * COMPRESSED_GROWTH_MAX;
+        if full {
+            self.seal(topic, partition);
+            self.reap();
+        }
+        Ok(())
+    }
+
+    /// Adds a record that is there as bytes.
+    ///
+    /// # Errors
+    /// As [`Self::append`], and a record over `max.request.size`.
+    pub fn append_bytes(
+        &mut self,
+        topic: TopicHandle,
+        partition: i32,
+        timestamp: i64,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: &[Header<'_>],
+    ) -> Result<()> {
+        if let Some(error) = self.failure.take() {
+            return Err(error);
+        }
+        let len = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
+        let headers_size: usize = headers.iter().map(header_bound).sum();
+        let size = BatchWriter::record_bound(len(key), len(value)) + headers_size;
+        let shared = Arc::clone(&self.inner.shared);
+        shared.check_size(size)?;
+        let own = self.topics[topic.0 as usize].own(partition);
+        if own.is_some_and(|own| own.encoder.batch.is_some() && !shared.has_room(&own.encoder, size)) {
+            self.seal(topic, partition);
+            self.reap();
+        }
+        let own = self.begun(topic, partition)?;
+        own.encoder.writer.append(timestamp, key, value, headers.iter().copied());
+        Ok(())
+    }
+
+    /// The partition's open batch, begun if need be.
+    fn begun(&mut self, topic: TopicHandle, partition: i32) -> Result<&mut Own> {
+        let at = topic.0 as usize;
+        if self.topics[at].own(partition).is_none() {
+            self.topics[at].adopt(partition, &self.inner)?;
+        }
+        if self.topics[at].own(partition).is_some_and(|own| own.encoder.batch.is_none()) {
+            let memory = self.reserve()?;
+            if let Some(own) = self.topics[at].own(partition) {
+                let batch = OpenBatch::new(u64::MAX, &own.queue.topic, partition, memory);
+                own.encoder.batch = Some(batch);
+            }
+        }
+        self.topics[at].own(partition).ok_or(Error::Closed)
+    }
+
+    /// Memory for a batch. Before the thread waits for it, it lets go of what its open batches hold.
+    fn reserve(&mut self) -> Result<OwnedSemaphorePermit> {
+        let bytes = self.inner.shared.batch_memory(0);
+        if let Ok(permit) = Arc::clone(self.inner.shared.memory()).try_acquire_many_owned(bytes) {
+            return Ok(permit);
+        }
+        self.seal_older_than(Duration::ZERO, Instant::now());
+        let until = Instant::now() + self.inner.shared.config.max_block;
+        park_until(self.inner.reserve(bytes, until), None).unwrap_or(Err(Error::Closed))
+    }
+
+    /// Seals the batches that are older than `linger.ms`; returns when the next one will be.
+    pub fn seal_due(&mut self, now: Instant) -> Option<Instant> {
+        let linger = self.inner.shared.config.linger;
+        let next = self.seal_older_than(linger, now);
+        self.reap();
+        next
+    }
+
+    fn seal_older_than(&mut self, age: Duration, now: Instant) -> Option<Instant> {
+        let mut next: Option<Instant> = None;
+        for topic in 0..self.topics.len() {
+            for partition in 0..self.topics[topic].partitions.len() {
+                let Some(own) = &self.topics[topic].partitions[partition] else { continue };
+                let Some(due) = own.encoder.batch.as_ref().map(|batch| batch.created + age) else { continue };
+                if due <= now {
+                    self.seal(TopicHandle(topic as u32), partition as i32);
+                } else {
+                    next = Some(next.map_or(due, |next| next.min(due)));
+                }
+            }
+        }
+        next
+    }
+
+    fn seal(&mut self, topic: TopicHandle, partition: i32) {
+        let Some(own) = self.topics[topic.0 as usize].own(partition) else { return };
+        let Some(batch) = &own.encoder.batch else { return };
+        let completion = Arc::clone(&batch.completion);
+        let records = own.encoder.writer.count() as u32;
+        self.inner.shared.seal(&own.queue, &mut own.encoder);
+        self.pending.push_back(Sealed { completion, topic, partition, records });
+    }
+
+    /// Takes in what has been answered.
+    fn reap(&mut self) {
+        while self.pending.front().is_some_and(|sealed| sealed.completion.is_done()) {
+            let Some(sealed) = self.pending.pop_front() else { return };
+            let (failure, last) = sealed.completion.summary(sealed.records);
+            if self.failure.is_none() {
+                self.failure = failure;
+            }
+            if let Some(own) = self.topics[sealed.topic.0 as usize].own(sealed.partition) {
+                own.acknowledged = own.acknowledged.max(last);
+            }
+        }
+    }
+
+    /// Sends all that was added and waits for the answers.
+    ///
+    /// # Errors
+    /// The first failure of a batch since the last call that returned one.
+    pub async fn flush(&mut self) -> Result<()> {
+        let now = Instant::now();
+        self.seal_older_than(Duration::ZERO, now);
+        while let Some(sealed) = self.pending.front() {
+            sealed.completion.wait().await;
+            self.reap();
+        }
+        self.failure.take().map_or(Ok(()), Err)
+    }
+
+    /// As [`Self::flush`], on this thread.
+    ///
+    /// # Errors
+    /// As [`Self::flush`].
+    pub fn flush_blocking(&mut self) -> Result<()> {
+        park_until(self.flush(), None).unwrap_or(Err(Error::Closed))
+    }
+
+    /// The highest offset that the broker acknowledged for a partition, of the records of this door. Complete after a
+    /// flush.
+    #[must_use]
+    pub fn acknowledged(&self, topic: TopicHandle, partition: i32) -> Option<Offset> {
+        let topic = &self.topics[topic.0 as usize];
+        topic.partitions.get(usize::try_from(partition).ok()?)?.as_ref()?.acknowledged
+    }
+}
+
+impl Topic {
+    fn own(&mut self, partition: i32) -> Option<&mut Own> {
+        self.partitions.get_mut(usize::try_from(partition).ok()?)?.as_mut()
+    }
+
+    /// Begins to write to a partition. The topic is looked up anew: it may have gained partitions.
+    fn adopt(&mut self, partition: i32, inner: &Inner) -> Result<()> {
+        if let Some(newer) = inner.shared.topic(&self.queues.name) {
+            self.queues = newer;
+        }
+        let partitions = self.queues.partitions.len();
+        let Some(queue) = self.queues.partition(partition) else {
+            return Err(Error::NoSuchPartition {
+                topic: Arc::clone(&self.queues.name),
+                partition,
+                partitions,
+            });
+        };
+        self.partitions.resize_with(partitions, || None);
+        let encoder = Encoder::new(&inner.shared.config);
+        self.partitions[partition as usize] =
+            Some(Own { queue: Arc::clone(queue), encoder, acknowledged: None });
+        Ok(())
+    }
+}

@@ -1,0 +1,4 @@
+//! The client against a broker: ours by default, and any other given by `MILLSTREAM_PEER_BOOTSTRAP`.
+
+mod broker;
+mod produce;
