@@ -7,6 +7,7 @@ pub mod data;
 pub mod dsl;
 pub mod prelude;
 pub mod processor;
+pub mod query;
 pub mod runtime;
 pub mod serde;
 pub mod store;

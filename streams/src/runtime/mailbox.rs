@@ -11,6 +11,8 @@ const MAX_WAITING: usize = 1_024;
 pub(crate) struct LocalTasks<'a> {
     pub(crate) running: Vec<&'a Task>,
     pub(crate) restoring: Vec<TaskId>,
+    /// Whether the group has told this thread what is its own.
+    pub(crate) settled: bool,
 }
 
 /// A message to a stream thread.

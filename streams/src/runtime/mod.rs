@@ -13,6 +13,7 @@ mod worker;
 
 pub use error::{ConfigError, StreamsError};
 pub use link::{LinkError, TopicPartition};
+pub(crate) use mailbox::{LocalTasks, Mail, Mailbox};
 pub use state::AppState;
 pub use state_directory::{StateDirectory, StateDirectoryError};
 pub use topics::TopicError;

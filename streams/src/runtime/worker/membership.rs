@@ -18,6 +18,7 @@ impl<L: Link> Worker<L> {
     /// Makes a task of all partitions of one number that a sub-topology reads, and fills its stores. Tasks that run already
     /// are not disturbed.
     pub(super) fn assigned(&mut self, partitions: &[TopicPartition], now: i64) -> Result<(), WorkerError> {
+        self.settled = true;
         for (id, inputs) in self.by_task(partitions) {
             for (_, partition) in &inputs {
                 self.link.pause(partition, true);

@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use super::input::{MaxIdle, TaskInputs};
 use super::link::{Event, Link, LinkError, TopicPartition};
+use super::mailbox::LocalTasks;
 use super::state_directory::StateDirectoryError;
 use crate::store::backend::KeyValueBackend;
 use crate::store::cache::CacheBudget;
@@ -99,6 +100,8 @@ pub(crate) struct Worker<L> {
     /// In the order of their ids.
     running: Vec<Running>,
     restoring: Vec<Restoring>,
+    /// Whether the group has said what belongs to this thread, if only that nothing does.
+    settled: bool,
     /// Whose turn is next: tasks take turns, so that none starves.
     turn: usize,
     last_commit: i64,
@@ -144,6 +147,7 @@ impl<L: Link> Worker<L> {
             cache,
             running: Vec::new(),
             restoring: Vec::new(),
+            settled: false,
             turn: 0,
             last_commit: now,
             last_purge: now,
@@ -167,14 +171,14 @@ impl<L: Link> Worker<L> {
         }
     }
 
-    /// The tasks that run here, for queries.
-    pub(crate) fn tasks(&self) -> impl Iterator<Item = &Task> {
-        self.running.iter().map(|running| &running.task)
+    /// What queries see.
+    pub(crate) fn local_tasks(&self) -> LocalTasks<'_> {
+        let restoring = self.restoring.iter().map(|restoring| restoring.id).collect();
+        LocalTasks { running: self.tasks().collect(), restoring, settled: self.settled }
     }
 
-    /// The tasks that are being restored here.
-    pub(crate) fn restoring(&self) -> impl Iterator<Item = TaskId> {
-        self.restoring.iter().map(|restoring| restoring.id)
+    fn tasks(&self) -> impl Iterator<Item = &Task> {
+        self.running.iter().map(|running| &running.task)
     }
 
     pub(crate) fn link(&mut self) -> &mut L {
@@ -183,7 +187,7 @@ impl<L: Link> Worker<L> {
 
     fn report_tasks(&self) {
         let running: Vec<TaskId> = self.tasks().map(Task::id).collect();
-        let restoring: Vec<TaskId> = self.restoring().collect();
+        let restoring: Vec<TaskId> = self.restoring.iter().map(|restoring| restoring.id).collect();
         self.observer.tasks(&running, &restoring);
     }
 }

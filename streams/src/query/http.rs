@@ -1,0 +1,207 @@
+//! State over HTTP, as JSON.
+//!
+//! ```text
+//! GET /stores                              [{"name": "counts", "approximate_count": 3}]
+//! GET /stores/counts/whale                 {"key": "whale", "value": 1}
+//! GET /stores/counts?from=a&to=b&limit=10  {"entries": [{"key": "a", "value": 1}], "complete": true}
+//! ```
+//!
+//! Errors are `{"error": "rebalancing", "message": "what to do"}` with a status that fits.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use super::served::{ServeError, TextRange};
+use super::{QueryError, Served};
+
+/// Entries of a range unless the request says how many.
+const DEFAULT_LIMIT: usize = 100;
+
+/// Entries that one response may have; a client goes on behind the last key.
+const MAX_LIMIT: usize = 10_000;
+
+type Stores = Arc<Vec<Box<dyn Served>>>;
+
+/// A listening server, not serving yet.
+pub(crate) struct Server {
+    listener: TcpListener,
+    /// Where it listens; the port is real even where 0 was asked for.
+    pub(crate) address: SocketAddr,
+}
+
+impl Server {
+    pub(crate) async fn bind(address: &str) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        Ok(Self { listener, address })
+    }
+}
+
+/// Serves until the future is dropped.
+pub(crate) async fn serve(server: Server, stores: Vec<Box<dyn Served>>) -> std::io::Result<()> {
+    axum::serve(server.listener, router(stores)).await
+}
+
+fn router(stores: Vec<Box<dyn Served>>) -> Router {
+    Router::new()
+        .route("/stores", get(list))
+        .route("/stores/{name}", get(range))
+        .route("/stores/{name}/{key}", get(one))
+        .fallback(async || failure(StatusCode::NOT_FOUND, "no_such_path", "try GET /stores"))
+        .with_state(Arc::new(stores))
+}
+
+async fn list(State(stores): State<Stores>) -> Result<Json<Value>, ServeError> {
+    let mut listed = Vec::new();
+    for store in stores.iter() {
+        let approximate_count = store.approximate_count().await?;
+        listed.push(json!({ "name": store.name(), "approximate_count": approximate_count }));
+    }
+    Ok(Json(listed.into()))
+}
+
+async fn one(
+    State(stores): State<Stores>,
+    Path((name, key)): Path<(String, String)>,
+) -> Result<Response, ServeError> {
+    let found = find(&stores, &name)?.get(&key).await?;
+    Ok(match found {
+        Some(value) => Json(json!({ "key": key, "value": value })).into_response(),
+        None => failure(StatusCode::NOT_FOUND, "no_such_key", &format!("store {name:?} has no key {key:?}")),
+    })
+}
+
+#[derive(Deserialize)]
+struct RangeQuery {
+    from: Option<String>,
+    to: Option<String>,
+    limit: Option<usize>,
+}
+
+async fn range(
+    State(stores): State<Stores>,
+    Path(name): Path<String>,
+    Query(RangeQuery { from, to, limit }): Query<RangeQuery>,
+) -> Result<Json<Value>, ServeError> {
+    let limit = limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT);
+    let wanted = TextRange { from, to, limit };
+    let entries = find(&stores, &name)?.range(wanted).await?;
+    let complete = entries.len() < limit;
+    let entries = entries.into_iter().map(|(key, value)| json!({ "key": key, "value": value }));
+    Ok(Json(json!({ "entries": entries.collect::<Value>(), "complete": complete })))
+}
+
+fn find<'a>(stores: &'a Stores, name: &str) -> Result<&'a dyn Served, QueryError> {
+    let found = stores.iter().find(|store| store.name() == name);
+    found.map(|store| &**store).ok_or_else(|| QueryError::UnknownStore(name.to_owned()))
+}
+
+impl IntoResponse for ServeError {
+    fn into_response(self) -> Response {
+        let (status, code) = match &self {
+            Self::Query(QueryError::UnknownStore(_)) => (StatusCode::NOT_FOUND, "unknown_store"),
+            Self::Query(QueryError::NotHere(_)) => (StatusCode::MISDIRECTED_REQUEST, "not_here"),
+            Self::Query(QueryError::Rebalancing(_)) => (StatusCode::SERVICE_UNAVAILABLE, "rebalancing"),
+            Self::Query(QueryError::Stopped) => (StatusCode::SERVICE_UNAVAILABLE, "stopped"),
+            Self::Query(_) | Self::Json(_) => (StatusCode::INTERNAL_SERVER_ERROR, "store_failed"),
+            Self::Key { .. } => (StatusCode::BAD_REQUEST, "bad_key"),
+        };
+        failure(status, code, &self.to_string())
+    }
+}
+
+fn failure(status: StatusCode, code: &str, message: &str) -> Response {
+    let body = Json(json!({ "error": code, "message": message }));
+    match status {
+        StatusCode::SERVICE_UNAVAILABLE => (status, [(header::RETRY_AFTER, "1")], body).into_response(),
+        _ => (status, body).into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+    use futures::future::BoxFuture;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    /// A store of the keys a to e, ready or not.
+    struct Letters {
+        ready: bool,
+    }
+
+    impl Letters {
+        fn check(&self) -> Result<(), ServeError> {
+            if self.ready { Ok(()) } else { Err(QueryError::Rebalancing("letters".into()).into()) }
+        }
+    }
+
+    impl Served for Letters {
+        fn name(&self) -> &str {
+            if self.ready { "letters" } else { "restoring" }
+        }
+
+        fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Value>, ServeError>> {
+            let found = self.check().map(|()| "abcde".find(key).map(Value::from));
+            async move { found }.boxed()
+        }
+
+        fn range<'a>(&'a self, range: TextRange) -> BoxFuture<'a, Result<Vec<(Value, Value)>, ServeError>> {
+            let from = range.from.unwrap_or_default();
+            let to = range.to.unwrap_or("e".into());
+            let letters = "abcde".chars().map(String::from).filter(|key| *key >= from && *key <= to);
+            let entries = letters.take(range.limit).map(|key| (key.into(), 1.into())).collect();
+            async move { Ok(entries) }.boxed()
+        }
+
+        fn approximate_count(&self) -> BoxFuture<'_, Result<u64, ServeError>> {
+            async { Ok(5) }.boxed()
+        }
+    }
+
+    async fn ask(address: SocketAddr, path: &str) -> (u16, Value) {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).await.unwrap();
+        let (head, body) = response.split_once("\r\n\r\n").unwrap();
+        (head[9..12].parse().unwrap(), serde_json::from_str(body).unwrap())
+    }
+
+    #[tokio::test]
+    async fn answers_and_errors_are_json() {
+        let server = Server::bind("127.0.0.1:0").await.unwrap();
+        let address = server.address;
+        let stores: Vec<Box<dyn Served>> =
+            vec![Box::new(Letters { ready: true }), Box::new(Letters { ready: false })];
+        let serving = tokio::spawn(serve(server, stores));
+
+        assert_eq!(ask(address, "/stores/letters/c").await, (200, json!({ "key": "c", "value": 2 })));
+        let (status, body) = ask(address, "/stores/letters?from=b&limit=2").await;
+        let entries = json!([{ "key": "b", "value": 1 }, { "key": "c", "value": 1 }]);
+        assert_eq!((status, &body["entries"], &body["complete"]), (200, &entries, &json!(false)));
+        assert_eq!(ask(address, "/stores").await.1[0], json!({ "name": "letters", "approximate_count": 5 }));
+        for (path, status, code) in [
+            ("/stores/none/c", 404, "unknown_store"),
+            ("/stores/letters/z", 404, "no_such_key"),
+            ("/stores/restoring/c", 503, "rebalancing"),
+            ("/", 404, "no_such_path"),
+        ] {
+            let (found, body) = ask(address, path).await;
+            assert_eq!((found, body["error"].as_str()), (status, Some(code)), "{path}");
+        }
+        serving.abort();
+    }
+}

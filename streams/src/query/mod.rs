@@ -1,0 +1,16 @@
+//! Asking a running application for its state.
+//!
+//! A query is a closure that the owner of the stores runs between two batches: it sees what the cache holds and takes no lock.
+//! What is answered is the state of this instance's tasks.
+
+mod error;
+mod http;
+mod served;
+mod store;
+
+pub use error::QueryError;
+pub use store::LocalStore;
+
+pub(crate) use http::{Server, serve};
+pub(crate) use served::{Served, ServedStore};
+pub(crate) use store::Owners;
