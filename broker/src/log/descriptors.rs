@@ -43,6 +43,11 @@ impl OpenSegment {
         })
     }
 
+    /// Whether the index files consist of whole entries.
+    pub(super) fn is_whole(&self) -> io::Result<bool> {
+        Ok(self.offsets.is_whole()? && self.times.is_whole()?)
+    }
+
     /// Where a batch begins that lies at or before `base + relative`.
     pub(super) fn position_of(&self, relative: u32) -> io::Result<u64> {
         let entry = self.offsets.floor(|entry| entry.relative <= relative)?;

@@ -86,6 +86,14 @@ impl<E: IndexEntry> Index<E> {
         }
     }
 
+    /// Whether the file ends with a whole entry.
+    pub(super) fn is_whole(&self) -> io::Result<bool> {
+        match self {
+            Self::Memory(_) => Ok(true),
+            Self::File { file, len } => Ok(file.len()? == (len * E::LEN) as u64),
+        }
+    }
+
     pub(super) fn get(&self, at: usize) -> io::Result<Option<E>> {
         match self {
             Self::Memory(entries) => Ok(entries.get(at).copied()),

@@ -12,6 +12,7 @@ use super::checkpoint::Checkpoint;
 use super::descriptors::Descriptors;
 use super::flusher::{DEFAULT_FLUSHERS, Flusher};
 use super::identity::{self, Identity};
+use super::keeper::{self, LastDone, Stop};
 use super::names::{DELETED_DIR, METADATA_FILE};
 use super::partition_metadata::{self, print_id};
 use super::recovery::{self, Past, Unrecoverable};
@@ -19,9 +20,9 @@ use super::state::{Log, LogHome};
 use super::{LogConfig, LogError, Partition, TopicPartition};
 use crate::storage::{Access, Storage};
 
-const LOCK_FILE: &str = ".lock";
+pub(super) const LOCK_FILE: &str = ".lock";
 const CLEAN_SHUTDOWN_FILE: &str = ".kafka_cleanshutdown";
-const RECOVERY_POINTS_FILE: &str = "recovery-point-offset-checkpoint";
+pub(super) const RECOVERY_POINTS_FILE: &str = "recovery-point-offset-checkpoint";
 const STARTS_FILE: &str = "log-start-offset-checkpoint";
 
 /// Bytes of the longest small text file that is read.
@@ -36,6 +37,12 @@ pub struct LogsOptions {
     pub node_id: NodeId,
     /// Threads that fsync; 0 leaves flushing to who calls [`Partition::flush`].
     pub flushers: usize,
+    /// Whether threads of our own expire, clean and checkpoint; without, nobody does.
+    pub background: bool,
+    /// How often retention looks at each log (`log.retention.check.interval.ms`).
+    pub retention_check_ms: i64,
+    /// How often the recovery points are written (`log.flush.offset.checkpoint.interval.ms`).
+    pub checkpoint_ms: i64,
     /// How long a producer that writes nothing is remembered (`producer.id.expiration.ms`).
     pub producer_expiration_ms: i64,
 }
@@ -43,7 +50,15 @@ pub struct LogsOptions {
 impl LogsOptions {
     /// Kafka's defaults.
     pub fn new(dir: impl Into<PathBuf>, node_id: NodeId) -> Self {
-        Self { dir: dir.into(), node_id, flushers: DEFAULT_FLUSHERS, producer_expiration_ms: 86_400_000 }
+        Self {
+            dir: dir.into(),
+            node_id,
+            flushers: DEFAULT_FLUSHERS,
+            background: true,
+            retention_check_ms: 300_000,
+            checkpoint_ms: 60_000,
+            producer_expiration_ms: 86_400_000,
+        }
     }
 }
 
@@ -61,7 +76,7 @@ pub(super) struct Shared {
 
 /// All logs of a broker: one directory, locked for as long as this lives.
 pub struct Logs {
-    options: LogsOptions,
+    pub(super) options: LogsOptions,
     identity: Identity,
     shared: Arc<Shared>,
     /// Whether the last life closed its logs.
@@ -70,6 +85,9 @@ pub struct Logs {
     epoch: LeaderEpoch,
     partitions: RwLock<HashMap<TopicPartition, Arc<Partition>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Ends the keeper and the cleaner.
+    stop: Arc<Stop>,
+    pub(super) last_done: Mutex<LastDone>,
     /// Keeps other processes out.
     _lock: Box<dyn Send + Sync>,
 }
@@ -82,6 +100,7 @@ impl Logs {
     pub fn open(options: LogsOptions, storage: Arc<dyn Storage>) -> Result<Arc<Self>, LogError> {
         let dir = &options.dir;
         storage.create_dir(dir).map_err(LogError::io("create", dir))?;
+        sync_ancestors(&*storage, dir);
         let lock = storage.lock(&dir.join(LOCK_FILE)).map_err(|error| match error.kind() {
             io::ErrorKind::WouldBlock => LogError::Locked(dir.clone()),
             _ => LogError::io("lock", &dir.join(LOCK_FILE))(error),
@@ -99,16 +118,25 @@ impl Logs {
         });
         let threads =
             shared.flusher.start(options.flushers).map_err(LogError::io("start threads for", dir))?;
-        Ok(Arc::new(Self {
+        let stop: Arc<Stop> = Arc::default();
+        let logs = Arc::new(Self {
             identity,
             shared,
             clean,
             epoch,
             partitions: RwLock::default(),
             threads: Mutex::new(threads),
+            stop: Arc::clone(&stop),
+            last_done: Mutex::default(),
             _lock: lock,
             options,
-        }))
+        });
+        if logs.options.background {
+            let keeper =
+                keeper::start(&logs, stop).map_err(LogError::io("start threads for", &logs.options.dir))?;
+            logs.threads.lock().push(keeper);
+        }
+        Ok(logs)
     }
 
     /// The id of the cluster, drawn when the directory was made.
@@ -129,6 +157,11 @@ impl Logs {
     /// All partitions that were opened.
     pub fn partitions(&self) -> Vec<Arc<Partition>> {
         self.partitions.read().values().cloned().collect()
+    }
+
+    /// The partitions that the storage has not failed and nobody has deleted.
+    pub(super) fn serving(&self) -> impl Iterator<Item = Arc<Partition>> {
+        self.partitions().into_iter().filter(|partition| !partition.is_offline() && !partition.is_deleted())
     }
 
     /// Opens a partition, or returns it if it is open. One that was never written to has no files and costs nothing.
@@ -270,8 +303,8 @@ impl Logs {
         }
         storage.sync_dir(&self.options.dir).map_err(LogError::io("sync", &self.options.dir))?;
         // A new topic of this name must not be believed to have been synced so far.
-        self.shared.recovery_points.update(|points| drop(points.remove(name)))?;
-        self.shared.starts.update(|starts| drop(starts.remove(name)))?;
+        self.shared.recovery_points.update(|points| points.retain(|known, _| known != name))?;
+        self.shared.starts.update(|starts| starts.retain(|known, _| known != name))?;
         storage.remove_dir(&doomed).map_err(LogError::io("remove", &doomed))
     }
 
@@ -282,9 +315,7 @@ impl Logs {
     pub fn checkpoint(&self) -> Result<(), LogError> {
         let partitions = self.partitions();
         self.shared.recovery_points.update(|points| {
-            for partition in
-                partitions.iter().filter(|partition| !partition.is_offline() && !partition.is_deleted())
-            {
+            for partition in partitions.iter().filter(|partition| !partition.is_deleted()) {
                 let log = partition.log.lock();
                 if log.active.is_some() {
                     points.insert(partition.name().clone(), log.durable.offset);
@@ -300,6 +331,7 @@ impl Logs {
     /// When something cannot be written; the next start then recovers.
     pub fn close(&self) -> Result<(), LogError> {
         self.shared.flusher.close();
+        self.stop.stop();
         for thread in self.threads.lock().drain(..) {
             // A thread that panicked has nothing to add: its partition was not flushed, and is below.
             let _ = thread.join();
@@ -325,6 +357,7 @@ impl Drop for Logs {
     /// Without [`Logs::close`] the next start recovers; the threads end when they have flushed what is queued.
     fn drop(&mut self) {
         self.shared.flusher.close();
+        self.stop.stop();
     }
 }
 
@@ -363,6 +396,16 @@ fn owner_of(home: &LogHome) -> Result<Owner, LogError> {
 fn read_topic_id(storage: &dyn Storage, dir: &Path) -> Option<Uuid> {
     let bytes = storage.read_small(&dir.join(METADATA_FILE), MAX_SMALL_FILE).ok()?;
     partition_metadata::from_text(std::str::from_utf8(&bytes).ok()?)
+}
+
+/// Makes the directory's own name durable. Ancestors that we may not open were there before us.
+fn sync_ancestors(storage: &dyn Storage, dir: &Path) {
+    for ancestor in dir.ancestors().skip(1) {
+        let ancestor = if ancestor.as_os_str().is_empty() { Path::new(".") } else { ancestor };
+        if storage.sync_dir(ancestor).is_err() {
+            return;
+        }
+    }
 }
 
 /// Whether the last life closed its logs. The mark is gone durably before anything is written.

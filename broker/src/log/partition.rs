@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::incoming::{self, AppendOrigin};
 use super::logs::Shared;
 use super::read::{FileRange, ReadSlice, ReadUpTo};
-use super::scan::Headers;
+use super::scan::{Headers, damaged};
 use super::state::{AppendFailure, Appended, Located, Log};
 use super::waiters::Waiters;
 use super::{AppendError, Durability, LogConfig, ReadError, TopicPartition};
@@ -194,19 +194,29 @@ impl Partition {
         };
         // The headers are walked without the lock: what lies below the limit does not change any more.
         while let Some(place) = located {
-            match place.cut(from, max_bytes, min_one).map_err(|error| self.read_failed(&error))? {
-                Some(range) => {
-                    slice.ranges = if range.len > 0 { smallvec![range] } else { SmallVec::new() };
+            let next = match self.cut(&place, from, max_bytes, min_one)? {
+                Cut::Range(range) => {
+                    slice.ranges = smallvec![range];
                     break;
                 }
-                None => {
-                    let Some(next) = place.next_segment else { break };
-                    let log = self.log.lock();
-                    located = log.locate(next, up_to, max_bytes).map_err(|error| self.read_failed(&error))?;
-                }
-            }
+                Cut::TooLarge => break,
+                Cut::Later => place.next_segment,
+                Cut::Astray => Some(from),
+            };
+            let Some(next) = next else { break };
+            let log = self.log.lock();
+            located = log.locate(next, up_to, max_bytes).map_err(|error| self.read_failed(&error))?;
         }
         Ok(slice)
+    }
+
+    /// Cuts the place to what is asked for. An index that leads astray is made anew, once.
+    fn cut(&self, place: &Located, from: Offset, max_bytes: usize, min_one: bool) -> Result<Cut, ReadError> {
+        let cut = place.cut(from, max_bytes, min_one).and_then(|cut| match cut {
+            Cut::Astray if !self.log.lock().reindex(place.segment)? => Err(damaged("the index is wrong")),
+            cut => Ok(cut),
+        });
+        cut.map_err(|error| self.read_failed(&error))
     }
 
     /// Takes the partition offline after a read of one of its [ranges](FileRange) failed. For those who read them
@@ -270,10 +280,10 @@ impl Partition {
             }
             log.start
         };
-        self.shared.checkpoint_start(&self.name, start).map_err(|error| {
-            let error = io::Error::other(error);
-            self.read_failed(&error)
-        })?;
+        // First the records up to there: a log that ended below its start would give offsets out twice.
+        self.flush().map_err(|error| self.read_failed(&error))?;
+        let durable = self.shared.checkpoint_start(&self.name, start).map_err(io::Error::other);
+        durable.map_err(|error| self.read_failed(&error))?;
         Ok(start)
     }
 
@@ -282,6 +292,9 @@ impl Partition {
         let _one_at_a_time = self.flushing.lock();
         let Some(job) = self.log.lock().begin_flush() else { return Ok(()) };
         if let Err(error) = job.run(&*self.shared.storage) {
+            if self.is_deleted() {
+                return Ok(());
+            }
             self.fail("fsync", &error);
             return Err(error);
         }
@@ -355,7 +368,10 @@ impl Partition {
     }
 
     pub(super) fn delete(&self) {
+        // Under the lock, so that no append that has begun makes files afterwards.
+        let log = self.log.lock();
         self.deleted.store(true, Ordering::Release);
+        drop(log);
         self.wake();
     }
 
@@ -378,18 +394,41 @@ impl Partition {
     }
 }
 
+/// What a search of one segment found.
+enum Cut {
+    Range(FileRange),
+    /// The batch does not fit.
+    TooLarge,
+    /// The offset lies in a later segment: compaction removed the end of this one.
+    Later,
+    /// The index pointed behind the offset, or at no batch.
+    Astray,
+}
+
 impl Located {
-    /// The batches from the one that holds `from` on; `None` if that lies in a later segment.
-    fn cut(&self, from: Offset, max_bytes: usize, min_one: bool) -> io::Result<Option<FileRange>> {
+    /// The batches from the one that holds `from` on.
+    fn cut(&self, from: Offset, max_bytes: usize, min_one: bool) -> io::Result<Cut> {
         let mut headers = Headers::new(Arc::clone(&self.file), self.scan_from, self.end);
-        let Some((position, first)) = headers.seek(from)? else { return Ok(None) };
+        let hinted = self.scan_from > 0;
+        match headers.next() {
+            Ok(Some((_, header))) if hinted && header.base_offset > from.max(self.segment) => {
+                return Ok(Cut::Astray);
+            }
+            Err(error) if hinted && error.kind() == io::ErrorKind::InvalidData => return Ok(Cut::Astray),
+            Err(error) => return Err(error),
+            Ok(_) => {}
+        }
+        let mut headers = headers.restarted(self.scan_from);
+        let Some((position, first)) = headers.seek(from)? else { return Ok(Cut::Later) };
         let first_len = first.total_len();
         let mut stop = self.stop;
         if stop < position + first_len as u64 {
-            let take = if min_one || first_len <= max_bytes { first_len } else { 0 };
-            stop = position + take as u64;
+            if !min_one && first_len > max_bytes {
+                return Ok(Cut::TooLarge);
+            }
+            stop = position + first_len as u64;
         }
-        Ok(Some(FileRange { file: Arc::clone(&self.file), position, len: (stop - position) as usize }))
+        Ok(Cut::Range(FileRange { file: Arc::clone(&self.file), position, len: (stop - position) as usize }))
     }
 }
 

@@ -10,12 +10,12 @@ use millstream_wire::ids::{LeaderEpoch, Offset};
 use super::epochs::Epochs;
 use super::incoming::producer_stamp;
 use super::index::{self, OffsetEntry, TimeEntry};
-use super::names::{CLEANED, DELETED, EPOCHS_FILE, FileKind};
+use super::names::{CLEANED, DELETED, EPOCHS_FILE, FileKind, SEGMENT_FILES};
 use super::scan::{Headers, WholeBatches};
 use super::segment::{Active, Sealed};
 use super::state::{Log, LogHome};
 use super::{Durability, LogConfig, snapshot};
-use crate::storage::{Access, StoredFile};
+use crate::storage::{Access, Storage, StoredFile};
 
 /// Bytes of the longest small file (epochs) that is read.
 const MAX_SMALL_FILE: usize = 1 << 20;
@@ -97,7 +97,7 @@ impl Log {
                 }
                 (true, None) => self.resume(base)?,
                 (false, _) => {
-                    let (active, complete) = self.scan(base, next_base.is_none(), past)?;
+                    let (active, complete) = self.scan(base, next_base, past)?;
                     intact = if complete { intact } else { at + 1 };
                     active
                 }
@@ -111,7 +111,7 @@ impl Log {
             }
         }
         for &base in &bases[intact..] {
-            self.remove_segment_files(base)?;
+            remove_segment_files(&*self.home.storage, &self.home.dir, base)?;
         }
         if self.end < past.recovery_point {
             self.end_short(past)?;
@@ -148,7 +148,12 @@ impl Log {
     }
 
     /// Reads a whole segment, its CRCs too. Returns it up to the first bad batch, and whether that was its end.
-    fn scan(&self, base: Offset, is_last: bool, past: Past) -> Result<(Active, bool), Unrecoverable> {
+    fn scan(
+        &self,
+        base: Offset,
+        next_base: Option<Offset>,
+        past: Past,
+    ) -> Result<(Active, bool), Unrecoverable> {
         let file = self.open_log(base)?;
         let size = file.len()?;
         let mut active = Active::new(base, Arc::clone(&file));
@@ -163,13 +168,16 @@ impl Log {
                 Ok(Some((position, batch))) => {
                     break format!("at {position}: offset {} after {next}", batch.header.base_offset);
                 }
-                Ok(None) => return Ok((active, true)),
+                Ok(None) if self.config.cleanup.compact || next_base.is_none_or(|base| base == next) => {
+                    return Ok((active, true));
+                }
+                Ok(None) => break format!("the segment ends at offset {next}, before the next one begins"),
                 Err(error) if error.kind() == io::ErrorKind::InvalidData => break error.to_string(),
                 Err(error) => return Err(error.into()),
             }
         };
         let synced = self.config.durability == Durability::Sync;
-        if synced && (!is_last || valid_batch_behind(&file, active.size, size, next)?) {
+        if synced && (next_base.is_some() || valid_batch_behind(&file, active.size, size, next)?) {
             return Err(Unrecoverable::BadBatch { offset: next, reason: bad });
         }
         if next < past.recovery_point && synced {
@@ -263,6 +271,14 @@ impl Log {
             let bytes = storage.read_small(&FileKind::Snapshot.path(dir, offset), snapshot::MAX_LEN).ok()?;
             Some((offset, snapshot::decode(&bytes)?))
         });
+        for stale in names.iter().filter_map(|entry| FileKind::of_name(&entry.name)) {
+            if let (FileKind::Snapshot, offset) = stale
+                && offset > self.end
+            {
+                // Of records that a crash took back: offsets up to it will be given to others.
+                storage.remove_file(&FileKind::Snapshot.path(dir, offset))?;
+            }
+        }
         let (from, mut producers) = newest.unwrap_or((self.start, Default::default()));
         self.walk(from, |header| {
             if let Some(stamp) = producer_stamp(header) {
@@ -296,17 +312,17 @@ impl Log {
         }
         Ok(())
     }
+}
 
-    /// Removes the files of a segment, whichever are there.
-    pub(super) fn remove_segment_files(&self, base: Offset) -> io::Result<()> {
-        for kind in [FileKind::OffsetIndex, FileKind::TimeIndex, FileKind::Snapshot, FileKind::Log] {
-            match self.home.storage.remove_file(&kind.path(&self.home.dir, base)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
+/// Removes the files of a segment, whichever are there.
+pub(super) fn remove_segment_files(storage: &dyn Storage, dir: &Path, base: Offset) -> io::Result<()> {
+    for kind in SEGMENT_FILES.into_iter().chain([FileKind::Snapshot]) {
+        match storage.remove_file(&kind.path(dir, base)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
         }
-        Ok(())
     }
+    Ok(())
 }
 
 /// Whether a whole batch with a right CRC and an offset of at least `next` begins anywhere behind a bad one.

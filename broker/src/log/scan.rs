@@ -35,6 +35,12 @@ impl Headers {
         Self { file, position, end, chunk: [0; HEADER_CHUNK], chunk_position: 0, chunk_len: 0 }
     }
 
+    /// The same walk from another position on; what was read stays.
+    pub(super) fn restarted(mut self, position: u64) -> Self {
+        self.position = position;
+        self
+    }
+
     /// The next batch's position and header. `InvalidData` where there is no whole batch before the end.
     pub(super) fn next(&mut self) -> io::Result<Option<(u64, BatchHeader)>> {
         let position = self.position;

@@ -19,8 +19,9 @@ use super::incoming::{Incoming, producer_stamp};
 use super::names::{EPOCHS_FILE, FileKind, METADATA_FILE};
 use super::producers::{Producers, Verdict};
 use super::read::ReadUpTo;
+use super::retention::Doomed;
 use super::segment::{Active, Sealed};
-use super::{AppendError, Durability, LogConfig, partition_metadata, snapshot};
+use super::{AppendError, Durability, LogConfig, partition_metadata, reindex, snapshot};
 use crate::storage::{Access, Storage, StoredFile};
 
 /// An offset and where its batch begins: what bounds a read without a search.
@@ -100,6 +101,8 @@ pub(super) struct Log {
     pub(super) producers: Producers,
     pub(super) epochs: Epochs,
     pub(super) unsynced: Unsynced,
+    /// Files of removed segments that wait for `file.delete.delay.ms`.
+    pub(super) doomed: Vec<Doomed>,
 }
 
 /// What was written and not yet fsynced.
@@ -117,6 +120,8 @@ pub(super) struct Unsynced {
     sealed: bool,
     /// Records appended since the last flush, for `flush.messages`.
     records: i64,
+    /// When the first of them was appended, in ms since 1970, for `flush.ms`.
+    since: Option<i64>,
 }
 
 /// Syncs to be done outside the lock. Once all are done, `target` is durable.
@@ -137,6 +142,8 @@ impl FlushJob {
 /// A stretch of one segment's file in which an offset is to be found.
 #[derive(Debug)]
 pub(super) struct Located {
+    /// Base of the segment.
+    pub(super) segment: Offset,
     pub(super) file: Arc<dyn StoredFile>,
     /// A batch begins here, at or before the offset.
     pub(super) scan_from: u64,
@@ -165,6 +172,7 @@ impl Log {
             producers: Producers::default(),
             epochs: Epochs::default(),
             unsynced: Unsynced::default(),
+            doomed: Vec::new(),
         }
     }
 
@@ -184,6 +192,7 @@ impl Log {
         self.write(batches)?;
         self.unsynced.active = true;
         self.unsynced.records += records;
+        self.unsynced.since.get_or_insert(now_ms);
         if self.config.durability == Durability::Page {
             self.high_watermark = self.end_position();
         }
@@ -286,6 +295,11 @@ impl Log {
     pub(super) fn roll(&mut self) -> io::Result<()> {
         let Some(active) = &mut self.active else { return Ok(()) };
         let LogHome { dir, storage, .. } = &self.home;
+        if self.config.durability == Durability::Sync && self.unsynced.active {
+            // A power cut must not keep the next segment and tear this one: recovery could not tell that from a disk
+            // that lost what was acknowledged. Once per segment, of what one group commit would sync anyway.
+            active.file.sync()?;
+        }
         let indexes = active.write_indexes(&**storage, dir)?;
         let next = Active::create(&**storage, dir, self.end)?;
         let old = std::mem::replace(active, next);
@@ -341,6 +355,11 @@ impl Log {
         }
     }
 
+    /// When the oldest record was appended that is not synced, in ms since 1970.
+    pub(super) fn unsynced_since(&self) -> Option<i64> {
+        self.unsynced.since
+    }
+
     /// What has to be synced to make all of the log durable; `None` if it is.
     pub(super) fn begin_flush(&mut self) -> Option<FlushJob> {
         let unsynced = std::mem::take(&mut self.unsynced);
@@ -390,7 +409,14 @@ impl Log {
             let end = if limit.segment == active.base { limit.position } else { active.size };
             let stop = stop_within(&active.offsets, scan_from, max_bytes, end)?;
             let file = Arc::clone(&active.file);
-            return Ok(Some(Located { file, scan_from, stop, end, next_segment: None }));
+            return Ok(Some(Located {
+                segment: active.base,
+                file,
+                scan_from,
+                stop,
+                end,
+                next_segment: None,
+            }));
         }
         let Some((_, segment)) = self.sealed.range(..=from).next_back() else { return Ok(None) };
         let open = self.open(segment)?;
@@ -400,7 +426,8 @@ impl Log {
         let end = if limit.segment == segment.base { limit.position } else { segment.size };
         let stop = stop_within(&open.offsets, scan_from, max_bytes, end)?;
         let next_segment = self.segment_after(segment.base);
-        Ok(Some(Located { file: Arc::clone(&open.log), scan_from, stop, end, next_segment }))
+        let file = Arc::clone(&open.log);
+        Ok(Some(Located { segment: segment.base, file, scan_from, stop, end, next_segment }))
     }
 
     pub(super) fn limit(&self, up_to: ReadUpTo) -> LogPosition {
@@ -417,9 +444,9 @@ impl Log {
 
     /// The files of a sealed segment.
     pub(super) fn open(&self, segment: &Sealed) -> io::Result<Arc<OpenSegment>> {
-        self.home
-            .descriptors
-            .get(segment.id, || OpenSegment::open(&*self.home.storage, &self.home.dir, segment.base))
+        let LogHome { dir, storage, descriptors, .. } = &self.home;
+        let interval = self.config.index_interval_bytes;
+        descriptors.get(segment.id, || reindex::open_checked(&**storage, dir, segment, interval))
     }
 
     /// Forgets the records below `offset`; segments that hold nothing else are removed by retention.

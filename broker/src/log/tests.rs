@@ -12,6 +12,7 @@ use super::*;
 use crate::storage::simulated::{Crash, SimulatedStorage};
 
 mod basics;
+mod simulation;
 
 /// A broker's directory on a simulated disk, without threads: flushes happen where a test says so.
 struct Broker {
@@ -24,7 +25,7 @@ const TOPIC_ID: Uuid = Uuid::from_u128(7);
 const NOW: i64 = 1_700_000_000_000;
 
 fn options() -> LogsOptions {
-    LogsOptions { flushers: 0, ..LogsOptions::new("/data", NodeId(1)) }
+    LogsOptions { flushers: 0, background: false, ..LogsOptions::new("/data", NodeId(1)) }
 }
 
 impl Broker {

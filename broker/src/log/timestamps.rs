@@ -80,13 +80,8 @@ impl Log {
             let scan_from = open.position_of(relative)?;
             let end = if limit.segment == segment.base { limit.position } else { segment.size };
             let next_segment = self.segment_after(segment.base);
-            return Ok(Some(Located {
-                file: Arc::clone(&open.log),
-                scan_from,
-                stop: end,
-                end,
-                next_segment,
-            }));
+            let (segment, file) = (segment.base, Arc::clone(&open.log));
+            return Ok(Some(Located { segment, file, scan_from, stop: end, end, next_segment }));
         }
         let Some(active) = self.active.as_ref().filter(|active| active.largest_timestamp >= timestamp) else {
             return Ok(None);
@@ -99,7 +94,8 @@ impl Log {
         let entry = active.offsets.floor(|entry| entry.relative <= relative)?;
         let scan_from = entry.map_or(0, |entry| u64::from(entry.position));
         let end = limit.position;
-        Ok(Some(Located { file: Arc::clone(&active.file), scan_from, stop: end, end, next_segment: None }))
+        let (segment, file) = (active.base, Arc::clone(&active.file));
+        Ok(Some(Located { segment, file, scan_from, stop: end, end, next_segment: None }))
     }
 
     /// The largest timestamp below the high watermark.

@@ -150,7 +150,9 @@ impl SimulatedStorage {
 
 impl Disk {
     fn crash_names(&mut self, crash: Crash) {
-        self.dirs.retain(|_, dir| dir.is_durable);
+        let lost: Vec<_> =
+            self.dirs.iter().filter(|(_, dir)| !dir.is_durable).map(|(path, _)| path.clone()).collect();
+        self.dirs.retain(|path, _| !lost.iter().any(|lost| path.starts_with(lost)));
         for dir in self.dirs.values_mut() {
             let kept = match crash {
                 Crash::Torn => self.rng.random_range(0..=dir.pending.len()),
