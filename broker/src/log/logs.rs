@@ -262,8 +262,7 @@ impl Logs {
         };
         for partition in &doomed {
             partition.delete();
-            let dir = partition.log.lock().home.dir.clone();
-            self.remove_directory(partition.name(), &dir)?;
+            self.remove_directory(partition.name(), &partition.dir)?;
         }
         Ok(())
     }

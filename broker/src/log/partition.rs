@@ -1,5 +1,6 @@
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -22,6 +23,8 @@ use super::{AppendError, Durability, LogConfig, ReadError, TopicPartition};
 pub struct Partition {
     name: TopicPartition,
     topic_id: Uuid,
+    /// Where the files are.
+    pub(super) dir: PathBuf,
     /// What all partitions share: storage, flusher, checkpoints.
     pub(super) shared: Arc<Shared>,
     /// The one lock of the partition. Not tokio's: it is held across one write to the page cache, never across an
@@ -67,6 +70,7 @@ impl Partition {
         Self {
             name,
             topic_id: log.home.topic_id,
+            dir: log.home.dir.clone(),
             shared,
             config: RwLock::new(Arc::clone(&log.config)),
             log: Mutex::new(log),

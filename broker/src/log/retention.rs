@@ -36,13 +36,19 @@ impl Partition {
         };
         // The new active segment must be on disk before the old ones go: it alone says where the log ends.
         self.flush()?;
-        let log = &mut *self.log.lock();
-        if self.is_deleted() {
-            return Ok(());
+        while self.remove_first(keep_from, now_ms)? {
+            // One after the other, or a crash could leave a hole: the second gone, the first still there.
+            self.shared.storage.sync_dir(&self.dir)?;
         }
-        log.remove_before(keep_from, now_ms)?;
-        self.publish(log);
         Ok(())
+    }
+
+    /// Takes the first segment out of the log if it lies below `keep_from`.
+    fn remove_first(&self, keep_from: Offset, now_ms: i64) -> io::Result<bool> {
+        let log = &mut *self.log.lock();
+        let removed = !self.is_deleted() && log.remove_first(keep_from, now_ms)?;
+        self.publish(log);
+        Ok(removed)
     }
 }
 
@@ -88,20 +94,19 @@ impl Log {
         sealed + self.active.as_ref().map_or(0, |active| active.size)
     }
 
-    /// Takes the segments below `keep_from` out of the log, oldest first.
-    fn remove_before(&mut self, keep_from: Offset, now_ms: i64) -> io::Result<()> {
-        while let Some((base, segment)) = self.sealed.first_key_value().filter(|(base, _)| **base < keep_from)
-        {
-            let (base, segment) = (*base, Arc::clone(segment));
-            let start = self.segment_after(base).unwrap_or(self.end);
-            tracing::info!(dir = %self.home.dir.display(), %base, "removing a segment");
-            self.doom(&segment, now_ms)?;
-            self.sealed.remove(&base);
-            self.start = self.start.max(start);
-            self.epochs.cut_start(self.start);
-            self.unsynced.names = true;
-        }
-        self.write_epochs()
+    fn remove_first(&mut self, keep_from: Offset, now_ms: i64) -> io::Result<bool> {
+        let Some((_, segment)) = self.sealed.first_key_value().filter(|(base, _)| **base < keep_from) else {
+            return Ok(false);
+        };
+        let segment = Arc::clone(segment);
+        let start = self.segment_after(segment.base).unwrap_or(self.end);
+        tracing::info!(dir = %self.home.dir.display(), base = %segment.base, "removing a segment");
+        self.doom(&segment, now_ms)?;
+        self.sealed.remove(&segment.base);
+        self.start = self.start.max(start);
+        self.epochs.cut_start(self.start);
+        self.write_epochs()?;
+        Ok(true)
     }
 
     /// Renames the files of a segment, so that the next start does not take them for part of the log.

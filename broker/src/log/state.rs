@@ -299,6 +299,9 @@ impl Log {
             // A power cut must not keep the next segment and tear this one: recovery could not tell that from a disk
             // that lost what was acknowledged. Once per segment, of what one group commit would sync anyway.
             active.file.sync()?;
+            if self.unsynced.names {
+                storage.sync_dir(dir)?;
+            }
         }
         let indexes = active.write_indexes(&**storage, dir)?;
         let next = Active::create(&**storage, dir, self.end)?;

@@ -19,7 +19,7 @@ pub(crate) enum Crash {
     Process,
     /// Everything that was not synced is gone.
     Power,
-    /// A random prefix of every unsynced change survives, its last bytes possibly garbage.
+    /// Any of the unsynced names survive, and a prefix of a file's unsynced bytes, its last ones possibly garbage.
     Torn,
 }
 
@@ -50,7 +50,7 @@ struct Disk {
 struct Dir {
     live: BTreeMap<String, u64>,
     durable: BTreeMap<String, u64>,
-    /// What leads from `durable` to `live`, in order: a journalling file system persists a prefix of it.
+    /// What leads from `durable` to `live`. POSIX promises no order, so a crash keeps any of it.
     pending: Vec<Change>,
     /// Whether the parent knows this directory durably.
     is_durable: bool,
@@ -154,12 +154,11 @@ impl Disk {
             self.dirs.iter().filter(|(_, dir)| !dir.is_durable).map(|(path, _)| path.clone()).collect();
         self.dirs.retain(|path, _| !lost.iter().any(|lost| path.starts_with(lost)));
         for dir in self.dirs.values_mut() {
-            let kept = match crash {
-                Crash::Torn => self.rng.random_range(0..=dir.pending.len()),
-                Crash::Power | Crash::Process => 0,
-            };
-            let pending = std::mem::take(&mut dir.pending);
-            pending[..kept].iter().for_each(|change| apply(&mut dir.durable, change));
+            for change in std::mem::take(&mut dir.pending) {
+                if crash == Crash::Torn && self.rng.random() {
+                    apply(&mut dir.durable, &change);
+                }
+            }
             dir.live = dir.durable.clone();
         }
     }
