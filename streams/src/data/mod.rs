@@ -12,6 +12,32 @@ pub use error::DataError;
 pub use json::Json;
 pub use text::Text;
 
+/// Implements [`Data`](trait@Data): `#[data(json)]` as JSON through serde, `#[data(transparent)]` as the only field.
+///
+/// ```
+/// use millstream::data::Data;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Data)]
+/// #[data(json)]
+/// struct Request {
+///     path: String,
+///     ms: u64,
+/// }
+///
+/// #[derive(Clone, Data)]
+/// #[data(transparent)]
+/// struct UserId(String);
+///
+/// let mut bytes = Vec::new();
+/// Request { path: "/".into(), ms: 3 }.encode(&mut bytes)?;
+/// assert_eq!(bytes, br#"{"path":"/","ms":3}"#);
+/// assert_eq!(Request::decode(&bytes)?.ms, 3);
+/// assert_eq!(UserId::decode(b"ada")?.0, "ada");
+/// # Ok::<(), millstream::data::DataError>(())
+/// ```
+pub use millstream_derive::Data;
+
 #[doc(hidden)]
 pub use json::{decode_json, encode_json};
 
