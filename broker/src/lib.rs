@@ -1,6 +1,17 @@
 //! The Millstream broker: a Kafka-protocol server on one machine, as a library.
 
+mod api;
+mod broker;
+mod config;
+mod error;
 #[allow(dead_code, unused_imports, reason = "the shell that calls it follows")]
 mod group;
 pub mod log;
+mod metadata;
+mod server;
 pub mod storage;
+
+pub use broker::Broker;
+pub use config::{BrokerConfig, ConfigError};
+pub use error::BrokerError;
+pub use log::Durability;

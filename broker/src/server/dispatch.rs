@@ -1,0 +1,38 @@
+//! From a frame to the handler of its request.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use kafka_protocol::messages::ApiKey;
+
+use crate::api::{Peer, Shared, serve};
+use crate::server::reply::Answer;
+use crate::server::request_header::RequestHeader;
+
+/// Why a request ends its connection instead of being answered.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    #[error("a frame of {0} bytes does not begin with a request header")]
+    NoHeader(usize),
+    #[error("{} version {version} is not served", api_name(*.api_key))]
+    NotServed { api_key: i16, version: i16 },
+    #[error("{0:?} version {1} is malformed: {2}")]
+    Malformed(ApiKey, i16, String),
+    #[error("{0:?} version {1} cannot express the answer")]
+    Unencodable(ApiKey, i16),
+    #[error("a log file cannot be read: {0}")]
+    Unreadable(std::io::Error),
+    #[error("a produce with acks=0 failed for {topic}: {reason}: closing is the only way to tell the client")]
+    UnacknowledgedProduce { topic: String, reason: String },
+}
+
+/// Serves the request in a frame.
+pub(crate) fn dispatch(shared: &Arc<Shared>, peer: Peer, frame: Bytes) -> Result<Answer, Fault> {
+    let length = frame.len();
+    let (header, body) = RequestHeader::split(frame).ok_or(Fault::NoHeader(length))?;
+    serve(shared, peer, header, body)
+}
+
+fn api_name(api_key: i16) -> String {
+    ApiKey::try_from(api_key).map_or_else(|()| format!("API key {api_key}"), |key| format!("{key:?}"))
+}

@@ -1,0 +1,120 @@
+//! The listening socket: admits connections and gives each a task.
+
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::api::{Peer, Shared};
+use crate::config::{Endpoint, Settings};
+use crate::server::admission::{Admission, Place};
+use crate::server::connection::{Closed, Connection};
+
+/// How long to wait after an accept that failed for want of descriptors or memory.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Opens the listening socket. It must be called in the runtime.
+pub(crate) fn bind(endpoint: &Endpoint, settings: &Settings) -> io::Result<TcpListener> {
+    let address = resolve(endpoint)?;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // A broker that is restarted must not wait for the old one's connections to time out.
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(false)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(settings.socket_listen_backlog_size)?;
+    TcpListener::from_std(socket.into())
+}
+
+fn resolve(endpoint: &Endpoint) -> io::Result<SocketAddr> {
+    if endpoint.is_wildcard() && endpoint.host.is_empty() {
+        return Ok(SocketAddr::from(([0, 0, 0, 0], endpoint.port)));
+    }
+    let mut addresses = (endpoint.host.as_str(), endpoint.port).to_socket_addrs()?;
+    addresses.next().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the host has no address"))
+}
+
+/// Accepts connections until told to stop; when this returns, no connection is left.
+pub(crate) async fn listen(listener: TcpListener, shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
+    let settings = &shared.settings;
+    let admission = Admission::new(settings.max_connections, settings.max_connections_per_ip);
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, remote)) => admit(&mut connections, &shared, &admission, stream, remote, &stop),
+                Err(error) => {
+                    tracing::warn!("a connection was not accepted: {error}");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            Some(ended) = connections.join_next(), if !connections.is_empty() => report(ended),
+            _ = stop.changed() => break,
+        }
+    }
+    connections.shutdown().await;
+}
+
+fn admit(
+    connections: &mut JoinSet<(SocketAddr, Closed)>,
+    shared: &Arc<Shared>,
+    admission: &Arc<Admission>,
+    stream: TcpStream,
+    remote: SocketAddr,
+    stop: &watch::Receiver<bool>,
+) {
+    let place = match admission.admit(remote.ip()) {
+        Ok(place) => place,
+        Err(refused) => return tracing::warn!("connection from {remote} refused: {refused}"),
+    };
+    match prepare(&stream, &shared.settings) {
+        Ok(local) => {
+            let connection = Connection::new(shared.clone(), Peer { remote, local });
+            connections.spawn(serve(connection, stream, place, stop.clone()));
+        }
+        Err(error) => tracing::debug!("connection from {remote} went away: {error}"),
+    }
+}
+
+fn prepare(stream: &TcpStream, settings: &Settings) -> io::Result<SocketAddr> {
+    stream.set_nodelay(true)?;
+    let socket = SockRef::from(stream);
+    if let Ok(bytes) = usize::try_from(settings.socket_send_buffer_bytes) {
+        socket.set_send_buffer_size(bytes)?;
+    }
+    if let Ok(bytes) = usize::try_from(settings.socket_receive_buffer_bytes) {
+        socket.set_recv_buffer_size(bytes)?;
+    }
+    stream.local_addr()
+}
+
+async fn serve(
+    connection: Connection,
+    stream: TcpStream,
+    place: Place,
+    mut stop: watch::Receiver<bool>,
+) -> (SocketAddr, Closed) {
+    let remote = connection.remote();
+    let closed = tokio::select! {
+        closed = connection.run(stream) => closed,
+        _ = stop.changed() => Closed::ByServer,
+    };
+    drop(place);
+    (remote, closed)
+}
+
+fn report(ended: Result<(SocketAddr, Closed), tokio::task::JoinError>) {
+    match ended {
+        Ok((remote, closed)) if closed.is_ordinary() => tracing::debug!("connection from {remote}: {closed}"),
+        Ok((remote, closed)) => tracing::warn!("connection from {remote} closed: {closed}"),
+        Err(error) if error.is_panic() => tracing::error!("a connection's task panicked: {error}"),
+        Err(_cancelled) => {}
+    }
+}
