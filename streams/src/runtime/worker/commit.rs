@@ -82,7 +82,7 @@ impl<L: Link> Worker<L> {
 
 impl Running {
     /// What the group is told: per partition the first offset that was not processed.
-    fn offsets(&self) -> impl Iterator<Item = (TopicPartition, i64)> {
+    pub(super) fn offsets(&self) -> impl Iterator<Item = (TopicPartition, i64)> {
         self.inputs.iter().filter_map(|input| {
             let partition = TopicPartition { topic: input.topic.clone(), partition: input.partition };
             Some((partition, input.queue.next_offset()?))

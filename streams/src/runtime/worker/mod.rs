@@ -6,6 +6,9 @@ mod membership;
 mod restore;
 mod turn;
 
+#[cfg(test)]
+mod simulation;
+
 use std::rc::Rc;
 use std::sync::Arc;
 

@@ -1,0 +1,196 @@
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use millstream_wire::batch::{BatchWriter, NO_HEADERS};
+use millstream_wire::compression::Compression;
+use millstream_wire::ids::{LeaderEpoch, Offset};
+use millstream_wire::murmur2::partition_for_key;
+use rand::RngExt;
+use rand::rngs::StdRng;
+
+use super::super::super::link::{ChangelogBounds, Committed, FetchedRange, Link, LinkError, TopicPartition};
+use crate::processor::Headers;
+use crate::task::{RecordSink, SinkError, TopicHandle};
+use crate::topology::TopicName;
+
+pub(super) const PARTITIONS: i32 = 2;
+
+/// A mistake that the simulation must notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    None,
+    /// `flush` returns before anything is written.
+    FlushDoesNotWait,
+    /// The acknowledged offset claims records that are not written.
+    PositionRunsAhead,
+    /// Restores begin one record late.
+    RestoreSkipsOne,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Stored {
+    pub(super) timestamp: i64,
+    pub(super) key: Option<Vec<u8>>,
+    pub(super) value: Option<Vec<u8>>,
+}
+
+/// The broker: logs and committed offsets, shared by the links of all workers.
+#[derive(Default)]
+pub(super) struct Broker {
+    pub(super) logs: BTreeMap<TopicPartition, Vec<Stored>>,
+    pub(super) committed: HashMap<TopicPartition, i64>,
+}
+
+pub(super) type SharedBroker = Rc<RefCell<Broker>>;
+
+impl Broker {
+    pub(super) fn log(&mut self, partition: &TopicPartition) -> &mut Vec<Stored> {
+        self.logs.entry(partition.clone()).or_default()
+    }
+
+    fn end(&self, partition: &TopicPartition) -> i64 {
+        self.logs.get(partition).map_or(0, Vec::len) as i64
+    }
+
+    /// A batch of up to `limit` records from `offset` on.
+    pub(super) fn read(&self, partition: &TopicPartition, offset: i64, limit: usize) -> Option<Bytes> {
+        let records = self.logs.get(partition)?.iter().skip(offset as usize).take(limit);
+        let mut writer = BatchWriter::new(Compression::None, None);
+        writer.set_position(Offset(offset), LeaderEpoch(0));
+        for record in records {
+            writer.append(record.timestamp, record.key.as_deref(), record.value.as_deref(), NO_HEADERS);
+        }
+        (!writer.is_empty()).then(|| writer.finish().unwrap())
+    }
+}
+
+/// One worker's connection.
+pub(super) struct SimLink {
+    broker: SharedBroker,
+    fault: Fault,
+    topics: Vec<TopicName>,
+    /// Sent and not yet written, in order.
+    unwritten: Vec<(TopicPartition, Stored)>,
+    acknowledged: HashMap<TopicPartition, i64>,
+    pub(super) paused: HashSet<TopicPartition>,
+    /// Changelogs that are being read, and from where.
+    pub(super) restoring: BTreeMap<TopicPartition, i64>,
+}
+
+impl SimLink {
+    pub(super) fn new(broker: SharedBroker, fault: Fault) -> Self {
+        Self {
+            broker,
+            fault,
+            topics: Vec::new(),
+            unwritten: Vec::new(),
+            acknowledged: HashMap::new(),
+            paused: HashSet::new(),
+            restoring: BTreeMap::new(),
+        }
+    }
+
+    /// Writes the first of what was sent: batches arrive in order, and a crash may come between any two.
+    pub(super) fn write_some(&mut self, random: &mut StdRng) {
+        let some = random.random_range(0..=self.unwritten.len());
+        self.write(some);
+    }
+
+    fn write(&mut self, count: usize) {
+        let broker = &mut *self.broker.borrow_mut();
+        for (partition, record) in self.unwritten.drain(..count) {
+            let log = broker.log(&partition);
+            log.push(record);
+            self.acknowledged.insert(partition, log.len() as i64);
+        }
+    }
+}
+
+impl RecordSink for SimLink {
+    fn topic(&mut self, name: &TopicName) -> TopicHandle {
+        let known = self.topics.iter().position(|known| known == name);
+        TopicHandle(known.unwrap_or_else(|| {
+            self.topics.push(name.clone());
+            self.topics.len() - 1
+        }) as u32)
+    }
+
+    fn send(
+        &mut self,
+        topic: TopicHandle,
+        partition: Option<i32>,
+        timestamp: i64,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        _headers: &Headers,
+    ) -> Result<(), SinkError> {
+        let topic: Arc<str> = self.topics[topic.0 as usize].resolve("app").into();
+        let hashed = || key.map_or(0, |key| partition_for_key(key, PARTITIONS));
+        let partition = TopicPartition { topic, partition: partition.unwrap_or_else(hashed) };
+        let record = Stored { timestamp, key: key.map(<[u8]>::to_vec), value: value.map(<[u8]>::to_vec) };
+        self.unwritten.push((partition, record));
+        Ok(())
+    }
+}
+
+impl Link for SimLink {
+    fn flush(&mut self) -> Result<(), LinkError> {
+        if self.fault != Fault::FlushDoesNotWait {
+            self.write(self.unwritten.len());
+        }
+        Ok(())
+    }
+
+    fn acknowledged(&self, topic: TopicHandle, partition: i32) -> Option<i64> {
+        let topic = self.topics[topic.0 as usize].resolve("app").into();
+        let acknowledged = self.acknowledged.get(&TopicPartition { topic, partition }).copied();
+        let ahead = i64::from(self.fault == Fault::PositionRunsAhead);
+        acknowledged.map(|offset| offset + ahead)
+    }
+
+    fn commit(&mut self, offsets: &[(TopicPartition, i64)]) -> Result<Committed, LinkError> {
+        self.broker.borrow_mut().committed.extend(offsets.iter().cloned());
+        Ok(Committed::Yes)
+    }
+
+    fn pause(&mut self, partition: &TopicPartition, paused: bool) {
+        if paused {
+            self.paused.insert(partition.clone());
+        } else {
+            self.paused.remove(partition);
+        }
+    }
+
+    fn high_watermark(&self, topic: &str, partition: i32) -> Option<i64> {
+        Some(self.broker.borrow().end(&TopicPartition { topic: topic.into(), partition }))
+    }
+
+    fn changelog_bounds(&mut self, partitions: &[TopicPartition]) -> Result<Vec<ChangelogBounds>, LinkError> {
+        let broker = self.broker.borrow();
+        let bounds = |partition| ChangelogBounds {
+            start: 0,
+            end: broker.end(partition),
+            delete_retention_ms: i64::MAX,
+        };
+        Ok(partitions.iter().map(bounds).collect())
+    }
+
+    fn restore(&mut self, changelog: &TopicPartition, from: i64) {
+        let late = i64::from(self.fault == Fault::RestoreSkipsOne);
+        self.restoring.insert(changelog.clone(), from + late);
+    }
+
+    fn restored(&mut self, changelog: &TopicPartition) {
+        self.restoring.remove(changelog);
+    }
+
+    fn purge(&mut self, _before: Vec<(TopicPartition, i64)>) {}
+}
+
+/// What a fetch of `partition` at `offset` returns.
+pub(super) fn fetched(source: &TopicPartition, offset: i64, bytes: Bytes) -> FetchedRange {
+    FetchedRange { source: source.clone(), offset, bytes }
+}

@@ -1,0 +1,291 @@
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use rand::RngExt;
+use rand::rngs::StdRng;
+
+use super::super::super::input::MaxIdle;
+use super::super::super::link::{Event, Link, TopicPartition};
+use super::super::{Observer, RestoreProgress, Worker, WorkerConfig};
+use super::cluster::{Broker, Fault, PARTITIONS, SharedBroker, SimLink, Stored, fetched};
+use super::disk::Disk;
+use crate::prelude::*;
+use crate::task::TaskId;
+
+const COMMIT_INTERVAL_MS: i64 = 50;
+const REPARTITION: &str = "app-counts-repartition";
+
+/// Processes that share the partitions of a word count, and the cluster they run on.
+pub(super) struct Group {
+    broker: SharedBroker,
+    topology: Topology,
+    fault: Fault,
+    processes: Vec<Process>,
+    /// Who runs which partition.
+    owners: BTreeMap<TopicPartition, usize>,
+    now: i64,
+    /// What crashes and losses may have counted twice.
+    allowed_excess: i64,
+}
+
+struct Process {
+    worker: Worker<SimLink>,
+    disk: Rc<Disk>,
+    /// Where fetching stands.
+    positions: HashMap<TopicPartition, i64>,
+}
+
+struct Quiet;
+
+impl Observer for Quiet {
+    fn restoring(&self, _progress: &RestoreProgress) {}
+    fn tasks(&self, _running: &[TaskId], _restoring: &[TaskId]) {}
+    fn processed(&self, _records: usize) {}
+}
+
+fn topology() -> Topology {
+    let builder = StreamsBuilder::new();
+    builder
+        .stream(Topic::<Option<String>, String>::new("lines"))
+        .flat_map_values(|line: &String, out| line.split(' ').for_each(|word| out.push(word.to_owned())))
+        .group_by(|_, word| word.clone())
+        .count("counts")
+        .to(Topic::<String, i64>::new("totals"));
+    builder.build().unwrap()
+}
+
+impl Group {
+    pub(super) fn start(processes: usize, fault: Fault) -> Self {
+        let (broker, topology) = (SharedBroker::default(), topology());
+        let mut group = Self {
+            processes: Vec::new(),
+            owners: BTreeMap::new(),
+            broker,
+            topology,
+            fault,
+            now: 0,
+            allowed_excess: 0,
+        };
+        for _ in 0..processes {
+            let process = group.process(Rc::default());
+            group.processes.push(process);
+        }
+        for (nth, partition) in sources().enumerate() {
+            group.assign(nth % processes, vec![partition]);
+        }
+        group
+    }
+
+    fn process(&self, disk: Rc<Disk>) -> Process {
+        let config = WorkerConfig {
+            application_id: "app".into(),
+            commit_interval_ms: COMMIT_INTERVAL_MS,
+            purge_interval_ms: i64::MAX,
+            max_idle: MaxIdle::Millis(0),
+            max_buffered_records: 4,
+            cache_bytes: 600,
+        };
+        let link = SimLink::new(Rc::clone(&self.broker), self.fault);
+        let stores = Rc::clone(&disk);
+        let open = move |task, specs: &[crate::topology::StoreSpec]| {
+            Ok(specs.iter().map(|_| stores.open(task)).collect())
+        };
+        let worker =
+            Worker::new(config, self.topology.clone(), link, Box::new(open), Box::new(Quiet), self.now);
+        Process { worker, disk, positions: HashMap::new() }
+    }
+
+    fn assign(&mut self, index: usize, partitions: Vec<TopicPartition>) {
+        let process = &mut self.processes[index];
+        for partition in &partitions {
+            let committed = self.broker.borrow().committed.get(partition).copied().unwrap_or(0);
+            process.positions.insert(partition.clone(), committed);
+            self.owners.insert(partition.clone(), index);
+        }
+        process.worker.handle(Event::Assigned(partitions), self.now).unwrap();
+    }
+
+    pub(super) fn feed(&mut self, line: &str, random: &mut StdRng) {
+        let partition = source("lines", random.random_range(0..PARTITIONS));
+        let record = Stored { timestamp: self.now, key: None, value: Some(line.as_bytes().to_vec()) };
+        self.broker.borrow_mut().log(&partition).push(record);
+    }
+
+    /// A process gets something fetched, or its turn, or the broker writes some of what it sent.
+    pub(super) fn advance(&mut self, random: &mut StdRng) {
+        self.now += random.random_range(0..10);
+        let now = self.now;
+        let index = random.random_range(0..self.processes.len());
+        let process = &mut self.processes[index];
+        match random.random_range(0..4) {
+            0 => process.worker.link().write_some(random),
+            1 => process.fetch(&self.broker.borrow(), &self.owners, index, random, now),
+            2 => process.restore(&self.broker.borrow(), random, now),
+            _ => {
+                process.worker.step(now).unwrap();
+            }
+        }
+    }
+
+    /// A process dies and comes back with what its disk has.
+    pub(super) fn crash(&mut self, random: &mut StdRng) {
+        let index = random.random_range(0..self.processes.len());
+        self.processes[index].worker.link().write_some(random);
+        self.allowed_excess += self.uncommitted(index, |_| true);
+        let disk = Rc::clone(&self.processes[index].disk);
+        self.processes[index] = self.process(disk);
+        let owned = self.owners.iter().filter(|(_, owner)| **owner == index);
+        let owned: Vec<TopicPartition> = owned.map(|(partition, _)| partition.clone()).collect();
+        self.assign(index, owned);
+    }
+
+    /// A process is taken for dead: its partition goes to another one without asking.
+    pub(super) fn lose(&mut self, random: &mut StdRng) {
+        let (partition, from, to) = self.pick_move(random);
+        self.allowed_excess += self.uncommitted(from, |owned| *owned == partition);
+        // What it sent may still arrive, but not after the new owner has begun.
+        self.processes[from].worker.link().write_some(random);
+        self.processes[from].worker.handle(Event::Lost(vec![partition.clone()]), self.now).unwrap();
+        self.processes[from].worker.link().flush().unwrap();
+        self.assign(to, vec![partition]);
+    }
+
+    /// A partition moves as a rebalance moves it.
+    pub(super) fn hand_over(&mut self, random: &mut StdRng) {
+        let (partition, from, to) = self.pick_move(random);
+        self.processes[from].worker.handle(Event::Revoked(vec![partition.clone()]), self.now).unwrap();
+        self.assign(to, vec![partition]);
+    }
+
+    fn pick_move(&self, random: &mut StdRng) -> (TopicPartition, usize, usize) {
+        let nth = random.random_range(0..self.owners.len());
+        let (partition, from) = self.owners.iter().nth(nth).unwrap();
+        (partition.clone(), *from, random.random_range(0..self.processes.len()))
+    }
+
+    pub(super) fn write_to_disk(&mut self, random: &mut StdRng) {
+        self.processes[random.random_range(0..self.processes.len())].disk.sync();
+    }
+
+    /// Goes on without trouble until all input is counted and committed.
+    pub(super) fn drain(&mut self, random: &mut StdRng) {
+        for _ in 0..600 {
+            self.now += COMMIT_INTERVAL_MS;
+            let now = self.now;
+            for (index, process) in self.processes.iter_mut().enumerate() {
+                process.fetch(&self.broker.borrow(), &self.owners, index, random, now);
+                process.restore(&self.broker.borrow(), random, now);
+                process.worker.step(now).unwrap();
+            }
+        }
+        for process in &mut self.processes {
+            process.worker.link().flush().unwrap();
+        }
+    }
+
+    /// Words that the tasks of these partitions have processed since their last commit.
+    fn uncommitted(&self, index: usize, concerned: impl Fn(&TopicPartition) -> bool) -> i64 {
+        let broker = self.broker.borrow();
+        let inputs = self.processes[index].worker.running.iter().flat_map(super::super::Running::offsets);
+        let words = |(partition, offset): (TopicPartition, i64)| {
+            let committed = broker.committed.get(&partition).copied().unwrap_or(0);
+            let records = broker.logs.get(&partition).into_iter().flatten();
+            let between = records.skip(committed as usize).take((offset - committed).max(0) as usize);
+            let words = |record: &Stored| match &*partition.topic {
+                REPARTITION => 1,
+                _ => record.value.as_deref().unwrap_or_default().split(|byte| *byte == b' ').count() as i64,
+            };
+            between.map(words).sum::<i64>()
+        };
+        inputs.filter(|(partition, _)| concerned(partition)).map(words).sum()
+    }
+
+    pub(super) fn check(&self, truth: &BTreeMap<String, i64>) -> Result<(), String> {
+        let topic = self.totals();
+        let stores = self.stored();
+        let mut excess = 0;
+        for (word, count) in truth {
+            let (in_topic, in_store) = (topic.get(word), stores.get(word));
+            if in_topic != in_store {
+                return Err(format!("{word}: {in_topic:?} in the topic, {in_store:?} in the store"));
+            }
+            let counted = in_store.copied().unwrap_or(0);
+            if counted < *count {
+                return Err(format!("{word}: {counted} instead of {count}"));
+            }
+            excess += counted - count;
+        }
+        if excess > self.allowed_excess {
+            return Err(format!("{excess} words too many, {} were uncommitted", self.allowed_excess));
+        }
+        Ok(())
+    }
+
+    fn totals(&self) -> BTreeMap<String, i64> {
+        let broker = self.broker.borrow();
+        let logs = broker.logs.iter().filter(|(partition, _)| &*partition.topic == "totals");
+        let entry = |record: &Stored| {
+            let key = String::from_utf8(record.key.clone().unwrap()).unwrap();
+            (key, i64::from_be_bytes(record.value.as_deref().unwrap().try_into().unwrap()))
+        };
+        logs.flat_map(|(_, log)| log.iter().map(entry)).collect()
+    }
+
+    fn stored(&self) -> BTreeMap<String, i64> {
+        let mut stored = BTreeMap::new();
+        for process in &self.processes {
+            for task in process.worker.local_tasks().running {
+                let Some(store) = task.store::<String, i64>("counts") else { continue };
+                let all = (std::ops::Bound::Unbounded, std::ops::Bound::Unbounded);
+                let visit = |word, count, _| {
+                    stored.insert(word, count);
+                    std::ops::ControlFlow::Continue(())
+                };
+                store.borrow().scan(all, crate::store::backend::Direction::Forward, visit).unwrap();
+            }
+        }
+        stored
+    }
+}
+
+impl Process {
+    fn fetch(
+        &mut self,
+        broker: &Broker,
+        owners: &BTreeMap<TopicPartition, usize>,
+        index: usize,
+        random: &mut StdRng,
+        now: i64,
+    ) {
+        for (partition, _) in owners.iter().filter(|(_, owner)| **owner == index) {
+            if self.worker.link().paused.contains(partition) {
+                continue;
+            }
+            let position = self.positions[partition];
+            let Some(bytes) = broker.read(partition, position, random.random_range(1..6)) else { continue };
+            let next = millstream_wire::batch::BatchHeader::parse(&bytes).unwrap().next_offset().0;
+            self.positions.insert(partition.clone(), next);
+            self.worker.handle(Event::Fetched(fetched(partition, position, bytes)), now).unwrap();
+        }
+    }
+
+    fn restore(&mut self, broker: &Broker, random: &mut StdRng, now: i64) {
+        for (changelog, from) in self.worker.link().restoring.clone() {
+            let Some(bytes) = broker.read(&changelog, from, random.random_range(1..6)) else { continue };
+            let next = millstream_wire::batch::BatchHeader::parse(&bytes).unwrap().next_offset().0;
+            self.worker.link().restoring.insert(changelog.clone(), next);
+            self.worker.handle(Event::Restored(fetched(&changelog, from, bytes)), now).unwrap();
+        }
+    }
+}
+
+fn sources() -> impl Iterator<Item = TopicPartition> {
+    let topics = ["lines", REPARTITION].into_iter();
+    topics.flat_map(|topic| (0..PARTITIONS).map(move |partition| source(topic, partition)))
+}
+
+fn source(topic: &str, partition: i32) -> TopicPartition {
+    TopicPartition { topic: Arc::from(topic), partition }
+}

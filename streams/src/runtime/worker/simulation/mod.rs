@@ -1,0 +1,66 @@
+//! Workers against a simulated cluster: crashes that lose what was not acknowledged and what was not on disk, tasks that move,
+//! acknowledgements that come late. The workers are the type that the stream threads drive.
+
+mod cluster;
+mod disk;
+mod group;
+
+use std::collections::BTreeMap;
+
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{RngExt, SeedableRng};
+
+use cluster::Fault;
+use group::Group;
+
+const WORDS: [&str; 7] = ["the", "whale", "a", "sea", "ship", "harpoon", "ishmael"];
+const SEEDS: u64 = 200;
+const STEPS: usize = 300;
+
+/// Runs one seed to its end; `Err` says what was wrong.
+fn run(seed: u64, crashes: bool, fault: Fault) -> Result<(), String> {
+    let mut random = StdRng::seed_from_u64(seed);
+    let mut group = Group::start(2, fault);
+    let mut truth: BTreeMap<String, i64> = BTreeMap::new();
+    for _ in 0..STEPS {
+        match random.random_range(0..100) {
+            0..20 => {
+                let words: Vec<&str> = (0..random.random_range(1..5))
+                    .filter_map(|_| WORDS.choose(&mut random).copied())
+                    .collect();
+                words.iter().for_each(|word| *truth.entry((*word).to_owned()).or_default() += 1);
+                group.feed(&words.join(" "), &mut random);
+            }
+            20..22 if crashes => group.crash(&mut random),
+            22..24 if crashes => group.lose(&mut random),
+            24..27 => group.hand_over(&mut random),
+            27..30 => group.write_to_disk(&mut random),
+            _ => group.advance(&mut random),
+        }
+    }
+    group.drain(&mut random);
+    group.check(&truth)
+}
+
+#[test]
+fn without_crashes_every_word_counts_once() {
+    for seed in 0..SEEDS {
+        run(seed, false, Fault::None).unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));
+    }
+}
+
+#[test]
+fn after_crashes_no_word_is_missing_and_the_excess_is_what_was_uncommitted() {
+    for seed in 0..SEEDS {
+        run(seed, true, Fault::None).unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));
+    }
+}
+
+#[test]
+fn planted_faults_are_caught() {
+    for fault in [Fault::FlushDoesNotWait, Fault::PositionRunsAhead, Fault::RestoreSkipsOne] {
+        let caught = (0..SEEDS).any(|seed| run(seed, true, fault).is_err());
+        assert!(caught, "{fault:?} went unnoticed");
+    }
+}
