@@ -9,6 +9,9 @@ use super::records::RawRecord;
 use super::{BATCH_HEADER_LEN, Batch, BatchError, BatchHeader, Record};
 use crate::varint;
 
+/// Base timestamp of a batch without records (Kafka's `RecordBatch.NO_TIMESTAMP`).
+const NO_TIMESTAMP: i64 = -1;
+
 /// How [`compact`] treats a batch.
 #[derive(Clone, Copy, Debug)]
 pub struct CompactOptions {
@@ -117,9 +120,9 @@ impl<'a> Pass<'a> {
     fn header(&self) -> Result<BatchHeader, BatchError> {
         let mut header = BatchHeader { record_count: self.kept as i32, ..self.batch.header };
         if self.kept == 0 {
-            // No records, nothing to compress, and no timestamp but the old one: `writeEmptyHeader` in Kafka.
+            // No records: nothing to compress, nothing that a base timestamp would be the base of.
             header.attributes &= !(CODEC_MASK | DELETE_HORIZON);
-            header.base_timestamp = header.max_timestamp;
+            header.base_timestamp = NO_TIMESTAMP;
             return Ok(header);
         }
         if let Some(horizon) = self.new_horizon {

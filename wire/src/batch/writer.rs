@@ -211,7 +211,8 @@ impl BatchWriter {
 
     /// Makes room for the header and sets what the records are relative to.
     fn open(&mut self, timestamp: i64) {
-        self.buf.reserve(self.capacity_hint);
+        // The last record asks for room for the longest length it could have.
+        self.buf.reserve(self.capacity_hint + varint::MAX_LEN_32);
         self.buf.resize(BATCH_HEADER_LEN, 0);
         self.base_timestamp = timestamp;
         self.max_timestamp = timestamp;
