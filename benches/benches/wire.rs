@@ -3,7 +3,11 @@
 //! `cargo bench -p millstream-benches --bench wire`. Reach: a record of a batch of 1,000 read in 30 ns and appended in
 //! 32 ns, the opaque produce path (walk, decode, checks with CRC, prefix patch) in 4 us for a batch of 121 KB.
 
-#![expect(clippy::expect_used, clippy::print_stdout, reason = "a benchmark stops where its own input is wrong")]
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a benchmark stops where its own input is wrong"
+)]
 
 use std::hint::black_box;
 
@@ -17,7 +21,9 @@ use kafka_protocol::records::{
     Compression as TheirCompression, Record as TheirRecord, RecordBatchDecoder, RecordBatchEncoder,
     RecordEncodeOptions, TimestampType,
 };
-use millstream_wire::batch::{Batch, BatchWriter, NO_HEADERS, ProduceLimits, patch_prefix, validate_produced};
+use millstream_wire::batch::{
+    Batch, BatchWriter, NO_HEADERS, ProduceLimits, patch_prefix, validate_produced,
+};
 use millstream_wire::compression::Compression;
 use millstream_wire::ids::{LeaderEpoch, Offset};
 use millstream_wire::messages::decode_request;
