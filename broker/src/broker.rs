@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use crate::api::{FetchSessions, Shared};
 use crate::config::{BrokerConfig, DataDirectory, Endpoint, Settings};
 use crate::error::BrokerError;
+use crate::group::GroupCoordinator;
 use crate::log::{Logs, LogsOptions};
 use crate::metadata::Metadata;
 use crate::server::{bind, listen};
@@ -162,11 +163,15 @@ impl Started {
         tracing::info!("serving on {}", self.address);
         self.runtime.block_on(async {
             let (stop, stopped) = watch::channel(false);
+            let groups = tokio::spawn(self.shared.groups.clone().run());
             let serving = tokio::spawn(listen(self.listener, self.shared.clone(), stopped));
             // An error means that the handle was dropped, which is a wish to stop like any other.
             let _ = stopping.wait_for(|stop| *stop).await;
             stop.send_replace(true);
             let _ = serving.await;
+            groups.abort();
+            // It holds on to the logs until it has ended.
+            let _ = groups.await;
         });
         if let Err(error) = self.shared.logs.close() {
             tracing::error!("the logs were not closed cleanly, the next start recovers them: {error}");
@@ -218,5 +223,6 @@ fn open(
     let logs = Logs::open(options, Arc::new(DiskStorage))?;
     let metadata = Metadata::open(logs.clone(), &settings, config.into_values())?;
     let fetch_sessions = Arc::new(FetchSessions::new(settings.fetch_session_slots));
-    Ok(Arc::new(Shared { settings, logs, metadata, fetch_sessions, advertised }))
+    let groups = GroupCoordinator::new(metadata.clone(), &settings);
+    Ok(Arc::new(Shared { settings, logs, metadata, groups, fetch_sessions, advertised }))
 }

@@ -4,7 +4,6 @@ mod api;
 mod broker;
 mod config;
 mod error;
-#[allow(dead_code, unused_imports, reason = "the shell that calls it follows")]
 mod group;
 pub mod log;
 mod metadata;

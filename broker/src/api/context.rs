@@ -7,6 +7,7 @@ use kafka_protocol::messages::BrokerId;
 
 use crate::api::fetch::FetchSessions;
 use crate::config::{Endpoint, Settings};
+use crate::group::GroupCoordinator;
 use crate::log::Logs;
 use crate::metadata::Metadata;
 use crate::server::RequestHeader;
@@ -16,6 +17,7 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) logs: Arc<Logs>,
     pub(crate) metadata: Arc<Metadata>,
+    pub(crate) groups: Arc<GroupCoordinator>,
     pub(crate) fetch_sessions: Arc<FetchSessions>,
     /// The address that clients are told, if it is not simply the one they came in by.
     pub(crate) advertised: Option<Endpoint>,

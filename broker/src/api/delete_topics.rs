@@ -32,7 +32,10 @@ async fn delete(context: &RequestContext, topic: DeleteTopicState) -> DeletableT
         Err(error) => Err(error),
     };
     match deleted {
-        Ok(deleted) => result.with_name(Some(text(&deleted.name).into())).with_topic_id(deleted.id),
+        Ok(deleted) => {
+            context.broker.groups.topic_deleted(&deleted.name);
+            result.with_name(Some(text(&deleted.name).into())).with_topic_id(deleted.id)
+        }
         Err(error) => result.with_error_code(error.code().code()).with_error_message(Some(text(&error))),
     }
 }

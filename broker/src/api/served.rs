@@ -46,6 +46,15 @@ macro_rules! served {
 served! {
     ListOffsets 1..=10 => api::list_offsets::handle;
     Metadata 0..=13 => api::metadata::handle;
+    OffsetCommit 2..=9 => api::offset_commit::handle;
+    OffsetFetch 1..=9 => api::offset_fetch::handle;
+    FindCoordinator 0..=6 => api::find_coordinator::handle;
+    JoinGroup 0..=9 => api::join_group::handle;
+    Heartbeat 0..=4 => api::heartbeat::handle;
+    LeaveGroup 0..=5 => api::leave_group::handle;
+    SyncGroup 0..=5 => api::sync_group::handle;
+    DescribeGroups 0..=6 => api::describe_groups::handle;
+    ListGroups 0..=5 => api::list_groups::handle;
     ApiVersions 0..=4 => api::api_versions::handle;
     CreateTopics 2..=7 => api::create_topics::handle;
     DeleteTopics 1..=6 => api::delete_topics::handle;
@@ -55,7 +64,9 @@ served! {
     DescribeConfigs 1..=4 => api::describe_configs::handle;
     AlterConfigs 0..=2 => api::alter_configs::handle;
     CreatePartitions 0..=3 => api::create_partitions::handle;
+    DeleteGroups 0..=2 => api::delete_groups::handle;
     IncrementalAlterConfigs 0..=1 => api::incremental_alter_configs::handle;
+    OffsetDelete 0..=0 => api::offset_delete::handle;
     DescribeCluster 0..=2 => api::describe_cluster::handle;
 }
 

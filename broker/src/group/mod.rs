@@ -4,9 +4,24 @@
 
 mod aggregate;
 mod classic;
+mod coordinator;
 mod error;
 mod ids;
 mod limits;
 mod offsets;
+mod record;
+#[cfg(test)]
+mod simulation;
 mod subscription;
 mod time;
+mod topic;
+
+#[cfg(test)]
+pub(crate) use self::classic::Synced;
+pub(crate) use self::classic::{
+    Join, JoinAnswer, Joined, JoinedMember, Leaving, Protocol, Sender, Sync, SyncAnswer,
+};
+pub(crate) use self::coordinator::{Commit, Description, GroupCoordinator, Listing, MemberDescription};
+pub(crate) use self::error::GroupError;
+pub(crate) use self::ids::{GroupId, InstanceId, MemberId};
+pub(crate) use self::offsets::CommittedOffset;

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 /// A committed offset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CommittedOffset {
@@ -16,6 +18,8 @@ pub(crate) struct CommittedOffset {
     pub(crate) committed_ms: i64,
     /// Milliseconds since 1970; only clients before OffsetCommit 5 ask for it.
     pub(crate) expires_ms: Option<i64>,
+    /// The topic that was read: one made later under the same name has none of its offsets.
+    pub(crate) topic_id: Option<Uuid>,
     /// Where its record lies in the group's partition of `__consumer_offsets`: it is shown only when the high
     /// watermark has passed it, so that nobody reads what a power cut would take back.
     pub(crate) stored_at: i64,

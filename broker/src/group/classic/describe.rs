@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::action::GroupRecord;
 use super::member::Member;
 use super::state::State;
-use super::{ClassicGroup, GroupError, GroupId, Now, Sender};
+use super::{ClassicGroup, GroupId, Now};
 use crate::group::limits::GroupLimits;
 
 /// The type of groups made of consumers that subscribe to topics.
@@ -35,35 +35,8 @@ impl ClassicGroup {
         group
     }
 
-    /// Whether an offset may be committed by this sender, whose session it prolongs (Kafka:
-    /// `ClassicGroup.validateOffsetCommit`). Negative generations come from consumers without group management
-    /// and from operators: they may commit while the group has no members.
-    pub(crate) fn check_commit(&mut self, sender: &Sender, now: Now) -> Result<(), GroupError> {
-        self.check_alive()?;
-        if sender.generation < 0 && self.state == State::Empty {
-            return Ok(());
-        }
-        let is_anonymous = sender.member_id.as_str().is_empty() && sender.instance_id.is_none();
-        if sender.generation < 0 && is_anonymous {
-            return Err(GroupError::UnknownMemberId);
-        }
-        self.check_sender(sender)?;
-        match self.state {
-            State::CompletingRebalance => Err(GroupError::RebalanceInProgress),
-            _ => {
-                self.touch(&sender.member_id, now);
-                Ok(())
-            }
-        }
-    }
-
     pub(crate) fn is_consumer_group(&self) -> bool {
         self.protocol_type.as_deref() == Some(CONSUMER_PROTOCOL_TYPE)
-    }
-
-    /// What the members agreed on; only a stable group can be sure of it.
-    pub(crate) fn described_protocol(&self) -> Option<&Arc<str>> {
-        self.protocol_name.as_ref().filter(|_| self.state == State::Stable)
     }
 
     pub(crate) fn members(&self) -> impl Iterator<Item = &Member> {

@@ -14,6 +14,7 @@ mod leave;
 mod member;
 mod members;
 mod rebalance;
+mod session;
 mod state;
 mod store;
 mod sync;
@@ -26,9 +27,11 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+#[cfg(test)]
+pub(crate) use self::action::Synced;
 pub(crate) use self::action::{
     Action, Actions, GroupRecord, Join, JoinAnswer, Joined, JoinedMember, Leaving, MemberRecord, Sender,
-    StoreId, Sync, SyncAnswer, Synced, Ticket,
+    StoreId, Sync, SyncAnswer, Ticket,
 };
 pub(crate) use self::member::{Member, Protocol};
 use self::members::Members;
@@ -90,6 +93,7 @@ impl ClassicGroup {
         self.state
     }
 
+    #[cfg(test)]
     pub(crate) fn generation(&self) -> i32 {
         self.generation
     }
@@ -128,22 +132,6 @@ impl ClassicGroup {
         self.wake_at = None;
     }
 
-    /// A heartbeat: the member lives, and learns whether the group still stands as it knows it.
-    pub(crate) fn heartbeat(&mut self, sender: &Sender, now: Now) -> Result<(), GroupError> {
-        self.check_sender(sender)?;
-        match self.state {
-            State::Empty | State::Dead => Err(GroupError::UnknownMemberId),
-            State::PreparingRebalance(_) => {
-                self.touch(&sender.member_id, now);
-                Err(GroupError::RebalanceInProgress)
-            }
-            State::CompletingRebalance | State::Stable => {
-                self.touch(&sender.member_id, now);
-                Ok(())
-            }
-        }
-    }
-
     fn check_sender(&self, sender: &Sender) -> Result<(), GroupError> {
         self.check_alive()?;
         self.check_member(&sender.member_id, sender.instance_id.as_ref())?;
@@ -172,16 +160,6 @@ impl ClassicGroup {
     fn enter(&mut self, state: State, now: Now) {
         self.state = state;
         self.state_since_ms = now.wall_ms;
-    }
-
-    /// The member was heard of.
-    fn touch(&mut self, id: &MemberId, now: Now) {
-        let deadline = self.members.change(id, |member| {
-            let deadline = now.ticks + member.session_timeout;
-            member.deadline = Some(deadline);
-            deadline
-        });
-        deadline.into_iter().for_each(|at| self.wake_by(at));
     }
 
     fn wake_by(&mut self, at: Millis) {

@@ -112,6 +112,34 @@ fn a_static_member_that_is_away_stays_in_the_next_generation() {
 }
 
 #[test]
+fn a_leader_that_is_away_gives_way_and_keeps_its_place() {
+    let mut bench = Bench::new();
+    let patient = |name| Join { session_timeout: 10 * REBALANCE_TIMEOUT, ..Bench::static_request(name) };
+    let tickets = [bench.join(patient("one")), bench.join(patient("two"))];
+    let joined = bench.stable(&tickets);
+    bench.join(Join { requires_known_id: false, ..Bench::request(None) });
+    let again = bench.join(Join { member_id: Some(joined[1].member_id.clone()), ..patient("two") });
+    bench.pass(REBALANCE_TIMEOUT);
+    let again = bench.joined(again);
+    assert_eq!(again.members.len(), 3, "a static member is assigned while it is away");
+    assert_ne!(again.leader.as_ref(), Some(&joined[0].member_id));
+}
+
+#[test]
+fn a_generation_that_passed_while_the_new_id_was_stored_is_not_given_out() {
+    let mut bench = Bench::new();
+    let patient = |name| Join { session_timeout: 10 * REBALANCE_TIMEOUT, ..Bench::static_request(name) };
+    let tickets = [bench.join(patient("one")), bench.join(patient("two"))];
+    let joined = bench.stable(&tickets);
+    let back = bench.join(patient("two"));
+    bench.join(Join { member_id: Some(joined[0].member_id.clone()), ..patient("one") });
+    bench.pass(REBALANCE_TIMEOUT);
+    assert_eq!(bench.group.generation(), 2);
+    bench.store_all(Ok(()));
+    assert_eq!(bench.refused(back).0, GroupError::RebalanceInProgress);
+}
+
+#[test]
 fn a_name_that_cannot_be_stored_is_refused() {
     let (mut bench, _, _) = two_stable();
     let back = bench.join(Bench::static_request("two"));
@@ -131,5 +159,15 @@ fn a_restart_of_the_coordinator_keeps_everyone_in_place() {
     bench.join(Bench::static_request("one"));
     assert_eq!(bench.group.state(), State::Stable, "names are known again");
     bench.pass(SESSION_TIMEOUT);
+    assert_eq!(bench.group.state(), State::Empty);
+}
+
+#[test]
+fn members_that_a_restart_finds_must_be_heard_of() {
+    let (bench, _, _) = two_stable();
+    let record = bench.records.last().unwrap().1.clone();
+    let limits = bench.group.limits.clone();
+    let mut bench = Bench::of(ClassicGroup::restored("group".into(), limits, record, bench.time()));
+    bench.pass(bench.time().ticks + 2 * SESSION_TIMEOUT);
     assert_eq!(bench.group.state(), State::Empty);
 }

@@ -1,0 +1,309 @@
+//! The shell: requests find their group, wait for its answers and for the disk; deadlines wake groups.
+
+mod admin;
+mod cell;
+mod commit;
+mod deadlines;
+mod load;
+mod membership;
+mod retention;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use dashmap::DashMap;
+use millstream_wire::ids::Offset;
+use tracing::{error, warn};
+
+pub(crate) use self::admin::{Description, Listing, MemberDescription};
+use self::cell::{GroupCell, Locked};
+pub(crate) use self::commit::Commit;
+use self::deadlines::Deadlines;
+use super::aggregate::Group;
+use super::classic::{Action, Actions, ClassicGroup, GroupRecord, State, StoreId};
+use super::error::GroupError;
+use super::ids::GroupId;
+use super::limits::{GROUPS_MAX, GroupLimits};
+use super::record::RecordWriter;
+use super::time::{Clock, Millis, Now};
+use super::topic::OffsetsTopic;
+use crate::config::Settings;
+use crate::log::{AppendError, AppendOrigin, Partition};
+use crate::metadata::Metadata;
+
+/// All groups of this broker.
+pub(crate) struct GroupCoordinator {
+    limits: Arc<GroupLimits>,
+    /// `offset.metadata.max.bytes`
+    metadata_bytes_max: usize,
+    /// `offsets.retention.minutes`, in milliseconds.
+    retention_ms: i64,
+    /// `offsets.retention.check.interval.ms`
+    retention_check: Millis,
+    topic: OffsetsTopic,
+    /// For offsets: only partitions that exist can be committed.
+    metadata: Arc<Metadata>,
+    clock: Clock,
+    /// At most `GROUPS_MAX`. A shard's lock is held to find or add a group, never while one works.
+    groups: DashMap<GroupId, Arc<GroupCell>>,
+    deadlines: Deadlines,
+    /// Whether what is stored has been read back.
+    is_loaded: AtomicBool,
+}
+
+/// Where an event's last record lies: its answer may be given when that is durable.
+#[derive(Debug)]
+struct Stored {
+    partition: Arc<Partition>,
+    last: Offset,
+}
+
+impl GroupCoordinator {
+    /// A coordinator without groups. `run` reads them back and keeps their deadlines.
+    pub(crate) fn new(metadata: Arc<Metadata>, settings: &Settings) -> Arc<Self> {
+        let millis = |setting: i32| u64::try_from(setting).unwrap_or(0);
+        let limits = GroupLimits {
+            session_timeout_min: millis(settings.group_min_session_timeout_ms),
+            session_timeout_max: millis(settings.group_max_session_timeout_ms),
+            initial_rebalance_delay: millis(settings.group_initial_rebalance_delay_ms),
+            members_max: usize::try_from(settings.group_max_size).unwrap_or(usize::MAX),
+        };
+        Arc::new(Self {
+            limits: Arc::new(limits),
+            metadata_bytes_max: usize::try_from(settings.offset_metadata_max_bytes).unwrap_or(usize::MAX),
+            retention_ms: i64::from(settings.offsets_retention_minutes) * 60_000,
+            retention_check: u64::try_from(settings.offsets_retention_check_interval_ms).unwrap_or(u64::MAX),
+            topic: OffsetsTopic::new(metadata.clone(), settings),
+            metadata,
+            clock: Clock::start(),
+            groups: DashMap::new(),
+            deadlines: Deadlines::default(),
+            is_loaded: AtomicBool::new(false),
+        })
+    }
+
+    /// Reads the groups back, and from then on keeps their deadlines and forgets their old offsets. Runs until it
+    /// is dropped.
+    pub(crate) async fn run(self: Arc<Self>) {
+        let loading = self.clone();
+        if tokio::task::spawn_blocking(move || loading.load()).await.is_err() {
+            error!("reading the groups back has failed: groups are not served until the broker is restarted");
+            return;
+        }
+        self.is_loaded.store(true, Ordering::Release);
+        tokio::join!(self.keep_deadlines(), self.forget_old_offsets());
+    }
+
+    async fn keep_deadlines(self: &Arc<Self>) {
+        loop {
+            let (at, id) = self.deadlines.next(&self.clock).await;
+            self.tick(at, &id);
+        }
+    }
+
+    fn tick(self: &Arc<Self>, at: Millis, id: &GroupId) {
+        let Some(cell) = self.find(id) else { return };
+        let mut locked = cell.locked.lock();
+        locked.scheduled = locked.scheduled.filter(|scheduled| *scheduled != at);
+        let mut actions = Actions::new();
+        locked.group.classic.tick(self.clock.now(), &mut actions);
+        self.carry_out(&cell, &mut locked, actions);
+    }
+
+    fn check_loaded(&self) -> Result<(), GroupError> {
+        if self.is_loaded.load(Ordering::Acquire) {
+            Ok(())
+        } else {
+            Err(GroupError::CoordinatorLoadInProgress)
+        }
+    }
+
+    /// Makes sure that there is a place to store groups, as FindCoordinator does before it names this broker.
+    pub(crate) async fn ensure_topic(&self) -> Result<(), GroupError> {
+        self.topic.ensure().await
+    }
+
+    /// Runs `work` on a group, then carries out what the group wants. None: there is no such group.
+    fn with_group<T>(
+        self: &Arc<Self>,
+        id: &GroupId,
+        work: impl FnOnce(&mut Locked, Now, &mut Actions) -> T,
+    ) -> Option<(T, Option<Stored>)> {
+        let cell = self.find(id)?;
+        let mut locked = cell.locked.lock();
+        if locked.group.classic.state() == State::Dead {
+            return None;
+        }
+        Some(self.work_on(&cell, &mut locked, work))
+    }
+
+    /// As `with_group`; a group that is not there is made.
+    fn with_new_group<T>(
+        self: &Arc<Self>,
+        id: &GroupId,
+        work: impl FnOnce(&mut Locked, Now, &mut Actions) -> T,
+    ) -> Result<(T, Option<Stored>), GroupError> {
+        loop {
+            let cell = self.find_or_add(id)?;
+            let mut locked = cell.locked.lock();
+            // Deleted between the look-up and the lock; the map has or will have another.
+            if locked.group.classic.state() != State::Dead {
+                return Ok(self.work_on(&cell, &mut locked, work));
+            }
+            drop(locked);
+            self.forget(&cell);
+        }
+    }
+
+    fn work_on<T>(
+        self: &Arc<Self>,
+        cell: &Arc<GroupCell>,
+        locked: &mut Locked,
+        work: impl FnOnce(&mut Locked, Now, &mut Actions) -> T,
+    ) -> (T, Option<Stored>) {
+        let mut actions = Actions::new();
+        let result = work(locked, self.clock.now(), &mut actions);
+        let stored = self.carry_out(cell, locked, actions);
+        (result, stored)
+    }
+
+    fn find(&self, id: &GroupId) -> Option<Arc<GroupCell>> {
+        self.groups.get(id).map(|cell| cell.clone())
+    }
+
+    fn find_or_add(&self, id: &GroupId) -> Result<Arc<GroupCell>, GroupError> {
+        if let Some(cell) = self.find(id) {
+            return Ok(cell);
+        }
+        if self.groups.len() >= GROUPS_MAX {
+            warn!(group = %id, "{GROUPS_MAX} groups exist: no other is made; delete groups that are not used");
+            return Err(GroupError::CoordinatorNotAvailable);
+        }
+        let make =
+            || GroupCell::new(id.clone(), Group::new(id.clone(), self.limits.clone(), self.clock.now()));
+        Ok(self.groups.entry(id.clone()).or_insert_with(make).clone())
+    }
+
+    /// Takes the cell out of the map, unless another group has its name by now.
+    fn forget(&self, cell: &Arc<GroupCell>) {
+        self.groups.remove_if(&cell.id, |_, current| Arc::ptr_eq(current, cell));
+    }
+
+    /// Does what a group wants done, and what follows from that. Returns where the last record lies.
+    fn carry_out(
+        self: &Arc<Self>,
+        cell: &Arc<GroupCell>,
+        locked: &mut Locked,
+        actions: Actions,
+    ) -> Option<Stored> {
+        let mut stored = None;
+        let mut todo = VecDeque::from(actions);
+        while let Some(action) = todo.pop_front() {
+            match action {
+                Action::AnswerJoin(ticket, answer) => locked.answer_join(ticket, answer),
+                Action::AnswerSync(ticket, answer) => locked.answer_sync(ticket, answer),
+                Action::Store(id, record) => {
+                    let mut follow_up = Actions::new();
+                    match self.store_group(&cell.id, &record) {
+                        Ok(place) => {
+                            self.report_when_durable(
+                                cell,
+                                &mut locked.group.classic,
+                                id,
+                                &place,
+                                &mut follow_up,
+                            );
+                            stored = Some(place);
+                        }
+                        Err(why) => {
+                            locked.group.classic.stored(id, Err(why), self.clock.now(), &mut follow_up)
+                        }
+                    }
+                    todo.extend(follow_up);
+                }
+            }
+        }
+        self.schedule(cell, locked);
+        if locked.is_vacant() {
+            locked.group.classic.die(self.clock.now());
+            self.forget(cell);
+        }
+        stored
+    }
+
+    fn store_group(&self, id: &GroupId, record: &GroupRecord) -> Result<Stored, GroupError> {
+        let mut records = RecordWriter::new(self.clock.now().wall_ms);
+        records.group(id.as_str(), record)?;
+        self.append(id, records)
+    }
+
+    /// Appends records to the group's partition. The caller holds the group's lock.
+    fn append(&self, id: &GroupId, records: RecordWriter) -> Result<Stored, GroupError> {
+        let partition = self.topic.partition_of(id.as_str()).ok_or(GroupError::CoordinatorNotAvailable)?;
+        let Some(batches) = records.finish()? else {
+            let last = Offset(partition.log_end_offset().0 - 1);
+            return Ok(Stored { partition, last });
+        };
+        match partition.append(batches, AppendOrigin::Coordinator, self.clock.now().wall_ms) {
+            Ok(appended) => Ok(Stored { last: appended.last_offset, partition }),
+            Err(why) => {
+                warn!(group = %id, partition = %partition.name(), error = %why, "a group's record is not stored");
+                Err(not_stored(&why))
+            }
+        }
+    }
+
+    /// Tells the group when its record is durable: at once where it already is.
+    fn report_when_durable(
+        self: &Arc<Self>,
+        cell: &Arc<GroupCell>,
+        classic: &mut ClassicGroup,
+        id: StoreId,
+        place: &Stored,
+        out: &mut Actions,
+    ) {
+        if place.partition.high_watermark() > place.last {
+            classic.stored(id, Ok(()), self.clock.now(), out);
+            return;
+        }
+        // Weak: what still waits for the disk when the broker stops must not keep its directory in use.
+        let (coordinator, cell) = (Arc::downgrade(self), cell.clone());
+        let (partition, last) = (place.partition.clone(), place.last);
+        tokio::spawn(async move {
+            let fate = partition.wait_for(last).await.map_err(|why| not_stored(&why));
+            let Some(coordinator) = coordinator.upgrade() else { return };
+            let mut locked = cell.locked.lock();
+            let mut actions = Actions::new();
+            locked.group.classic.stored(id, fate, coordinator.clock.now(), &mut actions);
+            coordinator.carry_out(&cell, &mut locked, actions);
+        });
+    }
+
+    /// Sees to it that the group is looked at when its next deadline comes.
+    fn schedule(&self, cell: &GroupCell, locked: &mut Locked) {
+        let Some(wake_at) = locked.group.classic.wake_at() else { return };
+        if locked.scheduled.is_none_or(|scheduled| wake_at < scheduled) {
+            self.deadlines.reschedule(&cell.id, locked.scheduled, Some(wake_at));
+            locked.scheduled = Some(wake_at);
+        }
+    }
+}
+
+impl Stored {
+    /// Waits until the record is durable: before that nobody may be told of it.
+    async fn durable(&self) -> Result<(), GroupError> {
+        self.partition.wait_for(self.last).await.map_err(|why| not_stored(&why))
+    }
+}
+
+/// What clients are told, as Kafka's coordinators translate what their log says.
+fn not_stored(why: &AppendError) -> GroupError {
+    match why {
+        AppendError::Offline(_) => GroupError::NotCoordinator,
+        AppendError::Deleted => GroupError::CoordinatorNotAvailable,
+        _ => GroupError::RecordTooLarge,
+    }
+}
