@@ -1,4 +1,8 @@
 //! The integration tests of the crate, one binary.
 
+#[cfg(feature = "compile-fail-tests")]
+mod compile_fail;
+mod failures;
 mod golden;
 mod programs;
+mod reference;
