@@ -8,6 +8,9 @@ use uuid::Uuid;
 
 use crate::varint;
 
+/// Tagged fields in one struct; no message of Kafka's has a tenth of them.
+const MAX_TAGGED_FIELDS: u32 = 128;
+
 /// A field that cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FieldError {
@@ -147,7 +150,11 @@ impl<'a> FieldReader<'a> {
         if !self.flexible {
             return Ok(());
         }
-        for _ in 0..self.unsigned_varint()? {
+        let count = self.unsigned_varint()?;
+        if count > MAX_TAGGED_FIELDS {
+            return Err(FieldError::BadLength);
+        }
+        for _ in 0..count {
             let tag = self.unsigned_varint()?;
             let size = self.unsigned_varint()? as usize;
             known(tag, &mut Self::new(self.take(size)?, true))?;

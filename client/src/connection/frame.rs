@@ -6,9 +6,10 @@
 //! ```
 
 use bytes::{BufMut, Bytes, BytesMut};
-use kafka_protocol::messages::{RequestHeader, ResponseHeader};
-use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
-use millstream_wire::walk::walk_response;
+use kafka_protocol::messages::RequestHeader;
+use kafka_protocol::protocol::{Encodable, Request, StrBytes};
+use millstream_wire::frame::parse_response;
+use millstream_wire::messages::decode_response;
 use smallvec::SmallVec;
 
 use crate::{Error, Result};
@@ -69,14 +70,13 @@ pub(crate) fn encode<R: Request>(request: &R, version: i16, client_id: &str) -> 
 }
 
 /// Reads the answer to an `R` of this version; slices in it share the frame's memory.
-///
-/// The body is walked first (DESIGN W3): the message crate would allocate whatever a count claims.
-pub(crate) fn decode<R: Request>(mut frame: Bytes, version: i16, address: &str) -> Result<R::Response> {
-    let malformed = |reason: String| Error::Malformed { address: address.into(), reason: reason.into() };
-    ResponseHeader::decode(&mut frame, R::Response::header_version(version))
-        .map_err(|error| malformed(format!("response header: {error}")))?;
-    walk_response(R::KEY, version, &frame).map_err(|error| malformed(format!("{}: {error}", name::<R>())))?;
-    R::Response::decode(&mut frame, version).map_err(|error| malformed(format!("{}: {error}", name::<R>())))
+pub(crate) fn decode<R: Request>(frame: &Bytes, version: i16, address: &str) -> Result<R::Response> {
+    let malformed = |error: &dyn std::fmt::Display| Error::Malformed {
+        address: address.into(),
+        reason: format!("{}: {error}", name::<R>()).into(),
+    };
+    let (_, body) = parse_response(R::KEY, version, frame).map_err(|error| malformed(&error))?;
+    decode_response::<R>(version, frame.slice_ref(body)).map_err(|error| malformed(&error))
 }
 
 /// The name of a request as Kafka has it, without path and suffix.

@@ -76,9 +76,9 @@ impl Link {
         let frame = self.ask_versions(newest).await?;
         let refused = frame.len() >= 6 && (&frame[4..]).get_i16() == ErrorCode::UnsupportedVersion.code();
         let response: ApiVersionsResponse = if refused {
-            decode::<ApiVersionsRequest>(self.ask_versions(0).await?, 0, &self.address)?
+            decode::<ApiVersionsRequest>(&self.ask_versions(0).await?, 0, &self.address)?
         } else {
-            decode::<ApiVersionsRequest>(frame, newest, &self.address)?
+            decode::<ApiVersionsRequest>(&frame, newest, &self.address)?
         };
         crate::error::check(response.error_code, || format!("ApiVersions from {}", self.address))?;
         Ok(Versions::of(&response))
@@ -135,7 +135,7 @@ impl Link {
         R: Request,
         R::Response: Throttled,
     {
-        let response = decode::<R>(frame, version, &self.address)?;
+        let response = decode::<R>(&frame, version, &self.address)?;
         if let Ok(millis @ 1..) = u64::try_from(response.throttle_time_ms()) {
             tracing::debug!(address = %self.address, millis, "throttled by quota");
             *self.quiet_until.lock() = Some(Instant::now() + Duration::from_millis(millis));
