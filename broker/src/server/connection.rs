@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use kafka_protocol::messages::ApiKey;
+use millstream_wire::frame::FrameError;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::net::tcp::ReadHalf;
@@ -18,7 +19,7 @@ use tokio::time::Instant;
 
 use crate::api::{Peer, Shared};
 use crate::server::dispatch::{Fault, dispatch};
-use crate::server::input::{FrameError, Input};
+use crate::server::input::Input;
 use crate::server::output::Output;
 use crate::server::reply::{Answer, Reply};
 

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use kafka_protocol::messages::ApiKey;
+use millstream_wire::frame::FrameError;
+use millstream_wire::messages::api_name as wire_name;
 
 use crate::api::{Peer, Shared, serve};
 use crate::server::reply::Answer;
@@ -12,8 +14,8 @@ use crate::server::request_header::RequestHeader;
 /// Why a request ends its connection instead of being answered.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Fault {
-    #[error("a frame of {0} bytes does not begin with a request header")]
-    NoHeader(usize),
+    #[error(transparent)]
+    Header(#[from] FrameError),
     #[error("{} version {version} is not served", api_name(*.api_key))]
     NotServed { api_key: i16, version: i16 },
     #[error("{0:?} version {1} is malformed: {2}")]
@@ -28,11 +30,10 @@ pub(crate) enum Fault {
 
 /// Serves the request in a frame.
 pub(crate) fn dispatch(shared: &Arc<Shared>, peer: Peer, frame: Bytes) -> Result<Answer, Fault> {
-    let length = frame.len();
-    let (header, body) = RequestHeader::split(frame).ok_or(Fault::NoHeader(length))?;
+    let (header, body) = RequestHeader::split(&frame)?;
     serve(shared, peer, header, body)
 }
 
 fn api_name(api_key: i16) -> String {
-    ApiKey::try_from(api_key).map_or_else(|()| format!("API key {api_key}"), |key| format!("{key:?}"))
+    wire_name(api_key).map_or_else(|| format!("API key {api_key}"), str::to_owned)
 }

@@ -1,24 +1,12 @@
 //! Bytes read from a socket, cut into frames.
 
 use bytes::{Buf, Bytes, BytesMut};
+use millstream_wire::frame::{FrameError, MIN_REQUEST_LEN, frame_len};
 
 /// The first reservation of a connection, and what it falls back to.
 const MIN_CHUNK: usize = 16 * 1024;
 /// What one read asks for at most.
 const MAX_CHUNK: usize = 1024 * 1024;
-
-/// Why a connection's bytes cannot be a Kafka request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum FrameError {
-    #[error("a TLS handshake arrived on a plaintext port: the client must use security.protocol=PLAINTEXT")]
-    Tls,
-    #[error("an HTTP request arrived: this port speaks the Kafka protocol")]
-    Http,
-    #[error("a frame of {0} bytes is larger than socket.request.max.bytes={1}")]
-    TooLarge(u32, usize),
-    #[error("a frame of {0} bytes cannot hold a request")]
-    TooSmall(i32),
-}
 
 /// The read buffer of one connection. It grows with the bytes that have arrived, never with a declared length.
 #[derive(Debug)]
@@ -93,31 +81,8 @@ impl Input {
     }
 
     fn frame_length(&self) -> Result<Option<usize>, FrameError> {
-        /// API key, version and correlation id.
-        const MIN_FRAME: i32 = 8;
-        let Some(prefix) = self.buffer.first_chunk::<4>() else { return Ok(None) };
-        if let Some(intruder) = intruder(*prefix) {
-            return Err(intruder);
-        }
-        let length = i32::from_be_bytes(*prefix);
-        if length < MIN_FRAME {
-            return Err(FrameError::TooSmall(length));
-        }
-        match usize::try_from(length) {
-            Ok(length) if length <= self.max_frame => Ok(Some(length)),
-            _ => Err(FrameError::TooLarge(length.unsigned_abs(), self.max_frame)),
-        }
-    }
-}
-
-/// Recognises what people and probes send to the wrong port. Read as a length, each is over 300 MB.
-fn intruder(prefix: [u8; 4]) -> Option<FrameError> {
-    match &prefix {
-        [0x16, 0x03, 0x00..=0x04, _] => Some(FrameError::Tls),
-        b"GET " | b"POST" | b"HEAD" | b"PUT " | b"OPTI" | b"DELE" | b"PRI " | b"CONN" => {
-            Some(FrameError::Http)
-        }
-        _ => None,
+        let prefix = self.buffer.first_chunk().copied();
+        prefix.map(|prefix| frame_len(prefix, MIN_REQUEST_LEN, self.max_frame)).transpose()
     }
 }
 
@@ -133,22 +98,11 @@ mod tests {
 
     #[test]
     fn frames_come_out_whole_and_in_order() {
-        let mut input = input(b"\0\0\0\x08abcdefgh\0\0\0\x09ABCDEFGH");
-        assert_eq!(input.next_frame().unwrap().unwrap(), "abcdefgh");
+        let mut input = input(b"\0\0\0\x0aabcdefghij\0\0\0\x0bABCDEFGHIJ");
+        assert_eq!(input.next_frame().unwrap().unwrap(), "abcdefghij");
         assert_eq!(input.next_frame(), Ok(None));
-        input.room().extend_from_slice(b"I");
-        assert_eq!(input.next_frame().unwrap().unwrap(), "ABCDEFGHI");
-    }
-
-    #[test]
-    fn lengths_that_no_request_has_are_refused() {
-        assert_eq!(
-            input(&0x7fff_ffffu32.to_be_bytes()).next_frame(),
-            Err(FrameError::TooLarge(0x7fff_ffff, 1000))
-        );
-        assert_eq!(input(&(-1i32).to_be_bytes()).next_frame(), Err(FrameError::TooSmall(-1)));
-        assert_eq!(input(&0i32.to_be_bytes()).next_frame(), Err(FrameError::TooSmall(0)));
-        assert_eq!(input(&3i32.to_be_bytes()).next_frame(), Err(FrameError::TooSmall(3)));
+        input.room().extend_from_slice(b"K");
+        assert_eq!(input.next_frame().unwrap().unwrap(), "ABCDEFGHIJK");
     }
 
     #[test]
@@ -156,11 +110,5 @@ mod tests {
         let mut input = Input::new(100 << 20);
         input.room().extend_from_slice(&(100u32 << 20).to_be_bytes());
         assert!(input.room().capacity() < 4 * MIN_CHUNK);
-    }
-
-    #[test]
-    fn tls_and_http_are_recognised() {
-        assert_eq!(input(b"\x16\x03\x01\x02\x00").next_frame(), Err(FrameError::Tls));
-        assert_eq!(input(b"GET / HTTP/1.1\r\n").next_frame(), Err(FrameError::Http));
     }
 }
