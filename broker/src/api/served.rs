@@ -125,9 +125,9 @@ mod tests {
     #[test]
     fn api_versions_of_the_future_is_answered() {
         let frame = Bytes::from_static(b"\x00\x12\x00\x63\x00\x00\x00\x01\xff\xff\x00");
-        let (header, _) = RequestHeader::split(&frame).unwrap();
+        let (mut header, _) = RequestHeader::split(&frame).unwrap();
         assert!(matches!(unserved(&header), Ok(Answer::Ready(_))));
-        let header = RequestHeader { api_key: 3, ..header };
+        header.api_key = 3;
         assert!(matches!(unserved(&header), Err(Fault::NotServed { api_key: 3, .. })));
     }
 }

@@ -1,5 +1,7 @@
 //! The broker from outside: every API by a raw client, hostile input, life and death.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
+
 mod admin;
 mod apis;
 mod client;
