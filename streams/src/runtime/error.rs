@@ -1,6 +1,7 @@
 use thiserror::Error;
 
 use super::{LinkError, StateDirectoryError, TopicError, WorkerError};
+use crate::query::QueryError;
 use crate::topology::TopologyError;
 
 /// Why an application did not start, or stopped.
@@ -22,6 +23,9 @@ pub enum StreamsError {
     /// The cluster refused or could not be reached.
     #[error(transparent)]
     Cluster(#[from] LinkError),
+    /// A store to be served does not exist.
+    #[error(transparent)]
+    Query(#[from] QueryError),
     /// A stream thread stopped at a record, a store or the cluster. What it had not committed is read again at the next start.
     #[error("stream thread {thread} stopped: {source}")]
     Thread {

@@ -1,19 +1,24 @@
 //! Running a topology: threads, membership, restore, and the handle that a program holds.
 
 mod assignment;
+mod clock;
 mod config;
 mod error;
 mod input;
 mod link;
 mod mailbox;
+mod shared;
+mod sink;
 mod state;
 mod state_directory;
+mod stores;
 mod topics;
 mod worker;
 
 pub use error::{ConfigError, StreamsError};
 pub use link::{LinkError, TopicPartition};
 pub(crate) use mailbox::{LocalTasks, Mail, Mailbox};
+pub use shared::Metrics;
 pub use state::AppState;
 pub use state_directory::{StateDirectory, StateDirectoryError};
 pub use topics::TopicError;

@@ -1,0 +1,185 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use parking_lot::Mutex;
+
+use super::AppState;
+use super::worker::{Observer, RestoreProgress};
+use crate::task::TaskId;
+
+/// Told of every change of state: the old one, the new one.
+pub(crate) type StateListener = Box<dyn Fn(AppState, AppState) + Send + Sync>;
+
+/// Told of restores as they begin, go on and end.
+pub(crate) type RestoreListener = Box<dyn Fn(&RestoreProgress) + Send + Sync>;
+
+/// What the handle of an application and its threads share.
+pub(crate) struct Shared {
+    /// A lock of std's kind: it is taken when tasks move, not when records do, and never across a wait.
+    inner: Mutex<Inner>,
+    /// Records processed by all threads; each adds once a round.
+    records: AtomicU64,
+    started: Instant,
+    state_listeners: Vec<StateListener>,
+    restore_listeners: Vec<RestoreListener>,
+}
+
+struct Inner {
+    state: AppState,
+    threads: Vec<ThreadTasks>,
+}
+
+/// What a thread has said of its tasks; nothing until the group has said what it owns.
+#[derive(Debug, Clone, Default)]
+struct ThreadTasks {
+    settled: bool,
+    running: Vec<TaskId>,
+    restoring: Vec<TaskId>,
+}
+
+/// How an application is doing.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Metrics {
+    /// What it is doing.
+    pub state: AppState,
+    /// Records that passed through its tasks since the start, those of repartition topics included.
+    pub records: u64,
+    /// Records per second since the start.
+    pub records_per_second: f64,
+    /// The tasks that run here.
+    pub running: Vec<TaskId>,
+    /// The tasks that are being restored here.
+    pub restoring: Vec<TaskId>,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        threads: usize,
+        state_listeners: Vec<StateListener>,
+        restore_listeners: Vec<RestoreListener>,
+    ) -> Arc<Self> {
+        let inner = Inner { state: AppState::Created, threads: vec![ThreadTasks::default(); threads] };
+        Arc::new(Self {
+            inner: Mutex::new(inner),
+            records: AtomicU64::new(0),
+            started: Instant::now(),
+            state_listeners,
+            restore_listeners,
+        })
+    }
+
+    pub(crate) fn state(&self) -> AppState {
+        self.inner.lock().state
+    }
+
+    pub(crate) fn metrics(&self) -> Metrics {
+        let inner = self.inner.lock();
+        let records = self.records.load(Ordering::Relaxed);
+        let collect = |of: fn(&ThreadTasks) -> &Vec<TaskId>| {
+            let mut tasks: Vec<TaskId> = inner.threads.iter().flat_map(of).copied().collect();
+            tasks.sort();
+            tasks
+        };
+        Metrics {
+            state: inner.state,
+            records,
+            records_per_second: records as f64 / self.started.elapsed().as_secs_f64().max(0.001),
+            running: collect(|thread| &thread.running),
+            restoring: collect(|thread| &thread.restoring),
+        }
+    }
+
+    /// Whether a task runs or is being restored here.
+    pub(crate) fn has(&self, task: TaskId) -> bool {
+        let inner = self.inner.lock();
+        inner.threads.iter().any(|thread| thread.running.contains(&task) || thread.restoring.contains(&task))
+    }
+
+    /// Enters a state, unless the present one is final, and tells the listeners once the lock is free.
+    pub(crate) fn enter(&self, state: AppState) {
+        self.change(|_| state);
+    }
+
+    fn change(&self, next: impl FnOnce(&Inner) -> AppState) {
+        let (old, new) = {
+            let mut inner = self.inner.lock();
+            let (old, new) = (inner.state, next(&inner));
+            if old == new || old.is_final() {
+                return;
+            }
+            inner.state = new;
+            (old, new)
+        };
+        tracing::info!(from = %old, to = %new, "state");
+        self.state_listeners.iter().for_each(|listener| listener(old, new));
+    }
+
+    fn tasks_changed(&self, thread: usize, running: &[TaskId], restoring: &[TaskId]) {
+        let (running, restoring) = (running.to_vec(), restoring.to_vec());
+        tracing::info!(thread, ?running, ?restoring, "tasks");
+        self.inner.lock().threads[thread] = ThreadTasks { settled: true, running, restoring };
+        self.change(|inner| match inner.state {
+            AppState::Created | AppState::Rebalancing | AppState::Running => inner.working_state(),
+            stopping => stopping,
+        });
+    }
+}
+
+impl Inner {
+    fn working_state(&self) -> AppState {
+        let ready = self.threads.iter().all(|thread| thread.settled && thread.restoring.is_empty());
+        if ready { AppState::Running } else { AppState::Rebalancing }
+    }
+}
+
+/// One thread's voice in [`Shared`].
+pub(crate) struct ThreadObserver {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) thread: usize,
+}
+
+impl Observer for ThreadObserver {
+    fn restoring(&self, progress: &RestoreProgress) {
+        let RestoreProgress { task, store, changelog, records, .. } = progress;
+        let (remaining, rate) = (progress.remaining(), progress.rate() as u64);
+        if progress.is_done() {
+            tracing::info!(%task, store, %changelog, records, rate, "restored");
+        } else {
+            tracing::info!(%task, store, %changelog, records, rate, remaining, "restoring");
+        }
+        self.shared.restore_listeners.iter().for_each(|listener| listener(progress));
+    }
+
+    fn tasks(&self, running: &[TaskId], restoring: &[TaskId]) {
+        self.shared.tasks_changed(self.thread, running, restoring);
+    }
+
+    fn processed(&self, records: usize) {
+        self.shared.records.fetch_add(records as u64, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TASK: TaskId = TaskId { subtopology: 0, partition: 0 };
+
+    #[test]
+    fn an_application_runs_when_all_its_threads_do() {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let listener = Arc::clone(&seen);
+        let listener: StateListener = Box::new(move |_, new| listener.lock().push(new.to_string()));
+        let shared = Shared::new(2, vec![listener], Vec::new());
+        shared.tasks_changed(0, &[TASK], &[]);
+        shared.tasks_changed(1, &[], &[TASK]);
+        shared.tasks_changed(1, &[TASK], &[]);
+        shared.enter(AppState::PendingShutdown);
+        shared.tasks_changed(0, &[], &[]);
+        shared.enter(AppState::Error);
+        shared.enter(AppState::NotRunning);
+        assert_eq!(*seen.lock(), ["REBALANCING", "RUNNING", "PENDING_SHUTDOWN", "ERROR"]);
+    }
+}

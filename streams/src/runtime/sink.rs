@@ -1,0 +1,109 @@
+//! The sending half of a stream thread's link: the client's narrow producer, whose open batches belong to the thread.
+
+use std::time::Instant;
+
+use millstream_client::{BatchProducer, Header, TopicHandle as ClientTopic};
+use smallvec::SmallVec;
+
+use super::LinkError;
+use crate::processor::{Header as RecordHeader, Headers};
+use crate::task::{SinkError, TopicHandle};
+use crate::topology::TopicName;
+
+/// Records without a key that go to one partition before the next has its turn: enough to fill a batch.
+const KEYLESS_RUN: u32 = 512;
+
+/// What a thread sends.
+pub(crate) struct Sink {
+    producer: BatchProducer,
+    application_id: std::sync::Arc<str>,
+    topics: Vec<SinkTopic>,
+}
+
+struct SinkTopic {
+    name: TopicName,
+    /// `Err` is kept until somebody sends: making a handle cannot fail.
+    client: Result<ClientTopic, millstream_client::Error>,
+    /// How many records without a key were sent, to spread them.
+    keyless: u32,
+}
+
+impl Sink {
+    pub(crate) fn new(producer: BatchProducer, application_id: std::sync::Arc<str>) -> Self {
+        Self { producer, application_id, topics: Vec::new() }
+    }
+
+    /// See [`RecordSink::topic`](crate::task::RecordSink::topic).
+    pub(crate) fn topic(&mut self, name: &TopicName) -> TopicHandle {
+        let known = self.topics.iter().position(|topic| topic.name == *name);
+        let index = known.unwrap_or_else(|| {
+            let client = self.producer.topic(&name.resolve(&self.application_id));
+            self.topics.push(SinkTopic { name: name.clone(), client, keyless: 0 });
+            self.topics.len() - 1
+        });
+        TopicHandle(index as u32)
+    }
+
+    /// See [`RecordSink::send`](crate::task::RecordSink::send).
+    #[inline]
+    pub(crate) fn send(
+        &mut self,
+        topic: TopicHandle,
+        partition: Option<i32>,
+        timestamp: i64,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: &Headers,
+    ) -> Result<(), SinkError> {
+        let sink = &mut self.topics[topic.0 as usize];
+        let sent = match &sink.client {
+            Ok(client) => {
+                let client = *client;
+                let partition = partition.unwrap_or_else(|| match key {
+                    Some(key) => self.producer.partition_for_key(client, key),
+                    None => sink.next_keyless(self.producer.partitions(client)),
+                });
+                let headers: SmallVec<[Header<'_>; 4]> = headers.iter().map(on_the_wire).collect();
+                self.producer.append_bytes(client, partition, timestamp, key, value, &headers)
+            }
+            Err(error) => Err(error.clone()),
+        };
+        sent.map_err(|source| SinkError { topic: self.resolved(topic), source: source.into() })
+    }
+
+    /// Sends what is there and waits until all of it is acknowledged.
+    pub(crate) fn flush(&mut self) -> Result<(), LinkError> {
+        let flushed = self.producer.flush_blocking();
+        flushed.map_err(|source| LinkError {
+            doing: "waiting for what was sent".to_owned(),
+            source: source.into(),
+        })
+    }
+
+    /// The offset after the last acknowledged record.
+    pub(crate) fn acknowledged(&self, topic: TopicHandle, partition: i32) -> Option<i64> {
+        let client = self.topics[topic.0 as usize].client.as_ref().ok()?;
+        self.producer.acknowledged(*client, partition).map(|offset| offset.0 + 1)
+    }
+
+    /// Sends batches that are older than `linger.ms`; returns when the next will be.
+    pub(crate) fn seal_due(&mut self, now: Instant) -> Option<Instant> {
+        self.producer.seal_due(now)
+    }
+
+    fn resolved(&self, topic: TopicHandle) -> String {
+        self.topics[topic.0 as usize].name.resolve(&self.application_id)
+    }
+}
+
+fn on_the_wire(header: &RecordHeader) -> Header<'_> {
+    Header::new(&header.name, header.value.as_deref())
+}
+
+impl SinkTopic {
+    fn next_keyless(&mut self, partitions: i32) -> i32 {
+        let run = self.keyless / KEYLESS_RUN;
+        self.keyless = self.keyless.wrapping_add(1);
+        (run % partitions.max(1).unsigned_abs()) as i32
+    }
+}

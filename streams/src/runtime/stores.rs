@@ -1,0 +1,68 @@
+//! Opening the stores of tasks on this machine.
+
+use std::sync::Arc;
+
+use super::StateDirectory;
+use super::worker::{Backends, WorkerError};
+use crate::store::backend::KeyValueBackend;
+use crate::store::memory::MemoryBackend;
+#[cfg(feature = "rocksdb")]
+use crate::store::rocksdb::{MemoryBudget, TaskDatabase};
+use crate::task::TaskId;
+use crate::topology::{Medium, StoreSpec};
+
+/// Where the stores of all threads of a process live. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Stores {
+    directory: Arc<StateDirectory>,
+    /// Shared by every database of the process.
+    #[cfg(feature = "rocksdb")]
+    budget: MemoryBudget,
+}
+
+impl Stores {
+    /// `memory_bytes` is `state.memory.bytes`.
+    pub(crate) fn new(
+        directory: Arc<StateDirectory>,
+        #[cfg_attr(not(feature = "rocksdb"), expect(unused_variables, reason = "only RocksDB has a budget"))]
+        memory_bytes: usize,
+    ) -> Self {
+        Self {
+            directory,
+            #[cfg(feature = "rocksdb")]
+            budget: MemoryBudget::new(memory_bytes),
+        }
+    }
+
+    /// The stores of a task, in the order of `specs`.
+    #[cfg(feature = "rocksdb")]
+    pub(crate) fn open(&self, task: TaskId, specs: &[StoreSpec]) -> Result<Backends, WorkerError> {
+        let failed = |source| WorkerError::Store { task, source };
+        let on_disk = specs.iter().filter(|spec| spec.medium == Medium::Disk);
+        let names: Vec<&str> = on_disk.map(|spec| spec.name.as_str()).collect();
+        let database = if names.is_empty() {
+            None
+        } else {
+            let path = self.directory.task(task)?.join("rocksdb");
+            Some(TaskDatabase::open(&path, &names, &self.budget).map_err(failed)?)
+        };
+        let open = |spec: &StoreSpec| match (&database, spec.medium) {
+            (Some(database), Medium::Disk) => {
+                let store = database.store(&spec.name).map_err(failed)?;
+                Ok(Box::new(store) as Box<dyn KeyValueBackend>)
+            }
+            _ => Ok(Box::new(MemoryBackend::new()) as Box<dyn KeyValueBackend>),
+        };
+        specs.iter().map(open).collect()
+    }
+
+    /// Built without RocksDB every store is in memory.
+    #[cfg(not(feature = "rocksdb"))]
+    pub(crate) fn open(&self, task: TaskId, specs: &[StoreSpec]) -> Result<Backends, WorkerError> {
+        if specs.iter().any(|spec| spec.medium == Medium::Disk) {
+            tracing::warn!(%task, "built without the feature `rocksdb`: stores are in memory and restored at every start");
+        }
+        self.directory.task(task)?;
+        Ok(specs.iter().map(|_| Box::new(MemoryBackend::new()) as Box<dyn KeyValueBackend>).collect())
+    }
+}
