@@ -20,6 +20,9 @@ struct SourceNode<K: 'static, V: 'static> {
 
 impl<K, V> Source for SourceNode<K, V> {
     fn process(&self, raw: RawRecord<'_>, cx: &mut Context<'_>) -> Result<(), ProcessError> {
+        if raw.timestamp < 0 {
+            return Err(ProcessError::timestamp(raw.timestamp));
+        }
         let key = self.key.decode(raw.key).map_err(|source| ProcessError::decode("key", source))?;
         let value = self.value.decode(raw.value).map_err(|source| ProcessError::decode("value", source))?;
         let record = Record { key, value, timestamp: raw.timestamp, headers: raw.headers };

@@ -18,6 +18,10 @@ pub(crate) enum FailureCause {
     Encode { part: &'static str, target: String, source: DataError },
     #[error("the {part} does not decode: {source}")]
     Decode { part: &'static str, source: DataError },
+    #[error(
+        "timestamp {0} is before 1970: written by a producer older than Kafka 0.10, or by one with a broken clock"
+    )]
+    Timestamp(i64),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -35,6 +39,11 @@ impl ProcessError {
     /// Bytes of a record that are not what its topic's types say.
     pub(crate) fn decode(part: &'static str, source: DataError) -> Self {
         Self(Box::new(FailureCause::Decode { part, source }))
+    }
+
+    /// A time that no operator can use (Kafka's `FailOnInvalidTimestamp`).
+    pub(crate) fn timestamp(timestamp: i64) -> Self {
+        Self(Box::new(FailureCause::Timestamp(timestamp)))
     }
 
     /// Whether the record did not decode, so that no closure has seen it.

@@ -18,12 +18,10 @@ pub enum TopologyError {
     /// Two streams that meet in one operator come from different builders.
     #[error("two streams of different builders cannot meet; make both with one `StreamsBuilder`")]
     ForeignStream,
+    /// A name that cannot be part of a topic name.
+    #[error("{0:?} is no name for a node or store: letters, digits, '.', '_' and '-', at most 249 of them")]
+    InvalidName(String),
     /// Nothing was added to the builder.
     #[error("the topology reads no topic; start with `builder.stream(topic)` or `builder.table(topic)`")]
     Empty,
-    /// A name that Kafka does not accept for a topic.
-    #[error(
-        "{0:?} cannot be part of a topic name: use letters, digits, '.', '_' and '-', at most 249 of them"
-    )]
-    InvalidName(String),
 }

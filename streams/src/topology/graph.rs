@@ -9,6 +9,9 @@ use super::{StoreSpec, TopicName, TopologyError};
 use crate::store::typed::TaskStore;
 use crate::task::{Assembly, Source, StoreParts};
 
+/// Characters of the longest name: Kafka's limit for topics.
+const MAX_NAME: usize = 249;
+
 /// A node of a graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct NodeId(pub(crate) u32);
@@ -74,6 +77,7 @@ impl Graph {
     }
 
     pub(crate) fn add_store(&mut self, spec: StoreSpec, factory: StoreFactory) -> StoreId {
+        self.check_name(&spec.name);
         self.stores.push((spec, factory));
         StoreId(self.stores.len() as u32 - 1)
     }
@@ -91,7 +95,18 @@ impl Graph {
     }
 
     pub(crate) fn rename(&mut self, id: NodeId, name: &str) {
+        self.check_name(name);
         name.clone_into(&mut self.node_mut(id).name);
+    }
+
+    /// Names become parts of topic names and of directories: Kafka's `Named.validate`.
+    fn check_name(&mut self, name: &str) {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        let valid =
+            (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(allowed) && name != "." && name != "..";
+        if !valid {
+            self.mistake.get_or_insert(TopologyError::InvalidName(name.to_owned()));
+        }
     }
 
     /// The stream source that already reads `topic` as these types: Kafka merges sources of one topic.

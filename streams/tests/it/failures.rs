@@ -33,6 +33,16 @@ fn a_record_that_does_not_decode_is_named() {
 }
 
 #[test]
+fn a_negative_timestamp_is_refused() {
+    let builder = StreamsBuilder::new();
+    builder.stream(IN).to(OUT);
+    let mut driver = TestDriver::new(&builder.build().unwrap()).unwrap();
+    let (place, failure) = stopped(driver.input(IN).at(-1).send("a", 1));
+    assert_eq!(place, at(0, "KSTREAM-SOURCE-0000000000"));
+    assert!(failure.to_string().starts_with("timestamp -1 is before 1970"));
+}
+
+#[test]
 fn a_null_does_not_decode_where_the_type_has_none() {
     let builder = StreamsBuilder::new();
     builder.stream(IN).to(OUT);
@@ -111,6 +121,14 @@ fn mistakes_in_a_topology_are_found_when_it_is_built() {
         b.stream(Topic::<String, String>::new("in")).for_each(|_, _| {});
     });
     assert_eq!(conflict, TopologyError::ConflictingSources("in".into()));
+    let name = built(|b| {
+        b.stream(IN).filter(|_, _| true).named("no spaces").to(OUT);
+    });
+    assert_eq!(name, TopologyError::InvalidName("no spaces".into()));
+    let name = built(|b| {
+        let _table = b.table_in(IN, "a/b");
+    });
+    assert_eq!(name, TopologyError::InvalidName("a/b".into()));
     let foreign = built(|b| {
         let other = StreamsBuilder::new();
         b.stream(IN).merge(&other.stream(OUT)).for_each(|_, _| {});
