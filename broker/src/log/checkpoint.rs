@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use millstream_wire::ids::{Offset, PartitionIndex};
@@ -25,6 +25,8 @@ const MAX_LEN: usize = 1 << 28;
 pub(super) struct Checkpoint {
     path: PathBuf,
     storage: Arc<dyn Storage>,
+    /// Whether the file was there when it was opened.
+    existed: bool,
     /// Held while the file is written, so that the file never goes back to an older content.
     offsets: Mutex<BTreeMap<TopicPartition, Offset>>,
 }
@@ -32,14 +34,26 @@ pub(super) struct Checkpoint {
 impl Checkpoint {
     /// Reads the file. A missing one is empty; a damaged one is an error, for guessing would lose records.
     pub(super) fn open(storage: Arc<dyn Storage>, path: PathBuf) -> Result<Self, LogError> {
-        let offsets = match storage.read_small(&path, MAX_LEN) {
-            Ok(bytes) => std::str::from_utf8(&bytes).ok().and_then(parse).ok_or_else(|| {
-                LogError::Damaged { path: path.clone(), reason: "not an offset checkpoint".to_owned() }
-            })?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
+        let (offsets, existed) = match storage.read_small(&path, MAX_LEN) {
+            Ok(bytes) => (decode(&bytes, &path)?, true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (BTreeMap::new(), false),
             Err(error) => return Err(LogError::io("read", &path)(error)),
         };
-        Ok(Self { path, storage, offsets: Mutex::new(offsets) })
+        Ok(Self { path, storage, existed, offsets: Mutex::new(offsets) })
+    }
+
+    /// Writes the file if it was not there.
+    pub(super) fn create(&mut self) -> Result<(), LogError> {
+        if !self.existed {
+            self.write(&BTreeMap::new())?;
+            self.existed = true;
+        }
+        Ok(())
+    }
+
+    /// Whether the file was there when it was opened, or was created since.
+    pub(super) fn existed(&self) -> bool {
+        self.existed
     }
 
     pub(super) fn get(&self, partition: &TopicPartition) -> Option<Offset> {
@@ -57,8 +71,18 @@ impl Checkpoint {
         if *offsets == before {
             return Ok(());
         }
+        self.write(offsets)
+    }
+
+    fn write(&self, offsets: &BTreeMap<TopicPartition, Offset>) -> Result<(), LogError> {
         self.storage.replace(&self.path, print(offsets).as_bytes()).map_err(LogError::io("write", &self.path))
     }
+}
+
+fn decode(bytes: &[u8], path: &Path) -> Result<BTreeMap<TopicPartition, Offset>, LogError> {
+    let offsets = std::str::from_utf8(bytes).ok().and_then(parse);
+    let reason = "not an offset checkpoint";
+    offsets.ok_or_else(|| LogError::Damaged { path: path.to_owned(), reason: reason.to_owned() })
 }
 
 fn print(offsets: &BTreeMap<TopicPartition, Offset>) -> String {

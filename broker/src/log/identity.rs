@@ -22,6 +22,8 @@ const MAX_LEN: usize = 1 << 16;
 pub(super) struct Identity {
     /// Drawn when the directory was made.
     pub(super) cluster_id: String,
+    /// Whether the directory was made just now.
+    pub(super) is_new: bool,
 }
 
 /// Reads the identity, or writes a new one into a directory without.
@@ -33,7 +35,7 @@ pub(super) fn claim(storage: &dyn Storage, dir: &Path, node_id: NodeId) -> Resul
         let text =
             format!("version=1\ncluster.id={cluster_id}\nnode.id={node_id}\ndirectory.id={directory_id}\n");
         storage.replace(&path, text.as_bytes()).map_err(LogError::io("write", &path))?;
-        return Ok(Identity { cluster_id });
+        return Ok(Identity { cluster_id, is_new: true });
     };
     let property = |name: &str| {
         let lines = text.lines().filter_map(|line| line.split_once('='));
@@ -45,7 +47,8 @@ pub(super) fn claim(storage: &dyn Storage, dir: &Path, node_id: NodeId) -> Resul
         let (found, expected) = (format!("node.id {found}"), format!("node.id {node_id}"));
         return Err(LogError::ForeignDirectory { path, found, expected });
     }
-    Ok(Identity { cluster_id: property("cluster.id").ok_or_else(|| damaged("it names no cluster.id"))? })
+    let cluster_id = property("cluster.id").ok_or_else(|| damaged("it names no cluster.id"))?;
+    Ok(Identity { cluster_id, is_new: false })
 }
 
 /// The leader epoch of the life that begins: one more than the last one's after an unclean end, durably.

@@ -17,12 +17,13 @@ use super::names::{DELETED_DIR, METADATA_FILE};
 use super::partition_metadata::{self, print_id};
 use super::recovery::{self, Past, Unrecoverable};
 use super::state::{Log, LogHome};
-use super::{LogConfig, LogError, Partition, TopicPartition};
+use super::{LogConfig, LogError, Partition, TopicPartition, cleaner};
 use crate::storage::{Access, Storage};
 
 pub(super) const LOCK_FILE: &str = ".lock";
 const CLEAN_SHUTDOWN_FILE: &str = ".kafka_cleanshutdown";
 pub(super) const RECOVERY_POINTS_FILE: &str = "recovery-point-offset-checkpoint";
+const CLEANED_FILE: &str = "cleaner-offset-checkpoint";
 const STARTS_FILE: &str = "log-start-offset-checkpoint";
 
 /// Bytes of the longest small text file that is read.
@@ -43,6 +44,8 @@ pub struct LogsOptions {
     pub retention_check_ms: i64,
     /// How often the recovery points are written (`log.flush.offset.checkpoint.interval.ms`).
     pub checkpoint_ms: i64,
+    /// How long the cleaner rests when no log is dirty (`log.cleaner.backoff.ms`).
+    pub cleaner_backoff_ms: u64,
     /// How long a producer that writes nothing is remembered (`producer.id.expiration.ms`).
     pub producer_expiration_ms: i64,
 }
@@ -57,6 +60,7 @@ impl LogsOptions {
             background: true,
             retention_check_ms: 300_000,
             checkpoint_ms: 60_000,
+            cleaner_backoff_ms: 15_000,
             producer_expiration_ms: 86_400_000,
         }
     }
@@ -72,13 +76,15 @@ pub(super) struct Shared {
     recovery_points: Checkpoint,
     /// Where logs start that do not start with their first segment.
     starts: Checkpoint,
+    /// Up to where the keys of each compacted log are in order.
+    pub(super) cleaned: Checkpoint,
 }
 
 /// All logs of a broker: one directory, locked for as long as this lives.
 pub struct Logs {
     pub(super) options: LogsOptions,
     identity: Identity,
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     /// Whether the last life closed its logs.
     clean: bool,
     /// The leader epoch of this life.
@@ -109,8 +115,13 @@ impl Logs {
         let clean = take_clean_mark(&*storage, dir)?;
         let epoch = identity::begin_life(&*storage, dir, clean)?;
         remove_deleted(&*storage, dir).map_err(LogError::io("tidy", dir))?;
+        let mut recovery_points = Checkpoint::open(Arc::clone(&storage), dir.join(RECOVERY_POINTS_FILE))?;
+        if identity.is_new {
+            recovery_points.create()?;
+        }
         let shared = Arc::new(Shared {
-            recovery_points: Checkpoint::open(Arc::clone(&storage), dir.join(RECOVERY_POINTS_FILE))?,
+            recovery_points,
+            cleaned: Checkpoint::open(Arc::clone(&storage), dir.join(CLEANED_FILE))?,
             starts: Checkpoint::open(Arc::clone(&storage), dir.join(STARTS_FILE))?,
             storage,
             descriptors: Arc::default(),
@@ -132,9 +143,10 @@ impl Logs {
             options,
         });
         if logs.options.background {
-            let keeper =
-                keeper::start(&logs, stop).map_err(LogError::io("start threads for", &logs.options.dir))?;
-            logs.threads.lock().push(keeper);
+            let failed = |error| LogError::io("start threads for", &logs.options.dir)(error);
+            let keeper = keeper::start(&logs, Arc::clone(&stop)).map_err(failed)?;
+            let cleaner = cleaner::start(&logs, stop).map_err(failed)?;
+            logs.threads.lock().extend([keeper, cleaner]);
         }
         Ok(logs)
     }
@@ -213,6 +225,7 @@ impl Logs {
         let past = Past {
             clean: self.clean,
             recovery_point: shared.recovery_points.get(&name).unwrap_or_default(),
+            gaps: !shared.recovery_points.existed(),
             start: shared.starts.get(&name).unwrap_or_default(),
             epoch: self.epoch,
         };
@@ -304,6 +317,7 @@ impl Logs {
         // A new topic of this name must not be believed to have been synced so far.
         self.shared.recovery_points.update(|points| points.retain(|known, _| known != name))?;
         self.shared.starts.update(|starts| starts.retain(|known, _| known != name))?;
+        self.shared.cleaned.update(|cleaned| cleaned.retain(|known, _| known != name))?;
         storage.remove_dir(&doomed).map_err(LogError::io("remove", &doomed))
     }
 

@@ -36,6 +36,10 @@ pub struct Partition {
     config: RwLock<Arc<LogConfig>>,
     /// Held for the length of a flush: of two that ran at once the later could vouch for the earlier's files.
     flushing: Mutex<()>,
+    /// Held while segments are removed or replaced, so that the cleaner and retention do not meet.
+    pub(super) tidying: Mutex<()>,
+    /// Set when the cleaner found the log damaged: it is served, but not cleaned until a restart.
+    uncleanable: AtomicBool,
     /// Whether the partition stands in the flusher's queue.
     queued: AtomicBool,
     /// Why the partition serves nobody any more. Set once: only a restart brings it back.
@@ -76,6 +80,8 @@ impl Partition {
             log: Mutex::new(log),
             offsets,
             flushing: Mutex::new(()),
+            tidying: Mutex::new(()),
+            uncleanable: AtomicBool::new(false),
             queued: AtomicBool::new(false),
             offline: OnceLock::new(),
             deleted: AtomicBool::new(false),
@@ -369,6 +375,19 @@ impl Partition {
     /// Takes the partition offline because its files cannot be opened.
     pub(super) fn fail_to_open(&self, reason: String) {
         let _ = self.offline.set(reason.into());
+    }
+
+    /// Whether the cleaner has business here.
+    pub(super) fn is_cleanable(&self) -> bool {
+        self.config.read().cleanup.compact && !self.uncleanable.load(Ordering::Acquire)
+    }
+
+    /// Leaves the partition to itself after a pass failed.
+    pub(super) fn give_up_cleaning(&self, error: &io::Error) {
+        if !self.is_deleted() && !self.is_offline() {
+            tracing::error!(partition = %self.name, %error, "cannot be compacted; served as it is until a restart");
+        }
+        self.uncleanable.store(true, Ordering::Release);
     }
 
     pub(super) fn delete(&self) {

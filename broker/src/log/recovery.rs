@@ -27,6 +27,8 @@ pub(super) struct Past {
     pub(super) clean: bool,
     /// Everything below was synced: it is not scanned and never cut.
     pub(super) recovery_point: Offset,
+    /// Whether offsets may be missing above the recovery point too, because nobody knows any more where it was.
+    pub(super) gaps: bool,
     /// Where the log starts, if DeleteRecords moved that.
     pub(super) start: Offset,
     /// The epoch of this life of the broker.
@@ -58,6 +60,15 @@ pub(super) fn load(home: LogHome, config: Arc<LogConfig>, past: Past) -> Result<
     log.start = past.start.max(bases.first().copied().unwrap_or_default()).min(log.end);
     log.load_epochs(past)?;
     log.load_producers()?;
+    log.remove_stray_snapshots(&bases)?;
+    if log.end < past.recovery_point {
+        log.end_short(past)?;
+    }
+    if !past.clean && !bases.is_empty() {
+        log.write_snapshot()?;
+        log.write_epochs()?;
+        log.sync_all()?;
+    }
     log.epoch = log.epochs.latest().map_or(past.epoch, |latest| latest.max(past.epoch));
     log.durable = log.end_position();
     log.high_watermark = log.durable;
@@ -113,11 +124,19 @@ impl Log {
         for &base in &bases[intact..] {
             remove_segment_files(&*self.home.storage, &self.home.dir, base)?;
         }
-        if self.end < past.recovery_point {
-            self.end_short(past)?;
-        }
-        if !past.clean && !bases.is_empty() {
-            self.sync_all()?;
+        Ok(())
+    }
+
+    /// Removes the snapshots of records that a crash took back, for the offsets up to them will be given to others,
+    /// and those that belong to no segment.
+    fn remove_stray_snapshots(&self, bases: &[Offset]) -> io::Result<()> {
+        let LogHome { dir, storage, .. } = &self.home;
+        for (kind, offset) in storage.list(dir)?.iter().filter_map(|entry| FileKind::of_name(&entry.name)) {
+            if kind == FileKind::Snapshot
+                && (offset > self.end || offset < self.end && bases.binary_search(&offset).is_err())
+            {
+                storage.remove_file(&kind.path(dir, offset))?;
+            }
         }
         Ok(())
     }
@@ -168,7 +187,7 @@ impl Log {
                 Ok(Some((position, batch))) => {
                     break format!("at {position}: offset {} after {next}", batch.header.base_offset);
                 }
-                Ok(None) if self.config.cleanup.compact || next_base.is_none_or(|base| base == next) => {
+                Ok(None) if past.gaps || next_base.is_none_or(|base| base == next) => {
                     return Ok((active, true));
                 }
                 Ok(None) => break format!("the segment ends at offset {next}, before the next one begins"),
@@ -201,7 +220,7 @@ impl Log {
 
     /// A scanned segment that is not the last one gets its indexes anew.
     fn seal_scanned(&mut self, mut active: Active) -> io::Result<()> {
-        let indexes = active.write_indexes(&*self.home.storage, &self.home.dir)?;
+        let indexes = active.write_indexes(&*self.home.storage, &self.home.dir, None)?;
         active.file.sync()?;
         indexes.iter().try_for_each(|file| file.sync())?;
         self.sealed.insert(active.base, active.seal());
@@ -271,14 +290,6 @@ impl Log {
             let bytes = storage.read_small(&FileKind::Snapshot.path(dir, offset), snapshot::MAX_LEN).ok()?;
             Some((offset, snapshot::decode(&bytes)?))
         });
-        for stale in names.iter().filter_map(|entry| FileKind::of_name(&entry.name)) {
-            if let (FileKind::Snapshot, offset) = stale
-                && offset > self.end
-            {
-                // Of records that a crash took back: offsets up to it will be given to others.
-                storage.remove_file(&FileKind::Snapshot.path(dir, offset))?;
-            }
-        }
         let (from, mut producers) = newest.unwrap_or((self.start, Default::default()));
         self.walk(from, |header| {
             if let Some(stamp) = producer_stamp(header) {

@@ -41,7 +41,7 @@ fn rebuild(storage: &dyn Storage, dir: &Path, segment: &Sealed, interval: u32) -
     while let Some((_, header)) = headers.next()? {
         active.note(&header, interval);
     }
-    active.write_indexes(storage, dir)?;
+    active.write_indexes(storage, dir, None)?;
     Ok(())
 }
 

@@ -152,17 +152,21 @@ impl Active {
     }
 
     /// Writes the indexes to their files, the newest timestamp last. Returns the files, which are not synced.
+    /// A `suffix` follows the names of files that have not taken their place yet.
     pub(super) fn write_indexes(
         &mut self,
         storage: &dyn Storage,
         dir: &Path,
+        suffix: Option<&str>,
     ) -> io::Result<[Arc<dyn StoredFile>; 2]> {
         self.index_time();
         let (Index::Memory(offsets), Index::Memory(times)) = (&self.offsets, &self.times) else {
             return Err(io::Error::other("an active segment keeps its indexes in memory"));
         };
         let write = |kind: FileKind, bytes: Vec<u8>| {
-            let file = storage.open(&kind.path(dir, self.base), Access::Create)?;
+            let path = kind.path(dir, self.base);
+            let path = suffix.map_or(path.clone(), |suffix| path.with_added_extension(suffix));
+            let file = storage.open(&path, Access::Create)?;
             file.write_all_at(&[&bytes], 0)?;
             io::Result::Ok(file)
         };

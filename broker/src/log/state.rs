@@ -303,7 +303,7 @@ impl Log {
                 storage.sync_dir(dir)?;
             }
         }
-        let indexes = active.write_indexes(&**storage, dir)?;
+        let indexes = active.write_indexes(&**storage, dir, None)?;
         let next = Active::create(&**storage, dir, self.end)?;
         let old = std::mem::replace(active, next);
         self.sealed.insert(old.base, old.seal());
@@ -336,7 +336,7 @@ impl Log {
     /// Writes what is only in memory, so that a clean start need not scan.
     pub(super) fn write_for_close(&mut self) -> io::Result<()> {
         let Some(active) = &mut self.active else { return Ok(()) };
-        self.unsynced.files.extend(active.write_indexes(&*self.home.storage, &self.home.dir)?);
+        self.unsynced.files.extend(active.write_indexes(&*self.home.storage, &self.home.dir, None)?);
         self.write_epochs()?;
         self.write_snapshot()
     }
@@ -386,7 +386,7 @@ impl Log {
         if job.target.offset < self.durable.offset {
             return false;
         }
-        self.durable = job.target;
+        self.durable = self.settled(job.target);
         if self.config.durability == Durability::Page || self.high_watermark.offset >= self.durable.offset {
             return false;
         }
@@ -440,9 +440,11 @@ impl Log {
         }
     }
 
+    /// The base of the segment behind the one that begins at `base`.
     pub(super) fn segment_after(&self, base: Offset) -> Option<Offset> {
-        let mut after = self.sealed.range((Bound::Excluded(base), Bound::Unbounded));
-        after.next().map(|(base, _)| *base).or_else(|| self.active.as_ref().map(|active| active.base))
+        let sealed =
+            self.sealed.range((Bound::Excluded(base), Bound::Unbounded)).next().map(|(next, _)| *next);
+        sealed.or_else(|| self.active.as_ref().map(|active| active.base).filter(|active| *active > base))
     }
 
     /// The files of a sealed segment.
@@ -450,6 +452,31 @@ impl Log {
         let LogHome { dir, storage, descriptors, .. } = &self.home;
         let interval = self.config.index_interval_bytes;
         descriptors.get(segment.id, || reindex::open_checked(&**storage, dir, segment, interval))
+    }
+
+    /// Whether these very segments are still part of the log.
+    pub(super) fn holds(&self, segments: &[Arc<Sealed>]) -> bool {
+        segments
+            .iter()
+            .all(|segment| self.sealed.get(&segment.base).is_some_and(|held| held.id == segment.id))
+    }
+
+    /// Puts a rewritten segment into the place of others.
+    pub(super) fn replace_segments(&mut self, old: &[Arc<Sealed>], new: Arc<Sealed>) {
+        for segment in old {
+            self.sealed.remove(&segment.base);
+            self.home.descriptors.forget(segment.id);
+        }
+        self.sealed.insert(new.base, new);
+        self.durable = self.settled(self.durable);
+        self.high_watermark = self.settled(self.high_watermark);
+    }
+
+    /// The same offset as a position that cleaning cannot move: the end of a sealed segment is the start of the next.
+    fn settled(&self, position: LogPosition) -> LogPosition {
+        let next = self.segment_after(position.segment);
+        next.filter(|next| *next <= position.offset)
+            .map_or(position, |next| LogPosition { offset: position.offset, ..LogPosition::start_of(next) })
     }
 
     /// Forgets the records below `offset`; segments that hold nothing else are removed by retention.

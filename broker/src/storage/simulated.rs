@@ -40,6 +40,8 @@ struct Disk {
     locked: BTreeSet<PathBuf>,
     /// Bytes that may still be written; `None` for an endless disk.
     space: Option<u64>,
+    /// Changes that still succeed before everything fails; `None` for all of them.
+    changes_left: Option<u32>,
     /// Files whose path contains this fail with EIO at sync.
     broken_sync: Option<String>,
     /// Files whose path contains this fail with EIO at read.
@@ -108,6 +110,7 @@ impl SimulatedStorage {
             life: 0,
             locked: BTreeSet::new(),
             space: None,
+            changes_left: None,
             broken_sync: None,
             broken_read: None,
         };
@@ -119,6 +122,7 @@ impl SimulatedStorage {
         let disk = &mut *self.disk.lock();
         disk.life += 1;
         disk.locked.clear();
+        disk.changes_left = None;
         if crash == Crash::Process {
             return;
         }
@@ -128,6 +132,11 @@ impl SimulatedStorage {
 
     pub(crate) fn set_space(&self, bytes: Option<u64>) {
         self.disk.lock().space = bytes;
+    }
+
+    /// Lets this many changes (writes, names, syncs) succeed and fails all that follow, until the next crash.
+    pub(crate) fn fail_after(&self, changes: u32) {
+        self.disk.lock().changes_left = Some(changes);
     }
 
     pub(crate) fn break_sync(&self, path_part: Option<&str>) {
@@ -194,6 +203,18 @@ impl Disk {
         Ok(())
     }
 
+    /// Counts a change that is about to be made.
+    fn begin_change(&mut self) -> io::Result<()> {
+        match &mut self.changes_left {
+            Some(0) => Err(eio()),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
     fn has_dir(&self, path: &Path) -> bool {
         self.dirs.contains_key(path)
     }
@@ -202,6 +223,9 @@ impl Disk {
 impl Storage for SimulatedStorage {
     fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn StoredFile>> {
         let disk = &mut *self.disk.lock();
+        if access == Access::Create {
+            disk.begin_change()?;
+        }
         let id = match (disk.find(path), access) {
             (Ok(id), Access::Read | Access::Write) => id,
             (Ok(id), Access::Create) => {
@@ -223,6 +247,7 @@ impl Storage for SimulatedStorage {
 
     fn create_dir(&self, path: &Path) -> io::Result<()> {
         let disk = &mut *self.disk.lock();
+        disk.begin_change()?;
         let missing: Vec<_> =
             path.ancestors().filter(|path| !disk.has_dir(path)).map(Path::to_owned).collect();
         for path in missing {
@@ -241,6 +266,7 @@ impl Storage for SimulatedStorage {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let disk = &mut *self.disk.lock();
+        disk.begin_change()?;
         if let Some(mut dir) = disk.dirs.remove(from) {
             // Durable only with its parent; the old name does not come back, which is the harder case for us.
             dir.is_durable = false;
@@ -255,6 +281,7 @@ impl Storage for SimulatedStorage {
     fn remove_file(&self, path: &Path) -> io::Result<()> {
         let disk = &mut *self.disk.lock();
         disk.find(path)?;
+        disk.begin_change()?;
         let (dir, name) = split(path);
         disk.change(&dir, Change::Remove(name))
     }
@@ -266,6 +293,7 @@ impl Storage for SimulatedStorage {
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         let disk = &mut *self.disk.lock();
+        disk.begin_change()?;
         let dir = disk.dirs.get_mut(path).ok_or_else(|| not_found(path))?;
         dir.pending.clear();
         dir.durable = dir.live.clone();
@@ -337,6 +365,7 @@ impl StoredFile for Handle {
 
     fn write_all_at(&self, parts: &[&[u8]], position: u64) -> io::Result<()> {
         self.with(|disk| {
+            disk.begin_change()?;
             let bytes = parts.concat();
             let fits = disk.space.map_or(bytes.len(), |space| bytes.len().min(space as usize));
             if let Some(space) = &mut disk.space {
@@ -355,6 +384,7 @@ impl StoredFile for Handle {
             if self.breaks(&disk.broken_sync) {
                 return Err(eio());
             }
+            disk.begin_change()?;
             let file = disk.files.get_mut(&self.id).unwrap();
             file.durable.clone_from(&file.live);
             Ok(())
@@ -363,6 +393,7 @@ impl StoredFile for Handle {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.with(|disk| {
+            disk.begin_change()?;
             disk.files.get_mut(&self.id).unwrap().live.resize(len as usize, 0);
             Ok(())
         })

@@ -32,6 +32,7 @@ pub(in crate::log) fn finish_swaps(storage: &dyn Storage, dir: &Path) -> io::Res
             .map(|(_, old)| old)
             .collect();
         replace(storage, dir, base, &covered)?;
+        storage.sync_dir(dir)?;
     }
     // Indexes whose log was never renamed: the swap did not begin.
     for (kind, base) in finished.filter(|(kind, _)| *kind != FileKind::Log) {
@@ -40,7 +41,7 @@ pub(in crate::log) fn finish_swaps(storage: &dyn Storage, dir: &Path) -> io::Res
     Ok(())
 }
 
-/// Steps 3 and 4: `covered` are the bases of the old segments behind the one that has the new one's name.
+/// Steps 3 and 4, less the last sync: `covered` are the bases of the old segments behind the one that has the new one's name.
 pub(super) fn replace(storage: &dyn Storage, dir: &Path, base: Offset, covered: &[Offset]) -> io::Result<()> {
     for old in covered {
         for kind in SEGMENT_FILES.into_iter().chain([FileKind::Snapshot]) {
@@ -50,6 +51,11 @@ pub(super) fn replace(storage: &dyn Storage, dir: &Path, base: Offset, covered: 
     remove(storage, &FileKind::OffsetIndex.path(dir, base))?;
     remove(storage, &FileKind::TimeIndex.path(dir, base))?;
     storage.sync_dir(dir)?;
+    rename(storage, dir, base)
+}
+
+/// Step 4, without the sync.
+fn rename(storage: &dyn Storage, dir: &Path, base: Offset) -> io::Result<()> {
     for kind in SEGMENT_FILES {
         let path = kind.path(dir, base);
         match storage.rename(&path.with_added_extension(SWAP), &path) {
@@ -58,7 +64,7 @@ pub(super) fn replace(storage: &dyn Storage, dir: &Path, base: Offset, covered: 
             result => result?,
         }
     }
-    storage.sync_dir(dir)
+    Ok(())
 }
 
 fn end_of(storage: &dyn Storage, dir: &Path, base: Offset) -> io::Result<Offset> {

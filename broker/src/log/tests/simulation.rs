@@ -29,6 +29,9 @@ struct Model {
     expired: bool,
 }
 
+/// Offset, key, value.
+type Record = (i64, String, Option<String>);
+
 #[derive(Clone, Debug, PartialEq)]
 struct Written {
     key: String,
@@ -42,6 +45,9 @@ fn config(rng: &mut StdRng) -> LogConfig {
         index_interval_bytes: rng.random_range(0..400),
         retention_ms: 1_000_000,
         file_delete_delay_ms: 10,
+        cleanup: Cleanup { delete: true, compact: rng.random_bool(0.4) },
+        min_cleanable_dirty_permille: 100,
+        delete_retention_ms: 5_000,
         ..LogConfig::default()
     }
 }
@@ -86,6 +92,35 @@ impl Model {
         for record in records {
             self.written.insert(self.end, record);
             self.end += 1;
+        }
+        self.saw(partition);
+    }
+
+    /// One of the steps, in the middle of which the storage stops; nobody gets an answer. Then the crash.
+    fn interrupted(&mut self, broker: &Broker, partition: &Arc<Partition>) {
+        broker.disk.fail_after(self.rng.random_range(0..16));
+        match self.rng.random_range(0..7) {
+            0 => {
+                let value = format!("{}?", self.end);
+                let batch = batch_of(self.now, &[(Some("k0"), Some(&value))]);
+                let _ = partition.append(batch, AppendOrigin::Client, self.now);
+                self.written.insert(self.end, Written { key: "k0".to_owned(), value: Some(value) });
+                self.end += 1;
+            }
+            1 => drop(partition.flush()),
+            2 => {
+                self.expired = true;
+                self.now += self.rng.random_range(0..900_000);
+                broker.logs.retain(self.now);
+            }
+            3 => {
+                self.expired = true;
+                let to = self.rng.random_range(0..=partition.high_watermark().0);
+                let _ = partition.delete_records_before(Offset(to));
+            }
+            4 => drop(broker.logs.checkpoint()),
+            5 => drop(broker.logs.clean_dirtiest(self.now)),
+            _ => drop(broker.logs.close()),
         }
         self.saw(partition);
     }
@@ -139,6 +174,9 @@ impl Model {
             .range(start..)
             .map(|(offset, record)| (*offset, record.key.clone(), record.value.clone()))
             .collect();
+        if self.config.cleanup.compact {
+            return check_compacted(&read, &expected);
+        }
         assert_eq!(read, expected);
         assert!(self.expired || start == self.deleted);
     }
@@ -154,8 +192,25 @@ impl Model {
         let slice = partition.read(Offset(from), max_bytes, ReadUpTo::LogEnd, true).unwrap();
         let bytes = slice.bytes().unwrap();
         let batches: Vec<_> = Batches::new(&bytes).map(Result::unwrap).collect();
+        if self.config.cleanup.compact {
+            assert!(batches.first().is_none_or(|batch| batch.header.last_offset() >= Offset(from)));
+            return;
+        }
         assert!((batches[0].header.base_offset..=batches[0].header.last_offset()).contains(&Offset(from)));
         assert!(batches.len() == 1 || bytes.len() <= max_bytes, "{} of {max_bytes}", bytes.len());
+    }
+}
+
+/// Nothing is there that was not written, and the last value of every key is.
+fn check_compacted(read: &[Record], written: &[Record]) {
+    let mut last = HashMap::new();
+    for record in written {
+        last.insert(&record.1, record);
+    }
+    assert!(read.iter().all(|record| written.contains(record)));
+    assert!(read.is_sorted_by_key(|record| record.0));
+    for record in last.into_values().filter(|record| record.2.is_some()) {
+        assert!(read.contains(record), "{record:?} is missing from {read:?}");
     }
 }
 
@@ -169,7 +224,8 @@ fn run(seed: u64) {
             0..60 => model.append(&partition),
             60..74 => partition.flush().unwrap(),
             74..80 => model.retry(&partition),
-            80..86 => model.seek(&partition),
+            80..83 => model.seek(&partition),
+            83..86 => drop(broker.logs.clean_dirtiest(model.now)),
             86..88 => {
                 model.expired = true;
                 model.now += model.rng.random_range(0..600_000);
@@ -188,6 +244,9 @@ fn run(seed: u64) {
                 model.recovered(&partition);
             }
             crash => {
+                if crash >= 97 {
+                    model.interrupted(&broker, &partition);
+                }
                 let crash = [Crash::Process, Crash::Power, Crash::Torn][crash % 3];
                 broker = broker.restart(crash);
                 partition = broker.partition(&model.config);
