@@ -12,6 +12,8 @@ use super::*;
 use crate::storage::simulated::{Crash, SimulatedStorage};
 
 mod basics;
+mod compaction;
+mod damage;
 mod simulation;
 
 /// A broker's directory on a simulated disk, without threads: flushes happen where a test says so.

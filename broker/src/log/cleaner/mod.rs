@@ -11,6 +11,8 @@ mod plan;
 mod swap;
 mod thread;
 
+#[cfg(test)]
+pub(super) use pass::Pass;
 pub(super) use plan::Plan;
 pub(super) use swap::finish_swaps;
 pub(super) use thread::start;

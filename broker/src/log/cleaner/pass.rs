@@ -20,7 +20,7 @@ use crate::storage::{Access, Storage};
 const WRITE_CHUNK: usize = 1 << 20;
 
 /// One pass over one log.
-pub(super) struct Pass<'a> {
+pub(in crate::log) struct Pass<'a> {
     partition: &'a Arc<Partition>,
     storage: Arc<dyn Storage>,
     config: Arc<LogConfig>,
@@ -33,7 +33,7 @@ pub(super) struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    pub(super) fn new(partition: &'a Arc<Partition>, now_ms: i64) -> Self {
+    pub(in crate::log) fn new(partition: &'a Arc<Partition>, now_ms: i64) -> Self {
         Self {
             storage: Arc::clone(&partition.shared.storage),
             config: partition.config(),
@@ -46,7 +46,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Runs the pass. Returns the offset up to which the log is clean now.
-    pub(super) fn run(mut self, plan: &Plan, max_map_bytes: usize) -> io::Result<Offset> {
+    pub(in crate::log) fn run(mut self, plan: &Plan, max_map_bytes: usize) -> io::Result<Offset> {
         let end = self.learn(plan, max_map_bytes)?;
         let rewritten: Vec<_> =
             plan.segments.iter().take_while(|segment| segment.base < end).cloned().collect();
