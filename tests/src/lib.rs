@@ -1,1 +1,9 @@
-//! Millstream.
+//! What the whole-system tests share: a broker to test, foreign clients to judge it with, child processes under control.
+
+pub mod cluster;
+pub mod java;
+pub mod kcat;
+pub mod process;
+pub mod python;
+pub mod server;
+pub mod skip;

@@ -1,0 +1,73 @@
+//! Millstream and Apache Kafka at the same work, on one machine, in turns.
+//!
+//! The last line of the output is a JSON object: for each figure the median of our rounds, of the peer's, and ours
+//! divided by the peer's.
+
+mod consume;
+mod figures;
+mod knobs;
+mod latency;
+mod node;
+mod peers;
+mod process;
+mod produce;
+mod start;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+
+use crate::figures::Figures;
+use crate::knobs::Knobs;
+use crate::node::Side;
+
+/// Compares Millstream with Apache Kafka at one kind of work.
+#[derive(Parser)]
+struct Compare {
+    work: Work,
+    #[command(flatten)]
+    knobs: Knobs,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Work {
+    /// Records in: CPU of the broker under one client, and each side's own client on its own broker
+    Produce,
+    /// Records out: CPU of the broker under one client, and each side's own client on its own broker
+    Consume,
+    /// From send to poll at a low rate
+    Latency,
+    /// From nothing to serving, and memory when idle
+    Start,
+}
+
+impl Compare {
+    fn run(&self) -> Result<Figures> {
+        let mut figures = Figures::default();
+        for round in 0..self.knobs.rounds {
+            // The order turns with the rounds: whoever comes after another's caches and writes does not do so each time.
+            for turn in 0..Side::ALL.len() {
+                let side = Side::ALL[(round + turn) % Side::ALL.len()];
+                figures::progress(format_args!("round {} of {}: {side}", round + 1, self.knobs.rounds));
+                match self.work {
+                    Work::Produce => produce::run(side, &self.knobs, &mut figures)?,
+                    Work::Consume => consume::run(side, &self.knobs, &mut figures)?,
+                    Work::Latency => latency::run(side, &self.knobs, &mut figures)?,
+                    Work::Start => start::run(side, &mut figures)?,
+                }
+            }
+        }
+        Ok(figures)
+    }
+}
+
+fn main() -> ExitCode {
+    match Compare::parse().run().and_then(|figures| figures.print()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            figures::progress(format_args!("{error:?}"));
+            ExitCode::FAILURE
+        }
+    }
+}

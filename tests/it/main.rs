@@ -1,0 +1,5 @@
+//! Whole-system tests: our broker before clients that we did not write, and before `kill -9`.
+
+mod java;
+mod kafka_python;
+mod kcat;

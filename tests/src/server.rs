@@ -1,0 +1,69 @@
+//! `millstream server` as a process of its own, so that it can be killed.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::process::Process;
+
+/// A broker that can be killed and started again on the same data and port.
+pub struct Server {
+    data: PathBuf,
+    listen: String,
+    settings: Vec<String>,
+    process: Option<Process>,
+}
+
+impl Server {
+    /// Starts a broker on `data`, with settings of the form `key=value`, and waits until it is ready.
+    pub fn start(data: &Path, settings: &[&str]) -> Result<Self> {
+        // Free now, and again for each restart: nobody else asks for a port outside the range that 0 draws from.
+        let listen = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+        let settings = settings.iter().map(|setting| (*setting).to_owned()).collect();
+        let mut server = Self { data: data.to_owned(), listen, settings, process: None };
+        server.restart()?;
+        Ok(server)
+    }
+
+    /// Starts it again, and waits until it is ready.
+    pub fn restart(&mut self) -> Result<()> {
+        let mut command = Command::new(millstream()?);
+        command.args(["server", "--listen", &self.listen, "--data"]).arg(&self.data);
+        command.args(self.settings.iter().flat_map(|setting| ["--set", setting]));
+        let process = Process::spawn(&mut command)?;
+        process.wait_for_line(|line| line.contains("is ready"))?;
+        self.process = Some(process);
+        Ok(())
+    }
+
+    /// Kills it as `kill -9` does.
+    pub fn kill(&mut self) -> Result<()> {
+        self.process.take().context("it does not run")?.kill()
+    }
+
+    /// `HOST:PORT` for clients.
+    pub fn bootstrap(&self) -> &str {
+        &self.listen
+    }
+}
+
+/// The program `millstream`, built as the tests are.
+pub fn millstream() -> Result<&'static Path> {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    if let Some(program) = PROGRAM.get() {
+        return Ok(program);
+    }
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--quiet", "--package", "millstream-cli"]);
+    if !cfg!(debug_assertions) {
+        build.arg("--release");
+    }
+    ensure!(build.status()?.success(), "millstream does not build");
+    // The test is target/PROFILE/deps/it-HASH.
+    let deps = std::env::current_exe()?;
+    let profile = deps.ancestors().nth(2).context("the test lies outside a target directory")?;
+    Ok(PROGRAM.get_or_init(|| profile.join("millstream")))
+}
