@@ -7,6 +7,7 @@ mod apis;
 mod client;
 mod configs;
 mod fetch;
+mod groups;
 mod hostile;
 mod lifecycle;
 mod produce;
