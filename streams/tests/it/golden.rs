@@ -1,8 +1,8 @@
 //! The same programs in Kafka Streams and here: the topology's text, the records out, their times and their order.
 //!
 //! `tests/data/kafka/NAME.txt` is what Kafka Streams 4.3.1 said (`tests/data/kafka/Oracle.java` writes the files): the text of
-//! `Topology.describe()`, a line `---`, then what its `TopologyTestDriver` was given (`in`) and what came out (`out`, key and
-//! value in hexadecimal).
+//! `Topology.describe()`, a line `---`, then what its `TopologyTestDriver` was given (`in`), what was written to every topic,
+//! repartition topics and changelogs included (`out`, key and value in hexadecimal), and what the stores held at the end.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use millstream::data::{Data, DataError};
 use millstream::prelude::*;
 use millstream::serde::{Native, Serde};
+use millstream::topology::Subtopology;
 
 use super::programs::PROGRAMS;
 
@@ -34,7 +35,7 @@ impl Serde<String> for Hex {
 /// Sends the inputs of `run` and returns the whole dialogue as the oracle writes it.
 fn replay(topology: &Topology, run: &str) -> String {
     let mut driver = TestDriver::new(topology).unwrap();
-    let sinks = sinks(topology);
+    let topics = written(topology);
     let mut dialogue = String::new();
     for line in run.lines().filter(|line| line.starts_with("in ")) {
         writeln!(dialogue, "{line}").unwrap();
@@ -44,22 +45,47 @@ fn replay(topology: &Topology, run: &str) -> String {
         let nullable = |text: &str| (text != "null").then(|| text.to_owned());
         let mut input = driver.input(topic).at(timestamp.parse().unwrap());
         input.send(nullable(key), nullable(value)).unwrap();
-        for sink in &sinks {
-            let output = Topic::<String, String>::with(sink.clone(), Hex, Hex);
+        for topic in &topics {
+            let output = Topic::<String, String>::with(topic.clone(), Hex, Hex);
             for record in driver.output(output).drain() {
                 let Record { key, value, timestamp, .. } = record;
-                writeln!(dialogue, "out {sink} {key}|{value}|{timestamp}").unwrap();
+                writeln!(dialogue, "out {topic} {key}|{value}|{timestamp}").unwrap();
             }
+        }
+    }
+    for store in stores(topology) {
+        for (key, value) in entries(&driver, &store) {
+            writeln!(dialogue, "store {store} {key}|{value}").unwrap();
         }
     }
     dialogue
 }
 
-fn sinks(topology: &Topology) -> Vec<String> {
-    let names = topology.subtopologies().iter().flat_map(|part| &part.sinks);
-    let mut names: Vec<_> = names.filter(|name| !name.is_internal()).map(|name| name.to_string()).collect();
+/// The topics that the topology writes to, in the order of their names in the cluster.
+fn written(topology: &Topology) -> Vec<String> {
+    let of_part = |part: &Subtopology| {
+        let changelogs = part.stores.iter().filter_map(|store| store.changelog.clone());
+        part.sinks.iter().cloned().chain(changelogs).collect::<Vec<_>>()
+    };
+    let mut names: Vec<_> = topology.subtopologies().iter().flat_map(of_part).collect();
+    names.sort_by_key(|name| name.resolve("app"));
+    names.iter().map(|name| name.as_str().to_owned()).collect()
+}
+
+fn stores(topology: &Topology) -> Vec<String> {
+    let stores = topology.subtopologies().iter().flat_map(|part| &part.stores);
+    let mut names: Vec<_> = stores.map(|store| store.name.clone()).collect();
     names.sort();
     names
+}
+
+/// The entries of a store of texts or of numbers.
+fn entries(driver: &TestDriver, name: &str) -> Vec<(String, String)> {
+    if let Ok(texts) = driver.store(KeyValueStore::<String, String>::from(name.to_owned())) {
+        return texts.all().unwrap();
+    }
+    let numbers = driver.store(KeyValueStore::<String, i64>::from(name.to_owned())).unwrap();
+    numbers.all().unwrap().into_iter().map(|(key, value)| (key, value.to_string())).collect()
 }
 
 #[test]

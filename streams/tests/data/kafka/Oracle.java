@@ -76,8 +76,6 @@ class Oracle {
             try (TopologyTestDriver d = new TopologyTestDriver(t, p)) {
                 Set<String> sources = new TreeSet<>();
                 t.describe().subtopologies().forEach(s -> s.nodes().forEach(n -> { if (n instanceof TopologyDescription.Source so && so.topicSet() != null) for (String x : so.topicSet()) if (!x.endsWith("-repartition")) sources.add(x); }));
-                Set<String> sinks = new TreeSet<>();
-                t.describe().subtopologies().forEach(s -> s.nodes().forEach(n -> { if (n instanceof TopologyDescription.Sink so && !so.topic().endsWith("-repartition")) sinks.add(so.topic()); }));
                 String[][] input = {{"k1","a b a"},{"k2","ccc dd"},{"k1","b"},{"k3","x"},{"k1","a b a"},{"k2","x"},{"k2","dd"},{"k1","ccc"},{"k3","ccc dd"}};
                 long[] ts = {10, 5, 20, 20, 15, 30, 25, 40, 39};
                 if (e.getKey().startsWith("table") ) { input[5][1] = null; input[6][1] = null; }
@@ -87,10 +85,15 @@ class Oracle {
                     String topic = new ArrayList<>(sources).get(turn);
                     run.append("in ").append(topic).append(' ').append(input[i][0]).append('|').append(input[i][1]).append('|').append(ts[i]).append('\n');
                     d.createInputTopic(topic, new StringSerializer(), new StringSerializer()).pipeInput(new TestRecord<>(input[i][0], input[i][1], (org.apache.kafka.common.header.Headers) null, ts[i]));
-                    for (String sink : sinks) {
+                    for (String sink : new TreeSet<>(d.producedTopicNames())) {
                         var o = d.createOutputTopic(sink, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+                        sink = sink.startsWith("app-") ? sink.substring(4) : sink;
                         while (!o.isEmpty()) { var r = o.readRecord(); run.append("out ").append(sink).append(' ').append(show(r.key())).append('|').append(show(r.value())).append('|').append(r.timestamp()).append('\n'); }
                     }
+                }
+                for (String store : new TreeSet<>(d.getAllStateStores().keySet())) {
+                    var all = d.<String,Object>getKeyValueStore(store).all();
+                    while (all.hasNext()) { var kv = all.next(); run.append("store ").append(store).append(' ').append(kv.key).append('|').append(kv.value).append('\n'); }
                 }
             } catch (Exception x) { run.append("error ").append(x.getClass().getSimpleName()).append('\n'); x.printStackTrace(); }
             Files.writeString(out.resolve(e.getKey() + ".run"), run.toString());
