@@ -7,6 +7,7 @@ mod null;
 mod number;
 mod text;
 mod utf8;
+mod uuid;
 
 pub use error::DataError;
 pub use json::Json;

@@ -7,3 +7,4 @@ mod failures;
 mod golden;
 mod programs;
 mod reference;
+mod serdes;
