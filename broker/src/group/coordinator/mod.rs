@@ -50,7 +50,7 @@ pub(crate) struct GroupCoordinator {
     /// At most `GROUPS_MAX`. A shard's lock is held to find or add a group, never while one works.
     groups: DashMap<GroupId, Arc<GroupCell>>,
     deadlines: Deadlines,
-    /// Whether what is stored has been read back.
+    /// Whether what is stored has been read back; a new directory has nothing to read.
     is_loaded: AtomicBool,
 }
 
@@ -71,17 +71,18 @@ impl GroupCoordinator {
             initial_rebalance_delay: millis(settings.group_initial_rebalance_delay_ms),
             members_max: usize::try_from(settings.group_max_size).unwrap_or(usize::MAX),
         };
+        let topic = OffsetsTopic::new(metadata.clone(), settings);
         Arc::new(Self {
             limits: Arc::new(limits),
             metadata_bytes_max: usize::try_from(settings.offset_metadata_max_bytes).unwrap_or(usize::MAX),
             retention_ms: i64::from(settings.offsets_retention_minutes) * 60_000,
             retention_check: u64::try_from(settings.offsets_retention_check_interval_ms).unwrap_or(u64::MAX),
-            topic: OffsetsTopic::new(metadata.clone(), settings),
+            is_loaded: AtomicBool::new(topic.existing().is_none()),
+            topic,
             metadata,
             clock: Clock::start(),
             groups: DashMap::new(),
             deadlines: Deadlines::default(),
-            is_loaded: AtomicBool::new(false),
         })
     }
 
