@@ -11,7 +11,7 @@ mod throttle;
 mod versions;
 
 pub(crate) use backoff::Backoff;
-pub(crate) use frame::Frame;
+pub(crate) use frame::{Frame, encode};
 pub(crate) use link::Link;
 pub(crate) use node::Node;
 pub(crate) use throttle::Throttled;

@@ -1,4 +1,6 @@
 //! The client against a broker: ours by default, and any other given by `MILLSTREAM_PEER_BOOTSTRAP`.
 
 mod broker;
+mod consume;
+mod group;
 mod produce;

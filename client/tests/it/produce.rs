@@ -6,7 +6,7 @@ use crate::broker::{bootstrap, unique};
 
 #[tokio::test]
 async fn records_get_consecutive_offsets() {
-    let Some(bootstrap) = bootstrap() else { return };
+    let bootstrap = bootstrap().await;
     let topic = unique("offsets");
     let producer = Producer::builder().bootstrap(&bootstrap).build().await.unwrap();
     let mut deliveries = Vec::new();

@@ -1,0 +1,53 @@
+//! A fetch request from what a session has to say.
+
+use std::sync::Arc;
+
+use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic, ForgottenTopic};
+use kafka_protocol::messages::{BrokerId, FetchRequest};
+use kafka_protocol::protocol::StrBytes;
+
+use super::session::{Ask, Differences};
+use crate::consumer::config::ConsumerConfig;
+use crate::metadata::Snapshot;
+use crate::partition::{by_topic, topic_name};
+
+/// The last version that names topics; from 13 on they go by id.
+pub(super) const NAMED_TOPICS_MAX: i16 = 12;
+
+pub(super) fn fetch(differences: Differences, config: &ConsumerConfig, snapshot: &Snapshot) -> FetchRequest {
+    let id = |name: &str| snapshot.topic(name).map_or_else(uuid::Uuid::nil, |topic| topic.id);
+    let topic = |(name, asks): (Arc<str>, Vec<(i32, Ask)>)| {
+        FetchTopic::default()
+            .with_topic_id(id(&name))
+            .with_topic(topic_name(&name))
+            .with_partitions(asks.into_iter().map(partition).collect())
+    };
+    let forgotten = |(name, indexes): (Arc<str>, Vec<(i32, ())>)| {
+        ForgottenTopic::default()
+            .with_topic_id(id(&name))
+            .with_topic(topic_name(&name))
+            .with_partitions(indexes.into_iter().map(|(index, ())| index).collect())
+    };
+    let gone = differences.forgotten.into_iter().map(|partition| (partition, ()));
+    FetchRequest::default()
+        .with_replica_id(BrokerId(-1))
+        .with_max_wait_ms(i32::try_from(config.fetch_max_wait.as_millis()).unwrap_or(i32::MAX))
+        .with_min_bytes(config.fetch_min_bytes)
+        .with_max_bytes(i32::try_from(config.fetch_max_bytes).unwrap_or(i32::MAX))
+        .with_isolation_level(config.isolation_level.code())
+        .with_session_id(differences.session_id)
+        .with_session_epoch(differences.epoch)
+        .with_topics(by_topic(differences.changed).into_iter().map(topic).collect())
+        .with_forgotten_topics_data(by_topic(gone).into_iter().map(forgotten).collect())
+        .with_rack_id(StrBytes::from_string(config.client.client_rack.clone()))
+}
+
+fn partition((index, ask): (i32, Ask)) -> FetchPartition {
+    FetchPartition::default()
+        .with_partition(index)
+        .with_fetch_offset(ask.offset)
+        .with_current_leader_epoch(ask.leader_epoch)
+        .with_last_fetched_epoch(-1)
+        .with_log_start_offset(-1)
+        .with_partition_max_bytes(ask.max_bytes)
+}

@@ -1,0 +1,135 @@
+//! Groups: members share, take over, and commit before they let go.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use millstream_client::{
+    Assignor, Consumer, CooperativeSticky, Event, OffsetReset, Producer, ProducerRecord, Range, TopicPartition,
+};
+
+use crate::broker::{bootstrap, create_topic, unique};
+
+const WAIT: Duration = Duration::from_secs(30);
+
+async fn member(bootstrap: &str, group: &str, assignor: Arc<dyn Assignor>, topic: &str) -> Consumer {
+    let consumer = Consumer::builder()
+        .bootstrap(bootstrap)
+        .group_id(group)
+        .session_timeout(Duration::from_secs(6))
+        .set("heartbeat.interval.ms", "500")
+        .unwrap()
+        .auto_offset_reset(OffsetReset::Earliest)
+        .assignors([assignor])
+        .build()
+        .await
+        .unwrap();
+    consumer.subscribe([topic.to_owned()]).unwrap();
+    consumer
+}
+
+/// Polls all members in turn until their partitions are as wanted.
+async fn until(members: &mut [Consumer], wanted: impl Fn(&[BTreeSet<i32>]) -> bool) {
+    let deadline = Instant::now() + WAIT;
+    loop {
+        for member in members.iter_mut() {
+            let _ = member.poll(Duration::from_millis(20)).await.unwrap();
+        }
+        let held: Vec<BTreeSet<i32>> = members
+            .iter()
+            .map(|member| member.assignment().into_iter().map(|partition| partition.partition).collect())
+            .collect();
+        if wanted(&held) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "still {held:?}");
+    }
+}
+
+fn shared_fairly(held: &[BTreeSet<i32>]) -> bool {
+    let all: BTreeSet<i32> = held.iter().flatten().copied().collect();
+    let sum: usize = held.iter().map(BTreeSet::len).sum();
+    all.len() == 4 && sum == 4 && held.iter().all(|own| own.len() == 4 / held.len())
+}
+
+async fn two_members_share_and_one_takes_over(assignor: Arc<dyn Assignor>) {
+    let bootstrap = bootstrap().await;
+    let topic = create_topic(&bootstrap, &unique("share"), 4).await;
+    let group = unique("group");
+    let mut members = vec![member(&bootstrap, &group, Arc::clone(&assignor), &topic).await];
+    until(&mut members, shared_fairly).await;
+    members.push(member(&bootstrap, &group, assignor, &topic).await);
+    until(&mut members, shared_fairly).await;
+    members.remove(0).close().await.unwrap();
+    until(&mut members, shared_fairly).await;
+}
+
+#[tokio::test]
+async fn range_members_share() {
+    two_members_share_and_one_takes_over(Arc::new(Range)).await;
+}
+
+#[tokio::test]
+async fn cooperative_members_share() {
+    two_members_share_and_one_takes_over(Arc::new(CooperativeSticky)).await;
+}
+
+#[tokio::test]
+async fn a_commit_before_the_revocation_is_where_the_next_owner_begins() {
+    let bootstrap = bootstrap().await;
+    let topic = create_topic(&bootstrap, &unique("handover"), 1).await;
+    let producer = Producer::builder().bootstrap(&bootstrap).build().await.unwrap();
+    for n in 0..10 {
+        let _ = producer.send(ProducerRecord::to(&topic).value(&n.to_string())).await.unwrap();
+    }
+    producer.flush().await.unwrap();
+    let group = unique("group");
+    let mut first = Consumer::builder()
+        .bootstrap(&bootstrap)
+        .group_id(&group)
+        .auto_commit(false)
+        .auto_offset_reset(OffsetReset::Earliest)
+        .build()
+        .await
+        .unwrap();
+    first.subscribe([topic.clone()]).unwrap();
+    let partition = TopicPartition::new(topic.as_str(), 0);
+    loop {
+        match first.poll(WAIT).await.unwrap().expect("records") {
+            Event::Fetched(_) => break,
+            event => drop(event),
+        }
+    }
+    first.commit_offsets([(partition.clone(), 7)]).await.unwrap();
+    let committed = first.committed([partition.clone()]).await.unwrap();
+    assert_eq!(committed[&partition].offset, 7);
+    first.close().await.unwrap();
+
+    let mut second = member(&bootstrap, &group, Arc::new(Range), &topic).await;
+    loop {
+        if let Event::Fetched(fetched) = second.poll(WAIT).await.unwrap().expect("records") {
+            assert_eq!(fetched.offset, 7);
+            break;
+        }
+    }
+    second.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_automatic_commit_covers_what_was_dealt_with() {
+    let bootstrap = bootstrap().await;
+    let topic = create_topic(&bootstrap, &unique("auto"), 1).await;
+    let producer = Producer::builder().bootstrap(&bootstrap).build().await.unwrap();
+    producer.send(ProducerRecord::to(&topic).value("x")).await.unwrap().await.unwrap();
+    let group = unique("group");
+    let mut consumer = member(&bootstrap, &group, Arc::new(Range), &topic).await;
+    loop {
+        if let Event::Fetched(_) = consumer.poll(WAIT).await.unwrap().expect("records") {
+            break;
+        }
+    }
+    consumer.close().await.unwrap();
+    let observer = Consumer::builder().bootstrap(&bootstrap).group_id(&group).build().await.unwrap();
+    let partition = TopicPartition::new(topic.as_str(), 0);
+    assert_eq!(observer.committed([partition.clone()]).await.unwrap()[&partition].offset, 1);
+}
