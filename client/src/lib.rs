@@ -1,5 +1,6 @@
 //! Producer, consumer and admin client for brokers that speak the Kafka protocol.
 
+mod admin;
 mod cluster;
 mod config;
 mod connection;
@@ -11,6 +12,11 @@ mod partition;
 mod producer;
 mod runtime;
 
+pub use admin::{
+    Admin, AdminConfig, BrokerInfo, ClusterDescription, ConfigChange, ConfigEntry, ConfigResource,
+    ConfigSource, CreatedTopic, GroupDescription, GroupListing, GroupMember, LogDir, NewTopic,
+    PartitionDescription, PerItem, ReplicaSize, TopicDescription, TopicListing,
+};
 pub use config::ClientConfig;
 pub use consumer::{
     Assignment, Assignor, Consumer, ConsumerConfig, CooperativeSticky, Event, Fetched, IsolationLevel,
@@ -19,7 +25,7 @@ pub use consumer::{
 pub use error::{ConfigError, Error, ErrorClass, ErrorCode, Result};
 pub use millstream_wire::batch::Record;
 pub use millstream_wire::compression::Compression;
-pub use millstream_wire::ids::Offset;
+pub use millstream_wire::ids::{NodeId, Offset};
 pub use offsets::OffsetAndTimestamp;
 pub use partition::{OffsetAndMetadata, TopicPartition};
 pub use producer::{

@@ -58,10 +58,6 @@ impl Coordinator {
         Self { group: group.into(), node: Mutex::new(None) }
     }
 
-    pub(crate) fn group(&self) -> &Arc<str> {
-        &self.group
-    }
-
     pub(crate) fn group_id(&self) -> GroupId {
         GroupId(str_bytes(&self.group))
     }

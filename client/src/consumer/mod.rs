@@ -24,7 +24,7 @@ use hashbrown::HashMap;
 use millstream_wire::ids::Offset;
 
 pub use self::config::{ConsumerConfig, IsolationLevel, OffsetReset};
-pub(crate) use self::coordinator::Coordinator;
+pub(crate) use self::coordinator::{Coordinator, Member};
 use self::desk::{Item, Missing};
 pub use self::event::{Event, Revoked};
 use self::fetch::Fetcher;

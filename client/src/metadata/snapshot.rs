@@ -48,7 +48,6 @@ pub(crate) struct TopicMetadata {
 pub(crate) struct Snapshot {
     /// Grows with every refresh, so that a waiter can tell a newer state.
     pub(crate) version: u64,
-    pub(crate) cluster_id: Option<String>,
     pub(crate) controller: Option<NodeId>,
     pub(crate) brokers: HashMap<NodeId, Broker>,
     pub(crate) topics: HashMap<Arc<str>, Arc<TopicMetadata>>,
@@ -70,7 +69,6 @@ impl Snapshot {
         let names = topics.values().filter(|topic| !topic.id.is_nil());
         Self {
             version: self.version + 1,
-            cluster_id: response.cluster_id.as_ref().map(ToString::to_string),
             controller: node(response.controller_id.0),
             brokers: brokers(response),
             names: names.map(|topic| (topic.id, Arc::clone(&topic.name))).collect(),

@@ -278,11 +278,6 @@ impl Accumulator {
         self.unsettled.lock().values().cloned().collect()
     }
 
-    /// The queue of a partition that is in use.
-    pub(crate) fn queue(&self, topic: &str, partition: i32) -> Option<Arc<PartitionQueue>> {
-        self.topics.read().get(topic)?.partition(partition).cloned()
-    }
-
     /// One past the highest slot given out.
     pub(crate) fn slots(&self) -> Slot {
         self.next_slot.load(Ordering::Relaxed)

@@ -3,15 +3,36 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-static NEXT: AtomicU32 = AtomicU32::new(0);
+use millstream_broker::{Broker, BrokerConfig};
+use millstream_client::{Admin, NewTopic};
+use tokio::sync::OnceCell;
 
-/// Where to connect to, or nothing.
-pub(crate) fn bootstrap() -> Option<String> {
-    std::env::var("MILLSTREAM_PEER_BOOTSTRAP").ok()
+static NEXT: AtomicU32 = AtomicU32::new(0);
+/// One broker for all tests: each has topics and groups of its own.
+static BROKER: OnceCell<Broker> = OnceCell::const_new();
+
+/// Where to connect to.
+pub(crate) async fn bootstrap() -> String {
+    if let Ok(peer) = std::env::var("MILLSTREAM_PEER_BOOTSTRAP") {
+        return peer;
+    }
+    let start = || async { Broker::start(BrokerConfig::ephemeral()).await.unwrap() };
+    BROKER.get_or_init(start).await.bootstrap()
 }
 
-/// A topic name that no other test, and no earlier run, has used.
+/// A name that no other test, and no earlier run, has used.
 pub(crate) fn unique(name: &str) -> String {
     let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
     format!("client-{name}-{nanos:x}-{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+pub(crate) async fn admin(bootstrap: &str) -> Admin {
+    Admin::builder().bootstrap(bootstrap).build().await.unwrap()
+}
+
+/// Creates a topic and gives its name back.
+pub(crate) async fn create_topic(bootstrap: &str, name: &str, partitions: i32) -> String {
+    let created = admin(bootstrap).await.create_topics([NewTopic::new(name, partitions)]).await.unwrap();
+    created.into_iter().for_each(|(_, result)| drop(result.unwrap()));
+    name.to_owned()
 }

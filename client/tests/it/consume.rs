@@ -22,7 +22,11 @@ async fn fill(bootstrap: &str, topic: &str, values: std::ops::Range<u32>, codec:
 }
 
 fn reader(bootstrap: &str) -> Consumer {
-    Consumer::builder().bootstrap(bootstrap).auto_offset_reset(OffsetReset::Earliest).build_blocking().unwrap()
+    Consumer::builder()
+        .bootstrap(bootstrap)
+        .auto_offset_reset(OffsetReset::Earliest)
+        .build_blocking()
+        .unwrap()
 }
 
 /// The values up to `count` of them.

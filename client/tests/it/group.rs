@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use millstream_client::{
-    Assignor, Consumer, CooperativeSticky, Event, OffsetReset, Producer, ProducerRecord, Range, TopicPartition,
+    Assignor, Consumer, CooperativeSticky, Event, OffsetReset, Producer, ProducerRecord, Range,
+    TopicPartition,
 };
 
 use crate::broker::{bootstrap, create_topic, unique};

@@ -58,6 +58,7 @@ impl Lane {
     }
 
     /// Batches that are not settled.
+    #[cfg(test)]
     pub(crate) fn depth(&self) -> usize {
         self.queue.len() + self.flying.len()
     }
