@@ -89,13 +89,19 @@ impl GroupCoordinator {
     /// Reads the groups back, and from then on keeps their deadlines and forgets their old offsets. Runs until it
     /// is dropped.
     pub(crate) async fn run(self: Arc<Self>) {
-        let loading = self.clone();
-        if tokio::task::spawn_blocking(move || loading.load()).await.is_err() {
+        if self.check_loaded().is_err() && !self.clone().read_back().await {
             error!("reading the groups back has failed: groups are not served until the broker is restarted");
             return;
         }
-        self.is_loaded.store(true, Ordering::Release);
         tokio::join!(self.keep_deadlines(), self.forget_old_offsets());
+    }
+
+    /// Only ever before the first group is served: what is stored must not replace what lives.
+    async fn read_back(self: Arc<Self>) -> bool {
+        let coordinator = self.clone();
+        let is_read = tokio::task::spawn_blocking(move || coordinator.load()).await.is_ok();
+        self.is_loaded.store(is_read, Ordering::Release);
+        is_read
     }
 
     async fn keep_deadlines(self: &Arc<Self>) {
