@@ -19,9 +19,31 @@
 //!
 //! All numbers are big-endian. Reading borrows: a [`Record`]'s key and value are slices of the batch, or of the
 //! caller's scratch buffer where the batch is compressed.
+//!
+//! ```
+//! use millstream_wire::batch::{BatchWriter, Batches, Header};
+//! use millstream_wire::compression::Compression;
+//!
+//! let mut writer = BatchWriter::new(Compression::Zstd, None);
+//! writer.append(1_700_000_000_000, Some(b"whale"), Some(b"1"), [Header::new("chapter", Some(b"1"))]);
+//! writer.append(1_700_000_000_001, Some(b"whale"), None, []);
+//! let bytes = writer.finish()?;
+//!
+//! let mut scratch = Vec::new();
+//! for batch in Batches::new(&bytes) {
+//!     let batch = batch?;
+//!     batch.verify_crc()?;
+//!     for record in batch.records(&mut scratch, 1 << 20)? {
+//!         let record = record?;
+//!         assert_eq!(record.key, Some(&b"whale"[..]));
+//!     }
+//! }
+//! # Ok::<(), millstream_wire::batch::BatchError>(())
+//! ```
 
 mod compact;
 mod cursor;
+mod encode;
 mod error;
 mod header;
 mod iter;

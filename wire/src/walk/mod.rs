@@ -10,76 +10,22 @@
 //!
 //! What passes, the crate decodes without an allocation that the bytes do not justify.
 
+mod catalogue;
+mod error;
 mod program;
 #[cfg(test)]
 mod proof;
 mod table;
 mod walker;
 
-use std::sync::{LazyLock, OnceLock};
-
-use self::program::Program;
-use self::table::{Kind, Message};
+use self::catalogue::{Slot, TABLE};
+pub use self::error::{WalkError, WalkErrorKind};
 use self::walker::Walker;
 
 /// Array elements allowed in one message, all arrays together.
 pub const MAX_ELEMENTS: u32 = 1 << 20;
 /// Tagged fields allowed in one message, all structs together.
 pub const MAX_TAGGED_FIELDS: u32 = 1 << 16;
-
-/// Bytes that are no message, and which message they were taken for.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message} version {version}, byte {at}: {kind}")]
-pub struct WalkError {
-    /// Name of the message, or of the API key if that is unknown.
-    pub message: String,
-    /// Version it was walked as.
-    pub version: i16,
-    /// How many bytes were walked before the fault.
-    pub at: usize,
-    /// The fault.
-    pub kind: WalkErrorKind,
-}
-
-/// What a walk found wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum WalkErrorKind {
-    /// No such API key.
-    #[error("there is no such message")]
-    UnknownMessage,
-    /// The API has no such version.
-    #[error("there is no such version")]
-    UnknownVersion,
-    /// The bytes end inside a field.
-    #[error("the bytes end inside a field")]
-    Truncated,
-    /// A negative length other than null, or one over 2 GiB.
-    #[error("a length is {0}")]
-    BadLength(i64),
-    /// A null in a field that has none.
-    #[error("null stands where a value must")]
-    Null,
-    /// An array's count that the remaining bytes cannot hold.
-    #[error("an array claims {count} elements and {remaining} bytes remain")]
-    Count {
-        /// The claim.
-        count: usize,
-        /// Bytes after the count.
-        remaining: usize,
-    },
-    /// More than [`MAX_ELEMENTS`].
-    #[error("over {MAX_ELEMENTS} array elements; send less in one message")]
-    TooManyElements,
-    /// More than [`MAX_TAGGED_FIELDS`].
-    #[error("over {MAX_TAGGED_FIELDS} tagged fields")]
-    TooManyTags,
-    /// A known tagged field that does not fill its declared size.
-    #[error("tagged field {tag} is not as long as it claims")]
-    TagSize {
-        /// The field's tag.
-        tag: u32,
-    },
-}
 
 /// Data that travels in a bytes field of a message and is decoded by whoever receives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,80 +85,5 @@ fn walk(slot: Option<&Slot>, api_key: i16, version: i16, body: &[u8]) -> Result<
     match Walker::new(program, body).walk() {
         Ok(rest) => Ok(body.len() - rest.len()),
         Err((kind, rest)) => Err(fail(body.len() - rest.len(), kind)),
-    }
-}
-
-static TABLE: LazyLock<Table> = LazyLock::new(Table::load);
-
-/// Every message, by kind and API key.
-struct Table {
-    requests: Vec<Option<Slot>>,
-    responses: Vec<Option<Slot>>,
-    data: Vec<Slot>,
-}
-
-/// A message and its versions, compiled when first walked.
-struct Slot {
-    message: Message,
-    /// From the lowest version to the highest.
-    programs: Box<[OnceLock<Program>]>,
-}
-
-impl Table {
-    fn load() -> Self {
-        #[expect(clippy::expect_used, reason = "the table is part of the binary and a test parses all of it")]
-        let messages = table::messages().expect("the table of messages parses");
-        let mut table = Self { requests: Vec::new(), responses: Vec::new(), data: Vec::new() };
-        for message in messages {
-            let slot = Slot::new(message);
-            match message.kind {
-                Kind::Request => place(&mut table.requests, slot),
-                Kind::Response => place(&mut table.responses, slot),
-                Kind::Data => table.data.push(slot),
-            }
-        }
-        table
-    }
-
-    fn request(&self, key: i16) -> Option<&Slot> {
-        self.requests.get(usize::try_from(key).ok()?)?.as_ref()
-    }
-
-    fn response(&self, key: i16) -> Option<&Slot> {
-        self.responses.get(usize::try_from(key).ok()?)?.as_ref()
-    }
-
-    fn data(&self, data: Data) -> Option<&Slot> {
-        let name = match data {
-            Data::ConsumerProtocolSubscription => "ConsumerProtocolSubscription",
-            Data::ConsumerProtocolAssignment => "ConsumerProtocolAssignment",
-        };
-        self.data.iter().find(|slot| slot.message.name == name)
-    }
-}
-
-/// Puts a slot at the index of its API key.
-fn place(slots: &mut Vec<Option<Slot>>, slot: Slot) {
-    let index = usize::from(slot.message.key.unsigned_abs());
-    if slots.len() <= index {
-        slots.resize_with(index + 1, || None);
-    }
-    slots[index] = Some(slot);
-}
-
-impl Slot {
-    fn new(message: Message) -> Self {
-        let programs = (message.lowest..=message.highest).map(|_| OnceLock::new()).collect();
-        Self { message, programs }
-    }
-
-    fn program(&self, version: i16) -> Option<&Program> {
-        let index = usize::try_from(version.checked_sub(self.message.lowest)?).ok()?;
-        #[expect(
-            clippy::expect_used,
-            reason = "the table is part of the binary and a test compiles all of it"
-        )]
-        let compile = || Program::compile(&self.message, version).expect("the table of messages compiles");
-        Some(self.programs.get(index)?.get_or_init(compile))
     }
 }

@@ -11,6 +11,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng};
 
 use super::program::{Body, Length, Program, Step};
+use super::walker::Walker;
 use super::*;
 use crate::varint;
 

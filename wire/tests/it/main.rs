@@ -11,3 +11,4 @@ mod golden_metadata;
 mod golden_numbers;
 mod hostile_batches;
 mod noise;
+mod properties;
