@@ -45,5 +45,6 @@ pub mod testing;
 pub mod topology;
 
 pub use dsl::{KGroupedStream, KStream, KTable, StreamsBuilder, Topic};
+pub use runtime::{Streams, StreamsError};
 pub use store::KeyValueStore;
 pub use topology::Topology;

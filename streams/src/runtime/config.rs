@@ -213,6 +213,12 @@ impl StreamsConfig {
         Err(ConfigError::Unknown { name: name.to_owned(), nearest: nearest(name) })
     }
 
+    /// What is set for one kind of client.
+    pub(crate) fn of(&self, client: Recipient) -> impl Iterator<Item = (&str, &str)> {
+        let concerned = self.clients.iter().filter(move |(recipient, ..)| recipient.covers(client));
+        concerned.map(|(_, name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// What must be given.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         if self.application_id.is_empty() {

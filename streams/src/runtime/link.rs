@@ -1,27 +1,11 @@
 //! What a stream thread needs from the cluster. The thread's logic knows only this; behind it stand the client crate in
 //! production and a seeded simulation in tests.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
+pub use millstream_client::TopicPartition;
 use thiserror::Error;
 
 use crate::task::{RecordSink, TopicHandle};
-
-/// A partition by name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TopicPartition {
-    /// The topic's name in the cluster.
-    pub topic: Arc<str>,
-    /// The partition.
-    pub partition: i32,
-}
-
-impl std::fmt::Display for TopicPartition {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}-{}", self.topic, self.partition)
-    }
-}
 
 /// What one fetch of one partition returned: whole batches, the last possibly cut short.
 #[derive(Debug, Clone)]

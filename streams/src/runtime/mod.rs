@@ -1,7 +1,11 @@
 //! Running a topology: threads, membership, restore, and the handle that a program holds.
 
+mod app;
 mod assignment;
+mod builder;
 mod clock;
+mod cluster;
+mod cluster_link;
 mod config;
 mod error;
 mod input;
@@ -12,9 +16,13 @@ mod sink;
 mod state;
 mod state_directory;
 mod stores;
+mod stream_thread;
+mod supervisor;
 mod topics;
 mod worker;
 
+pub use app::{Closing, Streams};
+pub use builder::AppBuilder;
 pub use error::{ConfigError, StreamsError};
 pub use link::{LinkError, TopicPartition};
 pub(crate) use mailbox::{LocalTasks, Mail, Mailbox};

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-use crate::task::TaskId;
 use crate::topology::{Subtopology, TopicName, Topology};
 
 /// Configurations of a repartition topic, as Kafka's `RepartitionTopicConfig` has them: small segments, because what was read is
@@ -27,17 +26,6 @@ pub(crate) struct InternalTopic {
     pub(crate) name: String,
     pub(crate) partitions: i32,
     pub(crate) configs: &'static [(&'static str, &'static str)],
-}
-
-/// What an application needs of the cluster, given the partitions of its source topics.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct TopicPlan {
-    /// In the order of their names.
-    pub(crate) internal: Vec<InternalTopic>,
-    /// Partitions of every topic that is read, by its name in the cluster.
-    pub(crate) sources: BTreeMap<String, i32>,
-    /// Tasks of each sub-topology.
-    pub(crate) tasks: Vec<i32>,
 }
 
 /// Why a topology does not fit the topics there are.
@@ -82,12 +70,12 @@ pub enum TopicError {
     },
 }
 
-/// Derives every internal topic from the partitions of the external sources.
+/// Derives every internal topic from the partitions of the external sources; in the order of their names.
 pub(crate) fn plan(
     topology: &Topology,
     application_id: &str,
     partitions: impl Fn(&str) -> Option<i32>,
-) -> Result<TopicPlan, TopicError> {
+) -> Result<Vec<InternalTopic>, TopicError> {
     let parts = topology.subtopologies();
     let mut known = external_sources(parts, partitions)?;
     settle_repartitions(parts, &mut known)?;
@@ -105,18 +93,7 @@ pub(crate) fn plan(
         }
     }
     let internal = internal.into_iter();
-    let internal = internal.map(|(name, (partitions, configs))| InternalTopic { name, partitions, configs });
-    let sources = known.iter().map(|(topic, partitions)| (topic.resolve(application_id), *partitions));
-    Ok(TopicPlan { internal: internal.collect(), sources: sources.collect(), tasks })
-}
-
-impl TopicPlan {
-    /// Every task of the topology.
-    pub(crate) fn task_ids(&self) -> impl Iterator<Item = TaskId> {
-        self.tasks.iter().zip(0u32..).flat_map(|(tasks, subtopology)| {
-            (0..*tasks).map(move |partition| TaskId { subtopology, partition })
-        })
-    }
+    Ok(internal.map(|(name, (partitions, configs))| InternalTopic { name, partitions, configs }).collect())
 }
 
 type Known = BTreeMap<TopicName, i32>;

@@ -3,10 +3,12 @@
 //! [`balance`] says who should run what, keeping tasks where they are; [`hand_over`] makes of that what may be given out *now*,
 //! while the members that run a task have not let go of it (KIP-429); [`UserData`] is what members tell the leader.
 
+mod assignor;
 mod balance;
 mod hand_over;
 mod user_data;
 
-pub(crate) use balance::{Candidate, balance};
-pub(crate) use hand_over::hand_over;
-pub(crate) use user_data::{UserData, UserDataError};
+pub(super) use assignor::TaskAssignor;
+use balance::{Candidate, balance};
+use hand_over::hand_over;
+use user_data::UserData;

@@ -4,4 +4,4 @@ mod partition;
 mod task;
 
 pub(crate) use partition::RunError;
-pub(crate) use task::{Input, MaxIdle, TaskInputs, Wait};
+pub(crate) use task::{MaxIdle, TaskInputs, Wait};

@@ -7,7 +7,7 @@ use super::super::link::{FetchedRange, Link, TopicPartition};
 use super::restore::{self, ApplyError, RestorePlan, RestoreProgress};
 use super::{Restoring, Running, Worker, WorkerError};
 use crate::store::backend::KeyValueBackend;
-use crate::task::{InputId, Task, TaskEnv, TaskError, TaskId};
+use crate::task::{InputId, Task, TaskEnv, TaskId};
 
 /// How often (ms) a restore in progress is reported.
 const REPORT_EVERY_MS: u128 = 1_000;

@@ -188,6 +188,10 @@ impl<L: Link> Worker<L> {
         &mut self.link
     }
 
+    pub(crate) fn into_link(self) -> L {
+        self.link
+    }
+
     fn report_tasks(&self) {
         let running: Vec<TaskId> = self.tasks().map(Task::id).collect();
         let restoring: Vec<TaskId> = self.restoring.iter().map(|restoring| restoring.id).collect();

@@ -1,0 +1,144 @@
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+
+use super::shared::Shared;
+use super::{AppBuilder, AppState, Metrics, StreamsError};
+use crate::query::{LocalStore, Owners, QueryError};
+use crate::store::KeyValueStore;
+use crate::topology::Topology;
+
+/// A running application.
+///
+/// It runs on threads of its own, whatever executor the program uses, or none. Dropping the handle tells it to stop and does
+/// not wait; [`close`](Self::close) waits until everything is committed.
+#[must_use = "dropping the handle stops the application"]
+pub struct Streams {
+    pub(super) shared: Arc<Shared>,
+    pub(super) owners: Owners,
+    /// Where stores are served over HTTP, if they are.
+    pub(super) query_address: Option<SocketAddr>,
+    /// Dropping it stops the application.
+    pub(super) stop: mpsc::Sender<Closing>,
+    pub(super) finished: oneshot::Receiver<Result<(), StreamsError>>,
+    /// The application's own runtime, for waiting for signals.
+    pub(super) runtime: Handle,
+}
+
+/// Whether a process that closes means to come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Closing {
+    /// Its tasks go to others at once.
+    #[default]
+    Leaving,
+    /// Its place is kept for `session.timeout.ms`, so that a restart moves no task.
+    Restarting,
+}
+
+impl Streams {
+    /// Begins to configure an application that runs `topology`.
+    pub fn builder(topology: Topology) -> AppBuilder {
+        AppBuilder::new(topology)
+    }
+
+    /// What it is doing.
+    pub fn state(&self) -> AppState {
+        self.shared.state()
+    }
+
+    /// How it is doing.
+    pub fn metrics(&self) -> Metrics {
+        self.shared.metrics()
+    }
+
+    /// Where its stores are served over HTTP: the address of `query_listen`, with the real port.
+    pub fn query_address(&self) -> Option<SocketAddr> {
+        self.query_address
+    }
+
+    /// A store by its typed name, as far as its tasks run in this process.
+    ///
+    /// # Errors
+    /// [`QueryError::UnknownStore`]: the topology has none of that name.
+    pub fn store<K, V>(&self, store: impl Into<KeyValueStore<K, V>>) -> Result<LocalStore<K, V>, QueryError>
+    where
+        K: Clone + Send + 'static,
+        V: Clone + Send + 'static,
+    {
+        LocalStore::open(&store.into(), self.owners.clone())
+    }
+
+    /// Commits, stops, leaves the group, and waits for all of it.
+    ///
+    /// # Errors
+    /// Why the application had stopped before it was told to, or could not commit.
+    pub async fn close(self) -> Result<(), StreamsError> {
+        self.close_with(Closing::Leaving).await
+    }
+
+    /// As [`close`](Self::close), saying whether the process means to come back.
+    ///
+    /// # Errors
+    /// As [`close`](Self::close).
+    pub async fn close_with(self, closing: Closing) -> Result<(), StreamsError> {
+        // No receiver: it has stopped already.
+        let _ = self.stop.send(closing).await;
+        finished(self.finished.await)
+    }
+
+    /// Runs until `until` is done, then closes; returns early if the application fails.
+    ///
+    /// # Errors
+    /// Why it stopped.
+    pub async fn run_until(mut self, until: impl Future) -> Result<(), StreamsError> {
+        let mut until = pin!(until);
+        let ended = poll_fn(|cx| {
+            if let Poll::Ready(result) = std::pin::Pin::new(&mut self.finished).poll(cx) {
+                return Poll::Ready(Some(result));
+            }
+            until.as_mut().poll(cx).map(|_| None)
+        });
+        match ended.await {
+            Some(result) => finished(result),
+            None => self.close().await,
+        }
+    }
+
+    /// Runs until the program is interrupted (SIGINT) or told to end (SIGTERM), from a thread that is not part of a runtime.
+    ///
+    /// # Errors
+    /// Why it stopped.
+    pub fn run_blocking_until_ctrl_c(self) -> Result<(), StreamsError> {
+        let signalled = self.runtime.spawn(signalled());
+        futures::executor::block_on(self.run_until(signalled))
+    }
+}
+
+fn finished(result: Result<Result<(), StreamsError>, oneshot::error::RecvError>) -> Result<(), StreamsError> {
+    result.unwrap_or_else(|_| Err(StreamsError::Lost("the application's supervisor".to_owned())))
+}
+
+async fn signalled() {
+    let interrupted = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        let mut interrupted = pin!(interrupted);
+        let terminate = tokio::signal::unix::SignalKind::terminate();
+        if let Ok(mut terminated) = tokio::signal::unix::signal(terminate) {
+            tokio::select! {
+                _ = &mut interrupted => {}
+                _ = terminated.recv() => {}
+            }
+            return;
+        }
+        let _ = interrupted.await;
+    }
+    #[cfg(not(unix))]
+    let _ = interrupted.await;
+}

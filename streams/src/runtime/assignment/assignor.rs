@@ -1,0 +1,183 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use millstream_client::{
+    Assignment, Assignor, Members, RebalanceProtocol, Result, Subscription, TopicPartition, TopicSizes,
+};
+use uuid::Uuid;
+
+use super::{Candidate, UserData, balance, hand_over};
+use crate::runtime::StateDirectory;
+use crate::task::TaskId;
+use crate::topology::Topology;
+
+/// The name by which members agree on this assignor; the protocol of a topology's tasks, not of single partitions.
+const NAME: &str = "millstream-sticky";
+
+/// Assigns tasks to stream threads: the client's side of [`balance`] and [`hand_over`].
+#[derive(Debug)]
+pub(crate) struct TaskAssignor {
+    topology: Topology,
+    application_id: Arc<str>,
+    directory: Arc<StateDirectory>,
+}
+
+impl TaskAssignor {
+    pub(crate) fn new(topology: Topology, application_id: Arc<str>, directory: Arc<StateDirectory>) -> Self {
+        Self { topology, application_id, directory }
+    }
+
+    /// What each sub-topology reads, by its name in the cluster.
+    fn sources(&self, subtopology: u32) -> impl Iterator<Item = Arc<str>> {
+        let part = &self.topology.subtopologies()[subtopology as usize];
+        part.sources.iter().map(|topic| topic.resolve(&self.application_id).into())
+    }
+
+    /// One task for every partition of the widest topic that a sub-topology reads.
+    fn tasks(&self, topics: &TopicSizes) -> BTreeSet<TaskId> {
+        let parts = self.topology.subtopologies().iter().map(|part| part.id);
+        parts
+            .flat_map(|subtopology| {
+                let sizes = self.sources(subtopology).filter_map(|topic| topics.get(&topic).copied());
+                let tasks = sizes.max().unwrap_or(0);
+                (0..tasks).map(move |partition| TaskId { subtopology, partition })
+            })
+            .collect()
+    }
+
+    fn partitions(&self, task: TaskId, topics: &TopicSizes) -> Vec<TopicPartition> {
+        let has_it = |topic: &Arc<str>| topics.get(topic).is_some_and(|size| task.partition < *size);
+        let sources = self.sources(task.subtopology).filter(has_it);
+        sources.map(|topic| TopicPartition::new(topic, task.partition)).collect()
+    }
+
+    fn candidate(&self, id: &str, member: &Subscription) -> Candidate {
+        let told = member.user_data.as_deref().map(UserData::decode);
+        let told = told.unwrap_or_else(|| UserData::decode(&[])).unwrap_or_else(|error| {
+            tracing::warn!(member = id, %error, "a member does not say what state it has; it is taken to have none");
+            UserData { process: Uuid::nil(), on_disk: BTreeSet::new() }
+        });
+        let parts = self.topology.subtopologies().iter().map(|part| part.id);
+        let read: BTreeMap<Arc<str>, u32> =
+            parts.flat_map(|part| self.sources(part).map(move |topic| (topic, part))).collect();
+        let task = |owned: &TopicPartition| {
+            Some(TaskId { subtopology: *read.get(&owned.topic)?, partition: owned.partition })
+        };
+        let owned = member.owned.iter().filter_map(task).collect();
+        Candidate { process: told.process, owned, on_disk: told.on_disk }
+    }
+}
+
+impl Assignor for TaskAssignor {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn protocol(&self) -> RebalanceProtocol {
+        RebalanceProtocol::Cooperative
+    }
+
+    fn user_data(&self, _topics: &[Arc<str>], _owned: &[TopicPartition]) -> Option<Bytes> {
+        let on_disk = self.directory.tasks().unwrap_or_else(|error| {
+            tracing::warn!(%error, "joining the group without saying what state is here");
+            Vec::new()
+        });
+        let data = UserData { process: self.directory.process_id(), on_disk: on_disk.into_iter().collect() };
+        Some(data.encode().into())
+    }
+
+    fn assign(&self, topics: &TopicSizes, members: &Members) -> Result<BTreeMap<String, Assignment>> {
+        let mut candidates: Vec<Candidate> =
+            members.iter().map(|(id, member)| self.candidate(id, member)).collect();
+        drop_stale_claims(&mut candidates, members);
+        let (given, withheld) = hand_over(balance(&self.tasks(topics), &candidates), &candidates);
+        if withheld {
+            tracing::info!("tasks move: their owners let go of them first");
+        }
+        let assignments = members.keys().zip(given).map(|(member, tasks)| {
+            let partitions = tasks.iter().flat_map(|task| self.partitions(*task, topics)).collect();
+            (member.clone(), Assignment { partitions, user_data: None })
+        });
+        Ok(assignments.collect())
+    }
+}
+
+/// Where two members claim a task, the one with the older generation has missed that it lost it.
+fn drop_stale_claims(candidates: &mut [Candidate], members: &Members) {
+    let generations: Vec<i32> = members.values().map(|member| member.generation).collect();
+    let mut newest: BTreeMap<TaskId, i32> = BTreeMap::new();
+    for (candidate, generation) in candidates.iter().zip(&generations) {
+        for task in &candidate.owned {
+            let known = newest.entry(*task).or_insert(*generation);
+            *known = (*known).max(*generation);
+        }
+    }
+    for (candidate, generation) in candidates.iter_mut().zip(&generations) {
+        candidate.owned.retain(|task| newest[task] == *generation);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prelude::*;
+
+    fn assignor(directory: &std::path::Path) -> TaskAssignor {
+        let builder = StreamsBuilder::new();
+        let lines = builder.stream(Topic::<String, String>::new("lines"));
+        lines.group_by(|_, line: &String| line.clone()).count("counts").to(Topic::<String, i64>::new("out"));
+        let directory = Arc::new(StateDirectory::open(directory, "app").unwrap());
+        TaskAssignor::new(builder.build().unwrap(), "app".into(), directory)
+    }
+
+    fn sizes() -> TopicSizes {
+        [("lines".into(), 2), ("app-counts-repartition".into(), 2)].into()
+    }
+
+    fn member(assignor: &TaskAssignor, generation: i32, owned: &[TopicPartition]) -> Subscription {
+        let user_data = assignor.user_data(&[], owned);
+        Subscription { user_data, owned: owned.to_vec(), generation, ..Subscription::default() }
+    }
+
+    #[test]
+    fn a_lone_member_gets_every_source_partition() {
+        let directory = tempfile::tempdir().unwrap();
+        let assignor = assignor(directory.path());
+        let members = [("a".to_owned(), member(&assignor, -1, &[]))].into();
+        let assigned = assignor.assign(&sizes(), &members).unwrap();
+        assert_eq!(assigned["a"].partitions.len(), 4);
+    }
+
+    #[test]
+    fn a_task_moves_only_after_its_owner_let_go() {
+        let directory = tempfile::tempdir().unwrap();
+        let assignor = assignor(directory.path());
+        let all: Vec<TopicPartition> = ["lines", "app-counts-repartition"]
+            .iter()
+            .flat_map(|topic| (0..2).map(|partition| TopicPartition::new(*topic, partition)))
+            .collect();
+        let members =
+            [("a".to_owned(), member(&assignor, 1, &all)), ("b".to_owned(), member(&assignor, -1, &[]))];
+        let first = assignor.assign(&sizes(), &members.into()).unwrap();
+        assert_eq!((first["a"].partitions.len(), first["b"].partitions.len()), (2, 0));
+        let kept = first["a"].partitions.clone();
+        let members =
+            [("a".to_owned(), member(&assignor, 2, &kept)), ("b".to_owned(), member(&assignor, 2, &[]))];
+        let second = assignor.assign(&sizes(), &members.into()).unwrap();
+        assert_eq!(second["a"].partitions, kept);
+        assert_eq!(second["b"].partitions.len(), 2);
+    }
+
+    #[test]
+    fn a_claim_of_an_older_generation_is_not_believed() {
+        let directory = tempfile::tempdir().unwrap();
+        let assignor = assignor(directory.path());
+        let line = [TopicPartition::new("lines", 0)];
+        let members =
+            [("a".to_owned(), member(&assignor, 1, &line)), ("b".to_owned(), member(&assignor, 2, &line))];
+        let assigned = assignor.assign(&sizes(), &members.into()).unwrap();
+        assert!(assigned["b"].partitions.contains(&line[0]));
+        assert_eq!(assigned.values().map(|assignment| assignment.partitions.len()).sum::<usize>(), 4);
+    }
+}

@@ -1,0 +1,138 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::config::StreamsConfig;
+use super::shared::{RestoreListener, StateListener};
+use super::{AppState, ConfigError, RestoreProgress, Streams, StreamsError, supervisor};
+use crate::query::ServedStore;
+use crate::store::KeyValueStore;
+use crate::topology::Topology;
+
+/// Configures an application; made by [`Streams::builder`].
+#[must_use = "nothing runs before it is started"]
+pub struct AppBuilder {
+    pub(super) topology: Topology,
+    pub(super) config: StreamsConfig,
+    /// The first mistake in a configuration by name, reported at the start so that calls can be chained.
+    mistake: Option<ConfigError>,
+    pub(super) state_listeners: Vec<StateListener>,
+    pub(super) restore_listeners: Vec<RestoreListener>,
+    pub(super) served: Vec<ServedStore>,
+    pub(super) query_listen: Option<String>,
+}
+
+impl AppBuilder {
+    pub(super) fn new(topology: Topology) -> Self {
+        Self {
+            topology,
+            config: StreamsConfig::default(),
+            mistake: None,
+            state_listeners: Vec::new(),
+            restore_listeners: Vec::new(),
+            served: Vec::new(),
+            query_listen: None,
+        }
+    }
+
+    /// `application.id`: the consumer group, and the prefix of internal topics and of the state directory.
+    pub fn application_id(mut self, id: impl Into<String>) -> Self {
+        self.config.application_id = id.into();
+        self
+    }
+
+    /// `bootstrap.servers`: brokers to begin with, `host:port`, separated by commas.
+    pub fn bootstrap(mut self, servers: impl Into<String>) -> Self {
+        self.config.bootstrap_servers = servers.into();
+        self
+    }
+
+    /// `state.dir`: where state and the process's identity are kept. One process uses one at a time. Unless it is set they lie
+    /// in the system's temporary directory.
+    pub fn state_dir(mut self, path: impl Into<PathBuf>) -> Self {
+        self.config.state_dir = path.into();
+        self
+    }
+
+    /// `num.stream.threads` (1).
+    pub fn num_stream_threads(mut self, threads: usize) -> Self {
+        self.config.threads = threads.max(1);
+        self
+    }
+
+    /// `commit.interval.ms` (30 s): what a crash may process again.
+    pub fn commit_interval(mut self, interval: Duration) -> Self {
+        self.config.commit_interval = interval;
+        self
+    }
+
+    /// Any configuration by its name in Kafka Streams; names of the clients with or without the prefixes `consumer.`,
+    /// `main.consumer.`, `restore.consumer.`, `producer.` and `admin.`, of internal topics with `topic.`. A name that is not
+    /// known fails the start, with the nearest one that is.
+    pub fn set(mut self, name: &str, value: impl ToString) -> Self {
+        if let Err(mistake) = self.config.set(name, &value.to_string()) {
+            self.mistake.get_or_insert(mistake);
+        }
+        self
+    }
+
+    /// Calls `listener` at every change of state, with the old and the new one, on the thread that changed it.
+    pub fn on_state(mut self, listener: impl Fn(AppState, AppState) + Send + Sync + 'static) -> Self {
+        self.state_listeners.push(Box::new(listener));
+        self
+    }
+
+    /// Calls `listener` as stores are restored: at the beginning, every second, at the end.
+    pub fn on_restore(mut self, listener: impl Fn(&RestoreProgress) + Send + Sync + 'static) -> Self {
+        self.restore_listeners.push(Box::new(listener));
+        self
+    }
+
+    /// Serves a store over HTTP, once [`query_listen`](Self::query_listen) says where.
+    pub fn serve<K, V>(mut self, store: impl Into<KeyValueStore<K, V>>) -> Self
+    where
+        K: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
+        V: Serialize + Clone + Send + 'static,
+    {
+        self.served.push(ServedStore::new(store.into()));
+        self
+    }
+
+    /// Listens for queries over HTTP on `host:port`; port 0 takes a free one ([`Streams::query_address`]).
+    pub fn query_listen(mut self, address: impl Into<String>) -> Self {
+        self.query_listen = Some(address.into());
+        self
+    }
+
+    /// Starts the application and returns once its threads run; it is [`AppState::Running`] when the group has given them their
+    /// tasks. Works from any executor.
+    ///
+    /// # Errors
+    /// A configuration that cannot work, a state directory in use, a cluster that cannot be reached, source topics that do not
+    /// exist or do not fit.
+    pub async fn start(mut self) -> Result<Streams, StreamsError> {
+        if let Some(mistake) = self.mistake.take() {
+            return Err(mistake.into());
+        }
+        self.config.check()?;
+        supervisor::start(self).await
+    }
+
+    /// As [`start`](Self::start), from a thread that is not part of a runtime.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_blocking(self) -> Result<Streams, StreamsError> {
+        futures::executor::block_on(self.start())
+    }
+
+    /// Starts, and runs until SIGINT or SIGTERM: all that a `main` needs.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start), and why it stopped.
+    pub fn run_blocking_until_ctrl_c(self) -> Result<(), StreamsError> {
+        self.start_blocking()?.run_blocking_until_ctrl_c()
+    }
+}

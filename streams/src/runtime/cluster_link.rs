@@ -1,0 +1,331 @@
+//! The cluster as one stream thread reaches it: a consumer that is a member of the group, one that reads changelogs, and the
+//! narrow producer.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use millstream_client::{
+    Admin, ConfigResource, Consumer, ConsumerConfig, ErrorCode, Event as ClientEvent, Offset, OffsetReset,
+    Producer, Revoked,
+};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+use super::StateDirectory;
+use super::assignment::TaskAssignor;
+use super::cluster::{admin, failed};
+use super::config::{Recipient, StreamsConfig};
+use super::link::{ChangelogBounds, Committed, Event, FetchedRange, Link, LinkError, TopicPartition};
+use super::mailbox::Mail;
+use super::sink::Sink;
+use crate::processor::Headers;
+use crate::task::{RecordSink, SinkError, TopicHandle};
+use crate::topology::{TopicName, Topology};
+
+/// Longer than any wait; a thread ends its waits itself.
+const FOREVER: Duration = Duration::from_secs(3_600);
+
+/// What a changelog keeps tombstones for unless it says otherwise (`delete.retention.ms`).
+const DEFAULT_DELETE_RETENTION_MS: i64 = 86_400_000;
+
+pub(super) struct ClusterLink {
+    network: Handle,
+    sink: Sink,
+    consumer: Consumer,
+    /// Reads changelogs, outside of the group.
+    restorer: Consumer,
+    admin: Admin,
+    /// Partitions that the group is waiting for; dropping it lets the rebalance go on.
+    revoked: Option<Revoked>,
+    /// What ended the last wait.
+    waiting: Option<Event>,
+    /// What a wait found out too late to return it.
+    failure: Option<LinkError>,
+}
+
+impl ClusterLink {
+    pub(super) fn connect(
+        thread: usize,
+        config: &StreamsConfig,
+        topology: &Topology,
+        directory: &Arc<StateDirectory>,
+        network: &Handle,
+    ) -> Result<Self, LinkError> {
+        let application_id: Arc<str> = config.application_id.as_str().into();
+        let process = directory.process_id();
+        let client_id = format!("{application_id}-{process}-StreamThread-{}", thread + 1);
+        let assignor =
+            TaskAssignor::new(topology.clone(), Arc::clone(&application_id), Arc::clone(directory));
+        let member = Consumer::builder()
+            .client_id(format!("{client_id}-consumer"))
+            .group_id(&*application_id)
+            // A process that was killed takes its place back at once (KIP-345).
+            .group_instance_id(format!("{process}-{}", thread + 1))
+            .auto_commit(false)
+            .auto_offset_reset(OffsetReset::Earliest)
+            .assignors([Arc::new(assignor) as Arc<dyn millstream_client::Assignor>]);
+        let restorer = Consumer::builder()
+            .client_id(format!("{client_id}-restore-consumer"))
+            .auto_offset_reset(OffsetReset::Earliest);
+        let connecting = |error| failed("connecting to the cluster", error);
+        let producer = producer(config, &client_id)?;
+        let (consumer, restorer, producer, admin) = network.block_on(async {
+            let consumer =
+                consumer(member, config, Recipient::MainConsumer)?.build().await.map_err(connecting)?;
+            let restorer = self::consumer(restorer, config, Recipient::RestoreConsumer)?
+                .build()
+                .await
+                .map_err(connecting)?;
+            let producer = producer.build().await.map_err(connecting)?;
+            let admin = admin(config)?.build().await.map_err(connecting)?;
+            Ok((consumer, restorer, producer, admin))
+        })?;
+        let sources = topology.subtopologies().iter().flat_map(|part| &part.sources);
+        let sources: Vec<String> = sources.map(|topic| topic.resolve(&application_id)).collect();
+        consumer.subscribe(sources).map_err(|error| failed("subscribing to the sources", error))?;
+        let sink = Sink::new(producer.batches(), application_id);
+        Ok(Self {
+            network: network.clone(),
+            sink,
+            consumer,
+            restorer,
+            admin,
+            revoked: None,
+            waiting: None,
+            failure: None,
+        })
+    }
+
+    /// What has happened; `None`: nothing that was not told yet.
+    pub(super) fn next_event(&mut self) -> Result<Option<Event>, LinkError> {
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
+        }
+        if let Some(event) = self.waiting.take() {
+            return Ok(Some(event));
+        }
+        if let Some(event) = self.consumer.poll_blocking(Duration::ZERO).map_err(fetching)? {
+            return Ok(self.of_group(event));
+        }
+        let restored = self.restorer.poll_blocking(Duration::ZERO).map_err(restoring)?;
+        Ok(restored.and_then(of_changelog))
+    }
+
+    /// The last event has been dealt with.
+    pub(super) fn handled(&mut self) {
+        self.revoked = None;
+    }
+
+    /// Waits for an event, a message or the time; returns the message.
+    pub(super) fn wait(&mut self, inbox: &mut mpsc::Receiver<Mail>, until: Instant) -> Option<Mail> {
+        enum Woken {
+            Group(millstream_client::Result<Option<ClientEvent>>),
+            Changelog(millstream_client::Result<Option<ClientEvent>>),
+            Mail(Option<Mail>),
+            Time,
+        }
+        let Self { network, consumer, restorer, .. } = self;
+        let woken = network.block_on(async {
+            tokio::select! {
+                biased;
+                mail = inbox.recv() => Woken::Mail(mail),
+                event = consumer.poll(FOREVER) => Woken::Group(event),
+                event = restorer.poll(FOREVER) => Woken::Changelog(event),
+                () = tokio::time::sleep_until(until.into()) => Woken::Time,
+            }
+        });
+        match woken {
+            Woken::Mail(Some(mail)) => return Some(mail),
+            // The application is gone, and with it whoever could want us to go on.
+            Woken::Mail(None) => return Some(Mail::Stop { leave_group: true }),
+            Woken::Group(Ok(event)) => self.waiting = event.and_then(|event| self.of_group(event)),
+            Woken::Changelog(Ok(event)) => self.waiting = event.and_then(of_changelog),
+            Woken::Group(Err(error)) => self.failure = Some(fetching(error)),
+            Woken::Changelog(Err(error)) => self.failure = Some(restoring(error)),
+            Woken::Time => {}
+        }
+        None
+    }
+
+    /// Sends batches that are older than `linger.ms`; returns when the next will be.
+    pub(super) fn seal_due(&mut self, now: Instant) -> Option<Instant> {
+        self.sink.seal_due(now)
+    }
+
+    /// Leaves the group, or keeps the place in it for a restart.
+    pub(super) fn close(self, leave_group: bool) {
+        if let Err(error) = self.consumer.close_blocking(!leave_group) {
+            tracing::warn!(%error, "leaving the group failed; it notices by itself");
+        }
+    }
+
+    fn of_group(&mut self, event: ClientEvent) -> Option<Event> {
+        Some(match event {
+            ClientEvent::Fetched(fetched) => Event::Fetched(range(fetched)),
+            ClientEvent::Assigned(partitions) => Event::Assigned(partitions),
+            ClientEvent::Lost(partitions) => Event::Lost(partitions),
+            ClientEvent::Revoked(revoked) => {
+                let partitions = revoked.partitions.clone();
+                self.revoked = Some(revoked);
+                Event::Revoked(partitions)
+            }
+            _ => return None,
+        })
+    }
+}
+
+fn of_changelog(event: ClientEvent) -> Option<Event> {
+    match event {
+        ClientEvent::Fetched(fetched) => Some(Event::Restored(range(fetched))),
+        _ => None,
+    }
+}
+
+fn range(fetched: millstream_client::Fetched) -> FetchedRange {
+    FetchedRange { source: fetched.partition, offset: fetched.offset, bytes: fetched.bytes }
+}
+
+fn consumer(
+    mut builder: ConsumerConfig,
+    config: &StreamsConfig,
+    recipient: Recipient,
+) -> Result<ConsumerConfig, LinkError> {
+    builder = builder.bootstrap(&config.bootstrap_servers);
+    for (name, value) in config.of(recipient) {
+        builder = builder.set(name, value).map_err(|error| failed("configuring a consumer", error.into()))?;
+    }
+    Ok(builder)
+}
+
+/// `linger.ms` is 100 in Kafka Streams: batches are worth more than the time.
+fn producer(config: &StreamsConfig, client_id: &str) -> Result<millstream_client::ProducerConfig, LinkError> {
+    let mut builder = Producer::builder()
+        .bootstrap(&config.bootstrap_servers)
+        .client_id(format!("{client_id}-producer"))
+        .linger(Duration::from_millis(100));
+    for (name, value) in config.of(Recipient::Producer) {
+        builder =
+            builder.set(name, value).map_err(|error| failed("configuring the producer", error.into()))?;
+    }
+    Ok(builder)
+}
+
+fn fetching(error: millstream_client::Error) -> LinkError {
+    failed("reading the sources", error)
+}
+
+fn restoring(error: millstream_client::Error) -> LinkError {
+    failed("reading a changelog", error)
+}
+
+impl RecordSink for ClusterLink {
+    fn topic(&mut self, name: &TopicName) -> TopicHandle {
+        self.sink.topic(name)
+    }
+
+    #[inline]
+    fn send(
+        &mut self,
+        topic: TopicHandle,
+        partition: Option<i32>,
+        timestamp: i64,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: &Headers,
+    ) -> Result<(), SinkError> {
+        self.sink.send(topic, partition, timestamp, key, value, headers)
+    }
+}
+
+impl Link for ClusterLink {
+    fn flush(&mut self) -> Result<(), LinkError> {
+        self.sink.flush()
+    }
+
+    fn acknowledged(&self, topic: TopicHandle, partition: i32) -> Option<i64> {
+        self.sink.acknowledged(topic, partition)
+    }
+
+    fn commit(&mut self, offsets: &[(TopicPartition, i64)]) -> Result<Committed, LinkError> {
+        match self.consumer.commit_blocking(offsets.iter().cloned()) {
+            Ok(()) => Ok(Committed::Yes),
+            Err(error) if is_rebalancing(&error) => {
+                tracing::info!(%error, "the commit waits for the end of a rebalance");
+                Ok(Committed::Later)
+            }
+            Err(error) => Err(failed("committing offsets", error)),
+        }
+    }
+
+    fn pause(&mut self, partition: &TopicPartition, paused: bool) {
+        let partition = std::slice::from_ref(partition);
+        if paused { self.consumer.pause(partition) } else { self.consumer.resume(partition) }
+    }
+
+    fn high_watermark(&self, topic: &str, partition: i32) -> Option<i64> {
+        let partition = TopicPartition { topic: topic.into(), partition };
+        self.consumer.high_watermark(&partition).map(|offset| offset.0)
+    }
+
+    fn changelog_bounds(&mut self, partitions: &[TopicPartition]) -> Result<Vec<ChangelogBounds>, LinkError> {
+        let Self { network, restorer, admin, .. } = self;
+        if partitions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let asking = |error| failed("asking where the changelogs begin and end", error);
+        network.block_on(async {
+            let starts = restorer.beginning_offsets(partitions.iter().cloned()).await.map_err(asking)?;
+            let ends = restorer.end_offsets(partitions.iter().cloned()).await.map_err(asking)?;
+            let mut bounds = Vec::new();
+            for partition in partitions {
+                let at = |offsets: &hashbrown::HashMap<TopicPartition, Offset>| {
+                    offsets.get(partition).map_or(0, |offset| offset.0)
+                };
+                let delete_retention_ms = delete_retention(admin, &partition.topic).await;
+                bounds.push(ChangelogBounds { start: at(&starts), end: at(&ends), delete_retention_ms });
+            }
+            Ok(bounds)
+        })
+    }
+
+    fn restore(&mut self, changelog: &TopicPartition, from: i64) {
+        self.restorer.assign_at(changelog.clone(), Offset(from));
+    }
+
+    fn restored(&mut self, changelog: &TopicPartition) {
+        self.restorer.unassign(std::slice::from_ref(changelog));
+    }
+
+    fn purge(&mut self, before: Vec<(TopicPartition, i64)>) {
+        let admin = self.admin.clone();
+        self.network.spawn(async move {
+            match admin.delete_records(before).await {
+                Err(error) => tracing::warn!(%error, "purging repartition topics failed; it is tried again"),
+                Ok(purged) => {
+                    for (partition, error) in
+                        purged.into_iter().filter_map(|(p, result)| Some((p, result.err()?)))
+                    {
+                        tracing::warn!(%partition, %error, "purging failed; it is tried again");
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// The commit will be right once the group has settled, or the partitions are lost, which the group says as well.
+fn is_rebalancing(error: &millstream_client::Error) -> bool {
+    matches!(
+        error.code(),
+        Some(ErrorCode::RebalanceInProgress | ErrorCode::IllegalGeneration | ErrorCode::UnknownMemberId)
+    )
+}
+
+async fn delete_retention(admin: &Admin, topic: &str) -> i64 {
+    let described = admin.describe_configs([ConfigResource::Topic(topic.to_owned())]).await;
+    let entries =
+        described.ok().and_then(|mut described| described.pop()).and_then(|(_, entries)| entries.ok());
+    let entry = entries.into_iter().flatten().find(|entry| entry.name == "delete.retention.ms");
+    let value = entry.and_then(|entry| entry.value).and_then(|value| value.parse().ok());
+    value.unwrap_or(DEFAULT_DELETE_RETENTION_MS)
+}

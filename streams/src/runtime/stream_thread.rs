@@ -1,0 +1,127 @@
+//! A stream thread: an OS thread that owns its tasks. Here is only the waiting; the work is [`Worker`]'s.
+
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+use super::clock::Clock;
+use super::cluster_link::ClusterLink;
+use super::config::StreamsConfig;
+use super::mailbox::Mail;
+use super::shared::{Shared, ThreadObserver};
+use super::stores::Stores;
+use super::worker::{Worker, WorkerConfig, WorkerError};
+use super::{StateDirectory, StreamsError};
+use crate::topology::Topology;
+
+/// Fetched ranges and rebalances that are taken in before tasks get their turn.
+const EVENTS_PER_ROUND: usize = 64;
+
+/// The longest wait when nothing is due.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// What a stream thread is made of.
+pub(super) struct StreamThread {
+    pub(super) index: usize,
+    pub(super) config: Arc<StreamsConfig>,
+    pub(super) topology: Topology,
+    pub(super) directory: Arc<StateDirectory>,
+    pub(super) stores: Stores,
+    pub(super) shared: Arc<Shared>,
+    pub(super) inbox: mpsc::Receiver<Mail>,
+    pub(super) network: Handle,
+}
+
+/// How a thread ended.
+pub(super) struct ThreadEnd {
+    pub(super) name: String,
+    /// `None`: it panicked.
+    pub(super) result: Option<Result<(), WorkerError>>,
+}
+
+impl ThreadEnd {
+    pub(super) fn failed(&self) -> bool {
+        !matches!(self.result, Some(Ok(())))
+    }
+
+    /// An end that nobody asked for is a failure even without an error.
+    pub(super) fn failure(self) -> StreamsError {
+        match self.result {
+            Some(Err(source)) => StreamsError::Thread { thread: self.name, source },
+            _ => StreamsError::Lost(self.name),
+        }
+    }
+}
+
+impl StreamThread {
+    pub(super) fn spawn(
+        self,
+        ended: mpsc::UnboundedSender<ThreadEnd>,
+    ) -> Result<JoinHandle<()>, StreamsError> {
+        let name = format!("{}-{}", self.config.application_id, self.index + 1);
+        let thread_name = name.clone();
+        let run = move || {
+            // Tasks catch what users' closures throw. A panic that gets here is ours, and must not go unnoticed.
+            let result = panic::catch_unwind(AssertUnwindSafe(|| self.run())).ok();
+            let _ = ended.send(ThreadEnd { name, result });
+        };
+        let spawned = Builder::new().name(thread_name).spawn(run);
+        spawned
+            .map_err(|source| StreamsError::System { doing: "starting a stream thread".to_owned(), source })
+    }
+
+    fn run(self) -> Result<(), WorkerError> {
+        let Self { index, config, topology, directory, stores, shared, mut inbox, network } = self;
+        let link = ClusterLink::connect(index, &config, &topology, &directory, &network)?;
+        let clock = Clock::start();
+        let worker_config = WorkerConfig {
+            application_id: config.application_id.as_str().into(),
+            commit_interval_ms: config.commit_interval.as_millis() as i64,
+            purge_interval_ms: config.purge_interval.as_millis() as i64,
+            max_idle: config.max_idle,
+            max_buffered_records: config.buffered_records,
+            cache_bytes: config.cache_bytes / config.threads,
+        };
+        let open = Box::new(move |task, specs: &[_]| stores.open(task, specs));
+        let observer = Box::new(ThreadObserver { shared, thread: index });
+        let mut worker = Worker::new(worker_config, topology, link, open, observer, clock.now());
+        let leave_group = run_until_told(&mut worker, &mut inbox, &clock)?;
+        worker.shut_down(clock.now())?;
+        worker.into_link().close(leave_group);
+        Ok(())
+    }
+}
+
+/// Works until a message says stop; returns whether to leave the group.
+fn run_until_told(
+    worker: &mut Worker<ClusterLink>,
+    inbox: &mut mpsc::Receiver<Mail>,
+    clock: &Clock,
+) -> Result<bool, WorkerError> {
+    let mut waited_for = None;
+    loop {
+        while let Some(mail) = waited_for.take().or_else(|| inbox.try_recv().ok()) {
+            match mail {
+                Mail::Query(query) => query(&worker.local_tasks()),
+                Mail::Stop { leave_group } => return Ok(leave_group),
+            }
+        }
+        for _ in 0..EVENTS_PER_ROUND {
+            let Some(event) = worker.link().next_event()? else { break };
+            worker.handle(event, clock.now())?;
+            worker.link().handled();
+        }
+        let round = worker.step(clock.now())?;
+        let seal_due = worker.link().seal_due(Instant::now());
+        if round.records == 0 {
+            let idle = Duration::from_millis(round.again_at.saturating_sub(clock.now()).max(0) as u64);
+            let until = Instant::now() + idle.min(LONGEST_WAIT);
+            let until = seal_due.map_or(until, |due| due.min(until));
+            waited_for = worker.link().wait(inbox, until);
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The thread that owns an application: it prepares the cluster, starts the stream threads and waits for their end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use tokio::runtime::{Handle, Runtime};
+use tokio::sync::{mpsc, oneshot};
+
+use super::cluster;
+use super::mailbox::{Mail, Mailbox, mailbox};
+use super::shared::Shared;
+use super::stores::Stores;
+use super::stream_thread::{StreamThread, ThreadEnd};
+use super::{AppBuilder, AppState, Closing, StateDirectory, Streams, StreamsError};
+use crate::query::{self, Owners};
+
+/// Threads for sockets: stream threads do the work, the network only moves bytes.
+const NETWORK_THREADS: usize = 1;
+
+/// How long the network may take to say goodbye once all threads have ended.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// What [`start`] hands back as soon as the threads run.
+type Started = Result<Streams, StreamsError>;
+
+pub(super) async fn start(builder: AppBuilder) -> Started {
+    let (ready, started) = oneshot::channel();
+    let name = format!("{}-supervisor", builder.config.application_id);
+    let spawned = thread::Builder::new().name(name).spawn(move || supervise(builder, ready));
+    spawned.map_err(|source| StreamsError::System { doing: "starting the supervisor".to_owned(), source })?;
+    started.await.unwrap_or_else(|_| Err(StreamsError::Lost("the application's supervisor".to_owned())))
+}
+
+fn supervise(builder: AppBuilder, ready: oneshot::Sender<Started>) {
+    let network = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(NETWORK_THREADS)
+        .thread_name("millstream-net")
+        .enable_all()
+        .build()
+        .map_err(|source| StreamsError::System { doing: "starting the network".to_owned(), source });
+    let prepared = network.and_then(|network| Supervisor::prepare(builder, network));
+    let (mut supervisor, streams, finish, stop) = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            let _ = ready.send(Err(error));
+            return;
+        }
+    };
+    // If nobody waits any more the handle is dropped here, which stops the application.
+    drop(ready.send(Ok(streams)));
+    let result = supervisor.run(stop);
+    supervisor.network.shutdown_timeout(FAREWELL);
+    let _ = finish.send(result);
+}
+
+struct Supervisor {
+    network: Runtime,
+    shared: Arc<Shared>,
+    directory: Arc<StateDirectory>,
+    cleanup_delay: Duration,
+    mailboxes: Arc<[Mailbox]>,
+    threads: Vec<JoinHandle<()>>,
+    ends: mpsc::UnboundedReceiver<ThreadEnd>,
+}
+
+type Prepared = (Supervisor, Streams, oneshot::Sender<Result<(), StreamsError>>, mpsc::Receiver<Closing>);
+
+impl Supervisor {
+    fn prepare(builder: AppBuilder, network: Runtime) -> Result<Prepared, StreamsError> {
+        let AppBuilder { topology, config, state_listeners, restore_listeners, served, query_listen, .. } =
+            builder;
+        let directory = Arc::new(StateDirectory::open(&config.state_dir, &config.application_id)?);
+        network.block_on(cluster::prepare(&topology, &config))?;
+        let shared = Shared::new(config.threads, state_listeners, restore_listeners);
+        let (mailboxes, inboxes): (Vec<_>, Vec<_>) = (0..config.threads).map(|_| mailbox()).unzip();
+        let mailboxes: Arc<[Mailbox]> = mailboxes.into();
+        let owners = Owners { threads: Arc::clone(&mailboxes), topology: topology.clone() };
+        let query_address = match query_listen {
+            Some(address) => Some(serve(&network, &address, served, &owners)?),
+            None => None,
+        };
+
+        shared.enter(AppState::Rebalancing);
+        let config = Arc::new(config);
+        let stores = Stores::new(Arc::clone(&directory), config.state_memory_bytes);
+        let (ended, ends) = mpsc::unbounded_channel();
+        let mut threads = Vec::new();
+        for (index, inbox) in inboxes.into_iter().enumerate() {
+            let thread = StreamThread {
+                index,
+                config: Arc::clone(&config),
+                topology: topology.clone(),
+                directory: Arc::clone(&directory),
+                stores: stores.clone(),
+                shared: Arc::clone(&shared),
+                inbox,
+                network: network.handle().clone(),
+            };
+            threads.push(thread.spawn(ended.clone())?);
+        }
+        let cleanup_delay = config.cleanup_delay;
+        let runtime: Handle = network.handle().clone();
+        let (stop, stopped) = mpsc::channel(1);
+        let (finish, finished) = oneshot::channel();
+        let streams = Streams { shared: Arc::clone(&shared), owners, query_address, stop, finished, runtime };
+        let supervisor = Self { network, shared, directory, cleanup_delay, mailboxes, threads, ends };
+        Ok((supervisor, streams, finish, stopped))
+    }
+
+    /// Waits for the word to stop, or for the first thread that fails, then ends all of them.
+    fn run(&mut self, mut stop: mpsc::Receiver<Closing>) -> Result<(), StreamsError> {
+        let mut failure = None;
+        let closing = loop {
+            let (ends, directory, shared) = (&mut self.ends, &self.directory, &self.shared);
+            let cleanup_delay = self.cleanup_delay;
+            let woken = self.network.block_on(async {
+                tokio::select! {
+                    closing = stop.recv() => Some(Ok(closing.unwrap_or_default())),
+                    end = ends.recv() => end.map(Err),
+                    () = tokio::time::sleep(cleanup_delay.max(Duration::from_secs(1))) => None,
+                }
+            });
+            match woken {
+                Some(Ok(closing)) => break closing,
+                Some(Err(end)) => {
+                    failure = Some(end.failure());
+                    break Closing::Leaving;
+                }
+                None => {
+                    if let Err(error) = directory.clean(|task| shared.has(task), cleanup_delay) {
+                        tracing::warn!(%error, "cleaning the state directory failed; it is tried again");
+                    }
+                }
+            }
+        };
+        if failure.is_none() {
+            self.shared.enter(AppState::PendingShutdown);
+        }
+        let first_failure = failure.or(self.stop_threads(closing));
+        match first_failure {
+            Some(error) => {
+                tracing::error!(%error, "the application has stopped");
+                self.shared.enter(AppState::Error);
+                Err(error)
+            }
+            None => {
+                self.shared.enter(AppState::NotRunning);
+                Ok(())
+            }
+        }
+    }
+
+    /// Tells every thread to end and waits until it has; returns the first failure.
+    fn stop_threads(&mut self, closing: Closing) -> Option<StreamsError> {
+        for mailbox in self.mailboxes.iter() {
+            // A thread that has ended already takes no mail.
+            let _ = mailbox.blocking_send(Mail::Stop { leave_group: closing == Closing::Leaving });
+        }
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+        let mut failure = None;
+        while let Ok(end) = self.ends.try_recv() {
+            failure = failure.or(end.failed().then(|| end.failure()));
+        }
+        failure
+    }
+}
+
+fn serve(
+    network: &Runtime,
+    address: &str,
+    served: Vec<query::ServedStore>,
+    owners: &Owners,
+) -> Result<SocketAddr, StreamsError> {
+    let failed =
+        |source| StreamsError::System { doing: format!("listening for queries on {address}"), source };
+    let server = network.block_on(query::Server::bind(address)).map_err(failed)?;
+    let stores: Result<Vec<_>, _> = served.into_iter().map(|store| store.open(owners.clone())).collect();
+    let listening = server.address;
+    network.spawn(query::serve(server, stores?));
+    Ok(listening)
+}
