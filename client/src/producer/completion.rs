@@ -138,8 +138,8 @@ impl Future for Done {
 }
 
 /// The fate of one record: a future of its [`RecordMetadata`]. May be dropped; the record is sent all the same.
+/// Whoever drops it learns of a failure from the next flush.
 #[derive(Debug, Clone)]
-#[must_use = "a record that could not be written shows here, or at the next flush"]
 pub struct Delivery {
     pub(crate) completion: Arc<Completion>,
     pub(crate) index: u32,

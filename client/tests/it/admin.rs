@@ -73,7 +73,7 @@ async fn records_are_cut_off_and_groups_administered() {
     let partition = TopicPartition::new(topic.as_str(), 0);
     let producer = Producer::builder().bootstrap(&bootstrap).build().await.unwrap();
     for n in 0..10 {
-        let _ = producer.send(ProducerRecord::to(&topic).value(&n.to_string())).await.unwrap();
+        producer.send(ProducerRecord::to(&topic).value(&n.to_string())).await.unwrap();
     }
     producer.close().await.unwrap();
     let cut = admin.delete_records([(partition.clone(), 4)]).await.unwrap().remove(0).1.unwrap();

@@ -33,6 +33,8 @@ pub(crate) async fn admin(bootstrap: &str) -> Admin {
 /// Creates a topic and gives its name back.
 pub(crate) async fn create_topic(bootstrap: &str, name: &str, partitions: i32) -> String {
     let created = admin(bootstrap).await.create_topics([NewTopic::new(name, partitions)]).await.unwrap();
-    created.into_iter().for_each(|(_, result)| drop(result.unwrap()));
+    for (_, result) in created {
+        result.unwrap();
+    }
     name.to_owned()
 }

@@ -1,6 +1,7 @@
 //! Records read, without a group.
 
-use std::time::Duration;
+use std::sync::LazyLock;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use millstream_client::{
     Compression, Consumer, Event, Header, Offset, OffsetReset, Producer, ProducerRecord, TopicPartition,
@@ -9,6 +10,9 @@ use millstream_client::{
 use crate::broker::{bootstrap, unique};
 
 const WAIT: Duration = Duration::from_secs(20);
+/// The records' times begin here, ms: recent, or retention would delete them.
+static START: LazyLock<i64> =
+    LazyLock::new(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64 - 3_600_000);
 
 async fn fill(bootstrap: &str, topic: &str, values: std::ops::Range<u32>, codec: Compression) {
     let producer = Producer::builder().bootstrap(bootstrap).compression(codec).build().await.unwrap();
@@ -16,7 +20,8 @@ async fn fill(bootstrap: &str, topic: &str, values: std::ops::Range<u32>, codec:
         let record_value = n.to_string();
         let headers = [Header::new("n", Some(record_value.as_bytes())), Header::new("n", None)];
         let record = ProducerRecord::to(topic).partition(0).key("key").value(&record_value);
-        let _ = producer.send(record.headers(&headers).timestamp(i64::from(n) * 1000)).await.unwrap();
+        let _ =
+            producer.send(record.headers(&headers).timestamp(*START + i64::from(n) * 1000)).await.unwrap();
     }
     producer.close().await.unwrap();
 }
@@ -80,9 +85,9 @@ async fn seek_pause_and_times() {
     consumer.resume(std::slice::from_ref(&partition));
     assert_eq!(read(&mut consumer, 50).await[0], 0);
 
-    let at = consumer.offsets_for_times([(partition.clone(), 20_001)]).await.unwrap();
+    let at = consumer.offsets_for_times([(partition.clone(), *START + 20_001)]).await.unwrap();
     assert_eq!(at[&partition].unwrap().offset, 21);
-    let late = consumer.offsets_for_times([(partition.clone(), 99_000_000)]).await.unwrap();
+    let late = consumer.offsets_for_times([(partition.clone(), *START + 99_000_000)]).await.unwrap();
     assert_eq!(late[&partition], None);
     assert_eq!(consumer.end_offsets([partition.clone()]).await.unwrap()[&partition], Offset(50));
     assert_eq!(consumer.beginning_offsets([partition.clone()]).await.unwrap()[&partition], Offset(0));

@@ -81,7 +81,7 @@ async fn a_commit_before_the_revocation_is_where_the_next_owner_begins() {
     let topic = create_topic(&bootstrap, &unique("handover"), 1).await;
     let producer = Producer::builder().bootstrap(&bootstrap).build().await.unwrap();
     for n in 0..10 {
-        let _ = producer.send(ProducerRecord::to(&topic).value(&n.to_string())).await.unwrap();
+        producer.send(ProducerRecord::to(&topic).value(&n.to_string())).await.unwrap();
     }
     producer.flush().await.unwrap();
     let group = unique("group");

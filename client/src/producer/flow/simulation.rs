@@ -102,7 +102,7 @@ impl World {
             acknowledged: Vec::new(),
             failed: Vec::new(),
             faults: true,
-            records_max: if seed % 2 == 0 { 3 } else { i32::MAX },
+            records_max: if seed.is_multiple_of(2) { 3 } else { i32::MAX },
         }
     }
 
