@@ -147,6 +147,12 @@ pub struct Delivery {
 }
 
 impl Delivery {
+    /// The partition that the record goes to; known before it is written.
+    #[must_use]
+    pub fn partition(&self) -> i32 {
+        self.completion.partition
+    }
+
     /// The outcome, if it is known.
     ///
     /// # Errors

@@ -20,8 +20,7 @@ async fn fill(bootstrap: &str, topic: &str, values: std::ops::Range<u32>, codec:
         let record_value = n.to_string();
         let headers = [Header::new("n", Some(record_value.as_bytes())), Header::new("n", None)];
         let record = ProducerRecord::to(topic).partition(0).key("key").value(&record_value);
-        let _ =
-            producer.send(record.headers(&headers).timestamp(*START + i64::from(n) * 1000)).await.unwrap();
+        producer.send(record.headers(&headers).timestamp(*START + i64::from(n) * 1000)).await.unwrap();
     }
     producer.close().await.unwrap();
 }

@@ -1,12 +1,13 @@
 //! Groups: members share, take over, and commit before they let go.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use millstream_client::{
-    Assignor, Consumer, CooperativeSticky, Event, OffsetReset, Producer, ProducerRecord, Range,
-    TopicPartition,
+    Assignment, Assignor, Consumer, CooperativeSticky, Event, Members, OffsetReset, Producer, ProducerRecord,
+    Range, Result, TopicPartition, TopicSizes,
 };
 
 use crate::broker::{bootstrap, create_topic, unique};
@@ -133,4 +134,96 @@ async fn an_automatic_commit_covers_what_was_dealt_with() {
     let observer = Consumer::builder().bootstrap(&bootstrap).group_id(&group).build().await.unwrap();
     let partition = TopicPartition::new(topic.as_str(), 0);
     assert_eq!(observer.committed([partition.clone()]).await.unwrap()[&partition].offset, 1);
+}
+
+/// An assignor of the program's own, whose user data makes the round.
+#[derive(Debug, Default)]
+struct Marked {
+    seen: Mutex<Vec<Bytes>>,
+}
+
+impl Assignor for Marked {
+    fn name(&self) -> &str {
+        "marked"
+    }
+
+    fn user_data(&self, topics: &[Arc<str>], _owned: &[TopicPartition]) -> Option<Bytes> {
+        Some(format!("reads {}", topics.len()).into())
+    }
+
+    fn assign(&self, topics: &TopicSizes, members: &Members) -> Result<BTreeMap<String, Assignment>> {
+        let mut assigned = Range.assign(topics, members)?;
+        for (id, assignment) in &mut assigned {
+            assignment.user_data = members[id].user_data.clone();
+        }
+        Ok(assigned)
+    }
+
+    fn on_assignment(&self, assignment: &Assignment, _generation: i32) {
+        self.seen.lock().unwrap().extend(assignment.user_data.clone());
+    }
+}
+
+#[tokio::test]
+async fn user_data_of_an_own_assignor_travels() {
+    let bootstrap = bootstrap().await;
+    let topic = create_topic(&bootstrap, &unique("marked"), 4).await;
+    let assignor = Arc::new(Marked::default());
+    let shared: Arc<dyn Assignor> = assignor.clone();
+    let mut members = vec![member(&bootstrap, &unique("group"), shared, &topic).await];
+    until(&mut members, shared_fairly).await;
+    assert_eq!(assignor.seen.lock().unwrap()[0], "reads 1");
+}
+
+#[tokio::test]
+async fn a_program_that_does_not_poll_loses_its_partitions_and_gets_them_back() {
+    let bootstrap = bootstrap().await;
+    let topic = create_topic(&bootstrap, &unique("slow"), 1).await;
+    let config = Consumer::builder().bootstrap(&bootstrap).group_id(unique("group"));
+    let config = config.set("max.poll.interval.ms", "1500").unwrap();
+    let mut consumer = config.build().await.unwrap();
+    consumer.subscribe([topic]).unwrap();
+    assert!(matches!(consumer.poll(WAIT).await.unwrap(), Some(Event::Assigned(given)) if given.len() == 1));
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(matches!(consumer.poll(WAIT).await.unwrap(), Some(Event::Lost(gone)) if gone.len() == 1));
+    assert!(matches!(consumer.poll(WAIT).await.unwrap(), Some(Event::Assigned(given)) if given.len() == 1));
+}
+
+#[tokio::test]
+async fn a_static_member_keeps_its_place_and_fences_its_double() {
+    let bootstrap = bootstrap().await;
+    let topic = create_topic(&bootstrap, &unique("static"), 1).await;
+    let config = Consumer::builder().bootstrap(&bootstrap).group_id(unique("group")).group_instance_id("one");
+    let config = config.set("heartbeat.interval.ms", "300").unwrap();
+    let mut first = config.clone().build().await.unwrap();
+    first.subscribe([topic.clone()]).unwrap();
+    assert!(matches!(first.poll(WAIT).await.unwrap(), Some(Event::Assigned(_))));
+    let mut second = config.build().await.unwrap();
+    second.subscribe([topic]).unwrap();
+    assert!(matches!(second.poll(WAIT).await.unwrap(), Some(Event::Assigned(given)) if given.len() == 1));
+    assert!(matches!(first.poll(WAIT).await.unwrap(), Some(Event::Lost(_))));
+    let error = first.poll(WAIT).await.unwrap_err();
+    assert!(error.is_fenced(), "{error}");
+}
+
+#[tokio::test]
+async fn a_pattern_finds_topics_that_come_later() {
+    let bootstrap = bootstrap().await;
+    let prefix = unique("pattern");
+    create_topic(&bootstrap, &format!("{prefix}-a"), 1).await;
+    let config = Consumer::builder().bootstrap(&bootstrap).group_id(unique("group"));
+    let config = config.set("metadata.max.age.ms", "300").unwrap();
+    let mut consumer = config.build().await.unwrap();
+    let wanted = prefix.clone();
+    consumer.subscribe_matching(move |topic| topic.starts_with(&wanted)).unwrap();
+    let deadline = Instant::now() + WAIT;
+    let mut created = false;
+    while consumer.assignment().len() < 2 {
+        let _ = consumer.poll(Duration::from_millis(100)).await.unwrap();
+        if !created && consumer.assignment().len() == 1 {
+            create_topic(&bootstrap, &format!("{prefix}-b"), 1).await;
+            created = true;
+        }
+        assert!(Instant::now() < deadline);
+    }
 }

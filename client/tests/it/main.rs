@@ -5,5 +5,6 @@
 mod admin;
 mod broker;
 mod consume;
+mod faults;
 mod group;
 mod produce;
