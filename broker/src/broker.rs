@@ -1,13 +1,14 @@
 //! The handle of a running broker.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use futures::channel::oneshot;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::watch;
 
 use crate::api::{FetchSessions, Shared};
@@ -15,13 +16,16 @@ use crate::config::{BrokerConfig, DataDirectory, Endpoint, Settings};
 use crate::error::BrokerError;
 use crate::group::GroupCoordinator;
 use crate::log::{Logs, LogsOptions};
-use crate::metadata::Metadata;
+use crate::metadata::{Metadata, MetadataError};
 use crate::server::{bind, listen};
 use crate::storage::DiskStorage;
 use millstream_wire::ids::NodeId;
 
 /// Threads that wait for disks, at most; they exist only while there is something to wait for.
 const MAX_BLOCKING_THREADS: usize = 16;
+
+/// How long a disk that does not answer may hold up the stop.
+const SHUTDOWN: Duration = Duration::from_secs(5);
 
 /// A running broker. Dropping it tells it to stop and does not wait; [`Broker::close`] waits.
 ///
@@ -34,8 +38,8 @@ const MAX_BLOCKING_THREADS: usize = 16;
 /// broker.close_blocking();
 /// # Ok::<(), millstream_broker::BrokerError>(())
 /// ```
-#[derive(Debug)]
 #[must_use = "a broker that is dropped stops"]
+#[derive(Debug)]
 pub struct Broker {
     address: SocketAddr,
     /// Set to true to stop; dropping it stops as well.
@@ -43,11 +47,16 @@ pub struct Broker {
     /// Sent when everything is on disk and the directory is free.
     stopped: Option<oneshot::Receiver<()>>,
     thread: Option<JoinHandle<()>>,
+    /// For topics that are made from within the process; it must not keep the directory locked.
+    metadata: Weak<Metadata>,
+    runtime: Handle,
 }
 
 /// What the broker's thread tells once it serves.
 struct Ready {
     address: SocketAddr,
+    metadata: Weak<Metadata>,
+    runtime: Handle,
     stopped: oneshot::Receiver<()>,
 }
 
@@ -63,8 +72,15 @@ impl Broker {
             .name("millstream-broker".to_owned())
             .spawn(move || run(config, ready, stopping))
             .map_err(BrokerError::Runtime)?;
-        let Ready { address, stopped } = told.await.unwrap_or(Err(BrokerError::Stopped))?;
-        Ok(Self { address, stop, stopped: Some(stopped), thread: Some(thread) })
+        let ready = told.await.unwrap_or(Err(BrokerError::Stopped))?;
+        Ok(Self {
+            address: ready.address,
+            stop,
+            stopped: Some(ready.stopped),
+            thread: Some(thread),
+            metadata: ready.metadata,
+            runtime: ready.runtime,
+        })
     }
 
     /// [`Broker::start`] for programs without async. It must not be called from within an async runtime's task.
@@ -86,6 +102,19 @@ impl Broker {
             return format!("127.0.0.1:{}", self.address.port());
         }
         self.address.to_string()
+    }
+
+    /// Changes topics from within the process, on the broker's own threads.
+    pub(crate) async fn with_metadata<
+        T: Send + 'static,
+        F: Future<Output = Result<T, MetadataError>> + Send,
+    >(
+        &self,
+        change: impl FnOnce(Arc<Metadata>) -> F + Send + 'static,
+    ) -> Result<T, MetadataError> {
+        let metadata = self.metadata.upgrade().ok_or(MetadataError::Closing)?;
+        let changed = self.runtime.spawn(async move { change(metadata).await });
+        changed.await.unwrap_or(Err(MetadataError::Closing))
     }
 
     /// Stops it and waits until everything is on disk and the data directory is free.
@@ -116,8 +145,7 @@ fn run(
     let (tell_stopped, stopped) = oneshot::channel();
     match Started::new(config) {
         Ok(started) => {
-            let address = started.address;
-            if ready.send(Ok(Ready { address, stopped })).is_err() {
+            if ready.send(Ok(started.ready(stopped))).is_err() {
                 // Whoever asked for the broker has gone.
                 return;
             }
@@ -148,7 +176,7 @@ impl Started {
         // The port first: one that is taken should be told before a directory is touched.
         let listener = {
             let _in_runtime = runtime.enter();
-            bind(&endpoint, &settings).map_err(|source| BrokerError::Listen {
+            bind(&endpoint).map_err(|source| BrokerError::Listen {
                 address: format!("{}:{}", endpoint.host, endpoint.port),
                 source,
             })?
@@ -157,6 +185,11 @@ impl Started {
         let (directory, temporary) = directory(&config)?;
         let shared = open(config, settings, directory, advertised)?;
         Ok(Self { address, runtime, listener, shared, _temporary: temporary })
+    }
+
+    fn ready(&self, stopped: oneshot::Receiver<()>) -> Ready {
+        let metadata = Arc::downgrade(&self.shared.metadata);
+        Ready { address: self.address, metadata, runtime: self.runtime.handle().clone(), stopped }
     }
 
     fn serve(self, mut stopping: watch::Receiver<bool>) {
@@ -176,7 +209,8 @@ impl Started {
         if let Err(error) = self.shared.logs.close() {
             tracing::error!("the logs were not closed cleanly, the next start recovers them: {error}");
         }
-        self.runtime.shutdown_background();
+        // Whoever still holds the logs lets them go here, and with them the lock on the directory.
+        self.runtime.shutdown_timeout(SHUTDOWN);
         tracing::info!("stopped");
     }
 }
@@ -217,6 +251,9 @@ fn open(
 ) -> Result<Arc<Shared>, BrokerError> {
     let options = LogsOptions {
         flushers: usize::try_from(settings.flusher_threads).unwrap_or(1),
+        retention_check_ms: settings.log_retention_check_interval_ms,
+        checkpoint_ms: settings.log_flush_checkpoint_ms.into(),
+        cleaner_backoff_ms: u64::try_from(settings.log_cleaner_backoff_ms).unwrap_or(0),
         producer_expiration_ms: settings.producer_id_expiration_ms.into(),
         ..LogsOptions::new(directory, NodeId(settings.node_id))
     };

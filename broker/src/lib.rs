@@ -9,8 +9,10 @@ pub mod log;
 mod metadata;
 mod server;
 pub mod storage;
+mod test_cluster;
 
 pub use broker::Broker;
 pub use config::{BrokerConfig, ConfigError};
 pub use error::BrokerError;
 pub use log::Durability;
+pub use test_cluster::TestCluster;

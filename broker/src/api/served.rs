@@ -68,6 +68,8 @@ served! {
     IncrementalAlterConfigs 0..=1 => api::incremental_alter_configs::handle;
     OffsetDelete 0..=0 => api::offset_delete::handle;
     DescribeCluster 0..=2 => api::describe_cluster::handle;
+    ListConfigResources 0..=1 => api::list_config_resources::handle;
+    DescribeTopicPartitions 0..=0 => api::describe_topic_partitions::handle;
 }
 
 /// Serves one request as far as that goes without waiting.

@@ -80,6 +80,16 @@ impl BrokerConfig {
         Ok(self)
     }
 
+    /// Sets a value unless it was given.
+    pub(crate) fn or_set(self, name: &str, value: &str) -> Result<Self, ConfigError> {
+        if self.values.contains_key(name) { Ok(self) } else { self.set(name, value) }
+    }
+
+    /// Sets the durability unless it was given.
+    pub(crate) fn or_durability(self, durability: Durability) -> Self {
+        if self.values.contains_key("durability") { self } else { self.durability(durability) }
+    }
+
     /// Sets every value of a text in the form of Kafka's server.properties.
     ///
     /// # Errors

@@ -18,12 +18,6 @@ settings! {
         worker_threads: i32 = "worker.threads", "0", Between(0, 1024), false;
         /// The largest request in bytes; a larger frame closes its connection.
         socket_request_max_bytes: i32 = "socket.request.max.bytes", "104857600", AtLeast(1024), false;
-        /// The kernel's send buffer in bytes; -1 leaves it to the kernel.
-        socket_send_buffer_bytes: i32 = "socket.send.buffer.bytes", "-1", AtLeast(-1), false;
-        /// The kernel's receive buffer in bytes; -1 leaves it to the kernel.
-        socket_receive_buffer_bytes: i32 = "socket.receive.buffer.bytes", "-1", AtLeast(-1), false;
-        /// Connections that may wait to be accepted.
-        socket_listen_backlog_size: i32 = "socket.listen.backlog.size", "128", AtLeast(1), false;
         /// Bytes of produce requests that one connection may have read and not yet had answered.
         inflight_max_bytes: i32 = "connection.max.inflight.bytes", "8388608", AtLeast(1), false;
         /// Connections served at once; one more is closed as soon as it is accepted.
@@ -52,16 +46,10 @@ settings! {
         log_retention_check_interval_ms: i64 = "log.retention.check.interval.ms", "300000", AtLeast(1), false;
         /// How often recovery points are written, in ms.
         log_flush_checkpoint_ms: i32 = "log.flush.offset.checkpoint.interval.ms", "60000", AtLeast(0), false;
-        /// Whether compacted topics are cleaned.
-        log_cleaner_enable: bool = "log.cleaner.enable", "true", Any, false;
         /// How long the cleaner sleeps when no log is dirty enough, in ms.
         log_cleaner_backoff_ms: i64 = "log.cleaner.backoff.ms", "15000", AtLeast(0), false;
-        /// Memory of the cleaner's map of keys, in bytes.
-        log_cleaner_dedupe_buffer_size: i64 = "log.cleaner.dedupe.buffer.size", "134217728", AtLeast(1024), false;
         /// Threads that flush logs to disk.
         flusher_threads: i32 = "log.flusher.threads", "2", Between(1, 64), false;
-        /// Descriptors of sealed segments held open at once.
-        max_open_segments: i32 = "log.max.open.segments", "1024", AtLeast(16), false;
         /// The shortest session time-out that a group member may ask for, in ms.
         group_min_session_timeout_ms: i32 = "group.min.session.timeout.ms", "6000", AtLeast(0), false;
         /// The longest session time-out that a group member may ask for, in ms.
@@ -96,6 +84,15 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn as_many_workers_as_asked_for_or_as_there_are_cores() {
+        let workers = |text: &'static str| {
+            Settings::from_lookup(|name| (name == "worker.threads").then_some(text)).unwrap().workers()
+        };
+        assert_eq!(workers("3"), 3);
+        assert_eq!(workers("0"), std::thread::available_parallelism().unwrap().get());
+    }
 
     #[test]
     fn every_default_passes_its_own_rule() {

@@ -51,6 +51,12 @@ pub(crate) struct Metadata {
     producer_ids: Mutex<(i64, i64)>,
 }
 
+impl std::fmt::Debug for Metadata {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Metadata").field("node_id", &self.node_id).finish_non_exhaustive()
+    }
+}
+
 impl Metadata {
     /// Replays the metadata log and opens every partition it names.
     pub(crate) fn open(

@@ -5,21 +5,24 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::api::{Peer, Shared};
-use crate::config::{Endpoint, Settings};
+use crate::config::Endpoint;
 use crate::server::admission::{Admission, Place};
 use crate::server::connection::{Closed, Connection};
 
 /// How long to wait after an accept that failed for want of descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// Connections that may wait to be accepted.
+const MAX_BACKLOG: i32 = 1024;
+
 /// Opens the listening socket. It must be called in the runtime.
-pub(crate) fn bind(endpoint: &Endpoint, settings: &Settings) -> io::Result<TcpListener> {
+pub(crate) fn bind(endpoint: &Endpoint) -> io::Result<TcpListener> {
     let address = resolve(endpoint)?;
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // A broker that is restarted must not wait for the old one's connections to time out.
@@ -29,7 +32,7 @@ pub(crate) fn bind(endpoint: &Endpoint, settings: &Settings) -> io::Result<TcpLi
     }
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    socket.listen(settings.socket_listen_backlog_size)?;
+    socket.listen(MAX_BACKLOG)?;
     TcpListener::from_std(socket.into())
 }
 
@@ -74,7 +77,7 @@ fn admit(
         Ok(place) => place,
         Err(refused) => return tracing::warn!("connection from {remote} refused: {refused}"),
     };
-    match prepare(&stream, &shared.settings) {
+    match prepare(&stream) {
         Ok(local) => {
             let connection = Connection::new(shared.clone(), Peer { remote, local });
             connections.spawn(serve(connection, stream, place, stop.clone()));
@@ -83,15 +86,8 @@ fn admit(
     }
 }
 
-fn prepare(stream: &TcpStream, settings: &Settings) -> io::Result<SocketAddr> {
+fn prepare(stream: &TcpStream) -> io::Result<SocketAddr> {
     stream.set_nodelay(true)?;
-    let socket = SockRef::from(stream);
-    if let Ok(bytes) = usize::try_from(settings.socket_send_buffer_bytes) {
-        socket.set_send_buffer_size(bytes)?;
-    }
-    if let Ok(bytes) = usize::try_from(settings.socket_receive_buffer_bytes) {
-        socket.set_recv_buffer_size(bytes)?;
-    }
     stream.local_addr()
 }
 

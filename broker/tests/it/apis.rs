@@ -225,3 +225,51 @@ fn the_cluster_and_producer_ids_in_every_version() {
     assert_ne!(client.call(4, &request).error_code, 0, "transactions are not served");
     broker.close_blocking();
 }
+
+#[test]
+fn topics_are_described_page_by_page() {
+    let broker = Broker::start_blocking(
+        BrokerConfig::ephemeral().set("max.request.partition.size.limit", "3").unwrap(),
+    )
+    .unwrap();
+    let mut client = Client::connect(&broker);
+    client.create_topic("a", 2, &[]);
+    client.create_topic("b", 5, &[]);
+    let mut seen = Vec::new();
+    let mut cursor = None;
+    loop {
+        let request =
+            DescribeTopicPartitionsRequest::default().with_response_partition_limit(2000).with_cursor(cursor);
+        let response = client.call(0, &request);
+        for topic in &response.topics {
+            let name = topic.name.as_ref().unwrap().to_string();
+            seen.extend(topic.partitions.iter().map(|partition| (name.clone(), partition.partition_index)));
+        }
+        let Some(next) = response.next_cursor else { break };
+        cursor = Some(
+            describe_topic_partitions_request::Cursor::default()
+                .with_topic_name(next.topic_name)
+                .with_partition_index(next.partition_index),
+        );
+    }
+    let wanted =
+        (0..2).map(|index| ("a".to_owned(), index)).chain((0..5).map(|index| ("b".to_owned(), index)));
+    assert_eq!(seen, wanted.collect::<Vec<_>>());
+    broker.close_blocking();
+}
+
+#[test]
+fn resources_with_configurations_are_listed() {
+    let (broker, mut client) = start();
+    client.create_topic("a", 1, &[]);
+    let listed = |response: ListConfigResourcesResponse| {
+        let names = response.config_resources.into_iter();
+        names.map(|resource| (resource.resource_type, resource.resource_name.to_string())).collect::<Vec<_>>()
+    };
+    assert_eq!(listed(client.call(0, &ListConfigResourcesRequest::default())), []);
+    let all = [(2, "a".to_owned()), (4, "1".to_owned())];
+    assert_eq!(listed(client.call(1, &ListConfigResourcesRequest::default())), all);
+    let topics = ListConfigResourcesRequest::default().with_resource_types(vec![2]);
+    assert_eq!(listed(client.call(1, &topics)), all[..1]);
+    broker.close_blocking();
+}
