@@ -2,7 +2,7 @@
 # root) and say so; without root they say what to install. Builds lie outside the checkout: see .ci/env.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: demo test needs judges
+.PHONY: demo test needs judges bench-produce bench-consume bench-latency bench-wordcount bench-start
 
 demo: needs
 	@source .ci/env; cargo run --release --bin word_count
@@ -18,3 +18,8 @@ judges:
 	@.ci/install wanted 'kcat -V' "to test with librdkafka" kcat
 	@.ci/install wanted 'python3 -c "import venv, ensurepip"' "to test with kafka-python" python3-venv
 	@.ci/install wanted 'javac --version && mvn --version' "to test with Apache Kafka's own clients" default-jdk-headless maven
+
+# Each runs Apache Kafka beside us, in turns; the last line is a JSON object. benches/src/knobs.rs has what can be tuned.
+bench-produce bench-consume bench-latency bench-wordcount bench-start: bench-%: needs judges
+	@source .ci/env; cargo build --release --package millstream-cli --package millstream-benches; \
+		"$$CARGO_TARGET_DIR/release/compare" $*
