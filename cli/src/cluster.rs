@@ -1,9 +1,10 @@
 //! The cluster that a command talks to.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
-use millstream_client::{Producer, ProducerConfig};
+use millstream_client::{Admin, AdminConfig, Consumer, ConsumerConfig, PerItem, Producer, ProducerConfig};
 
+use crate::output::complain;
 use crate::pairs::Pair;
 
 /// Options of every command that is a client.
@@ -23,11 +24,46 @@ pub(crate) struct Cluster {
     properties: Vec<Pair>,
 }
 
+const CLIENT_ID: &str = "millstream";
+
 impl Cluster {
-    /// A producer's configuration; what `-X` sets is set last.
+    /// A producer's configuration, what `-X` sets included.
     pub(crate) fn producer(&self) -> Result<ProducerConfig> {
-        let config = Producer::builder().client_id("millstream").bootstrap(&self.bootstrap_server);
+        let config = Producer::builder().client_id(CLIENT_ID).bootstrap(&self.bootstrap_server);
         let set = |config: ProducerConfig, pair: &Pair| config.set(&pair.key, &pair.value);
         Ok(self.properties.iter().try_fold(config, set)?)
+    }
+
+    /// A consumer's configuration, what `-X` sets included.
+    pub(crate) fn consumer(&self) -> Result<ConsumerConfig> {
+        let config = Consumer::builder().client_id(CLIENT_ID).bootstrap(&self.bootstrap_server);
+        let set = |config: ConsumerConfig, pair: &Pair| config.set(&pair.key, &pair.value);
+        Ok(self.properties.iter().try_fold(config, set)?)
+    }
+
+    pub(crate) async fn admin(&self) -> Result<Admin> {
+        let config = Admin::builder().client_id(CLIENT_ID).bootstrap(&self.bootstrap_server);
+        let set = |config: AdminConfig, pair: &Pair| config.set(&pair.key, &pair.value);
+        Ok(self.properties.iter().try_fold(config, set)?.build().await?)
+    }
+}
+
+/// What succeeded; each failure is told, and the command fails if there was one.
+pub(crate) fn all<K, T>(outcomes: PerItem<K, T>) -> Result<Vec<T>> {
+    let mut succeeded = Vec::with_capacity(outcomes.len());
+    let mut failures = Vec::new();
+    for (_, outcome) in outcomes {
+        match outcome {
+            Ok(value) => succeeded.push(value),
+            Err(error) => failures.push(anyhow::Error::from(error)),
+        }
+    }
+    match failures.len() {
+        0 => Ok(succeeded),
+        1 => Err(failures.remove(0)),
+        failed => {
+            failures.iter().for_each(complain);
+            bail!("{failed} of {} failed", failed + succeeded.len())
+        }
     }
 }

@@ -1,11 +1,15 @@
 //! `millstream`: the broker, and everything that is asked of a cluster from a shell.
 
+mod bench;
 mod cluster;
+mod consume;
+mod group;
 mod output;
 mod pairs;
 mod pending;
 mod produce;
 mod server;
+mod topic;
 
 use std::io::{self, ErrorKind, IsTerminal};
 use std::process::ExitCode;
@@ -26,15 +30,28 @@ struct Cli {
 enum Command {
     /// Run a broker until it is told to stop
     Server(server::Server),
+    /// Make, look at, change and delete topics
+    Topic(topic::Topic),
     /// Write standard input to a topic, a record a line
     Produce(produce::Produce),
+    /// Write the records of a topic to standard output, a record a line
+    Consume(consume::Consume),
+    /// Look at, move and delete groups of consumers
+    Group(group::Group),
+    /// Measure a cluster
+    #[command(subcommand)]
+    Bench(bench::Bench),
 }
 
 impl Command {
     async fn run(self) -> Result<()> {
         match self {
             Self::Server(server) => server.run().await,
+            Self::Topic(topic) => topic.run().await,
             Self::Produce(produce) => produce.run().await,
+            Self::Consume(consume) => consume.run().await,
+            Self::Group(group) => group.run().await,
+            Self::Bench(bench) => bench.run().await,
         }
     }
 }

@@ -29,9 +29,22 @@ pub(crate) trait Row: Serialize {
 /// Writes all rows of a result.
 pub(crate) fn rows<R: Row>(format: Format, rows: &[R]) -> Result<()> {
     match format {
-        Format::Json => say(serde_json::to_string_pretty(rows)?),
+        Format::Json => json(rows),
         Format::Table => say(table(rows)),
     }
+}
+
+/// Writes a result that is one row; in JSON it is no list.
+pub(crate) fn row<R: Row>(format: Format, row: R) -> Result<()> {
+    match format {
+        Format::Json => json(&row),
+        Format::Table => say(table(&[row])),
+    }
+}
+
+/// Writes a result as JSON.
+pub(crate) fn json(result: &(impl Serialize + ?Sized)) -> Result<()> {
+    say(serde_json::to_string_pretty(result)?)
 }
 
 /// Writes a line.
