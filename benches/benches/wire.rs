@@ -26,7 +26,7 @@ use millstream_wire::batch::{
 };
 use millstream_wire::compression::Compression;
 use millstream_wire::ids::{LeaderEpoch, Offset};
-use millstream_wire::messages::decode_request;
+use millstream_wire::walk::walk_request;
 
 const RECORDS: usize = 1_000;
 const KEY: &[u8; 10] = b"0123456789";
@@ -150,8 +150,9 @@ fn produce(criterion: &mut Criterion) {
         // The broker patches the frame that it read into, which it owns.
         let mut prefix = [0; 16];
         bencher.iter(|| {
-            let request: ProduceRequest =
-                decode_request(PRODUCE_VERSION, black_box(&frame).clone()).expect("a good request");
+            let mut body = black_box(&frame).clone();
+            walk_request(0, PRODUCE_VERSION, &body).expect("a good request");
+            let request = ProduceRequest::decode(&mut body, PRODUCE_VERSION).expect("a good request");
             let records = request.topic_data[0].partition_data[0].records.as_ref().expect("records");
             let header = validate_produced(records, LIMITS).expect("a good batch");
             prefix.copy_from_slice(&records[..16]);

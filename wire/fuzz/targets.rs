@@ -12,8 +12,7 @@ use millstream_wire::frame::{RequestHeader, frame_len};
 use millstream_wire::internal::metadata::MetadataRecord;
 use millstream_wire::internal::offsets;
 use millstream_wire::messages::{
-    FetchRequest, JoinGroupRequest, MetadataRequest, ProduceRequest, decode_assignment, decode_request,
-    decode_response, decode_subscription,
+    FetchRequest, JoinGroupRequest, MetadataRequest, decode_assignment, decode_response, decode_subscription,
 };
 use millstream_wire::walk::{walk_request, walk_response};
 
@@ -102,8 +101,6 @@ pub(crate) fn messages(data: &[u8]) {
         assert!(walked <= body.len());
     }
     let body = Bytes::copy_from_slice(body);
-    let _ = decode_request::<ProduceRequest>(version, body.clone());
-    let _ = decode_request::<FetchRequest>(version, body.clone());
     let _ = decode_response::<FetchRequest>(version, body.clone());
     let _ = decode_response::<MetadataRequest>(version, body.clone());
     let _ = decode_response::<JoinGroupRequest>(version, body.clone());

@@ -10,10 +10,6 @@ use crate::messages::{request_header_version, response_header_version};
 
 /// Bytes of a frame's length.
 pub const LENGTH_LEN: usize = 4;
-/// Largest frame a broker takes from a client (Kafka's `socket.request.max.bytes`).
-pub const MAX_REQUEST_LEN: usize = 100 * 1024 * 1024;
-/// Largest frame a broker takes before the sender has proved who it is (Kafka's `sasl.server.max.receive.size`).
-pub const MAX_UNAUTHENTICATED_LEN: usize = 512 * 1024;
 /// Shortest request: key, version, correlation id and a null client id.
 pub const MIN_REQUEST_LEN: usize = 10;
 
@@ -117,17 +113,12 @@ pub fn parse_response(api_key: i16, version: i16, frame: &[u8]) -> Result<(i32, 
     Ok((correlation_id, reader.rest()))
 }
 
-/// The correlation id of a response's frame (its length taken off), for finding the request it answers.
-///
-/// # Errors
-/// When the frame is too short.
-pub fn correlation_id(frame: &[u8]) -> Result<i32, FrameError> {
-    Ok(FieldReader::new(frame, false).i32()?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Kafka's `socket.request.max.bytes`.
+    const MAX_REQUEST_LEN: usize = 100 * 1024 * 1024;
 
     #[test]
     fn lengths_are_claims() {

@@ -1,21 +1,18 @@
-//! Requests and responses: the message crate's types, and the only way to decode them.
+//! Requests and responses: the message crate's types, and what it lacks around them.
 //!
-//! [`decode_request`] and [`decode_response`] walk the bytes first ([`crate::walk`]); the crate's own `decode` must
-//! not be called on bytes that came from a socket.
+//! The crate's own `decode` must not be called on bytes that came from a socket before they were walked
+//! ([`crate::walk`]). [`decode_response`] does both; a broker walks each body once, before it looks which request it is.
 
-use std::ops::RangeInclusive;
-
-use bytes::{BufMut as _, Bytes, BytesMut};
-use kafka_protocol::protocol::{Decodable, Encodable, Request};
+use bytes::Bytes;
+use kafka_protocol::protocol::{Decodable, Request};
 
 pub use kafka_protocol::error::ResponseError;
 pub use kafka_protocol::messages::*;
 pub use kafka_protocol::protocol::StrBytes;
 
-use crate::frame::LENGTH_LEN;
-use crate::walk::{Data, WalkError, walk_data, walk_request, walk_response};
+use crate::walk::{Data, WalkError, walk_data, walk_response};
 
-/// A message that could not be decoded or encoded.
+/// A message that could not be decoded.
 #[derive(Debug, thiserror::Error)]
 pub enum MessageError {
     /// The bytes are not such a message.
@@ -31,28 +28,6 @@ pub enum MessageError {
         /// What the decoder said.
         reason: String,
     },
-    /// A field is set that this version cannot carry.
-    #[error("API key {api_key} version {version} cannot be written: {reason}")]
-    Encode {
-        /// The message's API.
-        api_key: i16,
-        /// The version that was asked for.
-        version: i16,
-        /// What the encoder said.
-        reason: String,
-    },
-    /// A message over 2 GiB.
-    #[error("a message of {0} bytes does not fit a frame")]
-    TooLong(usize),
-}
-
-/// Decodes a request's body after walking it. Bytes fields are slices of `body`, nothing is copied.
-///
-/// # Errors
-/// When the bytes are not such a request.
-pub fn decode_request<R: Request>(version: i16, mut body: Bytes) -> Result<R, MessageError> {
-    walk_request(R::KEY, version, &body)?;
-    R::decode(&mut body, version).map_err(|error| decode_error(R::KEY, version, &error))
 }
 
 /// Decodes a response's body after walking it. Bytes fields are slices of `body`, nothing is copied.
@@ -66,63 +41,6 @@ pub fn decode_response<R: Request>(version: i16, mut body: Bytes) -> Result<R::R
 
 fn decode_error(api_key: i16, version: i16, error: &dyn std::fmt::Display) -> MessageError {
     MessageError::Decode { api_key, version, reason: error.to_string() }
-}
-
-/// Appends a whole request frame: length, header, body.
-///
-/// # Errors
-/// When a field is set that the version cannot carry; `out` is then as it was.
-pub fn encode_request<R: Request>(
-    version: i16,
-    correlation_id: i32,
-    client_id: Option<&str>,
-    request: &R,
-    out: &mut BytesMut,
-) -> Result<(), MessageError> {
-    let header = RequestHeader::default()
-        .with_request_api_key(R::KEY)
-        .with_request_api_version(version)
-        .with_correlation_id(correlation_id)
-        .with_client_id(client_id.map(|id| StrBytes::from_string(id.to_owned())));
-    encode(R::KEY, version, &header, request_header_version(R::KEY, version), request, out)
-}
-
-/// Appends a whole response frame: length, header, body.
-///
-/// # Errors
-/// When a field is set that the version cannot carry; `out` is then as it was.
-pub fn encode_response<R: Request>(
-    version: i16,
-    correlation_id: i32,
-    response: &R::Response,
-    out: &mut BytesMut,
-) -> Result<(), MessageError> {
-    let header = ResponseHeader::default().with_correlation_id(correlation_id);
-    encode(R::KEY, version, &header, response_header_version(R::KEY, version), response, out)
-}
-
-fn encode(
-    api_key: i16,
-    version: i16,
-    header: &impl Encodable,
-    header_version: i16,
-    body: &impl Encodable,
-    out: &mut BytesMut,
-) -> Result<(), MessageError> {
-    let start = out.len();
-    out.put_i32(0);
-    let written = header.encode(out, header_version).and_then(|()| body.encode(out, version));
-    let length = out.len() - start - LENGTH_LEN;
-    let result = match (written, i32::try_from(length)) {
-        (Err(error), _) => Err(MessageError::Encode { api_key, version, reason: error.to_string() }),
-        (Ok(()), Err(_)) => Err(MessageError::TooLong(length)),
-        (Ok(()), Ok(length)) => {
-            out[start..start + LENGTH_LEN].copy_from_slice(&length.to_be_bytes());
-            return Ok(());
-        }
-    };
-    out.truncate(start);
-    result
 }
 
 /// Reads what a consumer told its group: a version, then the subscription.
@@ -172,14 +90,6 @@ pub fn response_header_version(api_key: i16, version: i16) -> i16 {
     request_header_version(api_key, version) - 1
 }
 
-/// Versions of an API that this crate can read and write; `None` if it knows none.
-#[must_use]
-pub fn supported_versions(api_key: i16) -> Option<RangeInclusive<i16>> {
-    let crate_knows = ApiKey::try_from(api_key).ok()?.valid_versions();
-    let (lowest, highest) = crate::walk::versions(api_key)?.into_inner();
-    Some(crate_knows.min.max(lowest)..=crate_knows.max.min(highest))
-}
-
 /// The name of an API, such as `Produce`, also of those that are not served.
 #[must_use]
 pub fn api_name(api_key: i16) -> Option<&'static str> {
@@ -188,47 +98,32 @@ pub fn api_name(api_key: i16) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::{BufMut as _, BytesMut};
+    use kafka_protocol::protocol::Encodable;
+
     use super::*;
-    use crate::frame::parse_response;
 
     #[test]
     fn header_versions_are_those_of_the_crate() {
         for key in ApiKey::iter() {
-            let number = key as i16;
-            for version in supported_versions(number).unwrap() {
-                assert_eq!(
-                    request_header_version(number, version),
-                    key.request_header_version(version),
-                    "{key:?}"
-                );
-                assert_eq!(
-                    response_header_version(number, version),
-                    key.response_header_version(version),
-                    "{key:?}"
-                );
+            let known = key.valid_versions();
+            for version in known.min..=known.max {
+                let (request, response) =
+                    (key.request_header_version(version), key.response_header_version(version));
+                assert_eq!(request_header_version(key as i16, version), request, "{key:?} {version}");
+                assert_eq!(response_header_version(key as i16, version), response, "{key:?} {version}");
             }
         }
     }
 
     #[test]
-    fn a_response_frame_round_trips() {
+    fn a_response_is_walked_and_decoded() {
         let response = MetadataResponse::default().with_controller_id(BrokerId(3));
-        let mut out = BytesMut::from(&b"before"[..]);
-        encode_response::<MetadataRequest>(9, 77, &response, &mut out).unwrap();
-        let frame = out.split_off(6).freeze();
-        assert_eq!(i32::from_be_bytes([frame[0], frame[1], frame[2], frame[3]]) as usize, frame.len() - 4);
-        let (correlation_id, body) = parse_response(3, 9, &frame[4..]).unwrap();
-        assert_eq!(correlation_id, 77);
-        assert_eq!(decode_response::<MetadataRequest>(9, frame.slice_ref(body)).unwrap(), response);
-    }
-
-    #[test]
-    fn what_a_version_cannot_carry_leaves_nothing_behind() {
-        let request =
-            ProduceRequest::default().with_transactional_id(Some(StrBytes::from_static_str("t").into()));
-        let mut out = BytesMut::from(&b"before"[..]);
-        assert!(encode_request(99, 1, Some("c"), &request, &mut out).is_err());
-        assert_eq!(&out[..], b"before");
+        let mut body = BytesMut::new();
+        response.encode(&mut body, 9).unwrap();
+        assert_eq!(decode_response::<MetadataRequest>(9, body.freeze()).unwrap(), response);
+        let lie = Bytes::from_static(&[0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0x07]);
+        assert!(matches!(decode_response::<MetadataRequest>(9, lie), Err(MessageError::Walk(_))));
     }
 
     #[test]
@@ -249,7 +144,5 @@ mod tests {
         assert_eq!(api_name(0), Some("Produce"));
         assert_eq!(api_name(88), Some("StreamsGroupHeartbeat"));
         assert_eq!(api_name(4), None);
-        assert_eq!(supported_versions(0), Some(3..=13));
-        assert_eq!(supported_versions(88), None);
     }
 }

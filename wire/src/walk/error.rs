@@ -1,6 +1,6 @@
 //! What a walk finds wrong.
 
-use super::{MAX_ELEMENTS, MAX_TAGGED_FIELDS};
+use super::MAX_TAGGED_FIELDS;
 
 /// Bytes that are no message, and which message they were taken for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,8 +42,8 @@ pub enum WalkErrorKind {
         /// Bytes after the count.
         remaining: usize,
     },
-    /// More than [`MAX_ELEMENTS`].
-    #[error("over {MAX_ELEMENTS} array elements; send less in one message")]
+    /// More than [`super::MAX_REQUEST_ELEMENTS`] or [`super::MAX_RESPONSE_ELEMENTS`].
+    #[error("more array elements than one message may have; send less at once")]
     TooManyElements,
     /// More than [`MAX_TAGGED_FIELDS`].
     #[error("over {MAX_TAGGED_FIELDS} tagged fields")]

@@ -4,8 +4,8 @@
 //! over the bytes by a table of the message's fields first, allocates nothing, and refuses
 //!
 //! - a length or count that the remaining bytes cannot hold,
-//! - more than [`MAX_ELEMENTS`] array elements or [`MAX_TAGGED_FIELDS`] tagged fields in one message: each is an
-//!   object in memory many times its bytes,
+//! - more than [`MAX_REQUEST_ELEMENTS`] or [`MAX_RESPONSE_ELEMENTS`] array elements, or [`MAX_TAGGED_FIELDS`]
+//!   tagged fields, in one message: each is an object in memory many times its bytes,
 //! - a null where the field has none, and a tagged field whose size is not that of its content.
 //!
 //! What passes, the crate decodes without an allocation that the bytes do not justify.
@@ -20,10 +20,14 @@ mod walker;
 
 use self::catalogue::{Slot, TABLE};
 pub use self::error::{WalkError, WalkErrorKind};
+use self::table::Kind;
 use self::walker::Walker;
 
-/// Array elements allowed in one message, all arrays together.
-pub const MAX_ELEMENTS: u32 = 1 << 20;
+/// Array elements allowed in one request, all arrays together: each becomes some 200 bytes in a broker that serves
+/// many such senders at once.
+pub const MAX_REQUEST_ELEMENTS: u32 = 1 << 18;
+/// Array elements allowed in one response: a client trusts its brokers further, and a large cluster's metadata has many.
+pub const MAX_RESPONSE_ELEMENTS: u32 = 1 << 22;
 /// Tagged fields allowed in one message, all structs together.
 pub const MAX_TAGGED_FIELDS: u32 = 1 << 16;
 
@@ -60,11 +64,6 @@ pub fn walk_data(data: Data, version: i16, body: &[u8]) -> Result<usize, WalkErr
     walk(TABLE.data(data), -1, version, body)
 }
 
-/// Versions of an API that can be walked.
-pub(crate) fn versions(api_key: i16) -> Option<std::ops::RangeInclusive<i16>> {
-    TABLE.request(api_key).map(|slot| slot.message.lowest..=slot.message.highest)
-}
-
 /// Name of an API.
 pub(crate) fn name(api_key: i16) -> Option<&'static str> {
     TABLE.request(api_key).map(|slot| slot.message.name)
@@ -82,7 +81,11 @@ fn walk(slot: Option<&Slot>, api_key: i16, version: i16, body: &[u8]) -> Result<
     };
     let slot = slot.ok_or_else(|| fail(0, WalkErrorKind::UnknownMessage))?;
     let program = slot.program(version).ok_or_else(|| fail(0, WalkErrorKind::UnknownVersion))?;
-    match Walker::new(program, body).walk() {
+    let elements = match slot.message.kind {
+        Kind::Response => MAX_RESPONSE_ELEMENTS,
+        Kind::Request | Kind::Data => MAX_REQUEST_ELEMENTS,
+    };
+    match Walker::new(program, body, elements).walk() {
         Ok(rest) => Ok(body.len() - rest.len()),
         Err((kind, rest)) => Err(fail(body.len() - rest.len(), kind)),
     }

@@ -1,7 +1,7 @@
 //! One walk over a message's bytes.
 
 use super::program::{Body, Length, Program, Step};
-use super::{MAX_ELEMENTS, MAX_TAGGED_FIELDS, WalkErrorKind};
+use super::{MAX_TAGGED_FIELDS, WalkErrorKind};
 use crate::varint;
 
 type Walked = Result<(), WalkErrorKind>;
@@ -17,8 +17,8 @@ pub(super) struct Walker<'p, 'b> {
 }
 
 impl<'p, 'b> Walker<'p, 'b> {
-    pub(super) fn new(program: &'p Program, bytes: &'b [u8]) -> Self {
-        Self { program, rest: bytes, elements_left: MAX_ELEMENTS, tags_left: MAX_TAGGED_FIELDS }
+    pub(super) fn new(program: &'p Program, bytes: &'b [u8], elements: u32) -> Self {
+        Self { program, rest: bytes, elements_left: elements, tags_left: MAX_TAGGED_FIELDS }
     }
 
     /// Walks the message and gives what follows it; with an error, what had not been walked.
