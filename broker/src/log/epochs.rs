@@ -39,12 +39,6 @@ impl Epochs {
         Some((found, end))
     }
 
-    /// The epoch of the record at `offset`.
-    pub(super) fn at(&self, offset: Offset) -> Option<LeaderEpoch> {
-        let after = self.starts.partition_point(|(_, start)| *start <= offset);
-        Some(self.starts[after.checked_sub(1)?].0)
-    }
-
     /// Forgets what lies at or beyond `end`.
     pub(super) fn cut_end(&mut self, end: Offset) {
         self.starts.retain(|(_, start)| *start < end);

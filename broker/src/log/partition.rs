@@ -188,6 +188,9 @@ impl Partition {
         min_one: bool,
     ) -> Result<ReadSlice, ReadError> {
         self.check_readable()?;
+        if let Some(nothing) = self.read_at_end(from, up_to) {
+            return Ok(nothing);
+        }
         let (mut slice, mut located) = {
             let log = self.log.lock();
             let (start, end) = (log.start, log.limit(up_to).offset);
@@ -218,6 +221,17 @@ impl Partition {
             located = log.locate(next, up_to, max_bytes).map_err(|error| self.read_failed(&error))?;
         }
         Ok(slice)
+    }
+
+    /// The answer to a consumer that has caught up, which is most of them most of the time, without the lock.
+    fn read_at_end(&self, from: Offset, up_to: ReadUpTo) -> Option<ReadSlice> {
+        let high_watermark = self.high_watermark();
+        (up_to == ReadUpTo::HighWatermark && from == high_watermark).then(|| ReadSlice {
+            ranges: SmallVec::new(),
+            high_watermark,
+            log_start_offset: self.log_start_offset(),
+            log_end_offset: self.log_end_offset(),
+        })
     }
 
     /// Cuts the place to what is asked for. An index that leads astray is made anew, once.

@@ -169,10 +169,6 @@ impl Producers {
         self.entries.insert(id, producer);
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use millstream_wire::batch::{Batch, BatchHeader};
+use millstream_wire::batch::{BATCH_HEADER_LEN, BatchHeader};
 use millstream_wire::ids::{LeaderEpoch, Offset};
 
 use super::epochs::Epochs;
@@ -336,17 +336,32 @@ pub(super) fn remove_segment_files(storage: &dyn Storage, dir: &Path, base: Offs
     Ok(())
 }
 
+/// Bytes searched at once for a batch behind a bad one.
+const SEARCH_CHUNK: usize = 1 << 20;
+
 /// Whether a whole batch with a right CRC and an offset of at least `next` begins anywhere behind a bad one.
 fn valid_batch_behind(file: &Arc<dyn StoredFile>, bad: u64, size: u64, next: Offset) -> io::Result<bool> {
-    let mut tail = vec![0; usize::try_from(size - bad).unwrap_or(usize::MAX)];
-    let read = file.read_at(&mut tail, bad)?;
-    tail.truncate(read);
-    Ok((1..tail.len()).any(|at| {
-        // The magic byte first: it rules out nearly every position without parsing.
-        tail.get(at + 16) == Some(&2)
-            && Batch::parse(&tail[at..])
-                .is_ok_and(|batch| batch.header.base_offset >= next && batch.verify_crc().is_ok())
-    }))
+    let mut chunk = vec![0; SEARCH_CHUNK.min(usize::try_from(size - bad).unwrap_or(SEARCH_CHUNK))];
+    let mut from = bad + 1;
+    while from + BATCH_HEADER_LEN as u64 <= size {
+        let read = file.read_at(&mut chunk, from)?;
+        let whole_headers = (read + 1).saturating_sub(BATCH_HEADER_LEN);
+        for at in 0..whole_headers {
+            // The magic byte first: it rules out nearly every position without parsing.
+            if chunk[at + 16] == 2
+                && let Ok(header) = BatchHeader::parse(&chunk[at..])
+                && header.base_offset >= next
+                && matches!(WholeBatches::new(Arc::clone(file), from + at as u64, size).next(), Ok(Some(_)))
+            {
+                return Ok(true);
+            }
+        }
+        if whole_headers == 0 {
+            return Ok(false);
+        }
+        from += whole_headers as u64;
+    }
+    Ok(false)
 }
 
 impl Active {

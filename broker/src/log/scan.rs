@@ -94,11 +94,6 @@ impl WholeBatches {
         Self { file, position, end, chunk: Vec::new(), chunk_position: position }
     }
 
-    /// Where the next batch begins: after an error, the position of the batch that is bad.
-    pub(super) fn position(&self) -> u64 {
-        self.position
-    }
-
     /// The next batch and its position. `InvalidData` where a batch is torn or its CRC is wrong.
     pub(super) fn next(&mut self) -> io::Result<Option<(u64, Batch<'_>)>> {
         let position = self.position;

@@ -13,7 +13,10 @@ use crate::storage::simulated::{Crash, SimulatedStorage};
 
 mod basics;
 mod compaction;
+mod configs;
 mod damage;
+mod lookups;
+mod on_disk;
 mod simulation;
 
 /// A broker's directory on a simulated disk, without threads: flushes happen where a test says so.

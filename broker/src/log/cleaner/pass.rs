@@ -1,5 +1,5 @@
 use std::io;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -173,7 +173,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Puts the new segment into the old ones' place.
-    fn swap_in(&self, dir: &PathBuf, group: &[Arc<Sealed>], target: &Active) -> io::Result<bool> {
+    fn swap_in(&self, dir: &Path, group: &[Arc<Sealed>], target: &Active) -> io::Result<bool> {
         let _no_retention = self.partition.tidying.lock();
         if !self.partition.log.lock().holds(group) {
             return Ok(false);

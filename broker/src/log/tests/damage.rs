@@ -19,7 +19,9 @@ fn filled(config: &LogConfig) -> (Broker, Vec<String>) {
     let broker = Broker::new();
     let partition = broker.partition(config);
     let values: Vec<String> = (0..30).map(|value| format!("value {value}")).collect();
-    values.iter().for_each(|value| drop(append(&partition, value)));
+    for value in &values {
+        append(&partition, value);
+    }
     partition.flush().unwrap();
     assert!(partition.log.lock().sealed.len() > 2);
     (broker, values)
