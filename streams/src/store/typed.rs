@@ -102,10 +102,6 @@ impl<K, V> TypedStore<K, V> {
         Ok(Loaded { value: Some(value), timestamp, bytes: self.typical })
     }
 
-    pub(crate) fn entry(&self, index: u32) -> &Entry<K, V> {
-        self.cache.entry(index)
-    }
-
     /// An entry that is about to change; it waits for the next flush.
     pub(crate) fn modify(&mut self, index: u32) -> &mut Entry<K, V> {
         self.cache.mark_dirty(index)

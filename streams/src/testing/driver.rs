@@ -1,6 +1,6 @@
 //! The driver.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use crate::task::{InputId, RawRecord, Task, TaskEnv, TaskId};
 use crate::topology::{StoreSpec, TopicName, Topology};
 
 use super::bus::{Bus, Stored};
+use super::waiting::Waiting;
 use super::{TestError, TestInput, TestOutput, TestStore};
 
 /// Bytes of cache in a test, Kafka's default.
@@ -125,8 +126,9 @@ impl TestDriver {
         if !self.readers.contains_key(&topic) {
             return Err(TestError::UnknownTopic(topic.to_string()));
         }
-        let mut waiting = VecDeque::from([(topic, record)]);
-        while let Some((topic, record)) = waiting.pop_front() {
+        let mut waiting = Waiting::default();
+        waiting.push(topic, record);
+        while let Some((topic, record)) = waiting.pop() {
             self.step(&topic, &record)?;
             self.deliver(&mut waiting);
         }
@@ -150,11 +152,11 @@ impl TestDriver {
     }
 
     /// Sorts what was sent: back to the tasks that read it, and to where the test can see it.
-    fn deliver(&mut self, waiting: &mut VecDeque<(TopicName, Stored)>) {
+    fn deliver(&mut self, waiting: &mut Waiting) {
         while let Some((handle, record)) = self.bus.sent.pop_front() {
             let topic = self.bus.name(handle).clone();
             if self.readers.contains_key(&topic) {
-                waiting.push_back((topic.clone(), record.clone()));
+                waiting.push(topic.clone(), record.clone());
             }
             self.bus.output(topic.as_str()).push_back(record);
         }

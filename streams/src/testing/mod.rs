@@ -7,6 +7,7 @@ mod input;
 mod output;
 mod record;
 mod store;
+mod waiting;
 
 pub use driver::TestDriver;
 pub use error::TestError;

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::fmt;
 
-use super::java_set::iteration_order;
+use super::java::{TreeSet, iteration_order};
 use super::{Graph, NodeId, NodeKind, Subtopology, TopicName, Topology};
 
 /// Prints a topology as Kafka Streams does.
@@ -41,7 +41,10 @@ fn write_node(formatter: &mut fmt::Formatter<'_>, layout: &Layout<'_>, id: NodeI
         names.sort_unstable();
         names.join(", ")
     };
-    let (below, above) = (layout.names(&layout.successors[&id]), layout.names(&layout.predecessors[&id]));
+    let (below, above) = (
+        layout.names(&layout.successors[&id].in_order()),
+        layout.names(&layout.predecessors[&id].in_order()),
+    );
     match &node.kind {
         NodeKind::Source { topics, .. } => {
             let topics: Vec<&str> = topics.iter().map(TopicName::as_str).collect();
@@ -70,13 +73,13 @@ fn write_node(formatter: &mut fmt::Formatter<'_>, layout: &Layout<'_>, id: NodeI
 struct Layout<'a> {
     graph: &'a Graph,
     sizes: HashMap<NodeId, usize>,
-    successors: HashMap<NodeId, Vec<NodeId>>,
-    predecessors: HashMap<NodeId, Vec<NodeId>>,
+    successors: HashMap<NodeId, TreeSet<NodeId>>,
+    predecessors: HashMap<NodeId, TreeSet<NodeId>>,
 }
 
 impl<'a> Layout<'a> {
     fn new(graph: &'a Graph, part: &Subtopology) -> Self {
-        let empty = || part.nodes.iter().map(|id| (*id, Vec::new())).collect();
+        let empty = || part.nodes.iter().map(|id| (*id, TreeSet::default())).collect();
         let sizes = part.nodes.iter().map(|id| (*id, 1)).collect();
         let mut layout = Self { graph, sizes, successors: empty(), predecessors: empty() };
         let by_name: HashMap<&str, NodeId> =
@@ -92,24 +95,18 @@ impl<'a> Layout<'a> {
     }
 
     fn connect(&mut self, parent: NodeId, node: NodeId) {
-        let above = self.inserted(&self.predecessors[&node], parent);
-        let below = self.inserted(&self.successors[&parent], node);
+        let mut above = self.predecessors.remove(&node).unwrap_or_default();
+        above.insert(parent, |a, b| self.compare(a, b));
         self.predecessors.insert(node, above);
+        let mut below = self.successors.remove(&parent).unwrap_or_default();
+        below.insert(node, |a, b| self.compare(a, b));
         self.successors.insert(parent, below);
         self.grow(parent, self.sizes[&node]);
     }
 
-    /// A sorted set whose order may have gone stale takes one more: it goes before the first that it precedes.
-    fn inserted(&self, nodes: &[NodeId], node: NodeId) -> Vec<NodeId> {
-        let place = nodes.iter().position(|other| self.compare(node, *other).is_lt()).unwrap_or(nodes.len());
-        let mut nodes = nodes.to_vec();
-        nodes.insert(place, node);
-        nodes
-    }
-
     fn grow(&mut self, node: NodeId, by: usize) {
         *self.sizes.entry(node).or_default() += by;
-        for above in self.predecessors[&node].clone() {
+        for above in self.predecessors[&node].in_order() {
             self.grow(above, by);
         }
     }

@@ -66,12 +66,15 @@ impl Graph {
         name
     }
 
+    /// Adds a node. A parent named twice is one parent, as in Kafka: a stream merged with itself is itself.
     pub(crate) fn add(&mut self, name: String, kind: NodeKind, parents: &[NodeId]) -> NodeId {
         let id = NodeId(self.nodes.len() as u32);
+        let mut parents = parents.to_vec();
+        parents.dedup();
         let (children, stores) = (Vec::new(), Vec::new());
-        self.nodes.push(Node { name, kind, parents: parents.to_vec(), children, stores });
+        self.nodes.push(Node { name, kind, parents: parents.clone(), children, stores });
         for parent in parents {
-            self.node_mut(*parent).children.push(id);
+            self.node_mut(parent).children.push(id);
         }
         id
     }

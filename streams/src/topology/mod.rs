@@ -3,7 +3,7 @@
 mod description;
 mod error;
 mod graph;
-mod java_set;
+mod java;
 mod name;
 mod spec;
 mod subtopology;

@@ -62,7 +62,7 @@ fn replay(topology: &Topology, run: &str) -> String {
 }
 
 /// The topics that the topology writes to, in the order of their names in the cluster.
-fn written(topology: &Topology) -> Vec<String> {
+pub(crate) fn written(topology: &Topology) -> Vec<String> {
     let of_part = |part: &Subtopology| {
         let changelogs = part.stores.iter().filter_map(|store| store.changelog.clone());
         part.sinks.iter().cloned().chain(changelogs).collect::<Vec<_>>()

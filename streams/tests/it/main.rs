@@ -1,10 +1,13 @@
 //! The integration tests of the crate, one binary.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 mod cache;
 #[cfg(feature = "compile-fail-tests")]
 mod compile_fail;
 mod failures;
 mod golden;
 mod programs;
+mod random;
 mod reference;
 mod serdes;

@@ -55,7 +55,7 @@ fn folded(
                 table.insert(key, (new, time));
                 updates.push((Some(key), Some(new), time));
             }
-            None if sofar.is_some() => updates.push((Some(key), None, time)),
+            None if sofar.is_some() => updates.push((Some(key), None, *timestamp)),
             None => {}
         }
     }

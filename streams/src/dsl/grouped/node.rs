@@ -70,8 +70,10 @@ where
         let index = store.load(&key)?;
         let entry = store.modify(index);
         let old = entry.value.take();
-        entry.timestamp = if old.is_some() { timestamp.max(entry.timestamp) } else { timestamp };
+        let latest = if old.is_some() { timestamp.max(entry.timestamp) } else { timestamp };
         entry.value = (self.update)(&key, value, old);
+        // A removed aggregate has no time of its own any more: it goes at the time of the record that removed it.
+        entry.timestamp = if entry.value.is_some() { latest } else { timestamp };
         entry.headers = headers;
         if store.is_cached() {
             return Ok(());

@@ -1,7 +1,7 @@
 //! The order in which Java walks a `HashSet` of strings; Kafka's topology text depends on it.
 
 /// `names` in the order of `java.util.HashSet<String>` after they were added one by one.
-pub(super) fn iteration_order(names: Vec<&str>) -> Vec<&str> {
+pub(in crate::topology) fn iteration_order(names: Vec<&str>) -> Vec<&str> {
     let mut capacity = 16;
     while names.len() > capacity * 3 / 4 {
         capacity *= 2;
