@@ -201,3 +201,61 @@ impl Future for Pending {
         Poll::Ready(answer.unwrap_or_else(|_| Err(gone(&self.address))))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+    use kafka_protocol::messages::MetadataRequest;
+
+    use super::super::fake::{Manner, start};
+    use super::*;
+
+    async fn open(manner: Manner) -> Result<Link> {
+        let address = start(manner).await;
+        let config = ClientConfig { request_timeout: Duration::from_millis(400), ..ClientConfig::default() };
+        Link::open(address.into(), &config, &Runtime::current_or_own()?).await
+    }
+
+    async fn ask(link: &Link) -> Result<()> {
+        link.call(&MetadataRequest::default()).await.map(|_| ())
+    }
+
+    #[tokio::test]
+    async fn a_broker_that_refuses_new_versions_is_asked_in_the_oldest() {
+        let link = open(Manner::OldVersions).await.unwrap();
+        assert_eq!(link.version::<MetadataRequest>(i16::MAX).unwrap(), 7);
+        ask(&link).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn throttling_silences_the_connection() {
+        let link = open(Manner::Throttles).await.unwrap();
+        assert!(!link.is_quiet());
+        ask(&link).await.unwrap();
+        assert!(link.is_quiet());
+        assert!(ask(&link).now_or_never().is_none(), "waits before it sends");
+    }
+
+    #[tokio::test]
+    async fn an_answer_to_something_else_ends_the_connection() {
+        let link = open(Manner::WrongCorrelation).await.unwrap();
+        let error = ask(&link).await.unwrap_err();
+        assert!(matches!(error, Error::Malformed { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn silence_ends_the_connection_and_says_how_long_it_lasted() {
+        let link = open(Manner::Silent).await.unwrap();
+        let error = ask(&link).await.unwrap_err();
+        assert!(error.to_string().contains("request.timeout.ms"), "{error}");
+        assert!(error.is_retriable());
+        let again = ask(&link).await.unwrap_err();
+        assert!(matches!(again, Error::Disconnected { .. }), "{again}");
+    }
+
+    #[tokio::test]
+    async fn another_protocol_is_named_as_such() {
+        let error = open(Manner::Http).await.unwrap_err();
+        assert!(error.to_string().contains("is this port a Kafka listener"), "{error}");
+    }
+}

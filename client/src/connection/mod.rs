@@ -3,6 +3,8 @@
 mod backoff;
 mod buffers;
 mod exchange;
+#[cfg(test)]
+mod fake;
 mod frame;
 mod link;
 mod node;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millstream_broker::{Broker, BrokerConfig};
-use millstream_client::{Producer, ProducerRecord};
+use millstream_client::{Consumer, Event, OffsetReset, Producer, ProducerRecord};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
@@ -59,4 +59,45 @@ async fn broken_connections_neither_lose_nor_repeat_nor_reorder() {
     assert!(read.iter().copied().eq(0..RECORDS), "lost, repeated or reordered");
     proxy.abort();
     broker.close().await;
+}
+
+/// A program that is not restarted with its broker goes on where it was.
+#[tokio::test]
+async fn clients_outlive_a_restart_of_the_broker() {
+    let data = tempfile::tempdir().unwrap();
+    let start = |listen: String| Broker::start(BrokerConfig::new(data.path()).listen(listen));
+    let broker = start("127.0.0.1:0".to_owned()).await.unwrap();
+    let address = broker.address().to_string();
+    let producer = Producer::builder().bootstrap(&address).build().await.unwrap();
+    let config =
+        Consumer::builder().bootstrap(&address).group_id("g").auto_offset_reset(OffsetReset::Earliest);
+    let mut consumer = config.build().await.unwrap();
+    consumer.subscribe(["numbers"]).unwrap();
+
+    let mut read = Vec::new();
+    let mut broker = Some(broker);
+    for n in 0..300_u32 {
+        producer.send(ProducerRecord::to("numbers").value(&n.to_be_bytes())).await.unwrap();
+        if n == 100 {
+            broker.take().unwrap().close().await;
+        }
+        if n == 200 {
+            broker = Some(start(address.clone()).await.unwrap());
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    while read.len() < 300 {
+        let event = consumer.poll(Duration::from_secs(60)).await.unwrap().expect("the rest of the records");
+        let Event::Fetched(fetched) = event else { continue };
+        fetched
+            .for_each(|record| {
+                read.push(u32::from_be_bytes(record.value.unwrap().try_into().unwrap()));
+                Ok(())
+            })
+            .unwrap();
+    }
+    assert!(read.into_iter().eq(0..300));
+    producer.close().await.unwrap();
+    consumer.close().await.unwrap();
+    broker.unwrap().close().await;
 }

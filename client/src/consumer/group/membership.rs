@@ -143,6 +143,11 @@ impl Membership {
         self.phase == Phase::Stable
     }
 
+    /// Not subscribed.
+    pub(super) fn is_idle(&self) -> bool {
+        self.phase == Phase::Idle
+    }
+
     /// A coordinator gave the member its id with `MEMBER_ID_REQUIRED`.
     pub(super) fn named(&mut self, member_id: String) {
         self.member_id = member_id;

@@ -448,7 +448,8 @@ impl Shell {
             return;
         }
         self.next_commit = now + self.shared.config.auto_commit_interval;
-        if !self.membership.is_stable() {
+        // Whoever assigns partitions by hand commits as nobody in particular.
+        if !self.membership.is_stable() && !self.membership.is_idle() {
             return;
         }
         self.committing = true;
@@ -459,7 +460,7 @@ impl Shell {
 
     async fn close(&mut self, keep_place: bool) {
         let member = self.member();
-        if self.shared.config.auto_commit && member.generation >= 0 {
+        if self.shared.config.auto_commit && (member.generation >= 0 || self.membership.is_idle()) {
             let offsets = self.shared.desk().positions();
             if let Err(error) = commit(&self.shared, &member, offsets).await {
                 tracing::warn!(%error, "the commit at close failed; records will be read again");

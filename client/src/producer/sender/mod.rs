@@ -219,7 +219,12 @@ impl Sender {
                     served.push(node);
                     self.drain_to(node, slot, &snapshot, now);
                 }
-                None => unknown = true,
+                None => {
+                    unknown = true;
+                    if let Some(Some(track)) = self.tracks.get(slot as usize) {
+                        self.shared.cluster.touch(&track.queue.topic);
+                    }
+                }
             }
         }
         if unknown {
@@ -281,6 +286,10 @@ impl Sender {
 
     fn ship(&mut self, node: NodeId, link: Arc<Link>, loaded: Vec<(Flight, Shipment)>) {
         let (flights, shipments): (Vec<Flight>, Vec<Shipment>) = loaded.into_iter().unzip();
+        for topic in shipments.chunk_by(|a, b| a.topic == b.topic) {
+            // What is written to stays in the metadata (`metadata.max.idle.ms`).
+            self.shared.cluster.touch(&topic[0].topic);
+        }
         let named = shipments.iter().any(|shipment| shipment.topic_id.is_nil());
         let cap = if named { TOPIC_IDS - 1 } else { i16::MAX };
         let config = &self.shared.config;
