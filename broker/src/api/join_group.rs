@@ -9,7 +9,7 @@ use kafka_protocol::messages::{JoinGroupRequest, JoinGroupResponse};
 use kafka_protocol::protocol::StrBytes;
 
 use crate::api::{NONE, RequestContext, text};
-use crate::group::{GroupError, GroupId, InstanceId, Join, JoinAnswer, Joined, MemberId, Protocol};
+use crate::group::{GroupError, GroupId, InstanceId, Join, JoinAnswer, Joined, MemberId, Protocol, reason};
 
 /// Since this version there is a rebalance time-out beside the session's.
 const REBALANCE_TIMEOUT: i16 = 1;
@@ -48,7 +48,7 @@ fn join(context: &RequestContext, request: JoinGroupRequest) -> Join {
         protocols: request.protocols.iter().map(protocol).collect(),
         requires_known_id: version >= KNOWN_ID,
         may_skip_assignment: version >= SKIP_ASSIGNMENT,
-        reason: request.reason.as_deref().map(Arc::from),
+        reason: request.reason.as_deref().map(reason),
     }
 }
 

@@ -1,13 +1,11 @@
 //! LeaveGroup: of one member, or since version 3 of several.
 
-use std::sync::Arc;
-
 use kafka_protocol::messages::leave_group_request::MemberIdentity;
 use kafka_protocol::messages::leave_group_response::MemberResponse;
 use kafka_protocol::messages::{LeaveGroupRequest, LeaveGroupResponse};
 
 use crate::api::{NONE, RequestContext};
-use crate::group::{GroupError, GroupId, InstanceId, Leaving, MemberId};
+use crate::group::{GroupError, GroupId, InstanceId, Leaving, MemberId, reason};
 
 /// Since this version several members leave at once (KIP-345).
 const BATCHED: i16 = 3;
@@ -39,7 +37,7 @@ fn leaving(member: &MemberIdentity) -> Leaving {
     Leaving {
         member_id: Some(&*member.member_id).filter(|id| !id.is_empty()).map(MemberId::from),
         instance_id: member.group_instance_id.as_deref().map(InstanceId::from),
-        reason: member.reason.as_deref().map(Arc::from),
+        reason: member.reason.as_deref().map(reason),
     }
 }
 

@@ -66,6 +66,14 @@ impl MemberId {
     }
 }
 
+/// Longest part of a client's reason that is taken into the log, as Kafka's clients cut it (KIP-800).
+const REASON_BYTES_MAX: usize = 255;
+
+/// Why a client does what it does, for the log: a log line is no place for 32 KiB of someone else's text.
+pub(crate) fn reason(text: &str) -> Arc<str> {
+    text[..text.floor_char_boundary(REASON_BYTES_MAX)].into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -23,5 +23,5 @@ pub(crate) use self::classic::{
 };
 pub(crate) use self::coordinator::{Commit, Description, GroupCoordinator, Listing, MemberDescription};
 pub(crate) use self::error::GroupError;
-pub(crate) use self::ids::{GroupId, InstanceId, MemberId};
+pub(crate) use self::ids::{GroupId, InstanceId, MemberId, reason};
 pub(crate) use self::offsets::CommittedOffset;

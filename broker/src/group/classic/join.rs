@@ -1,6 +1,6 @@
 //! JoinGroup.
 
-use tracing::{info, warn};
+use tracing::{debug, info};
 
 use super::action::{Action, Actions, Join, JoinAnswer, Joined, Ticket};
 use super::member::{Member, metadata_bytes};
@@ -64,7 +64,7 @@ impl ClassicGroup {
     }
 
     fn turn_away(&mut self, join: &Join, now: Now, out: &mut Actions) -> Refused {
-        warn!(group = %self.id, client = %join.client_id, "the group is full, a member is turned away");
+        debug!(group = %self.id, "the group is full, a member is turned away");
         if let Some(id) = &join.member_id {
             self.remove_member(id, out);
             self.complete_join_if_all_joined(now, out);
@@ -233,5 +233,5 @@ impl ClassicGroup {
 
 fn reason(what: &str, join: &Join) -> String {
     let why = join.reason.as_deref().unwrap_or("not given");
-    format!("{what} (client id {}, its reason: {why})", join.client_id)
+    format!("{what} (client id {:.249}, its reason: {why})", join.client_id)
 }

@@ -95,7 +95,10 @@ fn an_operator_removes_several_members_at_once() {
 #[test]
 fn members_outlive_the_broker() {
     let directory = tempfile::tempdir().unwrap();
-    let config = || BrokerConfig::new(directory.path()).listen("127.0.0.1:0");
+    let config = || {
+        let config = BrokerConfig::new(directory.path()).listen("127.0.0.1:0");
+        config.set("group.initial.rebalance.delay.ms", "0").unwrap()
+    };
     let broker = Broker::start_blocking(config()).unwrap();
     let mut member = Member::with_id(&broker);
     member.join();
