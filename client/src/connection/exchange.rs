@@ -101,18 +101,16 @@ impl Exchange {
     fn answered(&self, frame: Bytes) -> io::Result<()> {
         let correlation_id = (&frame[..]).get_i32();
         *self.active.lock() = Instant::now();
-        let waiting = self.waiting.lock().pop_front();
-        match waiting {
-            Some(waiting) if waiting.correlation_id == correlation_id => {
-                let _ = waiting.reply.send(Ok(frame));
-                Ok(())
-            }
-            other => {
-                let expected = other.map(|waiting| waiting.correlation_id);
-                let text = format!("answer {correlation_id} came where {expected:?} was due");
-                Err(io::Error::new(ErrorKind::InvalidData, text))
-            }
+        let mut waiting = self.waiting.lock();
+        let expected = waiting.front().map(|waiting| waiting.correlation_id);
+        if expected != Some(correlation_id) {
+            let text = format!("answer {correlation_id} came where {expected:?} was due");
+            return Err(io::Error::new(ErrorKind::InvalidData, text));
         }
+        if let Some(waiting) = waiting.pop_front() {
+            let _ = waiting.reply.send(Ok(frame));
+        }
+        Ok(())
     }
 
     async fn send(
