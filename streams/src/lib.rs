@@ -25,6 +25,28 @@
 //! # Ok(()) }
 //! ```
 //!
+//! The same topology on a cluster, until the terminal says stop:
+//!
+//! ```no_run
+//! use millstream::prelude::*;
+//!
+//! # fn words(line: &str) -> impl Iterator<Item = String> { line.split(' ').map(str::to_lowercase) }
+//! fn main() -> Result<(), StreamsError> {
+//!     let builder = StreamsBuilder::new();
+//!     builder
+//!         .stream(Topic::<Option<String>, String>::new("lines"))
+//!         .flat_map_values(|line, out| words(line).for_each(|word| out.push(word)))
+//!         .group_by(|_, word| word.clone())
+//!         .count("word-counts")
+//!         .to(Topic::<String, i64>::new("counts"));
+//!
+//!     Streams::builder(builder.build()?)
+//!         .application_id("word-count")
+//!         .bootstrap("localhost:9092")
+//!         .run_blocking_until_ctrl_c()
+//! }
+//! ```
+//!
 //! Where a record goes: a topic's bytes are decoded once, at the source; the record is moved from node to node, one virtual
 //! call a hop; a sink encodes it by reference. State lies in typed stores behind a write-back cache. Names, topics and formats
 //! are those of Kafka Streams, so that a program can move here with its state.
