@@ -91,7 +91,7 @@ impl Connection {
     /// Serves the connection until it ends, and says why it did.
     pub(crate) async fn run(mut self, mut stream: TcpStream) -> Closed {
         let (mut reader, writer) = stream.split();
-        let tick = tokio::time::sleep(TICK);
+        let tick = tokio::time::sleep(self.tick());
         tokio::pin!(tick);
         loop {
             if let Err(closed) = self.serve_buffered() {
@@ -111,7 +111,7 @@ impl Connection {
                 return closed;
             }
             if tick.is_elapsed() {
-                tick.as_mut().reset(Instant::now() + TICK);
+                tick.as_mut().reset(Instant::now() + self.tick());
             }
         }
     }
@@ -172,6 +172,12 @@ impl Connection {
 
     fn max_inflight(&self) -> usize {
         usize::try_from(self.shared.settings.inflight_max_bytes).unwrap_or(0)
+    }
+
+    /// When to look next whether anything still happens.
+    fn tick(&self) -> Duration {
+        let limit = u64::try_from(self.shared.settings.connections_max_idle_ms);
+        limit.map_or(TICK, |limit| Duration::from_millis(limit.max(1)).min(TICK))
     }
 
     fn check_idle(&mut self) -> Result<(), Closed> {

@@ -6,6 +6,7 @@ mod admin;
 mod apis;
 mod client;
 mod configs;
+mod effects;
 mod fetch;
 mod groups;
 mod hostile;

@@ -1,0 +1,429 @@
+//! What each configuration does. `OBSERVED` names the test for every name that the broker calls effective.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
+use kafka_protocol::messages::describe_configs_response::DescribeConfigsResourceResult;
+use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
+use kafka_protocol::messages::{DescribeConfigsRequest, ListOffsetsRequest, MetadataRequest};
+use millstream_broker::{Broker, BrokerConfig};
+use millstream_wire::batch::{BatchWriter, Batches, ProducerState};
+use millstream_wire::compression::Compression;
+use tempfile::TempDir;
+
+use crate::client::{Client, batch, fetch_partition, fetch_request, name, records, text, timed_batch};
+
+/// A broker whose files can be looked at.
+struct Open {
+    broker: Broker,
+    client: Client,
+    directory: TempDir,
+}
+
+fn start(settings: &[(&str, &str)], topic: &[(&str, &str)]) -> Open {
+    let directory = tempfile::tempdir().unwrap();
+    let mut config = BrokerConfig::new(directory.path()).listen("127.0.0.1:0");
+    for (name, value) in settings {
+        config = config.set(name, value).unwrap();
+    }
+    let broker = Broker::start_blocking(config).unwrap();
+    let mut client = Client::connect(&broker);
+    client.create_topic("a", 1, topic);
+    Open { broker, client, directory }
+}
+
+impl Open {
+    fn files(&self, ending: &str) -> usize {
+        let Ok(entries) = std::fs::read_dir(self.directory.path().join("a-0")) else { return 0 };
+        entries
+            .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().ends_with(ending))
+            .count()
+    }
+
+    fn produce(&mut self, batch: Bytes) -> i16 {
+        self.client.produce("a", 0, -1, batch).error_code
+    }
+
+    fn start_offset(&mut self) -> i64 {
+        let partition = ListOffsetsPartition::default().with_timestamp(-2).with_current_leader_epoch(-1);
+        let topic = ListOffsetsTopic::default().with_name(name("a")).with_partitions(vec![partition]);
+        let response = self.client.call(9, &ListOffsetsRequest::default().with_topics(vec![topic]));
+        response.topics[0].partitions[0].offset
+    }
+
+    fn close(self) {
+        self.broker.close_blocking();
+    }
+}
+
+/// Waits for what the broker does by itself, when it gets to it.
+fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..2000 {
+        if holds() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("it never happened that {what}");
+}
+
+fn pause() {
+    std::thread::sleep(Duration::from_millis(20));
+}
+
+fn keyed(key: &str, value: &str) -> Bytes {
+    let mut writer = BatchWriter::new(Compression::None, None);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let now = i64::try_from(now.as_millis()).unwrap();
+    writer.append(now, Some(key.as_bytes()), Some(value.as_bytes()), []);
+    writer.finish().unwrap()
+}
+
+const ANY_TIME: (&str, &str) = ("message.timestamp.before.max.ms", "9223372036854775807");
+const EAGER_RETENTION: (&str, &str) = ("log.retention.check.interval.ms", "20");
+
+#[test]
+fn segments_roll_by_size() {
+    let mut open = start(&[], &[("segment.bytes", "1048576")]);
+    for _ in 0..3 {
+        assert_eq!(open.produce(batch(&[&"x".repeat(700_000)])), 0);
+    }
+    assert_eq!(open.files(".log"), 3);
+    open.close();
+}
+
+#[test]
+fn segments_roll_by_age() {
+    let mut open = start(&[], &[("segment.ms", "1")]);
+    for _ in 0..2 {
+        assert_eq!(open.produce(batch(&["x"])), 0);
+        pause();
+    }
+    assert_eq!(open.files(".log"), 2);
+    open.close();
+}
+
+#[test]
+fn segments_roll_when_their_index_is_full() {
+    // An entry for each batch, and room for two of them.
+    let mut open = start(&[], &[("segment.index.bytes", "24"), ("index.interval.bytes", "0")]);
+    for _ in 0..8 {
+        assert_eq!(open.produce(batch(&["x"])), 0);
+    }
+    assert!(open.files(".log") > 1);
+    open.close();
+}
+
+#[test]
+fn an_index_has_entries_as_far_apart_as_asked_for() {
+    let size = |interval| {
+        let mut open = start(&[], &[("index.interval.bytes", interval), ("segment.ms", "1000000")]);
+        for _ in 0..8 {
+            open.produce(batch(&["x"]));
+        }
+        let directory = open.directory.path().join("a-0");
+        // Closing writes what is left of the index.
+        open.broker.close_blocking();
+        index_bytes(&directory)
+    };
+    assert!(size("0") > size("1000000"));
+}
+
+fn index_bytes(directory: &Path) -> u64 {
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap());
+    let indexes = entries.filter(|entry| entry.file_name().to_string_lossy().ends_with(".index"));
+    indexes.map(|entry| entry.metadata().unwrap().len()).sum()
+}
+
+#[test]
+fn old_records_go_by_time() {
+    let mut open = start(&[EAGER_RETENTION], &[("retention.ms", "1000"), ANY_TIME]);
+    open.produce(timed_batch(&["old"], ProducerState::NONE, 1_000));
+    eventually("the old record goes", || open.start_offset() == 1);
+    open.close();
+}
+
+#[test]
+fn old_records_go_by_size() {
+    let topic = [("retention.bytes", "1"), ("segment.ms", "1"), ("file.delete.delay.ms", "60000")];
+    let mut open = start(&[EAGER_RETENTION], &topic);
+    for _ in 0..3 {
+        open.produce(batch(&["x"]));
+        pause();
+    }
+    eventually("all but the last segment goes", || open.start_offset() >= 2);
+    assert!(open.files(".deleted") > 0, "their files stay for file.delete.delay.ms");
+    open.close();
+}
+
+#[test]
+fn the_files_of_old_segments_go_when_their_delay_is_over() {
+    let topic = [("retention.bytes", "1"), ("segment.ms", "1"), ("file.delete.delay.ms", "0")];
+    let mut open = start(&[EAGER_RETENTION], &topic);
+    for _ in 0..3 {
+        open.produce(batch(&["x"]));
+        pause();
+    }
+    eventually("all but the last segment goes", || open.start_offset() >= 2);
+    eventually("their files go", || open.files(".deleted") == 0);
+    open.close();
+}
+
+#[test]
+fn the_last_value_of_a_key_stays() {
+    let topic = [("cleanup.policy", "compact"), ("segment.ms", "1"), ("min.cleanable.dirty.ratio", "0.01")];
+    let mut open = start(&[("log.cleaner.backoff.ms", "10")], &topic);
+    assert_eq!(open.produce(batch(&["without a key"])), ResponseError::InvalidRecord.code());
+    for value in ["first", "second", "third"] {
+        assert_eq!(open.produce(keyed("key", value)), 0);
+        pause();
+    }
+    eventually("the first value goes", || {
+        let values = records(&open.client.fetch("a", 0, 0).records);
+        values.iter().all(|(_, value)| value != "first")
+    });
+    open.close();
+}
+
+#[test]
+fn batches_are_stored_in_the_topics_codec() {
+    for (codec, compression) in [("zstd", Compression::Zstd), ("producer", Compression::None)] {
+        let mut open = start(&[], &[("compression.type", codec)]);
+        open.produce(batch(&["x", "y"]));
+        let fetched = open.client.fetch("a", 0, 0).records;
+        let header = Batches::new(fetched.as_deref().unwrap()).next().unwrap().unwrap().header;
+        assert_eq!(header.compression().unwrap(), compression);
+        assert_eq!(records(&fetched).len(), 2);
+        open.close();
+    }
+}
+
+#[test]
+fn the_brokers_time_is_given_where_the_topic_asks_for_it() {
+    for (kind, is_given) in [("CreateTime", false), ("LogAppendTime", true)] {
+        let mut open = start(&[], &[("message.timestamp.type", kind)]);
+        let answer = open.client.produce("a", 0, -1, batch(&["x"]));
+        assert_eq!(answer.log_append_time_ms != -1, is_given, "{kind}");
+        open.close();
+    }
+}
+
+#[test]
+fn times_too_far_away_are_refused() {
+    let invalid = ResponseError::InvalidTimestamp.code();
+    let mut open = start(&[], &[("message.timestamp.before.max.ms", "60000")]);
+    assert_eq!(open.produce(timed_batch(&["x"], ProducerState::NONE, 1_000)), invalid);
+    assert_eq!(open.produce(batch(&["x"])), 0);
+    open.close();
+    let mut open = start(&[], &[("message.timestamp.after.max.ms", "60000")]);
+    assert_eq!(open.produce(timed_batch(&["x"], ProducerState::NONE, 9_999_999_999_999)), invalid);
+    open.close();
+}
+
+#[test]
+fn recovery_points_are_written_in_their_interval() {
+    let mut open = start(&[("log.flush.offset.checkpoint.interval.ms", "20")], &[]);
+    open.produce(batch(&["x"]));
+    let checkpoint = open.directory.path().join("recovery-point-offset-checkpoint");
+    eventually("the checkpoint names the partition", || {
+        std::fs::read_to_string(&checkpoint).unwrap_or_default().contains("a 0 1")
+    });
+    open.close();
+}
+
+#[test]
+fn clients_are_told_the_advertised_address() {
+    let mut open = start(&[("advertised.listeners", "PLAINTEXT://example.org:1234")], &[]);
+    let broker = open.client.call(9, &MetadataRequest::default()).brokers[0].clone();
+    assert_eq!((broker.host.as_str(), broker.port), ("example.org", 1234));
+    open.close();
+}
+
+#[test]
+fn a_quiet_connection_is_closed() {
+    let open = start(&[("connections.max.idle.ms", "100")], &[]);
+    assert!(Client::connect(&open.broker).is_closed_by_broker());
+    open.close();
+}
+
+#[test]
+fn produces_beyond_the_bytes_in_flight_wait_and_are_answered() {
+    let mut open = start(&[("connection.max.inflight.bytes", "1"), ("log.flusher.threads", "1")], &[]);
+    for _ in 0..20 {
+        open.client.send(12, &crate::client::produce_request("a", 0, -1, batch(&["x"])));
+    }
+    for offset in 0..20 {
+        let response = open.client.receive::<kafka_protocol::messages::ProduceRequest>(12);
+        assert_eq!(response.responses[0].partition_responses[0].base_offset, offset);
+    }
+    open.close();
+}
+
+#[test]
+fn an_answer_is_no_larger_than_the_broker_allows() {
+    let open = start(&[("fetch.max.bytes", "1024")], &[]);
+    let mut client = Client::connect(&open.broker);
+    client.create_topic("b", 2, &[]);
+    let value = "x".repeat(600);
+    for partition in 0..2 {
+        client.produce("b", partition, -1, batch(&[&value]));
+    }
+    let mut request = fetch_request("b", 0, 0);
+    request.topics[0].partitions.push(fetch_partition(1, 0));
+    let response = client.call(12, &request);
+    let counts = response.responses[0].partitions.iter().map(|partition| records(&partition.records).len());
+    assert_eq!(counts.collect::<Vec<_>>(), [1, 0]);
+    open.close();
+}
+
+fn described(client: &mut Client, kind: i8, resource: &str) -> Vec<DescribeConfigsResourceResult> {
+    let resource = DescribeConfigsResource::default()
+        .with_resource_type(kind)
+        .with_resource_name(text(resource))
+        .with_configuration_keys(None);
+    let request =
+        DescribeConfigsRequest::default().with_resources(vec![resource]).with_include_synonyms(true);
+    client.call(4, &request).results.remove(0).configs
+}
+
+/// Defaults of topics that have no value of their own, which nothing therefore tells before they are set.
+const WITHOUT_DEFAULT: &[(&str, &str)] = &[
+    ("flush.ms", "log.flush.interval.ms"),
+    ("retention.ms", "log.retention.minutes"),
+    ("retention.ms", "log.retention.ms"),
+    ("segment.jitter.ms", "log.roll.jitter.ms"),
+    ("segment.ms", "log.roll.ms"),
+];
+
+/// Every broker configuration that is a topic's default reaches the topics that do not say otherwise.
+#[test]
+fn topics_inherit_every_default_of_the_broker() {
+    let mut open = start(&[], &[]);
+    let defaults: Vec<(String, String)> = described(&mut open.client, 2, "a")
+        .into_iter()
+        .flat_map(|config| {
+            let topic_name = config.name.to_string();
+            config.synonyms.into_iter().map(move |synonym| (topic_name.clone(), synonym.name.to_string()))
+        })
+        .chain(WITHOUT_DEFAULT.iter().map(|(topic, broker)| ((*topic).to_owned(), (*broker).to_owned())))
+        .collect();
+    open.close();
+    assert!(defaults.len() > 20);
+    let words = [
+        ("cleanup.policy", "compact"),
+        ("compression.type", "zstd"),
+        ("durability", "page"),
+        ("message.timestamp.type", "LogAppendTime"),
+        ("min.cleanable.dirty.ratio", "0.25"),
+        ("segment.bytes", "2000000"),
+    ];
+    for (topic_name, broker_name) in defaults {
+        let value = words.iter().find(|(name, _)| *name == topic_name).map_or("1234", |(_, value)| value);
+        let mut open = start(&[(&broker_name, value)], &[]);
+        let config =
+            described(&mut open.client, 2, "a").into_iter().find(|config| *config.name == *topic_name);
+        let config = config.unwrap();
+        assert_eq!(config.config_source, 4, "{broker_name} is not where {topic_name} comes from");
+        assert_eq!(config.synonyms[0].name.as_str(), broker_name);
+        open.close();
+    }
+}
+
+/// Effective names, and the test that observes what each does.
+const OBSERVED: &[(&str, &str)] = &[
+    ("advertised.listeners", "clients_are_told_the_advertised_address"),
+    ("auto.create.topics.enable", "a_topic_that_is_asked_for_is_created_where_client_and_broker_allow_it"),
+    ("cleanup.policy", "the_last_value_of_a_key_stays"),
+    ("compression.type", "batches_are_stored_in_the_topics_codec"),
+    ("connection.max.inflight.bytes", "produces_beyond_the_bytes_in_flight_wait_and_are_answered"),
+    ("connections.max.idle.ms", "a_quiet_connection_is_closed"),
+    ("delete.retention.ms", "a_tombstone_outlives_its_compaction_by_delete_retention"),
+    ("delete.topic.enable", "topics_stay_where_deleting_is_disabled"),
+    ("durability", "in_page_mode_the_high_watermark_is_the_log_end"),
+    ("fetch.max.bytes", "an_answer_is_no_larger_than_the_broker_allows"),
+    ("file.delete.delay.ms", "the_files_of_old_segments_go_when_their_delay_is_over"),
+    ("group.min.session.timeout.ms", "sessions_outside_the_bounds_are_refused"),
+    ("group.max.session.timeout.ms", "sessions_outside_the_bounds_are_refused"),
+    ("index.interval.bytes", "an_index_has_entries_as_far_apart_as_asked_for"),
+    ("listeners", "a_port_that_is_taken_is_named"),
+    ("log.cleaner.backoff.ms", "the_last_value_of_a_key_stays"),
+    ("log.flush.offset.checkpoint.interval.ms", "recovery_points_are_written_in_their_interval"),
+    ("log.flusher.threads", "produces_beyond_the_bytes_in_flight_wait_and_are_answered"),
+    ("log.retention.check.interval.ms", "old_records_go_by_time"),
+    ("max.compaction.lag.ms", "young_records_are_protected_and_old_ones_are_compacted_whatever_the_ratio"),
+    ("max.connections", "more_connections_than_allowed_are_closed_and_a_place_is_free_again"),
+    ("max.connections.per.ip", "more_connections_than_allowed_are_closed_and_a_place_is_free_again"),
+    ("max.incremental.fetch.session.cache.slots", "when_the_sessions_run_out_clients_are_served_without"),
+    ("max.message.bytes", "topics_ids_configurations_records_and_producer_ids_survive_a_restart"),
+    ("max.partitions", "the_node_holds_no_more_partitions_than_it_is_told"),
+    ("max.request.partition.size.limit", "topics_are_described_page_by_page"),
+    ("message.max.bytes", "acks_that_do_not_exist_and_batches_that_are_too_large_are_refused"),
+    ("message.timestamp.after.max.ms", "times_too_far_away_are_refused"),
+    ("message.timestamp.before.max.ms", "times_too_far_away_are_refused"),
+    ("message.timestamp.type", "the_brokers_time_is_given_where_the_topic_asks_for_it"),
+    ("min.cleanable.dirty.ratio", "the_last_value_of_a_key_stays"),
+    ("min.compaction.lag.ms", "young_records_are_protected_and_old_ones_are_compacted_whatever_the_ratio"),
+    ("node.id", "partitions_may_be_assigned_to_this_node"),
+    ("num.partitions", "a_topic_that_is_asked_for_is_created_where_client_and_broker_allow_it"),
+    ("retention.bytes", "old_records_go_by_size"),
+    ("retention.ms", "old_records_go_by_time"),
+    ("segment.bytes", "segments_roll_by_size"),
+    ("segment.index.bytes", "segments_roll_when_their_index_is_full"),
+    ("segment.ms", "segments_roll_by_age"),
+    ("socket.request.max.bytes", "a_frame_over_the_configured_limit_is_refused"),
+    ("worker.threads", "as_many_workers_as_asked_for_or_as_there_are_cores"),
+];
+
+/// Effective names whose effect no test observes yet.
+const UNOBSERVED: &[&str] = &[
+    "flush.messages",
+    "flush.ms",
+    "group.initial.rebalance.delay.ms",
+    "group.max.size",
+    "offset.metadata.max.bytes",
+    "offsets.retention.check.interval.ms",
+    "offsets.retention.minutes",
+    "offsets.topic.num.partitions",
+    "offsets.topic.segment.bytes",
+    "producer.id.expiration.ms",
+    "segment.jitter.ms",
+];
+
+#[test]
+fn every_effective_name_is_in_the_table() {
+    let sources = [
+        include_str!("admin.rs"),
+        include_str!("apis.rs"),
+        include_str!("effects.rs"),
+        include_str!("fetch.rs"),
+        include_str!("groups/hostile.rs"),
+        include_str!("hostile.rs"),
+        include_str!("lifecycle.rs"),
+        include_str!("produce.rs"),
+        include_str!("../../src/config/settings.rs"),
+        include_str!("../../src/log/tests/basics.rs"),
+        include_str!("../../src/log/tests/compaction.rs"),
+    ];
+    for (name, test) in OBSERVED {
+        let definition = format!("fn {test}()");
+        assert!(sources.iter().any(|source| source.contains(&definition)), "{name}: there is no test {test}");
+    }
+    let mut open = start(&[], &[]);
+    let topic = described(&mut open.client, 2, "a");
+    let synonyms = topic.iter().flat_map(|config| &config.synonyms).map(|synonym| synonym.name.to_string());
+    let without_default = WITHOUT_DEFAULT.iter().map(|(_, broker)| (*broker).to_owned());
+    let inherited: BTreeSet<String> = synonyms.chain(without_default).collect();
+    let broker = described(&mut open.client, 4, "1").into_iter();
+    let own = broker.map(|config| config.name.to_string()).filter(|name| !inherited.contains(name));
+    let effective: BTreeSet<String> = topic.iter().map(|config| config.name.to_string()).chain(own).collect();
+    let listed = OBSERVED.iter().map(|(name, _)| *name).chain(UNOBSERVED.iter().copied());
+    let is_topics = |name: &str| topic.iter().any(|config| config.name.as_str() == name);
+    let listed = listed.filter(|name| !inherited.contains(*name) || is_topics(name)).map(str::to_owned);
+    let listed: BTreeSet<String> = listed.collect();
+    assert_eq!(effective, listed);
+    open.close();
+}
