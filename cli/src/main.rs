@@ -4,6 +4,7 @@ mod bench;
 mod cluster;
 mod consume;
 mod group;
+mod log;
 mod output;
 mod pairs;
 mod pending;
@@ -38,6 +39,9 @@ enum Command {
     Consume(consume::Consume),
     /// Look at, move and delete groups of consumers
     Group(group::Group),
+    /// Repair the logs of a broker that is not running
+    #[command(subcommand)]
+    Log(log::Log),
     /// Measure a cluster
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -51,6 +55,7 @@ impl Command {
             Self::Produce(produce) => produce.run().await,
             Self::Consume(consume) => consume.run().await,
             Self::Group(group) => group.run().await,
+            Self::Log(log) => log.run(),
             Self::Bench(bench) => bench.run().await,
         }
     }

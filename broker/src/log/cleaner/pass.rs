@@ -74,15 +74,12 @@ impl<'a> Pass<'a> {
                 if batch.header.last_offset() >= plan.first_dirty
                     && !self.learn_batch(&batch, plan.first_dirty)
                 {
-                    return Ok(self.learnt(plan));
+                    return Ok(self.map.latest().map_or(plan.first_dirty, |latest| latest.plus(1)));
                 }
             }
         }
-        Ok(self.learnt(plan))
-    }
-
-    fn learnt(&self, plan: &Plan) -> Offset {
-        self.map.latest().map_or(plan.first_dirty, |latest| latest.plus(1))
+        // Not behind the last record: an earlier pass may have removed what the last segment ended with.
+        Ok(plan.end)
     }
 
     fn is_dirty(&self, plan: &Plan, segment: &Sealed) -> bool {

@@ -14,6 +14,8 @@ pub(in crate::log) struct Plan {
     pub(super) segments: Vec<Arc<Sealed>>,
     /// Where the keys begin that no pass has seen.
     pub(super) first_dirty: Offset,
+    /// The offset behind the last segment.
+    pub(super) end: Offset,
     /// The part of the bytes that is dirty, in thousandths.
     pub(super) dirty_permille: u64,
     /// Whether `max.compaction.lag.ms` asks for the pass whatever the ratio.
@@ -32,7 +34,8 @@ impl Log {
     pub(in crate::log) fn plan_cleaning(&self, cleaned: Offset, now_ms: i64) -> io::Result<Plan> {
         let first = self.sealed.first_key_value().map_or(self.end, |(base, _)| *base);
         let first_dirty = cleaned.max(first);
-        let mut plan = Plan { segments: Vec::new(), first_dirty, dirty_permille: 0, overdue: false };
+        let mut plan =
+            Plan { segments: Vec::new(), first_dirty, end: first_dirty, dirty_permille: 0, overdue: false };
         let (mut clean_bytes, mut dirty_bytes) = (0, 0);
         for (base, segment) in &self.sealed {
             let end = self.segment_after(*base).unwrap_or(self.end);
@@ -48,6 +51,7 @@ impl Log {
                 dirty_bytes += segment.size.max(1);
             }
             plan.segments.push(Arc::clone(segment));
+            plan.end = plan.end.max(end);
         }
         if dirty_bytes > 0 {
             plan.dirty_permille = (dirty_bytes * 1000 / (clean_bytes + dirty_bytes)).max(1);

@@ -128,6 +128,26 @@ fn more_keys_than_the_map_holds_take_several_passes() {
 }
 
 #[test]
+fn a_pass_over_a_segment_that_lost_its_end_is_the_last_one() {
+    let broker = Broker::new();
+    let partition = broker.partition(&compacted());
+    let long = "x".repeat(150);
+    put(&partition, NOW, "a", Some(&long));
+    put(&partition, NOW, "b", Some(&long));
+    seal(&partition);
+    put(&partition, NOW + 9000, "b", Some(&long));
+    seal(&partition);
+    assert!(clean(&broker, NOW + 9000));
+    assert_eq!(offsets(&partition), [0, 2], "the first segment ends with offset 0, the next begins with 2");
+    broker.disk.crash(Crash::Process);
+    crate::storage::Storage::remove_file(&broker.disk, "/data/cleaner-offset-checkpoint".as_ref()).unwrap();
+    let broker = broker.restart(Crash::Process);
+    broker.partition(&LogConfig { min_compaction_lag_ms: 5000, ..compacted() });
+    assert!(clean(&broker, NOW + 9000), "nobody knows any more that it is clean");
+    assert!(!clean(&broker, NOW + 9000));
+}
+
+#[test]
 fn young_records_are_protected_and_old_ones_are_compacted_whatever_the_ratio() {
     let lagging = LogConfig { min_compaction_lag_ms: 500, ..compacted() };
     let broker = Broker::new();
