@@ -40,6 +40,10 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) no_input: bool,
 
+    /// Go on answering when everything is counted, until Ctrl-C, also without a terminal
+    #[arg(long)]
+    pub(crate) keep_running: bool,
+
     /// Any configuration of Kafka Streams by its name, for example --set statestore.cache.max.bytes=0
     #[arg(long = "set", value_name = "NAME=VALUE")]
     pub(crate) set: Vec<String>,

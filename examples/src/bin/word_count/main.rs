@@ -61,7 +61,7 @@ async fn main() -> anyhow::Result<()> {
     let (totals, progress) = read(&counts, expected, started).await?;
     table::print(&mut stdout().lock(), &table::top(totals), &progress)?;
     show_an_answer(&app).await?;
-    if stdout().is_terminal() {
+    if args.keep_running || stdout().is_terminal() {
         println!("Ctrl-C ends the program");
         app.run_until(tokio::signal::ctrl_c()).await?;
     } else {

@@ -1,0 +1,5 @@
+//! The word count as a process: killed, restarted, and asked.
+
+mod evidence;
+mod kill;
+mod program;
