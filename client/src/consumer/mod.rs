@@ -164,7 +164,7 @@ impl Consumer {
             std::task::Poll::Ready(item) => item,
             std::task::Poll::Pending => {
                 let next = std::pin::pin!(self.shared.next());
-                match select(next, self.runtime.sleep_until(Instant::now() + timeout)).await {
+                match select(next, self.runtime.sleep_until(after(timeout))).await {
                     Either::Left((item, _)) => item,
                     Either::Right(_) => return Ok(None),
                 }
@@ -178,7 +178,7 @@ impl Consumer {
     /// # Errors
     /// As [`Self::poll`].
     pub fn poll_blocking(&mut self, timeout: Duration) -> Result<Option<Event>> {
-        match park_until(self.shared.next(), Some(Instant::now() + timeout)) {
+        match park_until(self.shared.next(), Some(after(timeout))) {
             Some(item) => delivered(item).map(Some),
             None => Ok(None),
         }
@@ -383,17 +383,27 @@ impl Consumer {
             .collect())
     }
 
-    /// Commits if that is automatic, leaves the group at once, and stops. Dropping a consumer instead makes the group
-    /// wait for `session.timeout.ms`.
+    /// Commits if that is automatic, leaves the group at once, and stops. A static member keeps its place for
+    /// `session.timeout.ms`, as in Kafka; [`Self::close_leaving`] gives it up. Dropping a consumer instead makes the
+    /// group wait for `session.timeout.ms`.
     ///
     /// # Errors
     /// None so far.
     pub async fn close(self) -> Result<()> {
+        let keep_place = self.shared.config.group_instance_id.is_some();
+        self.end(keep_place).await
+    }
+
+    /// As [`Self::close`], and leaves the group also as a static member (KIP-1092).
+    ///
+    /// # Errors
+    /// None so far.
+    pub async fn close_leaving(self) -> Result<()> {
         self.end(false).await
     }
 
     /// As [`Self::close`], but keeps the place in the group for `session.timeout.ms`, for a restart in between
-    /// (DESIGN S7). A static member always does.
+    /// (DESIGN S7).
     ///
     /// # Errors
     /// None so far.
@@ -408,13 +418,20 @@ impl Consumer {
         Ok(())
     }
 
-    /// As [`Self::close`] or [`Self::close_keeping_place`], on a plain thread.
+    /// As [`Self::close_leaving`] or [`Self::close_keeping_place`], on a plain thread.
     ///
     /// # Errors
     /// None so far.
     pub fn close_blocking(self, keep_place: bool) -> Result<()> {
         park_until(self.end(keep_place), None).unwrap_or(Ok(()))
     }
+}
+
+/// The longest that a poll waits: what is longer means for ever.
+const POLL_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+
+fn after(timeout: Duration) -> Instant {
+    Instant::now() + timeout.min(POLL_MAX)
 }
 
 fn delivered(item: Item) -> Result<Event> {

@@ -10,7 +10,7 @@ use millstream_client::{
     Range, Result, TopicPartition, TopicSizes,
 };
 
-use crate::broker::{bootstrap, create_topic, unique};
+use crate::broker::{admin, bootstrap, create_topic, unique};
 
 const WAIT: Duration = Duration::from_secs(30);
 
@@ -193,17 +193,29 @@ async fn a_program_that_does_not_poll_loses_its_partitions_and_gets_them_back() 
 async fn a_static_member_keeps_its_place_and_fences_its_double() {
     let bootstrap = bootstrap().await;
     let topic = create_topic(&bootstrap, &unique("static"), 1).await;
-    let config = Consumer::builder().bootstrap(&bootstrap).group_id(unique("group")).group_instance_id("one");
+    let group = unique("group");
+    let config = Consumer::builder().bootstrap(&bootstrap).group_id(&group).group_instance_id("one");
     let config = config.set("heartbeat.interval.ms", "300").unwrap();
     let mut first = config.clone().build().await.unwrap();
     first.subscribe([topic.clone()]).unwrap();
     assert!(matches!(first.poll(WAIT).await.unwrap(), Some(Event::Assigned(_))));
-    let mut second = config.build().await.unwrap();
-    second.subscribe([topic]).unwrap();
+    let mut second = config.clone().build().await.unwrap();
+    second.subscribe([topic.clone()]).unwrap();
     assert!(matches!(second.poll(WAIT).await.unwrap(), Some(Event::Assigned(given)) if given.len() == 1));
     assert!(matches!(first.poll(WAIT).await.unwrap(), Some(Event::Lost(_))));
     let error = first.poll(WAIT).await.unwrap_err();
     assert!(error.is_fenced(), "{error}");
+
+    let admin = admin(&bootstrap).await;
+    second.close().await.unwrap();
+    let members = admin.describe_groups([group.clone()]).await.remove(0).1.unwrap().members;
+    assert_eq!(members.len(), 1, "a static member keeps its place");
+    let mut third = config.build().await.unwrap();
+    third.subscribe([topic]).unwrap();
+    assert!(matches!(third.poll(WAIT).await.unwrap(), Some(Event::Assigned(given)) if given.len() == 1));
+    third.close_leaving().await.unwrap();
+    let members = admin.describe_groups([group]).await.remove(0).1.unwrap().members;
+    assert!(members.is_empty(), "{members:?}");
 }
 
 #[tokio::test]

@@ -226,7 +226,7 @@ impl Membership {
 
     /// The program goes: what to tell the coordinator.
     pub(super) fn leave(&mut self) -> Vec<Action> {
-        let goodbye = (!self.member_id.is_empty() && !self.settings.is_static).then_some(Action::Leave);
+        let goodbye = (!self.member_id.is_empty()).then_some(Action::Leave);
         self.phase = Phase::Idle;
         self.rejoin = false;
         self.retry_at = None;
