@@ -35,6 +35,8 @@ pub struct BatchWriter {
     /// The header's gap, then the records, never compressed. Empty until the first record, so that an idle writer
     /// holds no memory.
     buf: Vec<u8>,
+    /// Where the last whole record ends. What lies behind it was left by an encoder that panicked, and goes.
+    end: usize,
     /// Size of the last batch: room to make for the next when its first record comes.
     capacity_hint: usize,
     compression: Compression,
@@ -75,6 +77,7 @@ impl BatchWriter {
         buf.clear();
         Self {
             buf,
+            end: 0,
             capacity_hint: BATCH_HEADER_LEN,
             compression,
             level,
@@ -135,7 +138,7 @@ impl BatchWriter {
     /// Bytes so far, header included, before compression: what the buffer holds in memory.
     #[must_use]
     pub fn uncompressed_len(&self) -> usize {
-        self.buf.len().max(BATCH_HEADER_LEN)
+        self.end.max(BATCH_HEADER_LEN)
     }
 
     /// Bytes that the batch would have on the wire, going by how well this writer's last batches compressed.
@@ -178,10 +181,12 @@ impl BatchWriter {
         write_nullable(&mut self.buf, key);
         write_nullable(&mut self.buf, value);
         write_headers(&mut self.buf, header_count, headers);
+        self.count_in(timestamp);
     }
 
     /// Appends a record whose key and value are encoded in place by the closures; `None` is null. The lengths that
     /// stand before them get as many bytes as the last record's took, and the bytes move only where that was wrong.
+    /// The closures may append to the buffer and nothing else; if one panics, the record is not in the batch.
     #[inline]
     pub fn append_with<'h, K, V, H>(&mut self, timestamp: i64, key: Option<K>, value: Option<V>, headers: H)
     where
@@ -198,18 +203,25 @@ impl BatchWriter {
             write_headers(buf, measure(headers.clone()).0, headers);
         });
         self.widths = widths;
+        self.count_in(timestamp);
     }
 
-    /// Counts a record and gives its deltas.
+    /// Makes the batch ready for a record and gives the record's deltas.
     #[inline]
     fn admit(&mut self, timestamp: i64) -> (i64, i32) {
+        self.buf.truncate(self.end);
         if self.count == 0 {
             self.open(timestamp);
         }
+        (timestamp.wrapping_sub(self.base_timestamp), self.count)
+    }
+
+    /// Counts the record that has been encoded: only now is it part of the batch.
+    #[inline]
+    fn count_in(&mut self, timestamp: i64) {
         self.max_timestamp = self.max_timestamp.max(timestamp);
-        let offset_delta = self.count;
         self.count += 1;
-        (timestamp.wrapping_sub(self.base_timestamp), offset_delta)
+        self.end = self.buf.len();
     }
 
     /// Makes room for the header and sets what the records are relative to.
@@ -227,6 +239,7 @@ impl BatchWriter {
     /// # Errors
     /// When the codec fails, or the batch is over 2 GiB. The records are lost then.
     pub fn finish(&mut self) -> Result<Bytes, BatchError> {
+        self.buf.truncate(self.end);
         self.buf.resize(self.uncompressed_len(), 0);
         self.capacity_hint = self.buf.len();
         let mut batch = match self.compression {
@@ -275,6 +288,7 @@ impl BatchWriter {
 
     fn reset(&mut self) {
         self.buf.clear();
+        self.end = 0;
         self.count = 0;
         self.base_timestamp = 0;
         self.max_timestamp = 0;
@@ -313,6 +327,29 @@ mod tests {
                 assert_eq!(records[1].headers.last("a"), Some(Some(&b"2"[..])));
                 assert_eq!((records[2].offset, records[2].value), (Offset(2), Some(&[7; 300][..])));
             }
+        }
+    }
+
+    #[test]
+    fn a_record_whose_encoder_panics_is_not_in_the_batch() {
+        for before in [0, 1] {
+            let mut writer = BatchWriter::new(Compression::None, None);
+            for _ in 0..before {
+                writer.append(1, Some(b"good"), None, NO_HEADERS);
+            }
+            let panics = |buf: &mut Vec<u8>| {
+                buf.push(1);
+                panic!("an encoder's fault");
+            };
+            let append = || writer.append_with(2, Some(|_: &mut Vec<u8>| ()), Some(panics), NO_HEADERS);
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(append)).unwrap_err();
+            assert_eq!(writer.count(), before);
+            writer.append(3, Some(b"good"), None, NO_HEADERS);
+            let bytes = writer.finish().unwrap();
+            let batch = Batch::parse(&bytes).unwrap();
+            let mut scratch = Vec::new();
+            let keys: Vec<_> = batch.records(&mut scratch, 0).unwrap().map(|r| r.unwrap().key).collect();
+            assert_eq!(keys, vec![Some(&b"good"[..]); before as usize + 1]);
         }
     }
 }
