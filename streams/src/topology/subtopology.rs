@@ -5,7 +5,7 @@ use super::{CopartitionGroup, Graph, NodeId, NodeKind, StoreId, StoreSpec, Topic
 /// A connected part of a topology. It has one task per partition of the topics it reads.
 #[derive(Debug, Clone)]
 pub struct Subtopology {
-    /// Its number, the first half of a [`TaskId`](super::TaskId).
+    /// Its number, the first half of a [`TaskId`](crate::task::TaskId).
     pub id: u32,
     /// The topics it reads; a task reads its own partition of each. In this order a task numbers its inputs.
     pub sources: Vec<TopicName>,
