@@ -6,7 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use millstream_client::{Delivery, Producer, ProducerRecord};
+use millstream_client::{Consumer, Delivery, Event, Offset, Producer, ProducerRecord, TopicPartition};
+use millstream_tests::process::PATIENCE;
 use millstream_tests::server::Server;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -50,11 +51,18 @@ fn acknowledged_records_survive(durability: &str) -> Result<()> {
         stop.store(true, Ordering::Relaxed);
         producer.join().map_err(|_| anyhow::anyhow!("the producer panicked"))?
     })?;
-    ensure!(acknowledged.len() > 1_000, "only {} records were written: nothing was tested", acknowledged.len());
+    ensure!(
+        acknowledged.len() > 1_000,
+        "only {} records were written: nothing was tested",
+        acknowledged.len()
+    );
 
     let read = read_all(server.bootstrap())?;
     for (index, (_, number)) in read.iter().enumerate() {
-        ensure!(*number == index as u64, "record {index} of the log is number {number}: one is lost or there twice");
+        ensure!(
+            *number == index as u64,
+            "record {index} of the log is number {number}: one is lost or there twice"
+        );
     }
     ensure!(read.len() == acknowledged.len(), "{} acknowledged, {} there", acknowledged.len(), read.len());
     for Acknowledged { number, offset } in acknowledged {
@@ -82,4 +90,24 @@ fn produce_until(stop: &AtomicBool, bootstrap: String) -> Result<Vec<Acknowledge
         }
         Ok(acknowledged)
     })
+}
+
+/// The records of the topic: offset and number.
+fn read_all(bootstrap: &str) -> Result<Vec<(i64, u64)>> {
+    let mut consumer = Consumer::builder().bootstrap(bootstrap).build_blocking()?;
+    let partition = TopicPartition::new(TOPIC, 0);
+    consumer.assign_at(partition, Offset(0));
+    let mut records = Vec::new();
+    loop {
+        let event = consumer.poll_blocking(PATIENCE)?;
+        let Event::Fetched(fetched) = event.context("the log cannot be read to its end")? else { continue };
+        fetched.for_each(|record| {
+            let number = record.value.and_then(|value| str::from_utf8(value).ok()?.parse().ok());
+            records.push((record.offset.0, number.unwrap_or(u64::MAX)));
+            Ok(())
+        })?;
+        if fetched.next_offset == fetched.high_watermark {
+            return Ok(records);
+        }
+    }
 }

@@ -3,3 +3,4 @@
 mod java;
 mod kafka_python;
 mod kcat;
+mod kill;
