@@ -165,7 +165,14 @@ impl Producers {
         self.entries.iter().map(|(id, producer)| (*id, producer))
     }
 
-    pub(super) fn insert(&mut self, id: ProducerId, producer: Producer) {
+    /// Takes a producer out of a snapshot; batches of one epoch that come one by one are put together.
+    pub(super) fn insert(&mut self, id: ProducerId, mut producer: Producer) {
+        if let Some(earlier) = self.entries.remove(&id).filter(|earlier| earlier.epoch == producer.epoch) {
+            producer.batches.insert_many(0, earlier.batches);
+            producer.last_timestamp = producer.last_timestamp.max(earlier.last_timestamp);
+            let surplus = producer.batches.len().saturating_sub(BATCHES_REMEMBERED);
+            producer.batches.drain(..surplus);
+        }
         self.entries.insert(id, producer);
     }
 

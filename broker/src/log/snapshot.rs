@@ -6,43 +6,53 @@
 //! | coordinator epoch i32 | first offset of the open transaction i64, -1 for none          46 bytes
 //! ```
 //!
-//! As in Kafka only the last batch of a producer is kept: after a restart a retry of an older one is a gap.
+//! Every remembered batch has an entry, a producer's oldest first, so that a retry of any of them is a duplicate after
+//! a restart too. Kafka writes the last one alone; it reads ours all the same, for a later entry replaces an earlier.
 
 use millstream_wire::crc::crc32c;
 use millstream_wire::ids::{Offset, ProducerEpoch, ProducerId};
 use smallvec::smallvec;
 
-use super::producers::{MAX_PRODUCERS, Producer, Producers, Sequenced};
+use super::producers::{BATCHES_REMEMBERED, MAX_PRODUCERS, Producer, Producers, Sequenced};
 
 const VERSION: i16 = 1;
 const ENTRY_LEN: usize = 46;
 const HEAD_LEN: usize = 2 + 4 + 4;
 
 /// Bytes of the largest snapshot.
-pub(super) const MAX_LEN: usize = HEAD_LEN + MAX_PRODUCERS * ENTRY_LEN;
+pub(super) const MAX_LEN: usize = HEAD_LEN + MAX_PRODUCERS * BATCHES_REMEMBERED * ENTRY_LEN;
 
 /// What a producer without a batch (none is known to us) and one without a transaction carry.
 const NONE: i32 = -1;
 
 pub(super) fn encode(producers: &Producers) -> Vec<u8> {
-    let mut body = Vec::with_capacity(4 + producers.len() * ENTRY_LEN);
-    body.extend_from_slice(&(producers.len() as i32).to_be_bytes());
+    let mut entries = Vec::with_capacity(producers.len() * ENTRY_LEN);
     for (id, producer) in producers.iter() {
-        let last = producer.batches.last();
-        body.extend_from_slice(&id.0.to_be_bytes());
-        body.extend_from_slice(&producer.epoch.0.to_be_bytes());
-        body.extend_from_slice(&last.map_or(NONE, |last| last.last_sequence).to_be_bytes());
-        body.extend_from_slice(&last.map_or(-1, |last| last.last_offset.0).to_be_bytes());
-        body.extend_from_slice(&last.map_or(0, |last| last.offset_delta).to_be_bytes());
-        body.extend_from_slice(&producer.last_timestamp.to_be_bytes());
-        body.extend_from_slice(&NONE.to_be_bytes());
-        body.extend_from_slice(&(-1_i64).to_be_bytes());
+        if producer.batches.is_empty() {
+            encode_entry(&mut entries, id, producer, None);
+        }
+        for batch in &producer.batches {
+            encode_entry(&mut entries, id, producer, Some(batch));
+        }
     }
+    let count = (entries.len() / ENTRY_LEN) as i32;
+    let body = [count.to_be_bytes().as_slice(), &entries].concat();
     let mut bytes = Vec::with_capacity(6 + body.len());
     bytes.extend_from_slice(&VERSION.to_be_bytes());
     bytes.extend_from_slice(&crc32c(&body).to_be_bytes());
     bytes.extend_from_slice(&body);
     bytes
+}
+
+fn encode_entry(to: &mut Vec<u8>, id: ProducerId, producer: &Producer, batch: Option<&Sequenced>) {
+    to.extend_from_slice(&id.0.to_be_bytes());
+    to.extend_from_slice(&producer.epoch.0.to_be_bytes());
+    to.extend_from_slice(&batch.map_or(NONE, |batch| batch.last_sequence).to_be_bytes());
+    to.extend_from_slice(&batch.map_or(-1, |batch| batch.last_offset.0).to_be_bytes());
+    to.extend_from_slice(&batch.map_or(0, |batch| batch.offset_delta).to_be_bytes());
+    to.extend_from_slice(&batch.map_or(producer.last_timestamp, |batch| batch.timestamp).to_be_bytes());
+    to.extend_from_slice(&NONE.to_be_bytes());
+    to.extend_from_slice(&(-1_i64).to_be_bytes());
 }
 
 /// `None` where the bytes are no snapshot: the caller takes an older one.
@@ -57,7 +67,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Producers> {
         let (id, producer) = decode_entry(entry)?;
         producers.insert(id, producer);
     }
-    (producers.len() == usize::try_from(i32::from_be_bytes(*count)).ok()?).then_some(producers)
+    (entries.len() == usize::try_from(i32::from_be_bytes(*count)).ok()? * ENTRY_LEN).then_some(producers)
 }
 
 fn decode_entry(entry: &[u8]) -> Option<(ProducerId, Producer)> {
@@ -84,36 +94,45 @@ mod tests {
     use super::super::producers::ProducerStamp;
     use super::*;
 
-    fn producers() -> Producers {
+    /// A producer whose batches of two records end at these offsets.
+    fn producers(last_offsets: impl IntoIterator<Item = i64>) -> Producers {
         let mut producers = Producers::default();
-        let stamp = ProducerStamp {
-            id: ProducerId(0x0102),
-            epoch: ProducerEpoch(3),
-            first_sequence: 4,
-            offset_delta: 1,
-            timestamp: 6,
-        };
-        producers.record(&stamp, Offset(0x55));
+        for (sequence, last_offset) in (2..).step_by(2).zip(last_offsets) {
+            let stamp = ProducerStamp {
+                id: ProducerId(0x0102),
+                epoch: ProducerEpoch(3),
+                first_sequence: sequence,
+                offset_delta: 1,
+                timestamp: 6,
+            };
+            producers.record(&stamp, Offset(last_offset));
+        }
         producers
     }
 
     #[test]
     fn the_bytes_are_kafkas() {
-        let bytes = encode(&producers());
+        let bytes = encode(&producers([0x55]));
         #[rustfmt::skip]
         let body = [
             0, 0, 0, 1,
-            0, 0, 0, 0, 0, 0, 1, 2,  0, 3,  0, 0, 0, 5,  0, 0, 0, 0, 0, 0, 0, 0x55,  0, 0, 0, 1,
+            0, 0, 0, 0, 0, 0, 1, 2,  0, 3,  0, 0, 0, 3,  0, 0, 0, 0, 0, 0, 0, 0x55,  0, 0, 0, 1,
             0, 0, 0, 0, 0, 0, 0, 6,  0xff, 0xff, 0xff, 0xff,  0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
         ];
         assert_eq!(bytes[6..], body);
         assert_eq!(bytes[..2], [0, 1]);
-        assert_eq!(decode(&bytes), Some(producers()));
+        assert_eq!(decode(&bytes), Some(producers([0x55])));
+    }
+
+    #[test]
+    fn every_batch_that_may_be_retried_is_kept() {
+        let five = producers([10, 20, 30, 40, 50]);
+        assert_eq!(decode(&encode(&five)), Some(five));
     }
 
     #[test]
     fn damage_is_seen() {
-        let bytes = encode(&producers());
+        let bytes = encode(&producers([0x55, 0x66]));
         for at in 0..bytes.len() {
             let mut damaged = bytes.clone();
             damaged[at] ^= 0x10;
