@@ -102,6 +102,14 @@ impl Consumer {
         self.group()?.subscribe(Topics::Matching(Arc::new(accepts)))
     }
 
+    /// Commits if that is automatic, leaves the group and reads nothing any more, until the next subscription.
+    ///
+    /// # Errors
+    /// `group.id` is not set.
+    pub fn unsubscribe(&self) -> Result<()> {
+        self.group()?.unsubscribe()
+    }
+
     /// Asks for a rebalance, as an assignor does that wants to assign anew.
     ///
     /// # Errors

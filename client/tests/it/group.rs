@@ -64,6 +64,10 @@ async fn two_members_share_and_one_takes_over(assignor: Arc<dyn Assignor>) {
     until(&mut members, shared_fairly).await;
     members.remove(0).close().await.unwrap();
     until(&mut members, shared_fairly).await;
+    members[0].unsubscribe().unwrap();
+    until(&mut members, |held| held[0].is_empty()).await;
+    members[0].subscribe([topic]).unwrap();
+    until(&mut members, shared_fairly).await;
 }
 
 #[tokio::test]

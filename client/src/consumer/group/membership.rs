@@ -38,8 +38,8 @@ pub(super) enum Action {
     /// Ask for the own assignment; the leader hands out all of them.
     Sync(u64),
     Heartbeat,
-    /// Tell the coordinator that this member goes.
-    Leave,
+    /// Tell the coordinator that the member with this id goes.
+    Leave(String),
     /// Tell the program, and call [`Membership::released`] when it has let go.
     Revoke(Vec<TopicPartition>),
     /// Tell the program that they are gone.
@@ -217,7 +217,7 @@ impl Membership {
     fn poll_timed_out(&mut self) -> Vec<Action> {
         let mut actions = Vec::new();
         if !self.settings.is_static {
-            actions.push(Action::Leave);
+            actions.push(Action::Leave(self.member_id.clone()));
         }
         actions.extend(self.lose());
         self.phase = Phase::Left;
@@ -226,13 +226,15 @@ impl Membership {
 
     /// The program goes: what to tell the coordinator.
     pub(super) fn leave(&mut self) -> Vec<Action> {
-        let goodbye = (!self.member_id.is_empty()).then_some(Action::Leave);
+        let goodbye = (!self.member_id.is_empty()).then(|| Action::Leave(self.member_id.clone()));
         self.phase = Phase::Idle;
         self.rejoin = false;
         self.retry_at = None;
         self.ticket += 1;
         self.owned.clear();
         self.revoking.clear();
+        self.member_id.clear();
+        self.generation = -1;
         goodbye.into_iter().collect()
     }
 

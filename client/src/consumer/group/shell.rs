@@ -50,6 +50,8 @@ impl fmt::Debug for Topics {
 enum Command {
     Subscribe(Topics),
     Rejoin,
+    /// Leaves, and waits for the next subscription.
+    Unsubscribe,
     /// Leaves, or keeps its place; answers when that is done.
     Close {
         keep_place: bool,
@@ -77,6 +79,10 @@ impl Group {
 
     pub(crate) fn rejoin(&self) -> Result<()> {
         self.commands.try_send(Command::Rejoin).map_err(|_| busy())
+    }
+
+    pub(crate) fn unsubscribe(&self) -> Result<()> {
+        self.commands.try_send(Command::Unsubscribe).map_err(|_| busy())
     }
 
     pub(crate) async fn close(&self, keep_place: bool) {
@@ -175,6 +181,7 @@ impl Shell {
                     None => return,
                     Some(Command::Subscribe(topics)) => self.subscribe(topics),
                     Some(Command::Rejoin) => self.rejoin(),
+                    Some(Command::Unsubscribe) => self.unsubscribe().await,
                     Some(Command::Close { keep_place, done }) => {
                         self.close(keep_place).await;
                         let _ = done.send(());
@@ -280,7 +287,8 @@ impl Shell {
             Action::Heartbeat => self.push(async move {
                 Done::Beat(member.generation, requests::heartbeat(&shared, &member).await)
             }),
-            Action::Leave => self.push(async move {
+            Action::Leave(id) => self.push(async move {
+                let member = Member { id, ..member };
                 let reason = "max.poll.interval.ms passed without a poll";
                 tracing::warn!(reason, "leaving the group; poll more often, or raise max.poll.interval.ms");
                 if let Err(error) = requests::leave(&shared, &member, reason).await {
@@ -456,6 +464,19 @@ impl Shell {
         let (shared, member) = (Arc::clone(&self.shared), self.member());
         let offsets = shared.desk().processed(None);
         self.push(async move { Done::Committed(commit(&shared, &member, offsets).await) });
+    }
+
+    async fn unsubscribe(&mut self) {
+        let held = self.membership.owned().to_vec();
+        self.close(false).await;
+        self.revocation += 1;
+        self.topics = Topics::Names(Vec::new());
+        self.names.clear();
+        self.members.clear();
+        self.assigned_sizes = None;
+        self.shared.update(|desk| desk.remove(&held));
+        self.pin();
+        self.carry_out(Vec::new());
     }
 
     async fn close(&mut self, keep_place: bool) {

@@ -128,7 +128,7 @@ impl World {
                 let answer = if lost { Answer::Lost } else { self.beat(&id, generation) };
                 self.answer(node, Input::Beat(generation, answer));
             }
-            Action::Leave => self.remove_member(&id),
+            Action::Leave(id) => self.remove_member(&id),
             Action::Revoke(partitions) => {
                 let slow = Duration::from_millis(self.rng.random_range(0..3_000));
                 self.nodes[node].release_at = Some(self.now + slow);
