@@ -2,14 +2,21 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::describe_configs_response::DescribeConfigsResourceResult;
+use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
-use kafka_protocol::messages::{DescribeConfigsRequest, ListOffsetsRequest, MetadataRequest};
+use kafka_protocol::messages::offset_commit_request::{
+    OffsetCommitRequestPartition, OffsetCommitRequestTopic,
+};
+use kafka_protocol::messages::{
+    DescribeConfigsRequest, GroupId, JoinGroupRequest, ListOffsetsRequest, MetadataRequest,
+    OffsetCommitRequest,
+};
 use millstream_broker::{Broker, BrokerConfig};
 use millstream_wire::batch::{BatchWriter, Batches, ProducerState};
 use millstream_wire::compression::Compression;
@@ -280,6 +287,80 @@ fn an_answer_is_no_larger_than_the_broker_allows() {
     open.close();
 }
 
+#[test]
+fn what_is_in_the_page_cache_only_is_flushed_as_often_as_asked_for() {
+    for setting in ["flush.messages", "flush.ms"] {
+        let settings =
+            [("durability", "page"), ("log.flush.offset.checkpoint.interval.ms", "20"), EAGER_RETENTION];
+        let mut open = start(&settings, &[(setting, "1")]);
+        open.produce(batch(&["x"]));
+        let checkpoint = open.directory.path().join("recovery-point-offset-checkpoint");
+        eventually("what was appended is flushed", || {
+            std::fs::read_to_string(&checkpoint).unwrap_or_default().contains("a 0 1")
+        });
+        open.close();
+    }
+}
+
+fn join(group: &str) -> JoinGroupRequest {
+    let protocol = JoinGroupRequestProtocol::default().with_name(text("range"));
+    JoinGroupRequest::default()
+        .with_group_id(GroupId(text(group)))
+        .with_session_timeout_ms(10_000)
+        .with_rebalance_timeout_ms(10_000)
+        .with_protocol_type(text("consumer"))
+        .with_protocols(vec![protocol])
+}
+
+#[test]
+fn a_group_has_no_more_members_than_allowed() {
+    let mut open = start(&[("group.max.size", "1"), ("group.initial.rebalance.delay.ms", "0")], &[]);
+    assert_eq!(open.client.call(3, &join("g")).error_code, 0);
+    let second = Client::connect(&open.broker).call(3, &join("g"));
+    assert_eq!(second.error_code, ResponseError::GroupMaxSizeReached.code());
+    open.close();
+}
+
+#[test]
+fn a_new_group_waits_for_more_members() {
+    let mut open = start(&[("group.initial.rebalance.delay.ms", "300")], &[]);
+    let begin = Instant::now();
+    assert_eq!(open.client.call(3, &join("g")).error_code, 0);
+    assert!(begin.elapsed() >= Duration::from_millis(300));
+    open.close();
+}
+
+#[test]
+fn notes_beside_offsets_are_bounded() {
+    let mut open = start(&[("offset.metadata.max.bytes", "3")], &[]);
+    let mut commit = |note: &str| {
+        let partition = OffsetCommitRequestPartition::default().with_committed_metadata(Some(text(note)));
+        let topic = OffsetCommitRequestTopic::default().with_name(name("a")).with_partitions(vec![partition]);
+        let request = OffsetCommitRequest::default()
+            .with_group_id(GroupId(text("g")))
+            .with_generation_id_or_member_epoch(-1)
+            .with_topics(vec![topic]);
+        open.client.call(8, &request).topics[0].partitions[0].error_code
+    };
+    assert_eq!(commit("abc"), 0);
+    assert_eq!(commit("abcd"), ResponseError::OffsetMetadataTooLarge.code());
+    open.close();
+}
+
+#[test]
+fn the_offsets_topic_is_made_as_asked_for() {
+    let settings = [("offsets.topic.num.partitions", "3"), ("offsets.topic.segment.bytes", "2000000")];
+    let mut open = start(&settings, &[]);
+    open.client.call(3, &join("g"));
+    let topics = open.client.call(9, &MetadataRequest::default().with_topics(None)).topics;
+    let offsets = topics.iter().find(|topic| topic.is_internal).unwrap();
+    assert_eq!(offsets.partitions.len(), 3);
+    let configs = described(&mut open.client, 2, "__consumer_offsets");
+    let segment = configs.iter().find(|config| config.name.as_str() == "segment.bytes").unwrap();
+    assert_eq!(segment.value.as_deref(), Some("2000000"));
+    open.close();
+}
+
 fn described(client: &mut Client, kind: i8, resource: &str) -> Vec<DescribeConfigsResourceResult> {
     let resource = DescribeConfigsResource::default()
         .with_resource_type(kind)
@@ -346,6 +427,10 @@ const OBSERVED: &[(&str, &str)] = &[
     ("durability", "in_page_mode_the_high_watermark_is_the_log_end"),
     ("fetch.max.bytes", "an_answer_is_no_larger_than_the_broker_allows"),
     ("file.delete.delay.ms", "the_files_of_old_segments_go_when_their_delay_is_over"),
+    ("flush.messages", "what_is_in_the_page_cache_only_is_flushed_as_often_as_asked_for"),
+    ("flush.ms", "what_is_in_the_page_cache_only_is_flushed_as_often_as_asked_for"),
+    ("group.initial.rebalance.delay.ms", "a_new_group_waits_for_more_members"),
+    ("group.max.size", "a_group_has_no_more_members_than_allowed"),
     ("group.min.session.timeout.ms", "sessions_outside_the_bounds_are_refused"),
     ("group.max.session.timeout.ms", "sessions_outside_the_bounds_are_refused"),
     ("index.interval.bytes", "an_index_has_entries_as_far_apart_as_asked_for"),
@@ -369,6 +454,9 @@ const OBSERVED: &[(&str, &str)] = &[
     ("min.compaction.lag.ms", "young_records_are_protected_and_old_ones_are_compacted_whatever_the_ratio"),
     ("node.id", "partitions_may_be_assigned_to_this_node"),
     ("num.partitions", "a_topic_that_is_asked_for_is_created_where_client_and_broker_allow_it"),
+    ("offset.metadata.max.bytes", "notes_beside_offsets_are_bounded"),
+    ("offsets.topic.num.partitions", "the_offsets_topic_is_made_as_asked_for"),
+    ("offsets.topic.segment.bytes", "the_offsets_topic_is_made_as_asked_for"),
     ("retention.bytes", "old_records_go_by_size"),
     ("retention.ms", "old_records_go_by_time"),
     ("segment.bytes", "segments_roll_by_size"),
@@ -379,19 +467,8 @@ const OBSERVED: &[(&str, &str)] = &[
 ];
 
 /// Effective names whose effect no test observes yet.
-const UNOBSERVED: &[&str] = &[
-    "flush.messages",
-    "flush.ms",
-    "group.initial.rebalance.delay.ms",
-    "group.max.size",
-    "offset.metadata.max.bytes",
-    "offsets.retention.check.interval.ms",
-    "offsets.retention.minutes",
-    "offsets.topic.num.partitions",
-    "offsets.topic.segment.bytes",
-    "producer.id.expiration.ms",
-    "segment.jitter.ms",
-];
+const UNOBSERVED: &[&str] =
+    &["offsets.retention.check.interval.ms", "offsets.retention.minutes", "segment.jitter.ms"];
 
 #[test]
 fn every_effective_name_is_in_the_table() {
