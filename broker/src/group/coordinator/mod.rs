@@ -7,31 +7,29 @@ mod deadlines;
 mod load;
 mod membership;
 mod retention;
+mod store;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use dashmap::DashMap;
-use millstream_wire::ids::Offset;
 use tracing::{error, warn};
 
 pub(crate) use self::admin::{Description, Listing, MemberDescription};
 use self::cell::{GroupCell, Locked};
 pub(crate) use self::commit::Commit;
 use self::deadlines::Deadlines;
+use self::store::Stored;
 use super::aggregate::Group;
-use super::classic::{Action, Actions, ClassicGroup, GroupRecord, State, StoreId};
+use super::classic::{Actions, State};
 use super::error::GroupError;
 use super::ids::GroupId;
 use super::limits::{GROUPS_MAX, GroupLimits};
-use super::record::RecordWriter;
 use super::time::{Clock, Millis, Now};
 use super::topic::OffsetsTopic;
 use crate::config::Settings;
-use crate::log::{AppendError, AppendOrigin, Partition};
 use crate::metadata::Metadata;
 
 /// All groups of this broker.
@@ -52,13 +50,6 @@ pub(crate) struct GroupCoordinator {
     deadlines: Deadlines,
     /// Whether what is stored has been read back; a new directory has nothing to read.
     is_loaded: AtomicBool,
-}
-
-/// Where an event's last record lies: its answer may be given when that is durable.
-#[derive(Debug)]
-struct Stored {
-    partition: Arc<Partition>,
-    last: Offset,
 }
 
 impl GroupCoordinator {
@@ -199,96 +190,6 @@ impl GroupCoordinator {
         self.groups.remove_if(&cell.id, |_, current| Arc::ptr_eq(current, cell));
     }
 
-    /// Does what a group wants done, and what follows from that. Returns where the last record lies.
-    fn carry_out(
-        self: &Arc<Self>,
-        cell: &Arc<GroupCell>,
-        locked: &mut Locked,
-        actions: Actions,
-    ) -> Option<Stored> {
-        let mut stored = None;
-        let mut todo = VecDeque::from(actions);
-        while let Some(action) = todo.pop_front() {
-            match action {
-                Action::AnswerJoin(ticket, answer) => locked.answer_join(ticket, answer),
-                Action::AnswerSync(ticket, answer) => locked.answer_sync(ticket, answer),
-                Action::Store(id, record) => {
-                    let mut follow_up = Actions::new();
-                    match self.store_group(&cell.id, &record) {
-                        Ok(place) => {
-                            self.report_when_durable(
-                                cell,
-                                &mut locked.group.classic,
-                                id,
-                                &place,
-                                &mut follow_up,
-                            );
-                            stored = Some(place);
-                        }
-                        Err(why) => {
-                            locked.group.classic.stored(id, Err(why), self.clock.now(), &mut follow_up)
-                        }
-                    }
-                    todo.extend(follow_up);
-                }
-            }
-        }
-        self.schedule(cell, locked);
-        if locked.is_vacant() {
-            locked.group.classic.die(self.clock.now());
-            self.forget(cell);
-        }
-        stored
-    }
-
-    fn store_group(&self, id: &GroupId, record: &GroupRecord) -> Result<Stored, GroupError> {
-        let mut records = RecordWriter::new(self.clock.now().wall_ms);
-        records.group(id.as_str(), record)?;
-        self.append(id, records)
-    }
-
-    /// Appends records to the group's partition. The caller holds the group's lock.
-    fn append(&self, id: &GroupId, records: RecordWriter) -> Result<Stored, GroupError> {
-        let partition = self.topic.partition_of(id.as_str()).ok_or(GroupError::CoordinatorNotAvailable)?;
-        let Some(batches) = records.finish()? else {
-            let last = Offset(partition.log_end_offset().0 - 1);
-            return Ok(Stored { partition, last });
-        };
-        match partition.append(batches, AppendOrigin::Coordinator, self.clock.now().wall_ms) {
-            Ok(appended) => Ok(Stored { last: appended.last_offset, partition }),
-            Err(why) => {
-                warn!(group = %id, partition = %partition.name(), error = %why, "a group's record is not stored");
-                Err(not_stored(&why))
-            }
-        }
-    }
-
-    /// Tells the group when its record is durable: at once where it already is.
-    fn report_when_durable(
-        self: &Arc<Self>,
-        cell: &Arc<GroupCell>,
-        classic: &mut ClassicGroup,
-        id: StoreId,
-        place: &Stored,
-        out: &mut Actions,
-    ) {
-        if place.partition.high_watermark() > place.last {
-            classic.stored(id, Ok(()), self.clock.now(), out);
-            return;
-        }
-        // Weak: what still waits for the disk when the broker stops must not keep its directory in use.
-        let (coordinator, cell) = (Arc::downgrade(self), cell.clone());
-        let (partition, last) = (place.partition.clone(), place.last);
-        tokio::spawn(async move {
-            let fate = partition.wait_for(last).await.map_err(|why| not_stored(&why));
-            let Some(coordinator) = coordinator.upgrade() else { return };
-            let mut locked = cell.locked.lock();
-            let mut actions = Actions::new();
-            locked.group.classic.stored(id, fate, coordinator.clock.now(), &mut actions);
-            coordinator.carry_out(&cell, &mut locked, actions);
-        });
-    }
-
     /// Sees to it that the group is looked at when its next deadline comes.
     fn schedule(&self, cell: &GroupCell, locked: &mut Locked) {
         let Some(wake_at) = locked.group.classic.wake_at() else { return };
@@ -296,21 +197,5 @@ impl GroupCoordinator {
             self.deadlines.reschedule(&cell.id, locked.scheduled, Some(wake_at));
             locked.scheduled = Some(wake_at);
         }
-    }
-}
-
-impl Stored {
-    /// Waits until the record is durable: before that nobody may be told of it.
-    async fn durable(&self) -> Result<(), GroupError> {
-        self.partition.wait_for(self.last).await.map_err(|why| not_stored(&why))
-    }
-}
-
-/// What clients are told, as Kafka's coordinators translate what their log says.
-fn not_stored(why: &AppendError) -> GroupError {
-    match why {
-        AppendError::Offline(_) => GroupError::NotCoordinator,
-        AppendError::Deleted => GroupError::CoordinatorNotAvailable,
-        _ => GroupError::RecordTooLarge,
     }
 }

@@ -16,7 +16,7 @@ use self::coordinator::Fault;
 use self::world::World;
 
 /// Histories per run of the tests; each takes a few milliseconds.
-const SEEDS: u64 = 400;
+const SEEDS: u64 = 200;
 
 #[test]
 fn groups_keep_their_promises_whatever_happens() {
