@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod application;
 mod cache;
 #[cfg(feature = "compile-fail-tests")]
 mod compile_fail;

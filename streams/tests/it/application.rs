@@ -1,0 +1,181 @@
+//! Applications on a broker.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use futures::executor::block_on;
+use millstream::prelude::*;
+use millstream::runtime::{AppBuilder, WorkerError};
+use millstream_broker::{Broker, BrokerConfig};
+use millstream_client::{Admin, NewTopic, Producer, ProducerRecord, TopicPartition};
+
+const LINES: Topic<Option<String>, String> = Topic::new("lines");
+const COUNTS: KeyValueStore<String, i64> = KeyValueStore::new("counts");
+
+/// What a test that waits gives up after; a machine under load is slow, not broken.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+struct Cluster {
+    broker: Broker,
+    admin: Admin,
+}
+
+impl Cluster {
+    fn start(partitions: i32) -> Self {
+        let config = BrokerConfig::ephemeral().set("group.initial.rebalance.delay.ms", "0").unwrap();
+        let broker = Broker::start_blocking(config).unwrap();
+        let admin = Admin::builder().bootstrap(&broker.bootstrap()).build_blocking().unwrap();
+        let created = admin.blocking(admin.create_topics([NewTopic::new("lines", partitions)])).unwrap();
+        assert!(created.iter().all(|(_, created)| created.is_ok()), "{created:?}");
+        Self { broker, admin }
+    }
+
+    fn send(&self, lines: &[&str]) {
+        let producer = Producer::builder().bootstrap(&self.broker.bootstrap()).build_blocking().unwrap();
+        for (line, partition) in lines.iter().zip((0..2).cycle()) {
+            let record = ProducerRecord::to("lines").partition(partition).value(line.as_bytes());
+            drop(producer.send_blocking(record).unwrap());
+        }
+        producer.flush_blocking().unwrap();
+    }
+
+    fn app(&self, topology: Topology, state: &Path) -> AppBuilder {
+        Streams::builder(topology)
+            .application_id("app")
+            .bootstrap(self.broker.bootstrap())
+            .state_dir(state)
+            .commit_interval(Duration::from_millis(50))
+    }
+
+    fn committed(&self, topic: &str) -> i64 {
+        let offsets = self.admin.blocking(self.admin.group_offsets("app")).unwrap();
+        let of_topic = offsets.iter().filter(|(partition, _)| &*partition.topic == topic);
+        of_topic.map(|(_, offset)| offset.offset).sum()
+    }
+}
+
+fn counting() -> Topology {
+    let builder = StreamsBuilder::new();
+    builder
+        .stream(LINES)
+        .flat_map_values(|line, out| line.split(' ').for_each(|word| out.push(word.to_owned())))
+        .group_by(|_, word| word.clone())
+        .count(COUNTS);
+    builder.build().unwrap()
+}
+
+fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !done() {
+        assert!(started.elapsed() < PATIENCE, "{what} did not happen");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn counts(apps: &[&Streams]) -> BTreeMap<String, i64> {
+    let answers = apps.iter().filter_map(|app| block_on(app.store(COUNTS).unwrap().all()).ok());
+    answers.flatten().collect()
+}
+
+#[test]
+fn instances_share_the_tasks_and_one_takes_over_what_another_leaves() {
+    let cluster = Cluster::start(2);
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    cluster.send(&["a b", "b c", "c c"]);
+    let first = cluster.app(counting(), one.path()).start_blocking().unwrap();
+    let expected = |counts: &[(&str, i64)]| -> BTreeMap<String, i64> {
+        counts.iter().map(|(word, count)| ((*word).to_owned(), *count)).collect()
+    };
+    wait_until("counting", || counts(&[&first]) == expected(&[("a", 1), ("b", 2), ("c", 3)]));
+
+    let second = cluster.app(counting(), two.path()).start_blocking().unwrap();
+    let tasks = |app: &Streams| app.metrics().running.len();
+    wait_until("sharing", || (tasks(&first), tasks(&second)) == (2, 2));
+    cluster.send(&["a", "d"]);
+    let all = expected(&[("a", 2), ("b", 2), ("c", 3), ("d", 1)]);
+    wait_until("counting together", || counts(&[&first, &second]) == all);
+
+    block_on(first.close()).unwrap();
+    wait_until("taking over", || tasks(&second) == 4);
+    wait_until("restoring", || counts(&[&second]) == all);
+    block_on(second.close()).unwrap();
+}
+
+#[test]
+fn a_record_that_fails_stops_the_application_is_named_and_not_committed() {
+    let cluster = Cluster::start(1);
+    let state = tempfile::tempdir().unwrap();
+    let builder = StreamsBuilder::new();
+    builder.stream(LINES).for_each(|_, line| assert!(line != "bad", "this line is bad"));
+    let app = cluster.app(builder.build().unwrap(), state.path()).start_blocking().unwrap();
+    let producer = Producer::builder().bootstrap(&cluster.broker.bootstrap()).build_blocking().unwrap();
+    for line in ["good", "bad", "good"] {
+        drop(producer.send_blocking(ProducerRecord::to("lines").value(line)).unwrap());
+    }
+    producer.flush_blocking().unwrap();
+    let failure = block_on(app.run_until(std::future::pending::<()>())).unwrap_err();
+    let text = failure.to_string();
+    assert!(matches!(failure, StreamsError::Thread { source: WorkerError::Task(_), .. }), "{text}");
+    assert!(text.contains("lines-0 at offset 1") && text.contains("this line is bad"), "{text}");
+    assert!(cluster.committed("lines") <= 1);
+}
+
+#[test]
+fn what_cannot_work_is_refused_at_the_start_with_words_that_help() {
+    let cluster = Cluster::start(1);
+    let state = tempfile::tempdir().unwrap();
+    let refused = |app: AppBuilder| app.start_blocking().err().unwrap().to_string();
+
+    let builder = StreamsBuilder::new();
+    builder.stream(Topic::<String, String>::new("nowhere")).for_each(|_, _| {});
+    let text = refused(cluster.app(builder.build().unwrap(), state.path()));
+    assert!(text.contains("source topic nowhere does not exist: create it"), "{text}");
+
+    let text = refused(cluster.app(counting(), state.path()).set("comit.interval.ms", 5));
+    assert!(text.contains("did you mean \"commit.interval.ms\"?"), "{text}");
+
+    let running = cluster.app(counting(), state.path()).start_blocking().unwrap();
+    let text = refused(cluster.app(counting(), state.path()));
+    assert!(text.contains("is in use by process"), "{text}");
+    block_on(running.close()).unwrap();
+}
+
+#[test]
+fn internal_topics_have_the_names_and_configurations_of_kafka_streams() {
+    let cluster = Cluster::start(2);
+    let state = tempfile::tempdir().unwrap();
+    let app = cluster.app(counting(), state.path()).start_blocking().unwrap();
+    let config = |topic: &str, name: &str| {
+        let resource = millstream_client::ConfigResource::Topic(topic.to_owned());
+        let (_, entries) =
+            cluster.admin.blocking(cluster.admin.describe_configs([resource])).unwrap().pop().unwrap();
+        entries.unwrap().into_iter().find(|entry| entry.name == name).and_then(|entry| entry.value).unwrap()
+    };
+    assert_eq!(config("app-counts-changelog", "cleanup.policy"), "compact");
+    assert_eq!(config("app-counts-repartition", "cleanup.policy"), "delete");
+    assert_eq!(config("app-counts-repartition", "segment.bytes"), "52428800");
+    assert_eq!(config("app-counts-repartition", "retention.ms"), "-1");
+    let ends = [("app-counts-changelog", 1), ("app-counts-repartition", 1)];
+    let last = ends.map(|(topic, partition)| (TopicPartition::new(topic, partition), -1));
+    assert_eq!(cluster.admin.blocking(cluster.admin.list_offsets(last)).unwrap().len(), 2);
+    block_on(app.close()).unwrap();
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn it_runs_inside_a_runtime_and_dropping_the_handle_does_not_wait() {
+    let cluster = tokio::task::spawn_blocking(|| Cluster::start(1)).await.unwrap();
+    let state = tempfile::tempdir().unwrap();
+    let app = cluster.app(counting(), state.path()).start().await.unwrap();
+    drop(app);
+    // The directory is free once the threads have ended.
+    let started = Instant::now();
+    loop {
+        match cluster.app(counting(), state.path()).start().await {
+            Ok(app) => break app.close_with(Closing::Restarting).await.unwrap(),
+            Err(error) => assert!(started.elapsed() < PATIENCE, "{error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    tokio::task::spawn_blocking(move || drop(cluster)).await.unwrap();
+}
