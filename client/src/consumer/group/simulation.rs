@@ -39,6 +39,8 @@ struct Node {
     /// When the program lets go of what was revoked.
     release_at: Option<Instant>,
     revoking: Vec<TopicPartition>,
+    /// The program is busy elsewhere and does not poll.
+    busy_until: Instant,
     /// Answers on their way.
     inbox: Vec<(Instant, Input)>,
 }
@@ -81,7 +83,16 @@ impl World {
         };
         let membership = Membership::new(settings, self.now);
         let (reading, revoking, inbox) = (BTreeSet::new(), Vec::new(), Vec::new());
-        self.nodes.push(Node { membership, alive: true, reading, release_at: None, revoking, inbox });
+        let busy_until = self.now;
+        self.nodes.push(Node {
+            busy_until,
+            membership,
+            alive: true,
+            reading,
+            release_at: None,
+            revoking,
+            inbox,
+        });
         let node = self.nodes.len() - 1;
         let actions = self.nodes[node].membership.subscribed(self.now);
         self.carry_out(node, actions);
@@ -128,7 +139,10 @@ impl World {
                 let answer = if lost { Answer::Lost } else { self.beat(&id, generation) };
                 self.answer(node, Input::Beat(generation, answer));
             }
-            Action::Leave(id) => self.remove_member(&id),
+            Action::Leave(id) => {
+                assert!(!id.is_empty(), "whoever leaves names itself");
+                self.remove_member(&id);
+            }
             Action::Revoke(partitions) => {
                 let slow = Duration::from_millis(self.rng.random_range(0..3_000));
                 self.nodes[node].release_at = Some(self.now + slow);
@@ -276,7 +290,12 @@ impl World {
 
     fn step_node(&mut self, node: usize) {
         let now = self.now;
-        let mut actions = self.nodes[node].membership.polled(now, now);
+        if self.faults && self.rng.random_bool(0.0005) {
+            self.nodes[node].busy_until = now + REBALANCE + Duration::from_secs(5);
+        }
+        let polls = self.nodes[node].busy_until <= now;
+        let membership = &mut self.nodes[node].membership;
+        let mut actions = if polls { membership.polled(now, now) } else { Vec::new() };
         let mut due: Vec<(Instant, Input)> = Vec::new();
         for (at, input) in std::mem::take(&mut self.nodes[node].inbox) {
             if at <= now { due.push((at, input)) } else { self.nodes[node].inbox.push((at, input)) }
@@ -297,7 +316,7 @@ impl World {
             };
             self.carry_out(node, actions);
         }
-        if self.nodes[node].release_at.is_some_and(|at| at <= now) {
+        if polls && self.nodes[node].release_at.is_some_and(|at| at <= now) {
             self.nodes[node].release_at = None;
             let revoked = std::mem::take(&mut self.nodes[node].revoking);
             self.nodes[node].reading.retain(|held| !revoked.contains(held));
