@@ -9,9 +9,9 @@ mod knobs;
 mod latency;
 mod node;
 mod peers;
-mod process;
 mod produce;
 mod start;
+mod wordcount;
 
 use std::process::ExitCode;
 
@@ -38,6 +38,8 @@ enum Work {
     Consume,
     /// From send to poll at a low rate
     Latency,
+    /// The words of a novel by Streams: words, CPU and memory of library and broker
+    Wordcount,
     /// From nothing to serving, and memory when idle
     Start,
 }
@@ -54,6 +56,7 @@ impl Compare {
                     Work::Produce => produce::run(side, &self.knobs, &mut figures)?,
                     Work::Consume => consume::run(side, &self.knobs, &mut figures)?,
                     Work::Latency => latency::run(side, &self.knobs, &mut figures)?,
+                    Work::Wordcount => wordcount::run(side, &self.knobs, &mut figures)?,
                     Work::Start => start::run(side, &mut figures)?,
                 }
             }

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
+use millstream_benches::process::Pid;
+
 use crate::peers;
-use crate::process::Pid;
 
 /// Who does the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,9 +62,9 @@ impl Node {
     }
 
     fn millstream(durability: &str) -> Result<Self> {
-        let data = tempfile::Builder::new().prefix("bench-").tempdir_in(on_disk()?)?;
+        let data = tempfile::Builder::new().prefix("bench-").tempdir_in(scratch()?)?;
         let begun = Instant::now();
-        let mut child = Command::new(millstream()?)
+        let mut child = Command::new(program("millstream")?)
             .args([
                 "server",
                 "--listen",
@@ -115,15 +116,15 @@ impl Drop for Node {
     }
 }
 
-/// The program `millstream` that was built with this one.
-pub(crate) fn millstream() -> Result<PathBuf> {
-    let program = std::env::current_exe()?.with_file_name("millstream");
-    ensure!(program.exists(), "{} is missing: cargo build --release --bin millstream", program.display());
+/// A program that was built with this one.
+pub(crate) fn program(name: &str) -> Result<PathBuf> {
+    let program = std::env::current_exe()?.with_file_name(name);
+    ensure!(program.exists(), "{} is missing: make bench-* builds it", program.display());
     Ok(program)
 }
 
 /// A directory on a disk: what lies in memory would cost nothing to sync.
-fn on_disk() -> Result<PathBuf> {
+pub(crate) fn scratch() -> Result<PathBuf> {
     let directory = std::env::current_exe()?.with_file_name("bench-data");
     std::fs::create_dir_all(&directory)?;
     Ok(directory)

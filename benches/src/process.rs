@@ -9,11 +9,11 @@ const TICKS_PER_SECOND: f64 = 100.0;
 
 /// A running process.
 #[derive(Clone, Copy)]
-pub(crate) struct Pid(pub(crate) u32);
+pub struct Pid(pub u32);
 
 impl Pid {
     /// CPU seconds of all its threads since it began, in user and system mode.
-    pub(crate) fn cpu_seconds(self) -> Result<f64> {
+    pub fn cpu_seconds(self) -> Result<f64> {
         let stat = self.read("stat")?;
         // The second field is the program's name in brackets and may hold anything, blanks too.
         let (_, fields) = stat.rsplit_once(')').context("no name in /proc/PID/stat")?;
@@ -23,12 +23,12 @@ impl Pid {
     }
 
     /// MiB resident now.
-    pub(crate) fn memory_mib(self) -> Result<f64> {
+    pub fn memory_mib(self) -> Result<f64> {
         self.status("VmRSS:")
     }
 
     /// The most MiB that were resident at once.
-    pub(crate) fn peak_memory_mib(self) -> Result<f64> {
+    pub fn peak_memory_mib(self) -> Result<f64> {
         self.status("VmHWM:")
     }
 

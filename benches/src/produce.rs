@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::figures::Figures;
 use crate::knobs::Knobs;
-use crate::node::{Node, Side, millstream};
+use crate::node::{Node, Side, program};
 use crate::peers;
 
 /// Record sizes in bytes, and how they are called.
@@ -62,7 +62,7 @@ fn own_producer(node: &Node, size: u64, records: u64) -> Result<f64> {
 
 /// Runs one of `millstream bench` on `node` and returns its report.
 pub(crate) fn own_client<'a>(node: &Node, bench: &str, args: impl Iterator<Item = &'a str>) -> Result<Value> {
-    let mut command = Command::new(millstream()?);
+    let mut command = Command::new(program("millstream")?);
     command.args(["bench", bench, "--bootstrap-server", &node.bootstrap, "-o", "json"]).args(args);
     Ok(serde_json::from_str(&peers::output(&mut command)?)?)
 }

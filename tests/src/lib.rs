@@ -7,3 +7,8 @@ pub mod process;
 pub mod python;
 pub mod server;
 pub mod skip;
+
+/// The program of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
