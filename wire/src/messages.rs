@@ -19,10 +19,10 @@ pub enum MessageError {
     #[error(transparent)]
     Walk(#[from] WalkError),
     /// The bytes have the message's shape, but a field has a value it cannot have, such as text that is not UTF-8.
-    #[error("API key {api_key} version {version}: {reason}")]
+    #[error("{message} version {version}: {reason}")]
     Decode {
-        /// The message's API.
-        api_key: i16,
+        /// Name of the message.
+        message: &'static str,
         /// Its version.
         version: i16,
         /// What the decoder said.
@@ -36,11 +36,12 @@ pub enum MessageError {
 /// When the bytes are not such a response.
 pub fn decode_response<R: Request>(version: i16, mut body: Bytes) -> Result<R::Response, MessageError> {
     walk_response(R::KEY, version, &body)?;
-    R::Response::decode(&mut body, version).map_err(|error| decode_error(R::KEY, version, &error))
+    R::Response::decode(&mut body, version)
+        .map_err(|error| decode_error(api_name(R::KEY).unwrap_or("an unknown API"), version, &error))
 }
 
-fn decode_error(api_key: i16, version: i16, error: &dyn std::fmt::Display) -> MessageError {
-    MessageError::Decode { api_key, version, reason: error.to_string() }
+fn decode_error(message: &'static str, version: i16, error: &dyn std::fmt::Display) -> MessageError {
+    MessageError::Decode { message, version, reason: error.to_string() }
 }
 
 /// Reads what a consumer told its group: a version, then the subscription.
@@ -63,9 +64,9 @@ pub fn decode_assignment(bytes: Bytes) -> Result<ConsumerProtocolAssignment, Mes
 const NEWEST_CONSUMER_PROTOCOL: i16 = 3;
 
 fn decode_data<T: Decodable>(data: Data, mut bytes: Bytes) -> Result<T, MessageError> {
-    let error = |version, reason: &dyn std::fmt::Display| decode_error(-1, version, reason);
+    let error = |version, reason: &dyn std::fmt::Display| decode_error("consumer protocol", version, reason);
     if bytes.len() < 2 {
-        return Err(error(-1, &"the version is cut short"));
+        return Err(error(-1, &"it is cut short"));
     }
     let version = i16::from_be_bytes([bytes[0], bytes[1]]).min(NEWEST_CONSUMER_PROTOCOL);
     let mut body = bytes.split_off(2);

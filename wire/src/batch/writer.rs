@@ -68,15 +68,8 @@ impl BatchWriter {
     /// An empty batch with a codec and its level (`None`: Kafka's default).
     #[must_use]
     pub fn new(compression: Compression, level: Option<i32>) -> Self {
-        Self::with_buffer(compression, level, Vec::new())
-    }
-
-    /// As [`BatchWriter::new`], writing into a buffer that is already there; its content is dropped.
-    #[must_use]
-    pub fn with_buffer(compression: Compression, level: Option<i32>, mut buf: Vec<u8>) -> Self {
-        buf.clear();
         Self {
-            buf,
+            buf: Vec::new(),
             end: 0,
             capacity_hint: BATCH_HEADER_LEN,
             compression,
