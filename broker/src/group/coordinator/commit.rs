@@ -5,8 +5,9 @@ use std::sync::Arc;
 use millstream_wire::ids::Offset;
 use uuid::Uuid;
 
+use super::cell::Locked;
 use super::{GroupCoordinator, Stored};
-use crate::group::classic::Sender;
+use crate::group::classic::{Actions, Sender};
 use crate::group::error::GroupError;
 use crate::group::ids::GroupId;
 use crate::group::offsets::{CommittedOffset, OffsetKey, Offsets};
@@ -49,19 +50,13 @@ impl GroupCoordinator {
     ) -> Result<(), GroupError> {
         self.check_loaded()?;
         self.topic.ensure().await?;
-        let is_member = sender.generation >= 0;
-        let stored = if is_member {
-            let known = self.with_group(id, |locked, now, _| {
-                locked.group.classic.check_commit(sender, now)?;
-                self.store_commits(id, &mut locked.group.offsets, commits, now)
-            });
-            known.ok_or(GroupError::GroupIdNotFound)?.0
-        } else {
-            let made = self.with_new_group(id, |locked, now, _| {
-                locked.group.classic.check_commit(sender, now)?;
-                self.store_commits(id, &mut locked.group.offsets, commits, now)
-            });
-            made?.0
+        let store = |locked: &mut Locked, now: Now, _: &mut Actions| {
+            locked.group.classic.check_commit(sender, now)?;
+            self.store_commits(id, &mut locked.group.offsets, commits, now)
+        };
+        let (stored, _) = match sender.generation {
+            0.. => self.with_group(id, store).ok_or(GroupError::GroupIdNotFound)?,
+            _ => self.with_new_group(id, store)?,
         };
         stored?.durable().await
     }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::GroupCoordinator;
-use super::cell::Waiter;
-use crate::group::classic::{Join, JoinAnswer, Leaving, Sender, Sync, SyncAnswer};
+use super::cell::{Locked, Waiter};
+use crate::group::classic::{Actions, Join, JoinAnswer, Leaving, Sender, Sync, SyncAnswer};
 use crate::group::error::GroupError;
 use crate::group::ids::GroupId;
+use crate::group::time::Now;
 
 impl GroupCoordinator {
     /// JoinGroup. Answered when the generation is complete, which may take as long as the rebalance time-out.
@@ -25,18 +26,15 @@ impl GroupCoordinator {
         self.topic.ensure().await?;
         let (sender, receiver) = oneshot::channel();
         // A member that was given an id belongs to a group that is there.
-        if join.member_id.is_some() {
-            let known = self.with_group(id, |locked, now, out| {
-                let ticket = locked.wait(Waiter::Join(sender));
-                locked.group.classic.join(join, ticket, now, out);
-            });
-            known.ok_or(GroupError::UnknownMemberId)?;
-        } else {
-            self.with_new_group(id, |locked, now, out| {
-                let ticket = locked.wait(Waiter::Join(sender));
-                locked.group.classic.join(join, ticket, now, out);
-            })?;
-        }
+        let is_known = join.member_id.is_some();
+        let enter = |locked: &mut Locked, now: Now, out: &mut Actions| {
+            let ticket = locked.wait(Waiter::Join(sender));
+            locked.group.classic.join(join, ticket, now, out);
+        };
+        match is_known {
+            true => self.with_group(id, enter).ok_or(GroupError::UnknownMemberId)?,
+            false => self.with_new_group(id, enter)?,
+        };
         receiver.await.map_err(|_| GroupError::CoordinatorNotAvailable)
     }
 
