@@ -81,7 +81,8 @@ impl Runtime {
 
     /// A timer that any executor can wait for.
     pub(crate) fn sleep_until(&self, deadline: Instant) -> Alarm {
-        Alarm(self.handle.spawn(tokio::time::sleep_until(deadline.into())))
+        // Made inside the task: a timer needs a runtime around it, and the caller may be a plain thread.
+        Alarm(self.handle.spawn(async move { tokio::time::sleep_until(deadline.into()).await }))
     }
 }
 
