@@ -254,6 +254,7 @@ fn open(
         retention_check_ms: settings.log_retention_check_interval_ms,
         checkpoint_ms: settings.log_flush_checkpoint_ms.into(),
         cleaner_backoff_ms: u64::try_from(settings.log_cleaner_backoff_ms).unwrap_or(0),
+        producer_check_ms: settings.producer_id_check_ms.into(),
         producer_expiration_ms: settings.producer_id_expiration_ms.into(),
         ..LogsOptions::new(directory, NodeId(settings.node_id))
     };

@@ -194,7 +194,6 @@ pub(crate) static KNOWN_BROKER_NAMES: &[&str] = &[
     "offsets.topic.replication.factor",
     "principal.builder.class",
     "process.roles",
-    "producer.id.expiration.check.interval.ms",
     "producer.purgatory.purge.interval.requests",
     "queued.max.request.bytes",
     "queued.max.requests",

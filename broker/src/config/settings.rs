@@ -42,6 +42,8 @@ settings! {
         max_request_partition_size_limit: i32 = "max.request.partition.size.limit", "2000", AtLeast(1), false;
         /// How long the state of a producer that sends nothing is kept, in ms.
         producer_id_expiration_ms: i32 = "producer.id.expiration.ms", "86400000", AtLeast(1), false;
+        /// How often producers that send nothing are looked for, in ms.
+        producer_id_check_ms: i32 = "producer.id.expiration.check.interval.ms", "600000", AtLeast(1), false;
         /// How often retention is applied, in ms.
         log_retention_check_interval_ms: i64 = "log.retention.check.interval.ms", "300000", AtLeast(1), false;
         /// How often recovery points are written, in ms.

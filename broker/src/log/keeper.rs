@@ -12,9 +12,6 @@ use super::{LogError, Logs};
 /// How often the keeper looks whether something is due.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Producers are looked through this often (`producer.id.expiration.check.interval.ms`).
-const PRODUCER_CHECK_MS: i64 = 600_000;
-
 /// When each kind of work was done last, in ms since 1970.
 #[derive(Debug, Default)]
 pub(super) struct LastDone {
@@ -80,7 +77,7 @@ impl Logs {
         if due(&mut last.retention, self.options.retention_check_ms) {
             self.retain(now_ms);
         }
-        if due(&mut last.producers, PRODUCER_CHECK_MS) {
+        if due(&mut last.producers, self.options.producer_check_ms) {
             for partition in self.partitions() {
                 partition.log.lock().producers.expire(now_ms, self.options.producer_expiration_ms);
             }

@@ -48,6 +48,8 @@ pub struct LogsOptions {
     pub cleaner_backoff_ms: u64,
     /// How long a producer that writes nothing is remembered (`producer.id.expiration.ms`).
     pub producer_expiration_ms: i64,
+    /// How often producers are looked through (`producer.id.expiration.check.interval.ms`).
+    pub producer_check_ms: i64,
 }
 
 impl LogsOptions {
@@ -62,6 +64,7 @@ impl LogsOptions {
             checkpoint_ms: 60_000,
             cleaner_backoff_ms: 15_000,
             producer_expiration_ms: 86_400_000,
+            producer_check_ms: 600_000,
         }
     }
 }

@@ -20,6 +20,7 @@ use kafka_protocol::messages::{
 use millstream_broker::{Broker, BrokerConfig};
 use millstream_wire::batch::{BatchWriter, Batches, ProducerState};
 use millstream_wire::compression::Compression;
+use millstream_wire::ids::{ProducerEpoch, ProducerId};
 use tempfile::TempDir;
 
 use crate::client::{Client, batch, fetch_partition, fetch_request, name, records, text, timed_batch};
@@ -302,6 +303,20 @@ fn what_is_in_the_page_cache_only_is_flushed_as_often_as_asked_for() {
     }
 }
 
+#[test]
+fn a_quiet_producer_is_forgotten() {
+    let settings = [("producer.id.expiration.ms", "1"), ("producer.id.expiration.check.interval.ms", "20")];
+    let mut open = start(&settings, &[ANY_TIME]);
+    let sent = |base_sequence| {
+        let producer = ProducerState { id: ProducerId(7), epoch: ProducerEpoch(0), base_sequence };
+        timed_batch(&["x"], producer, 1_000)
+    };
+    open.produce(sent(0));
+    // A gap is refused for as long as the producer is known.
+    eventually("the producer may begin anywhere", || open.produce(sent(99)) == 0);
+    open.close();
+}
+
 fn join(group: &str) -> JoinGroupRequest {
     let protocol = JoinGroupRequestProtocol::default().with_name(text("range"));
     JoinGroupRequest::default()
@@ -457,6 +472,8 @@ const OBSERVED: &[(&str, &str)] = &[
     ("offset.metadata.max.bytes", "notes_beside_offsets_are_bounded"),
     ("offsets.topic.num.partitions", "the_offsets_topic_is_made_as_asked_for"),
     ("offsets.topic.segment.bytes", "the_offsets_topic_is_made_as_asked_for"),
+    ("producer.id.expiration.check.interval.ms", "a_quiet_producer_is_forgotten"),
+    ("producer.id.expiration.ms", "a_quiet_producer_is_forgotten"),
     ("retention.bytes", "old_records_go_by_size"),
     ("retention.ms", "old_records_go_by_time"),
     ("segment.bytes", "segments_roll_by_size"),
