@@ -120,3 +120,77 @@ fn is_abort(batch: &Batch<'_>) -> bool {
     let marker = records.next().and_then(Result::ok).and_then(|record| ControlRecord::read(&record).ok());
     matches!(marker, Some(ControlRecord::EndTransaction(EndTransaction { committed: false, .. })))
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::BytesMut;
+    use millstream_wire::batch::{BatchWriter, NO_HEADERS, ProducerState, patch_prefix};
+    use millstream_wire::compression::Compression;
+    use millstream_wire::ids::{LeaderEpoch, Offset, ProducerEpoch, ProducerId};
+
+    use super::*;
+
+    fn producer(id: i64) -> ProducerState {
+        ProducerState { id: ProducerId(id), epoch: ProducerEpoch(0), base_sequence: 0 }
+    }
+
+    fn batch(offset: i64, id: i64, values: &[&str]) -> Bytes {
+        let mut writer = BatchWriter::new(Compression::None, None);
+        writer.set_position(Offset(offset), LeaderEpoch(0));
+        writer.set_producer(producer(id));
+        writer.set_transactional(id >= 0);
+        values.iter().for_each(|value| writer.append(0, None, Some(value.as_bytes()), NO_HEADERS));
+        writer.finish().unwrap()
+    }
+
+    fn marker(offset: i64, id: i64, committed: bool) -> Bytes {
+        let end = EndTransaction { committed, coordinator_epoch: 0 };
+        let mut bytes = end.batch(ProducerId(id), ProducerEpoch(0), 0).unwrap().to_vec();
+        patch_prefix(&mut bytes, Offset(offset), LeaderEpoch(0));
+        bytes.into()
+    }
+
+    fn values(from: i64, aborted: &[(i64, i64)]) -> Vec<String> {
+        let mut bytes = BytesMut::new();
+        for part in [
+            batch(0, 1, &["a0", "a1"]),
+            batch(2, 2, &["b2"]),
+            batch(3, -1, &["c3"]),
+            marker(4, 1, false),
+            batch(5, 1, &["a5"]),
+            marker(6, 1, true),
+            marker(7, 2, true),
+        ] {
+            bytes.extend_from_slice(&part);
+        }
+        let fetched = Fetched {
+            partition: TopicPartition::new("t", 0),
+            bytes: bytes.freeze(),
+            offset: from,
+            next_offset: 8,
+            high_watermark: 8,
+            log_start_offset: 0,
+            leader_epoch: 0,
+            aborted: aborted.into(),
+            generation: 0,
+        };
+        let mut values = Vec::new();
+        let each = |record: &Record<'_>| {
+            values.push(String::from_utf8_lossy(record.value.unwrap()).into_owned());
+            Ok(())
+        };
+        fetched.for_each(each).unwrap();
+        values
+    }
+
+    #[test]
+    fn control_records_are_never_seen_and_aborted_ones_only_uncommitted() {
+        assert_eq!(values(0, &[]), ["a0", "a1", "b2", "c3", "a5"]);
+        assert_eq!(values(0, &[(0, 1)]), ["b2", "c3", "a5"], "the abort marker ends the aborted transaction");
+    }
+
+    #[test]
+    fn records_before_the_fetch_offset_are_left_out() {
+        assert_eq!(values(1, &[]), ["a1", "b2", "c3", "a5"]);
+    }
+}

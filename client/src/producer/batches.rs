@@ -27,7 +27,8 @@ pub struct TopicHandle(u32);
 /// again unless it failed: the failure comes back from the next [`append`](Self::append) or
 /// [`flush_blocking`](Self::flush_blocking), and [`acknowledged`](Self::acknowledged) says how far each partition got.
 ///
-/// `linger.ms` needs the thread's help: call [`seal_due`](Self::seal_due) from its loop.
+/// `linger.ms` needs the thread's help: call [`seal_due`](Self::seal_due) from its loop. Dropping it gives up the open
+/// batches; what is sealed is sent.
 #[derive(Debug)]
 pub struct BatchProducer {
     inner: Arc<Inner>,
