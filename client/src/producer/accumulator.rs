@@ -129,9 +129,10 @@ impl Accumulator {
             return Err(Error::Closed);
         }
         let size = self.admit(record)?;
-        let Some(topic) = self.topic(record.topic) else { return Ok(Attempt::UnknownTopic) };
+        let topics = self.topics.read();
+        let Some(topic) = topics.get(record.topic) else { return Ok(Attempt::UnknownTopic) };
         loop {
-            let (partition, free) = self.choose(&topic, record);
+            let (partition, free) = self.choose(topic, record);
             let queue = topic.partition(partition).ok_or_else(|| Error::NoSuchPartition {
                 topic: Arc::clone(&topic.name),
                 partition,
