@@ -34,7 +34,9 @@ pub(crate) enum ServeError {
 }
 
 /// Opens a store for serving once the application runs.
-pub(crate) struct ServedStore(Box<dyn FnOnce(Owners) -> Result<Box<dyn Served>, QueryError> + Send>);
+pub(crate) struct ServedStore(Box<OpenStore>);
+
+type OpenStore = dyn FnOnce(Owners) -> Result<Box<dyn Served>, QueryError> + Send;
 
 impl ServedStore {
     pub(crate) fn new<K, V>(store: KeyValueStore<K, V>) -> Self

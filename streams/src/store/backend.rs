@@ -26,12 +26,7 @@ pub trait KeyValueBackend: Send {
     fn position(&self) -> Option<Checkpoint>;
 
     /// Visits the entries of `range` in the order of their key bytes until `visit` breaks.
-    fn scan(
-        &self,
-        range: KeyRange<'_>,
-        direction: Direction,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), StoreError>;
+    fn scan(&self, range: KeyRange<'_>, direction: Direction, visit: Visit<'_>) -> Result<(), StoreError>;
 
     /// Roughly how many entries there are.
     fn approximate_len(&self) -> u64;
@@ -60,6 +55,9 @@ pub struct Checkpoint {
     /// Wall clock in milliseconds: a checkpoint older than the changelog's `delete.retention.ms` may have missed tombstones.
     pub written_at: i64,
 }
+
+/// What a scan calls with the bytes of each key and value.
+pub type Visit<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>;
 
 /// A range over key bytes.
 pub type KeyRange<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);

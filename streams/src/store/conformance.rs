@@ -19,7 +19,9 @@ fn bound() -> impl Strategy<Value = Bound<Vec<u8>>> {
     prop_oneof![Just(Bound::Unbounded), key().prop_map(Bound::Included), key().prop_map(Bound::Excluded),]
 }
 
-fn batches() -> impl Strategy<Value = Vec<Vec<(Vec<u8>, Option<Vec<u8>>)>>> {
+type Write = (Vec<u8>, Option<Vec<u8>>);
+
+fn batches() -> impl Strategy<Value = Vec<Vec<Write>>> {
     vec(vec((key(), proptest::option::of(vec(any::<u8>(), 0..3))), 0..8), 0..6)
 }
 

@@ -1,9 +1,8 @@
 //! A store in memory: ordered, gone with the process, rebuilt from its changelog.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 
-use super::backend::{self, Checkpoint, Direction, KeyRange, KeyValueBackend, Position};
+use super::backend::{self, Checkpoint, Direction, KeyRange, KeyValueBackend, Position, Visit};
 use super::error::StoreError;
 
 /// Keeps the bytes in a `BTreeMap`, which scans in the order of the key bytes as RocksDB does.
@@ -53,12 +52,7 @@ impl KeyValueBackend for MemoryBackend {
         self.position
     }
 
-    fn scan(
-        &self,
-        range: KeyRange<'_>,
-        direction: Direction,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
+    fn scan(&self, range: KeyRange<'_>, direction: Direction, visit: Visit<'_>) -> Result<(), StoreError> {
         if backend::is_empty(&range) {
             return Ok(());
         }

@@ -6,6 +6,9 @@ use millstream_wire::batch::Record;
 use super::partition::{PartitionQueue, RunError};
 use crate::task::InputId;
 
+/// The partition with the earliest record, and the time (ms) of the earliest record of the others.
+type Earliest = (usize, i64);
+
 /// The inputs of one task: a queue per partition, read in the order of the records' timestamps.
 #[derive(Debug, Default)]
 pub(crate) struct TaskInputs {
@@ -140,7 +143,7 @@ impl TaskInputs {
     }
 
     /// The partition with the earliest record, and the time of the earliest record of the others.
-    fn earliest<E>(&mut self) -> Result<Option<(usize, i64)>, (usize, RunError<E>)> {
+    fn earliest<E>(&mut self) -> Result<Option<Earliest>, (usize, RunError<E>)> {
         if self.inputs.len() == 1 {
             let drained = self.is_drained(0)?;
             return Ok((!drained).then_some((0, i64::MAX)));

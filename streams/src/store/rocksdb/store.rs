@@ -6,7 +6,7 @@ use ::rocksdb::{DBRawIterator, ReadOptions, WriteBatch};
 
 use super::TaskDatabase;
 use super::database::OFFSETS;
-use crate::store::backend::{self, Checkpoint, Direction, KeyRange, KeyValueBackend, Position};
+use crate::store::backend::{self, Checkpoint, Direction, KeyRange, KeyValueBackend, Position, Visit};
 use crate::store::error::StoreError;
 
 /// One store of a task: a column family of the task's database.
@@ -70,12 +70,7 @@ impl KeyValueBackend for RocksBackend {
         self.position
     }
 
-    fn scan(
-        &self,
-        range: KeyRange<'_>,
-        direction: Direction,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
+    fn scan(&self, range: KeyRange<'_>, direction: Direction, visit: Visit<'_>) -> Result<(), StoreError> {
         if backend::is_empty(&range) {
             return Ok(());
         }
@@ -123,11 +118,7 @@ impl KeyValueBackend for RocksBackend {
     }
 }
 
-fn visit_all(
-    entries: &mut DBRawIterator<'_>,
-    direction: Direction,
-    visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-) {
+fn visit_all(entries: &mut DBRawIterator<'_>, direction: Direction, visit: Visit<'_>) {
     while let Some((key, value)) = entries.item() {
         if visit(key, value).is_break() {
             return;

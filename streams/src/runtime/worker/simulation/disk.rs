@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
-use crate::store::backend::{Checkpoint, Direction, KeyRange, KeyValueBackend, Position};
+use crate::store::backend::{Checkpoint, Direction, KeyRange, KeyValueBackend, Position, Visit};
 use crate::store::error::StoreError;
 use crate::store::memory::MemoryBackend;
 use crate::task::TaskId;
@@ -81,12 +81,7 @@ impl KeyValueBackend for SimStore {
         self.0.lock().unwrap().live.position()
     }
 
-    fn scan(
-        &self,
-        range: KeyRange<'_>,
-        direction: Direction,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
+    fn scan(&self, range: KeyRange<'_>, direction: Direction, visit: Visit<'_>) -> Result<(), StoreError> {
         self.0.lock().unwrap().live.scan(range, direction, visit)
     }
 
