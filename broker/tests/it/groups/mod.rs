@@ -1,7 +1,6 @@
 //! Groups from outside: members on their own connections, operators, offsets, and those who mean no good.
 
 mod admin;
-mod configs;
 mod hostile;
 mod member;
 mod membership;

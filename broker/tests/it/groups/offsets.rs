@@ -139,3 +139,14 @@ fn offsets_are_deleted_where_nobody_reads() {
     let missing = client.call(0, &delete("missing"));
     assert_eq!(missing.topics[0].partitions[0].error_code, UNKNOWN_TOPIC_OR_PARTITION);
 }
+
+#[test]
+fn expired_offsets_are_looked_for_as_often_as_asked() {
+    let config = BrokerConfig::ephemeral().set("offsets.retention.check.interval.ms", "20").unwrap();
+    let broker = Broker::start_blocking(config).unwrap();
+    let mut client = Client::connect(&broker);
+    client.create_topic("topic", 2, &[]);
+    let request = Member::new(&broker).commit_request(0, 1).with_retention_time_ms(1);
+    assert_eq!(client.call(4, &request).topics[0].partitions[0].error_code, 0);
+    while !committed(&mut client).is_empty() {}
+}
