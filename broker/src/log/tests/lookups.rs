@@ -122,15 +122,30 @@ fn waiting_ends_when_the_high_watermark_has_passed() {
     partition.notify_on_advance(&waiter);
     let last = append(&partition, "a").last_offset;
     assert!(!is_ready(partition.wait_for(last)));
-    assert!(!is_ready(async { Ok(waiter.notified().await) }), "nothing was synced yet");
+    assert!(
+        !is_ready(async {
+            waiter.notified().await;
+            Ok(())
+        }),
+        "nothing was synced yet"
+    );
     partition.flush().unwrap();
     assert!(is_ready(partition.wait_for(last)));
-    assert!(is_ready(async { Ok(waiter.notified().await) }));
+    assert!(is_ready(async {
+        waiter.notified().await;
+        Ok(())
+    }));
     partition.notify_on_advance(&waiter);
     append(&partition, "b");
     broker.disk.break_sync(Some("topic-0"));
     assert!(partition.flush().is_err());
-    assert!(is_ready(async { Ok(waiter.notified().await) }), "going offline is news too");
+    assert!(
+        is_ready(async {
+            waiter.notified().await;
+            Ok(())
+        }),
+        "going offline is news too"
+    );
 }
 
 #[test]
