@@ -156,11 +156,6 @@ impl Producers {
         });
     }
 
-    /// The last offset of each producer's last batch: compaction keeps these batches, if only empty.
-    pub(super) fn last_offsets(&self) -> impl Iterator<Item = (ProducerId, Offset)> + '_ {
-        self.entries.iter().filter_map(|(id, producer)| Some((*id, producer.batches.last()?.last_offset)))
-    }
-
     pub(super) fn iter(&self) -> impl Iterator<Item = (ProducerId, &Producer)> {
         self.entries.iter().map(|(id, producer)| (*id, producer))
     }

@@ -251,7 +251,6 @@ impl Log {
         if let Some(job) = self.begin_flush() {
             job.run(&*self.home.storage)?;
         }
-        self.home.storage.sync_dir(&self.home.dir)?;
         self.home.storage.sync_dir(self.home.dir.parent().unwrap_or(Path::new("/")))
     }
 

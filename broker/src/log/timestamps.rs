@@ -69,7 +69,9 @@ impl Log {
     /// Where to look for the first record of at least `timestamp`, from the segment of `from` on.
     fn locate_time(&self, from: Offset, timestamp: i64) -> io::Result<Option<Located>> {
         let limit = self.limit(ReadUpTo::HighWatermark);
-        let first = self.sealed.range(..=from).next_back().map_or(from, |(base, _)| *base);
+        let in_active = self.active.as_ref().is_some_and(|active| from >= active.base);
+        let holder = self.sealed.range(..=from).next_back().filter(|_| !in_active);
+        let first = holder.map_or(from, |(base, _)| *base);
         for (_, segment) in self.sealed.range(first..).take_while(|(base, _)| **base < limit.offset) {
             let open = self.open(segment)?;
             if segment.largest_timestamp(&open)? < timestamp {

@@ -2,7 +2,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use millstream_wire::batch::{Batch, BatchHeader, CompactOptions, compact};
 use millstream_wire::ids::{Offset, ProducerId};
 
@@ -25,7 +25,8 @@ pub(in crate::log) struct Pass<'a> {
     storage: Arc<dyn Storage>,
     config: Arc<LogConfig>,
     map: OffsetMap,
-    /// The last offset of each producer: the batch that ends there is kept, if only empty.
+    /// The last offset of each producer in the segments: the batch that ends there is kept, if only empty. One that
+    /// the producer wrote later does not count, a crash may take it back.
     last_offsets: HashMap<ProducerId, Offset>,
     now_ms: i64,
     /// Records of a compressed batch.
@@ -38,7 +39,7 @@ impl<'a> Pass<'a> {
             storage: Arc::clone(&partition.shared.storage),
             config: partition.config(),
             map: OffsetMap::new(0, 0),
-            last_offsets: partition.log.lock().producers.last_offsets().collect(),
+            last_offsets: HashMap::new(),
             partition,
             now_ms,
             scratch: Vec::new(),
@@ -50,6 +51,7 @@ impl<'a> Pass<'a> {
         let end = self.learn(plan, max_map_bytes)?;
         let rewritten: Vec<_> =
             plan.segments.iter().take_while(|segment| segment.base < end).cloned().collect();
+        self.find_last_batches(&rewritten)?;
         for group in groups(&rewritten, u64::from(self.config.segment_bytes)) {
             if !self.rewrite(group)? {
                 // Retention was faster; the next pass goes by what is left.
@@ -96,6 +98,21 @@ impl<'a> Pass<'a> {
             }
         }
         Ok(records)
+    }
+
+    /// Finds the last batch of each producer that is still remembered.
+    fn find_last_batches(&mut self, segments: &[Arc<Sealed>]) -> io::Result<()> {
+        let known: HashSet<ProducerId> =
+            self.partition.log.lock().producers.iter().map(|(id, _)| id).collect();
+        for segment in segments {
+            let mut headers = Headers::new(self.log_file(segment)?, 0, segment.size);
+            while let Some((_, header)) = headers.next()? {
+                if known.contains(&header.producer_id) {
+                    self.last_offsets.insert(header.producer_id, header.last_offset());
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Returns false if the map is full.

@@ -36,6 +36,7 @@ type Record = (i64, String, Option<String>);
 struct Written {
     key: String,
     value: Option<String>,
+    timestamp: i64,
 }
 
 fn config(rng: &mut StdRng) -> LogConfig {
@@ -75,6 +76,7 @@ impl Model {
             .map(|at| Written {
                 key: format!("k{}", self.rng.random_range(0..8)),
                 value: self.rng.random_bool(0.8).then(|| format!("{}+{at}", self.end)),
+                timestamp: self.now + i64::from(at),
             })
             .collect();
         let borrowed: Vec<_> =
@@ -96,15 +98,27 @@ impl Model {
         self.saw(partition);
     }
 
+    /// A time leads to the first record that is not older.
+    fn seek_time(&mut self, partition: &Arc<Partition>) {
+        let wanted = self.rng.random_range(self.now - 20_000..self.now + 100);
+        let read = contents(partition, ReadUpTo::HighWatermark);
+        let timed = read.iter().map(|(offset, ..)| (*offset, self.written[offset].timestamp));
+        let expected = timed.into_iter().find(|(_, timestamp)| *timestamp >= wanted);
+        let found = partition.offset_for_timestamp(wanted).unwrap();
+        assert_eq!(found.map(|found| (found.offset.0, found.timestamp)), expected, "{wanted}");
+    }
+
     /// One of the steps, in the middle of which the storage stops; nobody gets an answer. Then the crash.
     fn interrupted(&mut self, broker: &Broker, partition: &Arc<Partition>) {
-        broker.disk.fail_after(self.rng.random_range(0..16));
+        broker.disk.fail_after(self.rng.random_range(0..50));
         match self.rng.random_range(0..7) {
             0 => {
                 let value = format!("{}?", self.end);
                 let batch = batch_of(self.now, &[(Some("k0"), Some(&value))]);
                 let _ = partition.append(batch, AppendOrigin::Client, self.now);
-                self.written.insert(self.end, Written { key: "k0".to_owned(), value: Some(value) });
+                let timestamp = self.now;
+                self.written
+                    .insert(self.end, Written { key: "k0".to_owned(), value: Some(value), timestamp });
                 self.end += 1;
             }
             1 => drop(partition.flush()),
@@ -224,7 +238,8 @@ fn run(seed: u64) {
             0..60 => model.append(&partition),
             60..74 => partition.flush().unwrap(),
             74..80 => model.retry(&partition),
-            80..83 => model.seek(&partition),
+            80..82 => model.seek(&partition),
+            82..83 => model.seek_time(&partition),
             83..86 => drop(broker.logs.clean_dirtiest(model.now)),
             86..88 => {
                 model.expired = true;
