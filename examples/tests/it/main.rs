@@ -1,5 +1,8 @@
 //! The word count as a process: killed, restarted, and asked.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![allow(clippy::print_stdout, reason = "a seed is printed where a failure shows it")]
+
 mod evidence;
 mod kill;
 mod program;

@@ -57,7 +57,7 @@ impl Cluster {
 
 fn counting() -> Topology {
     let builder = StreamsBuilder::new();
-    builder
+    let _counts = builder
         .stream(LINES)
         .flat_map_values(|line, out| line.split(' ').for_each(|word| out.push(word.to_owned())))
         .group_by(|_, word| word.clone())

@@ -17,6 +17,9 @@ pub(crate) struct TaskInputs {
     waiting_since: Option<i64>,
 }
 
+/// What came of reading an input; a failure names the input by its index.
+type AtInput<T, E> = Result<T, (usize, RunError<E>)>;
+
 /// One partition that a task reads.
 #[derive(Debug)]
 pub(crate) struct Input {
@@ -87,7 +90,7 @@ impl TaskInputs {
         now: i64,
         max_idle: MaxIdle,
         high_watermark: impl Fn(&Input) -> Option<i64>,
-    ) -> Result<Wait, (usize, RunError<E>)> {
+    ) -> AtInput<Wait, E> {
         let (mut filled, mut behind, mut dry) = (false, false, false);
         for index in 0..self.inputs.len() {
             if !self.is_drained(index)? {
@@ -127,7 +130,7 @@ impl TaskInputs {
         &mut self,
         limit: usize,
         mut process: impl FnMut(InputId, Record<'_>) -> Result<(), E>,
-    ) -> Result<usize, (usize, RunError<E>)> {
+    ) -> AtInput<usize, E> {
         let mut passed = 0;
         while passed < limit {
             let Some((index, until)) = self.earliest()? else { break };
@@ -164,11 +167,11 @@ impl TaskInputs {
         Ok(first.map(|(_, index)| (index, second)))
     }
 
-    fn is_drained<E>(&mut self, index: usize) -> Result<bool, (usize, RunError<E>)> {
+    fn is_drained<E>(&mut self, index: usize) -> AtInput<bool, E> {
         Ok(self.head(index)?.is_none())
     }
 
-    fn head<E>(&mut self, index: usize) -> Result<Option<i64>, (usize, RunError<E>)> {
+    fn head<E>(&mut self, index: usize) -> AtInput<Option<i64>, E> {
         let queue = &mut self.inputs[index].queue;
         let offset = queue.next_offset().unwrap_or(-1);
         queue.head_timestamp().map_err(|error| (index, RunError::Batch(offset, error)))
