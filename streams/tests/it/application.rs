@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::executor::block_on;
@@ -89,7 +91,12 @@ fn instances_share_the_tasks_and_one_takes_over_what_another_leaves() {
     };
     wait_until("counting", || counts(&[&first]) == expected(&[("a", 1), ("b", 2), ("c", 3)]));
 
-    let second = cluster.app(counting(), two.path()).start_blocking().unwrap();
+    let restored = Arc::new(AtomicBool::new(false));
+    let heard = Arc::clone(&restored);
+    let second = cluster.app(counting(), two.path()).on_restore(move |progress| {
+        heard.fetch_or(progress.is_done() && progress.records > 0, Ordering::Relaxed);
+    });
+    let second = second.start_blocking().unwrap();
     let tasks = |app: &Streams| app.metrics().running.len();
     wait_until("sharing", || (tasks(&first), tasks(&second)) == (2, 2));
     cluster.send(&["a", "d"]);
@@ -99,6 +106,7 @@ fn instances_share_the_tasks_and_one_takes_over_what_another_leaves() {
     block_on(first.close()).unwrap();
     wait_until("taking over", || tasks(&second) == 4);
     wait_until("restoring", || counts(&[&second]) == all);
+    assert!(restored.load(Ordering::Relaxed), "a restore that nobody heard of");
     block_on(second.close()).unwrap();
 }
 
@@ -139,6 +147,25 @@ fn what_cannot_work_is_refused_at_the_start_with_words_that_help() {
     let text = refused(cluster.app(counting(), state.path()));
     assert!(text.contains("is in use by process"), "{text}");
     block_on(running.close()).unwrap();
+}
+
+#[test]
+fn what_has_been_read_of_a_repartition_topic_is_purged() {
+    let cluster = Cluster::start(2);
+    let state = tempfile::tempdir().unwrap();
+    let app = cluster.app(counting(), state.path()).set("repartition.purge.interval.ms", 1);
+    let app = app.start_blocking().unwrap();
+    let start = || {
+        let starts = (0..2).map(|partition| (TopicPartition::new("app-counts-repartition", partition), -2));
+        let found = cluster.admin.blocking(cluster.admin.list_offsets(starts)).unwrap();
+        found.values().flatten().map(|start| start.offset).sum::<i64>()
+    };
+    // A commit purges what the one before it has read.
+    wait_until("purging", || {
+        cluster.send(&["a b c"]);
+        start() > 0
+    });
+    block_on(app.close()).unwrap();
 }
 
 #[test]

@@ -29,13 +29,15 @@ pub(crate) struct Progress {
 
 impl Progress {
     fn line(&self) -> String {
-        let share = (100 * self.counted).checked_div(self.expected).unwrap_or(100).min(100);
-        let rate = self.counted as f64 / self.elapsed.as_secs_f64().max(0.001);
         let Self { counted, distinct, expected, elapsed } = self;
-        format!(
-            "{counted} of {expected} words ({share} %), {distinct} distinct, {rate:.0} words/s, {:.1} s",
-            elapsed.as_secs_f64()
-        )
+        let seconds = elapsed.as_secs_f64();
+        let rate = *counted as f64 / seconds.max(0.001);
+        // Without a text to count there is nothing to be a share of.
+        let of_text = match (100 * counted).checked_div(*expected) {
+            Some(share) => format!("{counted} of {expected} words ({} %)", share.min(100)),
+            None => format!("{counted} words"),
+        };
+        format!("{of_text}, {distinct} distinct, {rate:.0} words/s, {seconds:.1} s")
     }
 }
 
