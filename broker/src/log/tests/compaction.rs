@@ -173,3 +173,27 @@ fn a_record_without_a_key_is_refused() {
     let refused = partition.append(batch_of(NOW, &[(None, Some("x"))]), AppendOrigin::Client, NOW);
     assert!(matches!(refused, Err(AppendError::InvalidRecord(_))));
 }
+
+#[test]
+fn a_crash_at_any_step_of_a_pass_leaves_the_last_values_once() {
+    for (seed, changes) in (0..6).flat_map(|seed| (0..45).map(move |changes| (seed, changes))) {
+        let broker = Broker::start(SimulatedStorage::new(seed * 100 + u64::from(changes)));
+        let partition = broker.partition(&compacted());
+        for at in 0..12 {
+            put(&partition, NOW + at, ["a", "b", "c", "d"][at as usize % 4], Some(&at.to_string()));
+            if at % 3 == 2 {
+                seal(&partition);
+            }
+        }
+        broker.disk.fail_after(changes);
+        clean(&broker, NOW);
+        let broker = broker.restart(Crash::Torn);
+        let partition = broker.partition(&compacted());
+        assert!(!partition.is_offline(), "seed {seed}, {changes} changes");
+        let found = offsets(&partition);
+        assert!(found.windows(2).all(|pair| pair[0] < pair[1]), "{found:?}: seed {seed}, {changes} changes");
+        assert!(found.ends_with(&[8, 9, 10, 11]), "{found:?}: seed {seed}, {changes} changes");
+        let newest = partition.offset_for_timestamp(NOW + 11).unwrap().unwrap();
+        assert_eq!(newest.offset, Offset(11), "seed {seed}, {changes} changes");
+    }
+}
