@@ -33,8 +33,10 @@ fn what_was_acknowledged_survives_in_page() -> Result<()> {
 
 fn acknowledged_records_survive(durability: &str) -> Result<()> {
     let seed = rand::random();
-    println!("seed {seed}");
-    let mut random = StdRng::seed_from_u64(seed);
+    survives(durability, &mut StdRng::seed_from_u64(seed)).with_context(|| format!("seed {seed}"))
+}
+
+fn survives(durability: &str, random: &mut StdRng) -> Result<()> {
     let data = tempfile::tempdir()?;
     // Small segments: kills fall between them too.
     let mut server = Server::start(data.path(), &[durability, "log.segment.bytes=1048576"])?;
