@@ -83,7 +83,7 @@ impl Default for LogConfig {
     }
 }
 
-/// What a high watermark promises (DESIGN.md, B3).
+/// What a high watermark promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
     /// The high watermark is the fsynced offset: what was read or acknowledged survives a power cut.

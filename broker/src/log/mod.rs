@@ -7,7 +7,7 @@
 //!  └ one directory, its checkpoints, the threads that flush, expire and clean
 //! ```
 //!
-//! Batches are opaque here (DESIGN.md, W4): no key or value is looked at but where a topic asks for it.
+//! Batches are opaque here (ARCHITECTURE.md): no key or value is looked at but where a topic asks for it.
 
 mod checkpoint;
 mod cleaner;

@@ -1,4 +1,4 @@
-//! Opening a log that was written in an earlier life of the broker (DESIGN.md, B4; Kafka: `LogLoader`).
+//! Opening a log that was written in an earlier life of the broker (Kafka: `LogLoader`).
 
 use std::io;
 use std::path::Path;

@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 use super::Fetched;
 use crate::TopicPartition;
 
-/// Something for the program to handle. Rebalances are events, in order with the records around them (DESIGN C1).
+/// Something for the program to handle. Rebalances are events, in order with the records around them.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event {

@@ -410,8 +410,7 @@ impl Consumer {
         self.end(false).await
     }
 
-    /// As [`Self::close`], but keeps the place in the group for `session.timeout.ms`, for a restart in between
-    /// (DESIGN S7).
+    /// As [`Self::close`], but keeps the place in the group for `session.timeout.ms`, for a restart in between.
     ///
     /// # Errors
     /// None so far.

@@ -1,4 +1,4 @@
-//! The narrow door (DESIGN C2): a thread that owns its open batches and encodes into them without locks.
+//! The narrow door: a thread that owns its open batches and encodes into them without locks.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
