@@ -9,14 +9,7 @@ use proc_macro::TokenStream;
 /// - `#[data(json)]`: JSON through serde; the type is `Serialize` and `Deserialize` too.
 /// - `#[data(transparent)]`: the bytes of its only field.
 ///
-/// ```ignore
-/// #[derive(Clone, Serialize, Deserialize, Data)]
-/// #[data(json)]
-/// struct Request {
-///     path: String,
-///     ms: u64,
-/// }
-/// ```
+/// `millstream::Data` has the example that runs.
 #[proc_macro_derive(Data, attributes(data))]
 pub fn derive_data(input: TokenStream) -> TokenStream {
     data::expand(syn::parse_macro_input!(input)).unwrap_or_else(syn::Error::into_compile_error).into()
