@@ -29,6 +29,10 @@ use crate::{Error, ErrorCode, Result, TopicPartition};
 /// A fetcher with nothing to do looks around this often.
 const IDLE: Duration = Duration::from_secs(1);
 
+/// How long a broker may wait for records at first, and at most, while partitions are left out of a request because the
+/// program is busy with them: it may want them again long before `fetch.max.wait.ms`, and only one request is in flight.
+const HELD_WAIT: std::ops::RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_millis(32);
+
 /// What a request asked for, to make sense of its answer.
 type Asked = HashMap<TopicPartition, (Ask, u64)>;
 
@@ -45,6 +49,8 @@ struct Source {
     busy: bool,
     failures: u32,
     not_before: Option<Instant>,
+    /// Grows within [`HELD_WAIT`] from one empty answer to the next.
+    held_wait: Duration,
 }
 
 /// See the module.
@@ -128,6 +134,8 @@ impl Fetcher {
     /// Sends a request to every broker that leads something wanted and has none in flight.
     fn fetch(&mut self, now: Instant) {
         let snapshot = self.shared.cluster.snapshot();
+        let full = self.shared.config.max_partition_fetch_bytes;
+        let held = self.shared.desk().places().any(|(_, place)| place.paused || place.buffered >= full);
         for (id, wanted) in self.wanted(&snapshot, now) {
             let Some(broker) = snapshot.brokers.get(&id) else { continue };
             let source = self.sources.entry(id).or_insert_with(|| Source::new(broker));
@@ -140,7 +148,9 @@ impl Fetcher {
             }
             let asks = wanted.iter().map(|(partition, ask, _)| (partition.clone(), *ask)).collect();
             let asked = wanted.into_iter().map(|(partition, ask, generation)| (partition, (ask, generation)));
-            let request = request::fetch(source.session.next(asks), &self.shared.config, &snapshot);
+            let longest = self.shared.config.fetch_max_wait;
+            let wait = if held { source.held_wait.min(longest) } else { longest };
+            let request = request::fetch(source.session.next(asks), wait, &self.shared.config, &snapshot);
             let (shared, node) = (Arc::clone(&self.shared), Arc::clone(&source.node));
             let (asked, snapshot) = (asked.collect(), Arc::clone(&snapshot));
             let exchange = async move {
@@ -225,6 +235,11 @@ impl Fetcher {
                     source.session.answered(response.session_id);
                     source.failures = 0;
                     source.not_before = None;
+                    source.held_wait = if is_empty(&response) {
+                        (source.held_wait * 2).min(*HELD_WAIT.end())
+                    } else {
+                        *HELD_WAIT.start()
+                    };
                     return Some((response, snapshot));
                 }
                 Some(code) => Error::broker(code, format!("fetching from broker {node}")),
@@ -323,6 +338,11 @@ impl Fetcher {
     }
 }
 
+fn is_empty(response: &FetchResponse) -> bool {
+    let mut partitions = response.responses.iter().flat_map(|topic| &topic.partitions);
+    partitions.all(|data| data.records.as_ref().is_none_or(Bytes::is_empty))
+}
+
 fn hold_back(place: Option<&mut super::desk::Place>, by: Duration) {
     if let Some(place) = place {
         place.not_before = Some(Instant::now() + by);
@@ -351,7 +371,14 @@ fn moved_leader(
 impl Source {
     fn new(broker: &Broker) -> Self {
         let node = Arc::new(Node::new(broker.address.clone()));
-        Self { node, session: Session::default(), busy: false, failures: 0, not_before: None }
+        Self {
+            node,
+            session: Session::default(),
+            busy: false,
+            failures: 0,
+            not_before: None,
+            held_wait: *HELD_WAIT.start(),
+        }
     }
 }
 

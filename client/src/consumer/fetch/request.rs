@@ -1,6 +1,7 @@
 //! A fetch request from what a session has to say.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic, ForgottenTopic};
 use kafka_protocol::messages::{BrokerId, FetchRequest};
@@ -14,7 +15,13 @@ use crate::partition::{by_topic, topic_name};
 /// The last version that names topics; from 13 on they go by id.
 pub(super) const NAMED_TOPICS_MAX: i16 = 12;
 
-pub(super) fn fetch(differences: Differences, config: &ConsumerConfig, snapshot: &Snapshot) -> FetchRequest {
+/// The request; the broker may wait for records for as long as `wait`.
+pub(super) fn fetch(
+    differences: Differences,
+    wait: Duration,
+    config: &ConsumerConfig,
+    snapshot: &Snapshot,
+) -> FetchRequest {
     let id = |name: &str| snapshot.topic(name).map_or_else(uuid::Uuid::nil, |topic| topic.id);
     let topic = |(name, asks): (Arc<str>, Vec<(i32, Ask)>)| {
         FetchTopic::default()
@@ -31,7 +38,7 @@ pub(super) fn fetch(differences: Differences, config: &ConsumerConfig, snapshot:
     let gone = differences.forgotten.into_iter().map(|partition| (partition, ()));
     FetchRequest::default()
         .with_replica_id(BrokerId(-1))
-        .with_max_wait_ms(i32::try_from(config.fetch_max_wait.as_millis()).unwrap_or(i32::MAX))
+        .with_max_wait_ms(i32::try_from(wait.as_millis()).unwrap_or(i32::MAX))
         .with_min_bytes(config.fetch_min_bytes)
         .with_max_bytes(i32::try_from(config.fetch_max_bytes).unwrap_or(i32::MAX))
         .with_isolation_level(config.isolation_level.code())
