@@ -62,17 +62,13 @@ impl Node {
     }
 
     fn millstream(durability: &str) -> Result<Self> {
+        let durability = format!("durability={durability}");
         let data = tempfile::Builder::new().prefix("bench-").tempdir_in(scratch()?)?;
         let begun = Instant::now();
         let mut child = Command::new(program("millstream")?)
-            .args([
-                "server",
-                "--listen",
-                "127.0.0.1:0",
-                "--set",
-                &format!("durability={durability}"),
-                "--data",
-            ])
+            .args(["server", "--listen", "127.0.0.1:0", "--set", &durability])
+            // As the peer is set: nobody else joins the groups here.
+            .args(["--set", "group.initial.rebalance.delay.ms=0", "--data"])
             .arg(data.path())
             .stdout(Stdio::piped())
             .spawn()
