@@ -3,22 +3,20 @@
 use kafka_protocol::messages::describe_groups_response::{DescribedGroup, DescribedGroupMember};
 use kafka_protocol::messages::{DescribeGroupsRequest, DescribeGroupsResponse, GroupId};
 
-use crate::api::{NO_OPERATIONS, RequestContext, text};
+use crate::api::operations::{GROUP_OPERATIONS, if_asked};
+use crate::api::{RequestContext, text};
 use crate::group::{Description, GroupError, GroupId as GroupName, MemberDescription};
 
 /// Since this version a group that is not there is an error; before, it is a dead one (KIP-1043).
 const NOT_FOUND: i16 = 6;
 /// The state of a group that is not there.
 const DEAD: &str = "Dead";
-/// Read, delete, describe, describe configs, alter configs: what may be done to groups, as a set of bits by
-/// Kafka's `AclOperation`. Everybody may do all of it where nobody is asked who they are.
-const ALL_OPERATIONS: i32 = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
 
 pub(crate) async fn handle(
     context: &RequestContext,
     request: DescribeGroupsRequest,
 ) -> DescribeGroupsResponse {
-    let operations = if request.include_authorized_operations { ALL_OPERATIONS } else { NO_OPERATIONS };
+    let operations = if_asked(request.include_authorized_operations, GROUP_OPERATIONS);
     let describe = |id: GroupId| {
         let result = context.broker.groups.describe(&GroupName::from(&**id));
         described(context.version(), id, result).with_authorized_operations(operations)
@@ -63,6 +61,7 @@ mod tests {
     use kafka_protocol::protocol::{Encodable, Message};
 
     use super::*;
+    use crate::api::operations::NO_OPERATIONS;
 
     #[test]
     fn every_version_can_say_every_answer() {

@@ -8,7 +8,8 @@ use kafka_protocol::messages::describe_topic_partitions_response::{
 };
 use kafka_protocol::messages::{DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, TopicName};
 
-use crate::api::{NO_OPERATIONS, RequestContext, text};
+use crate::api::operations::{NO_OPERATIONS, TOPIC_OPERATIONS};
+use crate::api::{RequestContext, text};
 use crate::log::Partition;
 use crate::metadata::Topic;
 
@@ -90,7 +91,7 @@ fn describe(
         .with_partitions(
             partitions.map(|(index, partition)| describe_partition(context, index, partition)).collect(),
         )
-        .with_topic_authorized_operations(NO_OPERATIONS)
+        .with_topic_authorized_operations(TOPIC_OPERATIONS)
 }
 
 fn describe_partition(

@@ -7,7 +7,8 @@ use kafka_protocol::messages::metadata_response::{
 };
 use kafka_protocol::messages::{MetadataRequest, MetadataResponse, TopicName};
 
-use crate::api::{NO_OPERATIONS, NONE, RequestContext, text};
+use crate::api::operations::{CLUSTER_OPERATIONS, NO_OPERATIONS, TOPIC_OPERATIONS, if_asked};
+use crate::api::{NONE, RequestContext, text};
 use crate::log::Partition;
 use crate::metadata::{MetadataError, NewTopic, Topic};
 
@@ -16,13 +17,19 @@ use crate::metadata::{MetadataError, NewTopic, Topic};
 const MAX_AUTO_CREATED: usize = 100;
 
 pub(crate) async fn handle(context: &RequestContext, request: MetadataRequest) -> MetadataResponse {
-    let topics = match &request.topics {
+    let mut topics = match &request.topics {
         Some(topics) if !topics.is_empty() || context.version() >= 1 => {
             named_topics(context, topics, may_create(context, &request)).await
         }
         // Version 0 asks for all topics by an empty list, later ones by null.
         _ => context.broker.metadata.topics().iter().map(|topic| describe(context, topic)).collect(),
     };
+    if request.include_topic_authorized_operations {
+        for topic in topics.iter_mut().filter(|topic| topic.error_code == NONE) {
+            topic.topic_authorized_operations = TOPIC_OPERATIONS;
+        }
+    }
+    let cluster_operations = if_asked(request.include_cluster_authorized_operations, CLUSTER_OPERATIONS);
     let (host, port) = context.advertised();
     let broker = MetadataResponseBroker::default()
         .with_node_id(context.node_id())
@@ -33,7 +40,7 @@ pub(crate) async fn handle(context: &RequestContext, request: MetadataRequest) -
         .with_cluster_id(Some(text(context.broker.logs.cluster_id())))
         .with_controller_id(context.node_id())
         .with_topics(topics)
-        .with_cluster_authorized_operations(NO_OPERATIONS)
+        .with_cluster_authorized_operations(cluster_operations)
 }
 
 fn may_create(context: &RequestContext, request: &MetadataRequest) -> bool {

@@ -34,6 +34,7 @@ pub(crate) mod offset_commit;
 pub(crate) mod offset_delete;
 pub(crate) mod offset_fetch;
 pub(crate) mod offset_for_leader_epoch;
+pub(crate) mod operations;
 pub(crate) mod produce;
 pub(crate) mod sync_group;
 
@@ -45,9 +46,6 @@ use kafka_protocol::protocol::StrBytes;
 
 /// No error.
 pub(crate) const NONE: i16 = 0;
-
-/// What `ClusterAuthorizedOperations` holds when nobody asked for it, or nothing is known.
-pub(crate) const NO_OPERATIONS: i32 = i32::MIN;
 
 /// A text for a response.
 pub(crate) fn text(text: impl std::fmt::Display) -> StrBytes {

@@ -227,6 +227,35 @@ fn the_cluster_and_producer_ids_in_every_version() {
 }
 
 #[test]
+fn what_may_be_done_is_told_to_those_who_ask() {
+    const ALL_OF_TOPIC: i32 = 0b1101_1111_1000;
+    const ALL_OF_CLUSTER: i32 = 0b1_1111_1010_0000;
+    const NOT_TOLD: i32 = i32::MIN;
+    let (broker, mut client) = start();
+    client.create_topic("a", 1, &[]);
+    let asked = |topic| MetadataRequestTopic::default().with_name(Some(name(topic)));
+    let silent = MetadataRequest::default()
+        .with_topics(Some(vec![asked("a"), asked("none")]))
+        .with_allow_auto_topic_creation(false);
+    let curious = silent
+        .clone()
+        .with_include_topic_authorized_operations(true)
+        .with_include_cluster_authorized_operations(true);
+    for (request, cluster, topic) in [(&silent, NOT_TOLD, NOT_TOLD), (&curious, ALL_OF_CLUSTER, ALL_OF_TOPIC)]
+    {
+        let response = client.call(8, request);
+        assert_eq!(response.cluster_authorized_operations, cluster);
+        let topics = response.topics.iter().map(|topic| topic.topic_authorized_operations);
+        assert_eq!(topics.collect::<Vec<_>>(), [topic, NOT_TOLD], "a topic that is not there tells nothing");
+    }
+    for (asked, operations) in [(false, NOT_TOLD), (true, ALL_OF_CLUSTER)] {
+        let request = DescribeClusterRequest::default().with_include_cluster_authorized_operations(asked);
+        assert_eq!(client.call(0, &request).cluster_authorized_operations, operations);
+    }
+    broker.close_blocking();
+}
+
+#[test]
 fn topics_are_described_page_by_page() {
     let broker = Broker::start_blocking(
         BrokerConfig::ephemeral().set("max.request.partition.size.limit", "3").unwrap(),
