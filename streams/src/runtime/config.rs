@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use millstream_client::{Admin, Consumer, Producer};
+
 use super::error::ConfigError;
 use super::input::MaxIdle;
 
@@ -67,6 +69,20 @@ impl Recipient {
     pub(crate) fn covers(self, other: Self) -> bool {
         let consumer = matches!(other, Self::MainConsumer | Self::RestoreConsumer);
         self == Self::All || self == other || (self == Self::Consumers && consumer)
+    }
+
+    /// Whether the clients concerned take it: they are built on the stream threads, too late for a mistake to fail the start.
+    fn check(self, name: &str, value: &str) -> Result<(), millstream_client::ConfigError> {
+        if self.covers(Self::Producer) {
+            Producer::builder().set(name, value)?;
+        }
+        if self.covers(Self::MainConsumer) || self.covers(Self::RestoreConsumer) {
+            Consumer::builder().set(name, value)?;
+        }
+        if self.covers(Self::Admin) {
+            Admin::builder().set(name, value)?;
+        }
+        Ok(())
     }
 }
 
@@ -198,6 +214,7 @@ impl StreamsConfig {
         }
         for (prefix, recipient) in Recipient::PREFIXES {
             if let Some(name) = name.strip_prefix(prefix) {
+                recipient.check(name, value).map_err(|mistake| prefixed(prefix, mistake))?;
                 self.clients.push((recipient, name.to_owned(), value.to_owned()));
                 return Ok(());
             }
@@ -207,10 +224,11 @@ impl StreamsConfig {
             return Ok(());
         }
         if let Some((_, recipient)) = CLIENTS.iter().find(|(known, _)| *known == name) {
+            recipient.check(name, value).map_err(|mistake| prefixed("", mistake))?;
             self.clients.push((*recipient, name.to_owned(), value.to_owned()));
             return Ok(());
         }
-        Err(ConfigError::Unknown { name: name.to_owned(), nearest: nearest(name) })
+        Err(ConfigError::Unknown { name: name.to_owned(), nearest: nearest(name).to_owned() })
     }
 
     /// What is set for one kind of client.
@@ -230,6 +248,25 @@ impl StreamsConfig {
             return Err(ConfigError::Missing { name: "bootstrap.servers", hint });
         }
         Ok(())
+    }
+}
+
+/// A client's complaint, about the names that the application's author knows.
+fn prefixed(prefix: &str, mistake: millstream_client::ConfigError) -> ConfigError {
+    use millstream_client::ConfigError as Client;
+    match mistake {
+        Client::Unknown { name, nearest } => {
+            ConfigError::Unknown { name: format!("{prefix}{name}"), nearest: format!("{prefix}{nearest}") }
+        }
+        Client::Invalid { name, value, reason } => {
+            ConfigError::Invalid { name: format!("{prefix}{name}"), value, reason }
+        }
+        // What is set one by one neither lacks anything nor contradicts.
+        mistake => ConfigError::Invalid {
+            name: prefix.to_owned(),
+            value: String::new(),
+            reason: mistake.to_string(),
+        },
     }
 }
 
@@ -280,8 +317,36 @@ mod tests {
         let refused = config.set("comit.interval.ms", "1").unwrap_err();
         assert_eq!(
             refused,
-            ConfigError::Unknown { name: "comit.interval.ms".into(), nearest: "commit.interval.ms" }
+            ConfigError::Unknown { name: "comit.interval.ms".into(), nearest: "commit.interval.ms".into() }
         );
+    }
+
+    #[test]
+    fn what_a_client_would_refuse_is_refused_at_once() {
+        let mut config = StreamsConfig::default();
+        for (name, nearest) in [
+            ("producer.lingr.ms", "producer.linger.ms"),
+            ("main.consumer.max.pol.records", "main.consumer.max.poll.records"),
+            ("restore.consumer.fetch.max.byte", "restore.consumer.fetch.max.bytes"),
+            ("admin.request.timeout", "admin.request.timeout.ms"),
+        ] {
+            let refused = config.set(name, "5").unwrap_err();
+            assert_eq!(refused, ConfigError::Unknown { name: name.into(), nearest: nearest.into() });
+        }
+        for name in ["producer.linger.ms", "linger.ms", "request.timeout.ms"] {
+            let refused = config.set(name, "soon").unwrap_err();
+            assert!(matches!(&refused, ConfigError::Invalid { name: at, .. } if at == name), "{refused}");
+        }
+        assert!(config.clients.is_empty());
+    }
+
+    #[test]
+    fn every_name_that_needs_no_prefix_is_known_to_its_clients() {
+        for (name, recipient) in CLIENTS {
+            let known = recipient.check(name, "no such value");
+            let unknown = matches!(known, Err(millstream_client::ConfigError::Unknown { .. }));
+            assert!(!unknown, "{known:?}");
+        }
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub enum ConfigError {
         /// What was given.
         name: String,
         /// The nearest known name.
-        nearest: &'static str,
+        nearest: String,
     },
     /// The value does not parse or lies outside its range.
     #[error("{name}={value:?}: {reason}")]
