@@ -43,7 +43,8 @@ pub(crate) struct Consume {
     /// What divides the key from the value in each line; without it the value alone is written
     #[arg(short = 'K', long, value_name = "TEXT")]
     key_separator: Option<String>,
-    /// With json, an object a line: topic, partition, offset, timestamp, key, value, headers
+    /// With json, an object a line: topic, partition, offset, timestamp, key, value, headers; bytes that are no UTF-8 become an
+    /// object too, {"hex": "00ff"}
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
     #[command(flatten)]
@@ -190,7 +191,6 @@ impl Printer<'_> {
 }
 
 fn as_json(partition: &TopicPartition, record: &Record<'_>) -> serde_json::Value {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let headers: Vec<_> =
         record.headers.iter().map(|header| json!([text(header.key), header.value.map(text)])).collect();
     json!({
@@ -202,4 +202,26 @@ fn as_json(partition: &TopicPartition, record: &Record<'_>) -> serde_json::Value
         "value": record.value.map(text),
         "headers": headers,
     })
+}
+
+/// A string, unless the bytes are none: a script must be able to tell one value from another.
+fn text(bytes: &[u8]) -> serde_json::Value {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => json!(text),
+        Err(_) => {
+            let hex = bytes.iter().map(|byte| format!("{byte:02x}"));
+            json!({ "hex": hex.collect::<String>() })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_keeps_every_byte() {
+        assert_eq!(text("naïve\0".as_bytes()), json!("naïve\0"));
+        assert_eq!(text(&[0, 0xff, 0x7e]), json!({ "hex": "00ff7e" }));
+    }
 }
