@@ -57,6 +57,9 @@ fn router(stores: Vec<Box<dyn Served>>) -> Router {
         .route("/stores/{name}", get(range))
         .route("/stores/{name}/{key}", get(one))
         .fallback(async || failure(StatusCode::NOT_FOUND, "no_such_path", "try GET /stores"))
+        .method_not_allowed_fallback(async || {
+            failure(StatusCode::METHOD_NOT_ALLOWED, "read_only", "stores are read with GET")
+        })
         .with_state(Arc::new(stores))
 }
 
@@ -75,7 +78,7 @@ async fn one(
 ) -> Result<Response, ServeError> {
     let found = find(&stores, &name)?.get(&key).await?;
     Ok(match found {
-        Some(value) => Json(json!({ "key": key, "value": value })).into_response(),
+        Some((key, value)) => Json(json!({ "key": key, "value": value })).into_response(),
         None => failure(StatusCode::NOT_FOUND, "no_such_key", &format!("store {name:?} has no key {key:?}")),
     })
 }
@@ -152,8 +155,8 @@ mod tests {
             if self.ready { "letters" } else { "restoring" }
         }
 
-        fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Value>, ServeError>> {
-            let found = self.check().map(|()| "abcde".find(key).map(Value::from));
+        fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<(Value, Value)>, ServeError>> {
+            let found = self.check().map(|()| "abcde".find(key).map(|at| (key.into(), at.into())));
             async move { found }.boxed()
         }
 

@@ -9,7 +9,8 @@ use crate::store::KeyValueStore;
 /// A store that the program shows over HTTP, its types hidden behind JSON.
 pub(crate) trait Served: Send + Sync {
     fn name(&self) -> &str;
-    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Value>, ServeError>>;
+    /// The entry of a key, the key as its type writes it: as [`range`](Self::range) has it.
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<(Value, Value)>, ServeError>>;
     fn range<'a>(&'a self, range: TextRange) -> BoxFuture<'a, Result<Vec<(Value, Value)>, ServeError>>;
     fn approximate_count(&self) -> BoxFuture<'_, Result<u64, ServeError>>;
 }
@@ -65,10 +66,11 @@ where
         LocalStore::name(self)
     }
 
-    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Value>, ServeError>> {
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<(Value, Value)>, ServeError>> {
         async move {
-            let found = LocalStore::get(self, &parse::<K>(key)?).await?;
-            Ok(found.map(serde_json::to_value).transpose()?)
+            let key = parse::<K>(key)?;
+            let Some(value) = LocalStore::get(self, &key).await? else { return Ok(None) };
+            Ok(Some((serde_json::to_value(key)?, serde_json::to_value(value)?)))
         }
         .boxed()
     }

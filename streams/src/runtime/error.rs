@@ -1,3 +1,5 @@
+use std::fmt;
+
 use thiserror::Error;
 
 use super::{LinkError, StateDirectoryError, TopicError, WorkerError};
@@ -5,7 +7,7 @@ use crate::query::QueryError;
 use crate::topology::TopologyError;
 
 /// Why an application did not start, or stopped.
-#[derive(Debug, Error)]
+#[derive(Error)]
 #[non_exhaustive]
 pub enum StreamsError {
     /// The topology is wrong in itself.
@@ -47,6 +49,13 @@ pub enum StreamsError {
     },
 }
 
+/// The text again: it is what a `main` that returns this error shows, to people who want to know what to do.
+impl fmt::Debug for StreamsError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
 /// A configuration that cannot work.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -77,4 +86,15 @@ pub enum ConfigError {
         /// What to write.
         hint: &'static str,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_main_that_returns_an_error_shows_its_text() {
+        let error = StreamsError::from(TopicError::MissingSource { topic: "lines".into() });
+        assert_eq!(format!("{error:?}"), error.to_string());
+    }
 }
