@@ -179,6 +179,10 @@ impl Core {
                 Ok(()) => failures = 0,
                 Err(error) => {
                     failures += 1;
+                    // Once a streak: whoever waits for an unreachable cluster should not have to guess.
+                    if failures == 1 {
+                        tracing::warn!(%error, "the cluster cannot be reached; trying again");
+                    }
                     tracing::debug!(%error, failures, "metadata refresh failed");
                     *self.last_failure.lock() = Some(error);
                 }

@@ -57,7 +57,7 @@ pub enum Error {
         after: Duration,
     },
     /// A call gave up: `max.block.ms`, `delivery.timeout.ms` or `default.api.timeout.ms` passed.
-    #[error("{what} took longer than {after:?} ({setting}){last}")]
+    #[error("{what} took longer than {:.1} s ({setting}){last}", after.as_secs_f64())]
     TimedOut {
         /// What was being done.
         what: Arc<str>,

@@ -11,6 +11,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -84,6 +85,7 @@ async fn one(
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct RangeQuery {
     from: Option<String>,
     to: Option<String>,
@@ -93,14 +95,19 @@ struct RangeQuery {
 async fn range(
     State(stores): State<Stores>,
     Path(name): Path<String>,
-    Query(RangeQuery { from, to, limit }): Query<RangeQuery>,
-) -> Result<Json<Value>, ServeError> {
+    query: Result<Query<RangeQuery>, QueryRejection>,
+) -> Result<Response, ServeError> {
+    // A misspelt bound would answer with the whole store.
+    let Query(RangeQuery { from, to, limit }) = match query {
+        Ok(query) => query,
+        Err(rejection) => return Ok(failure(StatusCode::BAD_REQUEST, "bad_query", &rejection.body_text())),
+    };
     let limit = limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT);
     let wanted = TextRange { from, to, limit };
     let entries = find(&stores, &name)?.range(wanted).await?;
     let complete = entries.len() < limit;
     let entries = entries.into_iter().map(|(key, value)| json!({ "key": key, "value": value }));
-    Ok(Json(json!({ "entries": entries.collect::<Value>(), "complete": complete })))
+    Ok(Json(json!({ "entries": entries.collect::<Value>(), "complete": complete })).into_response())
 }
 
 fn find<'a>(stores: &'a Stores, name: &str) -> Result<&'a dyn Served, QueryError> {
@@ -200,6 +207,8 @@ mod tests {
             ("/stores/none/c", 404, "unknown_store"),
             ("/stores/letters/z", 404, "no_such_key"),
             ("/stores/restoring/c", 503, "rebalancing"),
+            ("/stores/letters?form=b", 400, "bad_query"),
+            ("/stores/letters?limit=few", 400, "bad_query"),
             ("/", 404, "no_such_path"),
         ] {
             let (found, body) = ask(address, path).await;
