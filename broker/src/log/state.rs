@@ -1,12 +1,12 @@
 //! One partition's log as a state machine: no lock, no thread, no clock. [`super::Partition`] drives it, and the
 //! simulation drives both over a storage that forgets.
 
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::ops::Bound;
 use std::path::PathBuf;
 use std::sync::Arc;
-
-use std::collections::BTreeMap;
 
 use millstream_wire::batch::{BATCH_PREFIX_LEN, BatchHeader, patch_prefix};
 use millstream_wire::ids::{LeaderEpoch, Offset};
@@ -273,8 +273,19 @@ impl Log {
     fn segment_ms(&self, base: Offset) -> i64 {
         let config = &self.config;
         let lag = if config.cleanup.compact { config.max_compaction_lag_ms } else { i64::MAX };
-        let jitter = base.0.wrapping_mul(0x9e37_79b9).rem_euclid(config.segment_jitter_ms.max(0) + 1);
-        (config.segment_ms - jitter).min(lag)
+        (config.segment_ms - self.jitter_ms(base)).min(lag)
+    }
+
+    /// Below `segment.jitter.ms`. Drawn from where the segment lies and not from a random source: logs that were begun
+    /// together do not roll together, and the same log rolls at the same time whenever it is asked.
+    fn jitter_ms(&self, base: Offset) -> i64 {
+        let bound = self.config.segment_jitter_ms.min(self.config.segment_ms);
+        if bound <= 0 {
+            return 0;
+        }
+        let mut hasher = DefaultHasher::new();
+        (&self.home.dir, base.0).hash(&mut hasher);
+        (hasher.finish() % bound.unsigned_abs()).cast_signed()
     }
 
     fn create_files(&mut self) -> io::Result<()> {

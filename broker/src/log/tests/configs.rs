@@ -34,24 +34,23 @@ fn segment_bytes_and_segment_ms_roll() {
 }
 
 #[test]
-fn segment_jitter_rolls_earlier_and_differently() {
-    let ages = |base: i64| {
-        let broker = Broker::new();
-        let config = LogConfig { segment_ms: 1000, segment_jitter_ms: 500, ..page() };
-        let partition = broker.partition(&config);
-        for _ in 0..base {
-            append_at(&partition, NOW, "before").unwrap();
-        }
-        partition.log.lock().roll().unwrap();
+fn logs_that_begin_together_roll_apart_by_their_jitter() {
+    let broker = Broker::new();
+    let config = LogConfig { segment_ms: 1000, segment_jitter_ms: 500, ..page() };
+    let age_at_roll = |index| {
+        let config = Arc::new(config.clone());
+        let partition = broker.logs.open_partition(TOPIC, TOPIC_ID, PartitionIndex(index), config).unwrap();
         append_at(&partition, NOW, "first").unwrap();
-        let before = segments(&partition);
-        (500..=1001).find(|age| {
+        let rolls = |age: &i64| {
             append_at(&partition, NOW + age, "x").unwrap();
-            segments(&partition) > before
-        })
+            segments(&partition) > 1
+        };
+        (0..=1001).find(rolls).expect("it rolls by segment.ms")
     };
-    let ages: Vec<_> = (1..5).map(ages).map(Option::unwrap).collect();
-    assert!(ages.iter().any(|age| *age < 1000) && ages.windows(2).any(|pair| pair[0] != pair[1]), "{ages:?}");
+    let ages: Vec<i64> = (0..50).map(age_at_roll).collect();
+    assert!(ages.iter().all(|age| (502..=1001).contains(age)), "{ages:?}");
+    let tenths: std::collections::BTreeSet<i64> = ages.iter().map(|age| age / 50).collect();
+    assert!(tenths.len() >= 8, "they roll at the same time: {ages:?}");
 }
 
 #[test]
