@@ -1,5 +1,8 @@
 //! FindCoordinator: this broker coordinates every group. Transactions and share groups are not served, which is
 //! said at once: a client would look for their coordinator until its time-out.
+//!
+//! What is no group's coordinator is refused in the words that end the search: librdkafka tries again, whatever
+//! it is told, unless the transactional id is not authorised; the Java client and franz-go end with any such error.
 
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::find_coordinator_response::Coordinator;
@@ -12,6 +15,8 @@ use crate::api::{RequestContext, text};
 const BATCHED: i16 = 4;
 /// The key type of groups.
 const GROUP: i8 = 0;
+/// The key type of transactional ids.
+const TRANSACTION: i8 = 1;
 
 pub(crate) async fn handle(
     context: &RequestContext,
@@ -33,10 +38,16 @@ pub(crate) async fn handle(
 }
 
 async fn refusal(context: &RequestContext, key_type: i8) -> Option<(i16, StrBytes)> {
-    if key_type != GROUP {
-        let what = if key_type == 1 { "transactions" } else { "coordinators of this type" };
-        let message = format!("This broker does not serve {what}.");
-        return Some((ResponseError::InvalidRequest.code(), text(message)));
+    match key_type {
+        GROUP => {}
+        TRANSACTION => {
+            let code = ResponseError::TransactionalIdAuthorizationFailed.code();
+            return Some((code, text("This broker does not serve transactions.")));
+        }
+        other => {
+            let message = format!("This broker has no coordinators of type {other}.");
+            return Some((ResponseError::InvalidRequest.code(), text(message)));
+        }
     }
     let error = context.broker.groups.ensure_topic().await.err()?;
     Some((error.code(), text(error)))
