@@ -71,6 +71,16 @@ pub enum AppendError {
     /// A well-formed batch that this topic does not take.
     #[error("{0}")]
     InvalidRecord(&'static str),
+    /// Records that this topic does not take; the rest of their batch goes with them.
+    #[error("{reason}; {} record(s), the first at {} of its batch", .records.len(), .records[0].index)]
+    Records {
+        /// What a client sees.
+        code: ResponseError,
+        /// What is wrong with the first of them.
+        reason: String,
+        /// The records, at least one and at most `MAX_RECORD_ERRORS`.
+        records: Vec<RefusedRecord>,
+    },
     /// A timestamp outside `message.timestamp.before.max.ms` and `message.timestamp.after.max.ms`.
     #[error("the timestamp {timestamp} is too far from the broker's time {now}")]
     InvalidTimestamp {
@@ -110,11 +120,20 @@ pub enum AppendError {
     Deleted,
 }
 
+/// A record for which its batch was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedRecord {
+    /// Where it stands in the batch, from 0.
+    pub index: i32,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
 impl AppendError {
     /// The code that a client sees.
     pub fn code(&self) -> ResponseError {
         match self {
-            Self::Batch { code, .. } => *code,
+            Self::Batch { code, .. } | Self::Records { code, .. } => *code,
             Self::InvalidRecord(_) => ResponseError::InvalidRecord,
             Self::InvalidTimestamp { .. } => ResponseError::InvalidTimestamp,
             Self::OutOfOrderSequence { .. } => ResponseError::OutOfOrderSequenceNumber,

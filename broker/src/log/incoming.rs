@@ -1,6 +1,7 @@
 //! What is checked and changed of a produced batch before the partition's lock is taken.
 
 use bytes::Bytes;
+use kafka_protocol::ResponseError;
 use millstream_wire::batch::{
     Batch, BatchHeader, BatchWriter, Batches, ProduceLimits, ProducerState,
     TimestampType as BatchTimestampType, set_log_append_time, validate_produced,
@@ -8,10 +9,18 @@ use millstream_wire::batch::{
 use smallvec::SmallVec;
 
 use super::producers::ProducerStamp;
-use super::{AppendError, LogConfig, TimestampType, TopicCompression};
+use super::{AppendError, LogConfig, RefusedRecord, TimestampType, TopicCompression};
 
 /// Bytes that a batch may unfold to where the topic makes us look into it.
 pub(super) const MAX_DECOMPRESSED_BYTES: usize = 100 << 20;
+
+/// Records of one batch that are named when it is refused: the sender, too, may send a million.
+pub(super) const MAX_RECORD_ERRORS: usize = 1000;
+
+const NO_KEY: &str = "a compacted topic takes no record without a key";
+
+/// The time of a record that has none.
+const NO_TIMESTAMP: i64 = -1;
 
 /// Who appends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,11 +81,13 @@ fn check_produced(bytes: Bytes, config: &LogConfig, now_ms: i64) -> Result<Incom
     if header.is_transactional() {
         return Err(AppendError::InvalidTransactionState);
     }
-    if config.timestamp_type == TimestampType::CreateTime {
-        check_newest(&header, config, now_ms)?;
-    }
-    if config.cleanup.compact || config.timestamp_before_max_ms != i64::MAX {
+    let too_new = is_too_new(&header, config, now_ms)?;
+    if too_new || config.cleanup.compact || config.timestamp_before_max_ms != i64::MAX {
         check_records(&Batch { header, bytes: &bytes }, config, now_ms)?;
+    }
+    if too_new {
+        // None of its records is: the header lies.
+        return Err(AppendError::InvalidTimestamp { timestamp: header.max_timestamp, now: now_ms });
     }
     let incoming = Incoming { header, bytes };
     match config.compression {
@@ -89,31 +100,49 @@ fn check_produced(bytes: Bytes, config: &LogConfig, now_ms: i64) -> Result<Incom
     }
 }
 
-fn check_newest(header: &BatchHeader, config: &LogConfig, now_ms: i64) -> Result<(), AppendError> {
+/// Whether the newest record is too far in the future, going by the header.
+fn is_too_new(header: &BatchHeader, config: &LogConfig, now_ms: i64) -> Result<bool, AppendError> {
+    if config.timestamp_type != TimestampType::CreateTime {
+        return Ok(false);
+    }
     if header.timestamp_type() == BatchTimestampType::LogAppendTime {
         return Err(AppendError::InvalidRecord("a producer must not claim the log's append time"));
     }
-    let timestamp = header.max_timestamp;
-    if timestamp.saturating_sub(now_ms) > config.timestamp_after_max_ms {
-        return Err(AppendError::InvalidTimestamp { timestamp, now: now_ms });
-    }
-    Ok(())
+    Ok(header.max_timestamp.saturating_sub(now_ms) > config.timestamp_after_max_ms)
 }
 
 /// What only the records can tell. Topics that do not ask for it never come here.
 fn check_records(batch: &Batch<'_>, config: &LogConfig, now_ms: i64) -> Result<(), AppendError> {
     let mut scratch = Vec::new();
-    let bounded = config.timestamp_type == TimestampType::CreateTime;
-    for record in batch.records(&mut scratch, MAX_DECOMPRESSED_BYTES)? {
+    let mut refused = Vec::new();
+    let mut code = ResponseError::InvalidRecord;
+    let records = batch.records(&mut scratch, MAX_DECOMPRESSED_BYTES)?;
+    for (index, record) in (0..).zip(records) {
         let record = record?;
         if config.cleanup.compact && record.key.is_none() {
-            return Err(AppendError::InvalidRecord("a compacted topic takes no record without a key"));
+            refused.push(RefusedRecord { index, reason: NO_KEY.to_owned() });
+        } else if let Some(reason) = time_fault(record.timestamp, config, now_ms) {
+            code = ResponseError::InvalidTimestamp;
+            refused.push(RefusedRecord { index, reason });
         }
-        if bounded && now_ms.saturating_sub(record.timestamp) > config.timestamp_before_max_ms {
-            return Err(AppendError::InvalidTimestamp { timestamp: record.timestamp, now: now_ms });
+        if refused.len() == MAX_RECORD_ERRORS {
+            break;
         }
     }
-    Ok(())
+    match refused.first() {
+        None => Ok(()),
+        Some(first) => Err(AppendError::Records { code, reason: first.reason.clone(), records: refused }),
+    }
+}
+
+fn time_fault(timestamp: i64, config: &LogConfig, now_ms: i64) -> Option<String> {
+    if config.timestamp_type != TimestampType::CreateTime || timestamp == NO_TIMESTAMP {
+        return None;
+    }
+    let oldest = now_ms.saturating_sub(config.timestamp_before_max_ms);
+    let newest = now_ms.saturating_add(config.timestamp_after_max_ms);
+    (!(oldest..=newest).contains(&timestamp))
+        .then(|| format!("the timestamp {timestamp} is not within {oldest} and {newest}"))
 }
 
 impl Incoming {

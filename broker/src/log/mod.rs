@@ -41,7 +41,7 @@ mod waiters;
 
 pub use config::{Cleanup, Durability, InvalidValue, LogConfig, TimestampType, TopicCompression};
 pub use cut::cut;
-pub use error::{AppendError, LogError, ReadError};
+pub use error::{AppendError, LogError, ReadError, RefusedRecord};
 pub use incoming::AppendOrigin;
 pub use logs::{Logs, LogsOptions};
 pub use names::TopicPartition;

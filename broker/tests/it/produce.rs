@@ -1,9 +1,11 @@
 //! Produce: acknowledgements, refusals, idempotence.
 
+use bytes::{Bytes, BytesMut};
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::ProduceRequest;
 use millstream_broker::{Broker, BrokerConfig};
-use millstream_wire::batch::ProducerState;
+use millstream_wire::batch::{BatchWriter, ProducerState};
+use millstream_wire::compression::Compression;
 use millstream_wire::ids::{ProducerEpoch, ProducerId};
 
 use crate::client::{Client, batch, batch_with, produce_request, records};
@@ -96,5 +98,79 @@ fn a_duplicate_is_answered_with_its_first_offset_and_a_gap_is_refused() {
     let gap = client.produce("a", 0, -1, batch_with(&["w"], producer(9)));
     assert_eq!(gap.error_code, ResponseError::OutOfOrderSequenceNumber.code());
     assert_eq!(client.fetch("a", 0, 0).high_watermark, 3);
+    broker.close_blocking();
+}
+
+/// A message of a format before 2: checksum aside, magic and attributes stand where they always stood.
+fn old_message(magic: u8) -> Bytes {
+    let mut bytes = BytesMut::from(&batch(&["x"])[..]);
+    bytes[16] = magic;
+    bytes.freeze()
+}
+
+/// The codes of Apache Kafka 4.3, but for the missing records, to which it gives no answer at all.
+#[test]
+fn what_is_no_batch_is_refused_as_kafka_refuses_it() {
+    let (broker, mut client) = start(BrokerConfig::ephemeral());
+    let one = batch(&["x"]);
+    let invalid = ResponseError::InvalidRecord.code();
+    let cases = [
+        ("no records", Bytes::new(), invalid),
+        ("a part of a batch", one.slice(..one.len() - 3), invalid),
+        ("two batches", [&one[..], &one[..]].concat().into(), invalid),
+        ("format 0", old_message(0), invalid),
+        ("format 1", old_message(1), invalid),
+        ("format 3", old_message(3), ResponseError::CorruptMessage.code()),
+    ];
+    for (what, records, code) in cases {
+        for version in [3, 8, 12] {
+            let response = client.call(version, &produce_request("a", 0, -1, records.clone()));
+            let refused = &response.responses[0].partition_responses[0];
+            assert_eq!((refused.error_code, refused.base_offset), (code, -1), "{what}, version {version}");
+        }
+    }
+    let mut request = produce_request("a", 0, -1, Bytes::new());
+    request.topic_data[0].partition_data[0].records = None;
+    let response = client.call(12, &request);
+    assert_eq!(response.responses[0].partition_responses[0].error_code, invalid);
+    assert_eq!(client.produce("a", 0, -1, one).base_offset, 0);
+    broker.close_blocking();
+}
+
+#[test]
+fn zstandard_goes_with_versions_that_know_it() {
+    let (broker, mut client) = start(BrokerConfig::ephemeral());
+    let mut writer = BatchWriter::new(Compression::Zstd, None);
+    writer.append(1, None, Some(b"x"), []);
+    let compressed = writer.finish().unwrap();
+    for (version, code) in [(6, ResponseError::UnsupportedCompressionType.code()), (7, 0)] {
+        let response = client.call(version, &produce_request("a", 0, -1, compressed.clone()));
+        assert_eq!(response.responses[0].partition_responses[0].error_code, code, "version {version}");
+    }
+    broker.close_blocking();
+}
+
+#[test]
+fn the_records_for_which_a_batch_is_refused_are_named() {
+    let (broker, mut client) = start(BrokerConfig::ephemeral());
+    client.create_topic("compacted", 1, &[("cleanup.policy", "compact")]);
+    client.create_topic("timely", 1, &[("message.timestamp.before.max.ms", "60000")]);
+    let now = i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap();
+    let mut writer = BatchWriter::new(Compression::None, None);
+    for (timestamp, key) in [(now, Some(&b"k"[..])), (1, None), (now, Some(b"k")), (1, None)] {
+        writer.append(timestamp, key, Some(b"x"), []);
+    }
+    let records = writer.finish().unwrap();
+    for (topic, code) in
+        [("compacted", ResponseError::InvalidRecord), ("timely", ResponseError::InvalidTimestamp)]
+    {
+        let refused = client.produce(topic, 0, -1, records.clone());
+        assert_eq!(refused.error_code, code.code(), "{topic}");
+        let blamed: Vec<_> = refused.record_errors.iter().map(|record| record.batch_index).collect();
+        assert_eq!(blamed, [1, 3], "{topic}");
+        assert!(refused.record_errors.iter().all(|record| record.batch_index_error_message.is_some()));
+    }
+    let many = batch(&["x"; 1500]);
+    assert_eq!(client.produce("compacted", 0, -1, many).record_errors.len(), 1000);
     broker.close_blocking();
 }

@@ -60,9 +60,14 @@ impl BatchError {
     #[must_use]
     pub fn response_error(&self) -> ResponseError {
         match self {
-            Self::Truncated { .. } | Self::BadLength(_) | Self::Crc { .. } => ResponseError::CorruptMessage,
+            Self::BadLength(_) | Self::Crc { .. } => ResponseError::CorruptMessage,
             Self::TooLarge { .. } => ResponseError::MessageTooLarge,
-            Self::Magic(_) | Self::Record { .. } | Self::Header(_) => ResponseError::InvalidRecord,
+            // Formats that once were are refused for good; others are taken for damage, which may be sent again.
+            Self::Magic(magic) if !(0..=1).contains(magic) => ResponseError::CorruptMessage,
+            // Kafka reads batches while there are whole ones, and misses the one that must be there.
+            Self::Truncated { .. } | Self::Magic(_) | Self::Record { .. } | Self::Header(_) => {
+                ResponseError::InvalidRecord
+            }
             Self::Compression(CompressionError::Unknown(_)) => ResponseError::UnsupportedCompressionType,
             Self::Compression(_) => ResponseError::CorruptMessage,
         }

@@ -43,7 +43,7 @@ fn honest_batches_pass() {
 fn every_cut_and_every_tail_is_refused() {
     let bytes = batch(Compression::None);
     for cut in 0..bytes.len() {
-        assert_eq!(refusal(&bytes[..cut]), ResponseError::CorruptMessage, "cut at {cut}");
+        assert_eq!(refusal(&bytes[..cut]), ResponseError::InvalidRecord, "cut at {cut}");
     }
     let twice = [&bytes[..], &bytes[..]].concat();
     assert_eq!(refusal(&twice), ResponseError::InvalidRecord);
@@ -55,12 +55,12 @@ fn headers_that_lie() {
     let plain = || batch(Compression::None);
     let be = i32::to_be_bytes;
     let cases = [
-        ("length of 2 GiB", with(plain(), 8, &be(i32::MAX)), ResponseError::CorruptMessage),
+        ("length of 2 GiB", with(plain(), 8, &be(i32::MAX)), ResponseError::InvalidRecord),
         ("length of -1", with(plain(), 8, &be(-1)), ResponseError::CorruptMessage),
         ("length of 0", with(plain(), 8, &be(0)), ResponseError::CorruptMessage),
         ("magic 0", with(plain(), 16, &[0]), ResponseError::InvalidRecord),
         ("magic 1", with(plain(), 16, &[1]), ResponseError::InvalidRecord),
-        ("magic 3", with(plain(), 16, &[3]), ResponseError::InvalidRecord),
+        ("magic 3", with(plain(), 16, &[3]), ResponseError::CorruptMessage),
         ("base offset of 5", with(plain(), 7, &[5]), ResponseError::InvalidRecord),
         ("codec 7", with(plain(), 21, &[0, 7]), ResponseError::UnsupportedCompressionType),
         ("control", with(plain(), 21, &[0, 0x20]), ResponseError::InvalidRecord),

@@ -16,12 +16,17 @@ use crate::api::Shared;
 use crate::log::{AppendError, AppendOrigin, Partition};
 use crate::metadata::{Topic, now_ms};
 use crate::server::{Answer, Fault, ReplyHeader};
+use millstream_wire::batch::BatchHeader;
+use millstream_wire::compression::Compression;
 use millstream_wire::ids::Offset;
 use request::{PartitionData, ProduceRequest, TopicData};
 use response::{Outcome, TopicOutcome, encode};
 
 /// The client id of Kafka's own tools, which may write to the broker's topics (`AdminUtils.ADMIN_CLIENT_ID`).
 const ADMIN_CLIENT_ID: &str = "__admin_client";
+
+/// Since this version batches may be compressed by Zstandard (KIP-110).
+const ZSTD: i16 = 7;
 
 /// A partition whose high watermark has to pass an offset before the answer goes out.
 struct Wait {
@@ -77,6 +82,9 @@ impl Produced {
         while let Some(data) = request.next_partition()? {
             let result = check(request.acks, topic.as_deref(), name, is_admin);
             outcome.partitions.push(match result {
+                Ok(_) if is_ahead_of_version(&data.records, request.version) => {
+                    Outcome::refused(data.index, ResponseError::UnsupportedCompressionType, None)
+                }
                 Ok(topic) => self.append(topic, data, outcome.partitions.len()),
                 Err(error) => Outcome::refused(data.index, error, None),
             });
@@ -149,5 +157,16 @@ fn check<'a>(
 }
 
 fn refused(index: i32, error: &AppendError) -> Outcome {
-    Outcome::refused(index, error.code(), Some(error.to_string()))
+    let outcome = Outcome::refused(index, error.code(), Some(error.to_string()));
+    match error {
+        AppendError::Records { records, .. } => outcome.blaming(records.clone()),
+        _ => outcome,
+    }
+}
+
+/// Whether a batch is compressed by a codec that came later than the version in which it is sent.
+fn is_ahead_of_version(records: &[u8], version: i16) -> bool {
+    version < ZSTD
+        && BatchHeader::parse(records)
+            .is_ok_and(|header| header.compression().ok() == Some(Compression::Zstd))
 }

@@ -36,8 +36,8 @@ pub(super) struct PartitionData {
 pub(super) struct ProduceRequest {
     /// 0, 1, or -1 for all.
     pub(super) acks: i16,
+    pub(super) version: i16,
     fields: Cursor,
-    by_id: bool,
     topics_left: usize,
     partitions_left: usize,
     /// Whether a topic was begun, whose end has to be read before the next.
@@ -51,8 +51,7 @@ impl ProduceRequest {
         let acks = fields.i16()?;
         let _timeout_ms = fields.i32()?;
         let topics_left = fields.count()?;
-        let by_id = version >= TOPIC_IDS;
-        Some(Self { acks, fields, by_id, topics_left, partitions_left: 0, in_topic: false })
+        Some(Self { acks, version, fields, topics_left, partitions_left: 0, in_topic: false })
     }
 
     pub(super) fn next_topic(&mut self) -> Option<Option<TopicData>> {
@@ -63,7 +62,7 @@ impl ProduceRequest {
         let Some(left) = self.topics_left.checked_sub(1) else { return Some(None) };
         self.topics_left = left;
         self.in_topic = true;
-        let topic = if self.by_id {
+        let topic = if self.version >= TOPIC_IDS {
             TopicData::Id(self.fields.uuid()?)
         } else {
             TopicData::Name(self.fields.string()?)

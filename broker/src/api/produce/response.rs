@@ -4,7 +4,7 @@ use bytes::BytesMut;
 use kafka_protocol::ResponseError;
 use smallvec::SmallVec;
 
-use crate::log::Appended;
+use crate::log::{Appended, RefusedRecord};
 use crate::server::{Put, Reply, ReplyHeader, finish};
 
 use super::request::{FLEXIBLE, TopicData};
@@ -29,6 +29,8 @@ pub(super) struct Outcome {
     base_offset: i64,
     log_append_time: i64,
     log_start_offset: i64,
+    /// Which records are to blame, where it is not all of them.
+    records: Vec<RefusedRecord>,
     message: Option<String>,
 }
 
@@ -40,6 +42,7 @@ impl Outcome {
             base_offset: appended.base_offset.0,
             log_append_time: appended.log_append_time,
             log_start_offset: appended.log_start_offset.0,
+            records: Vec::new(),
             message: None,
         }
     }
@@ -51,8 +54,14 @@ impl Outcome {
             base_offset: -1,
             log_append_time: -1,
             log_start_offset: -1,
+            records: Vec::new(),
             message,
         }
+    }
+
+    /// The same refusal, with the records that are to blame: the others may be sent again without them (KIP-467).
+    pub(super) fn blaming(self, records: Vec<RefusedRecord>) -> Self {
+        Self { records, ..self }
     }
 
     pub(super) fn reason(&self) -> String {
@@ -98,8 +107,12 @@ fn put_outcome(put: &mut Put<'_>, version: i16, outcome: &Outcome) {
         put.i64(outcome.log_start_offset);
     }
     if version >= RECORD_ERRORS {
-        let record_errors = 0;
-        put.count(record_errors);
+        put.count(outcome.records.len());
+        for record in &outcome.records {
+            put.i32(record.index);
+            put.nullable_string(Some(&record.reason));
+            put.end();
+        }
         put.nullable_string(outcome.message.as_deref());
     }
     put.end();
@@ -122,7 +135,8 @@ mod tests {
             } else {
                 TopicData::Name(Bytes::from_static(b"ab"))
             };
-            let refused = Outcome::refused(3, ResponseError::CorruptMessage, Some("bad".to_owned()));
+            let refused = Outcome::refused(3, ResponseError::CorruptMessage, Some("bad".to_owned()))
+                .blaming(vec![RefusedRecord { index: 4, reason: "worse".to_owned() }]);
             let topics = [TopicOutcome { topic, partitions: smallvec![refused] }];
             let mut buffer = BytesMut::new();
             put_topics(&mut buffer, version, &topics);
@@ -133,6 +147,10 @@ mod tests {
             assert_eq!((partition.index, partition.error_code, partition.base_offset), (3, 2, -1));
             let message = if version >= 8 { Some("bad") } else { None };
             assert_eq!(partition.error_message.as_deref(), message);
+            let blamed = partition.record_errors.first();
+            let blamed =
+                blamed.map(|record| (record.batch_index, record.batch_index_error_message.as_deref()));
+            assert_eq!(blamed, (version >= 8).then_some((4, Some("worse"))));
         }
     }
 }

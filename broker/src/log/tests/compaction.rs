@@ -171,7 +171,10 @@ fn a_record_without_a_key_is_refused() {
     let broker = Broker::new();
     let partition = broker.partition(&compacted());
     let refused = partition.append(batch_of(NOW, &[(None, Some("x"))]), AppendOrigin::Client, NOW);
-    assert!(matches!(refused, Err(AppendError::InvalidRecord(_))));
+    assert!(matches!(
+        refused,
+        Err(AppendError::Records { code: kafka_protocol::ResponseError::InvalidRecord, .. })
+    ));
 }
 
 #[test]
