@@ -16,12 +16,7 @@ pub struct Java {
 impl Java {
     /// Apache Kafka's clients for the cluster at `bootstrap`; without Java and Maven here, says so and returns nothing.
     pub fn find(bootstrap: &str) -> Option<Self> {
-        let present = |program: &str| Command::new(program).arg("--version").output().is_ok();
-        if !present("javac") || !present("mvn") {
-            skip("java", "Java or Maven is not installed (Debian packages default-jdk-headless maven)");
-            return None;
-        }
-        Some(Self { bootstrap: bootstrap.to_owned() })
+        is_here().then(|| Self { bootstrap: bootstrap.to_owned() })
     }
 
     /// Starts one of Kafka's tools, e.g. `org.apache.kafka.tools.TopicCommand`, with arguments divided by spaces.
@@ -44,7 +39,18 @@ impl Java {
     }
 }
 
-fn peers() -> Command {
+/// Whether Java and Maven are installed; says so if not.
+pub(crate) fn is_here() -> bool {
+    let present = |program: &str| Command::new(program).arg("--version").output().is_ok();
+    let here = present("javac") && present("mvn");
+    if !here {
+        skip("java", "Java or Maven is not installed (Debian packages default-jdk-headless maven)");
+    }
+    here
+}
+
+/// The runner of `benches/peers`.
+pub(crate) fn peers() -> Command {
     let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../benches/peers/peers"));
     // Several run at once, none of which holds much.
     command.env("PEERS_HEAP", "256m").env("MILLSTREAM_CACHE", crate::cluster::cache());

@@ -2,6 +2,7 @@
 
 pub mod cluster;
 pub mod java;
+pub mod kafka;
 pub mod kcat;
 pub mod process;
 pub mod python;

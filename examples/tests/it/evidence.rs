@@ -1,49 +1,58 @@
-//! What a dead process has left in its broker's data, and what a live one answers.
+//! What a process has left in the topics: read while it is dead.
 
-use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
 use millstream_broker::{Broker, BrokerConfig};
-use millstream_client::{Admin, Consumer, Event, TopicPartition};
-use millstream_examples::word_count::words;
+use millstream_client::{
+    Admin, ConfigResource, Consumer, Event, Offset, Producer, ProducerRecord, Record, TopicPartition,
+};
 
-pub(crate) const NOVEL: &str = include_str!("../../data/moby-dick.txt");
+use crate::counts::{Counts, of_lines};
+
 pub(crate) const PARTITIONS: i32 = 2;
+pub(crate) const REPARTITION: &str = "word-count-word-counts-repartition";
+pub(crate) const CHANGELOG: &str = "word-count-word-counts-changelog";
 
 const GROUP: &str = "word-count";
 const LINES: &str = "lines";
 const TOTALS: &str = "word-totals";
-const REPARTITION: &str = "word-count-word-counts-repartition";
 
-pub(crate) type Counts = BTreeMap<String, i64>;
+const START: i64 = -2;
+const END: i64 = -1;
 
-/// What `tr -cs A-Za-z '\n' | tr A-Z a-z | sort | uniq -c` says.
-pub(crate) fn truth() -> Counts {
-    let mut counts = Counts::new();
-    words(NOVEL).for_each(|word| *counts.entry(word.to_string()).or_default() += 1);
-    counts
-}
+/// An offset for each partition of a topic.
+pub(crate) type Offsets = [i64; PARTITIONS as usize];
 
-/// The broker of a run that has ended, serving its data once more.
+/// The topics of a cluster.
 pub(crate) struct Evidence {
-    broker: Broker,
+    bootstrap: String,
     admin: Admin,
 }
 
-impl Evidence {
+/// The broker of a run that has ended, serving its data once more.
+pub(crate) struct Exhumed {
+    broker: Broker,
+    pub(crate) evidence: Evidence,
+}
+
+impl Exhumed {
     pub(crate) fn open(data: &Path) -> Self {
         let config = BrokerConfig::new(data.join("broker")).listen("127.0.0.1:0");
         let broker = Broker::start_blocking(config).unwrap();
-        let admin = Admin::builder().bootstrap(&broker.bootstrap()).build_blocking().unwrap();
-        Self { broker, admin }
+        Self { evidence: Evidence::on(&broker.bootstrap()), broker }
     }
 
     pub(crate) fn close(self) {
-        drop(self.admin);
+        drop(self.evidence);
         self.broker.close_blocking();
+    }
+}
+
+impl Evidence {
+    pub(crate) fn on(bootstrap: &str) -> Self {
+        let admin = Admin::builder().bootstrap(bootstrap).build_blocking().unwrap();
+        Self { bootstrap: bootstrap.to_owned(), admin }
     }
 
     fn exists(&self, topic: &str) -> bool {
@@ -51,88 +60,134 @@ impl Evidence {
         topics.iter().any(|listed| &*listed.name == topic)
     }
 
+    /// The first offsets of a topic; zeros where it does not exist yet.
+    pub(crate) fn starts(&self, topic: &str) -> Offsets {
+        self.offsets(topic, START)
+    }
+
     /// The ends of a topic's partitions; zeros where it does not exist yet.
-    fn ends(&self, topic: &str) -> Vec<i64> {
+    pub(crate) fn ends(&self, topic: &str) -> Offsets {
+        self.offsets(topic, END)
+    }
+
+    fn offsets(&self, topic: &str, at: i64) -> Offsets {
         if !self.exists(topic) {
-            return vec![0; PARTITIONS as usize];
+            return Offsets::default();
         }
         let partitions = (0..PARTITIONS).map(|partition| TopicPartition::new(topic, partition));
-        let asked = partitions.clone().map(|partition| (partition, -1));
+        let asked = partitions.clone().map(|partition| (partition, at));
         let found = self.admin.blocking(self.admin.list_offsets(asked)).unwrap();
-        partitions.map(|partition| found[&partition].map_or(0, |end| end.offset)).collect()
+        let mut offsets = Offsets::default();
+        for (offset, partition) in offsets.iter_mut().zip(partitions) {
+            *offset = found[&partition].map_or(0, |found| found.offset);
+        }
+        offsets
     }
 
-    fn committed(&self, topic: &str) -> Vec<i64> {
+    fn committed(&self, topic: &str) -> Offsets {
         let found = self.admin.blocking(self.admin.group_offsets(GROUP)).unwrap_or_default();
-        let partitions = (0..PARTITIONS).map(|partition| TopicPartition::new(topic, partition));
-        partitions.map(|partition| found.get(&partition).map_or(0, |offset| offset.offset)).collect()
+        let mut offsets = Offsets::default();
+        for (offset, partition) in offsets.iter_mut().zip(0..) {
+            let partition = TopicPartition::new(topic, partition);
+            *offset = found.get(&partition).map_or(0, |committed| committed.offset);
+        }
+        offsets
     }
 
-    /// Words of the lines that are committed.
-    pub(crate) fn words_committed(&self) -> i64 {
+    /// Sends lines as the program does, in turns to the partitions.
+    pub(crate) fn feed<'a>(&self, lines: impl Iterator<Item = &'a str>) {
+        let producer = Producer::builder().bootstrap(&self.bootstrap).build_blocking().unwrap();
+        for (line, partition) in lines.zip((0..PARTITIONS).cycle()) {
+            let record = ProducerRecord::to(LINES).partition(partition).value(line.as_bytes());
+            drop(producer.send_blocking(record).unwrap());
+        }
+        producer.flush_blocking().unwrap();
+    }
+
+    /// How many partitions each process that takes part has.
+    pub(crate) fn shares(&self) -> Vec<usize> {
+        let described = self.admin.blocking(async { Ok(self.admin.describe_groups([GROUP]).await) }).unwrap();
+        let groups = described.into_iter().filter_map(|(_, group)| group.ok());
+        groups.flat_map(|group| group.members).map(|member| member.partitions.len()).collect()
+    }
+
+    /// Whether all lines and words that there are have been counted and committed.
+    pub(crate) fn is_counted(&self) -> bool {
+        [LINES, REPARTITION].iter().all(|topic| self.committed(topic) == self.ends(topic))
+    }
+
+    pub(crate) fn config(&self, topic: &str, name: &str) -> String {
+        let described = self.admin.describe_configs([ConfigResource::Topic(topic.to_owned())]);
+        let (_, entries) = self.admin.blocking(described).unwrap().pop().unwrap();
+        entries.unwrap().into_iter().find(|entry| entry.name == name).unwrap().value.unwrap()
+    }
+
+    /// The words of the lines of `text` that are committed, and of those that are not.
+    pub(crate) fn lines(&self, text: &str) -> (Counts, Counts) {
         let committed = self.committed(LINES);
-        let is_committed = |number: usize| {
+        let lines = text.lines().enumerate().partition::<Vec<_>, _>(|(number, _)| {
             let (line, partition) = (number / PARTITIONS as usize, number % PARTITIONS as usize);
             (line as i64) < committed[partition]
-        };
-        let lines = NOVEL.lines().enumerate().filter(|(number, _)| is_committed(*number));
-        lines.map(|(_, line)| words(line).count() as i64).sum()
+        });
+        let counts = |lines: Vec<(usize, &str)>| of_lines(lines.into_iter().map(|(_, line)| line));
+        (counts(lines.0), counts(lines.1))
     }
 
-    /// Words that were written to the repartition topic.
-    pub(crate) fn words_repartitioned(&self) -> i64 {
-        self.ends(REPARTITION).iter().sum()
-    }
-
-    /// Words in the repartition topic whose counting is not committed.
-    pub(crate) fn words_uncounted(&self) -> i64 {
-        self.words_repartitioned() - self.committed(REPARTITION).iter().sum::<i64>()
+    /// The words in the repartition topic whose counting is committed, and the others.
+    pub(crate) fn repartitioned(&self) -> (Counts, Counts) {
+        let committed = self.committed(REPARTITION);
+        let (mut counted, mut others) = (Counts::new(), Counts::new());
+        self.read(REPARTITION, |partition, record| {
+            let is_counted = record.offset.0 < committed[partition as usize];
+            let counts = if is_counted { &mut counted } else { &mut others };
+            *counts.entry(word(record)).or_default() += 1;
+        });
+        (counted, others)
     }
 
     /// The last total of each word.
     pub(crate) fn totals(&self) -> Counts {
-        let mut consumer = Consumer::builder().bootstrap(&self.broker.bootstrap()).build_blocking().unwrap();
-        let mut left: i64 = self.ends(TOTALS).iter().sum();
-        for partition in 0..PARTITIONS {
-            consumer.assign_at(TopicPartition::new(TOTALS, partition), millstream_client::Offset(0));
+        self.last_counts(TOTALS)
+    }
+
+    /// What a store that is restored holds.
+    pub(crate) fn changelog(&self) -> Counts {
+        self.last_counts(CHANGELOG)
+    }
+
+    fn last_counts(&self, topic: &str) -> Counts {
+        let mut counts = Counts::new();
+        self.read(topic, |_, record| {
+            counts.insert(word(record), i64::from_be_bytes(record.value.unwrap().try_into().unwrap()));
+        });
+        counts
+    }
+
+    /// Reads a topic from its start to its end.
+    fn read(&self, topic: &str, mut each: impl FnMut(i32, &Record<'_>)) {
+        let (starts, ends) = (self.starts(topic), self.ends(topic));
+        let mut left: i64 = ends.iter().sum::<i64>() - starts.iter().sum::<i64>();
+        let mut consumer = Consumer::builder().bootstrap(&self.bootstrap).build_blocking().unwrap();
+        for (partition, start) in (0..).zip(starts) {
+            consumer.assign_at(TopicPartition::new(topic, partition), Offset(start));
         }
-        let mut totals = Counts::new();
         while left > 0 {
-            let Some(Event::Fetched(fetched)) = consumer.poll_blocking(Duration::from_secs(30)).unwrap()
+            let Some(Event::Fetched(fetched)) = consumer.poll_blocking(Duration::from_secs(60)).unwrap()
             else {
-                panic!("{left} records of {TOTALS} do not arrive");
+                panic!("{left} records of {topic} do not arrive");
             };
             left -= fetched.next_offset - fetched.offset;
-            let mut take = |record: &millstream_client::Record<'_>| {
-                let word = String::from_utf8(record.key.unwrap().to_vec()).unwrap();
-                totals.insert(word, i64::from_be_bytes(record.value.unwrap().try_into().unwrap()));
-                Ok(())
-            };
-            fetched.for_each(&mut take).unwrap();
-        }
-        totals
-    }
-}
-
-/// All entries of the store, by HTTP, page by page.
-pub(crate) fn ask_for_all(address: &str) -> Counts {
-    let mut counts = Counts::new();
-    loop {
-        let from = counts.last_key_value().map_or("", |(word, _)| word.as_str());
-        let page = get(address, &format!("/stores/word-counts?limit=5000&from={from}"));
-        for entry in page["entries"].as_array().unwrap() {
-            counts.insert(entry["key"].as_str().unwrap().to_owned(), entry["value"].as_i64().unwrap());
-        }
-        if page["complete"] == true {
-            return counts;
+            let partition = fetched.partition.partition;
+            fetched
+                .for_each(|record| {
+                    each(partition, record);
+                    Ok(())
+                })
+                .unwrap();
         }
     }
 }
 
-fn get(address: &str, path: &str) -> serde_json::Value {
-    let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
-    let mut response = String::new();
-    stream.read_to_string(&mut response).unwrap();
-    serde_json::from_str(response.split_once("\r\n\r\n").unwrap().1).unwrap()
+fn word(record: &Record<'_>) -> String {
+    String::from_utf8(record.key.unwrap().to_vec()).unwrap()
 }

@@ -1,14 +1,22 @@
+use std::path::Path;
+
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::evidence::{Counts, Evidence, ask_for_all, truth};
-use crate::program::{Program, run};
+use crate::counts::{NOVEL, assert_same, beyond, of_lines, truth};
+use crate::evidence::{Exhumed, REPARTITION};
+use crate::ledger::Ledger;
+use crate::program::{KEEP_REPARTITIONED, Program, run};
+use crate::query::ask_for_all;
 
 /// Deaths that one run survives.
 const KILLS: u64 = 6;
 
-/// Roughly what the words of the novel take in the repartition topic.
-const REPARTITIONED_BYTES: u64 = 3_000_000;
+/// So often the novel is counted, for all of them to come before the end.
+const NOVELS: usize = 3;
+
+/// Bytes of words that a process sends on, at most, before it dies.
+const MAX_SENT: u64 = 500_000;
 
 #[test]
 fn a_process_that_is_killed_loses_no_word_and_repeats_only_what_was_uncommitted() {
@@ -16,34 +24,41 @@ fn a_process_that_is_killed_loses_no_word_and_repeats_only_what_was_uncommitted(
     println!("seed {seed}");
     let mut random = StdRng::seed_from_u64(seed);
     let data = tempfile::tempdir().unwrap();
-    let (mut kills, mut allowed_excess) = (0, 0);
-    let mut repeated = 0;
+    let (text, input) = (NOVEL.repeat(NOVELS), data.path().join("text"));
+    std::fs::write(&input, &text).unwrap();
+    let arguments = [&KEEP_REPARTITIONED[..], &["--input", input.to_str().unwrap()]].concat();
+    let mut kills = 0;
+    let mut ledger = Ledger::default();
     for nth in 0..KILLS {
-        let mut program = Program::start(data.path(), &[]);
-        let share = REPARTITIONED_BYTES / (KILLS + 1);
-        let progressed = program.wait_for_progress(data.path(), share * nth + random.random_range(1..share));
+        let mut program = Program::start(data.path(), &arguments);
+        let sent = || bytes_of(data.path(), "word-counts-repartition");
+        let committed = || bytes_of(data.path(), "__consumer_offsets");
+        let before = sent();
+        let mut progressed = program.runs_until(|| sent() > before);
+        // Half of them die before their first commit. Nothing else is written there once words are sent.
+        if nth % 2 == 1 {
+            let before = committed();
+            progressed &= program.runs_until(|| committed() > before);
+        }
+        let target = sent() + random.random_range(0..MAX_SENT);
+        progressed &= program.runs_until(|| sent() >= target);
         if !(program.kill() && progressed) {
             break;
         }
         kills += 1;
-        let evidence = Evidence::open(data.path());
-        // Words that lines have brought which will be read again: everything beyond the committed lines, less what earlier
-        // deaths have left behind.
-        let now_repeated = evidence.words_repartitioned() - evidence.words_committed();
-        allowed_excess += (now_repeated - repeated) + evidence.words_uncounted();
-        repeated = now_repeated;
-        evidence.close();
+        let exhumed = Exhumed::open(data.path());
+        ledger.note_a_death(&exhumed.evidence, &text);
+        exhumed.close();
     }
     assert!(kills > KILLS / 2, "the program was done after {kills} kills");
 
-    run(data.path(), &[]);
-    let evidence = Evidence::open(data.path());
-    let totals = evidence.totals();
-    assert_eq!(evidence.words_repartitioned() - evidence.words_committed(), repeated);
-    evidence.close();
-    let excess = excess(&totals, &truth());
-    println!("{kills} kills, {excess} words too many, {allowed_excess} were uncommitted");
-    assert!(excess <= allowed_excess, "{excess} words too many, {allowed_excess} were uncommitted");
+    run(data.path(), &arguments);
+    let exhumed = Exhumed::open(data.path());
+    let totals = exhumed.evidence.totals();
+    exhumed.close();
+    let excess = beyond("the last totals", &totals, &of_lines(text.lines()));
+    println!("{kills} kills, {} words too many", excess.values().sum::<i64>());
+    assert_same("the words too many", &excess, &ledger.excess());
 }
 
 #[test]
@@ -51,27 +66,26 @@ fn state_comes_back_from_the_changelog_without_reading_the_input_again() {
     let data = tempfile::tempdir().unwrap();
     let printed = run(data.path(), &[]);
     assert!(printed.contains("214403 of 214403 words (100 %), 16683 distinct"), "{printed}");
-    let evidence = Evidence::open(data.path());
-    assert_eq!(evidence.totals(), truth());
-    let repartitioned = evidence.words_repartitioned();
-    evidence.close();
+    let exhumed = Exhumed::open(data.path());
+    assert_same("the last totals", &exhumed.evidence.totals(), &truth());
+    let repartitioned = exhumed.evidence.ends(REPARTITION);
+    exhumed.close();
 
     std::fs::remove_dir_all(data.path().join("state")).unwrap();
     let mut program = Program::start(data.path(), &["--no-input", "--keep-running"]);
     let address = program.query_address();
-    assert_eq!(ask_for_all(&address), truth());
+    assert_same("the answers", &ask_for_all(&address), &truth());
     assert!(program.kill());
-    let evidence = Evidence::open(data.path());
-    assert_eq!(evidence.words_repartitioned(), repartitioned, "lines were read again");
-    evidence.close();
+    let exhumed = Exhumed::open(data.path());
+    assert_eq!(exhumed.evidence.ends(REPARTITION), repartitioned, "lines were read again");
+    exhumed.close();
 }
 
-/// Words counted too often; panics where one was counted too rarely.
-fn excess(counts: &Counts, truth: &Counts) -> i64 {
-    let differences = truth.iter().map(|(word, expected)| {
-        let counted = counts.get(word).copied().unwrap_or(0);
-        assert!(counted >= *expected, "{word}: {counted} instead of {expected}");
-        counted - expected
-    });
-    differences.sum()
+/// What the partitions of a topic take on disk.
+fn bytes_of(data: &Path, topic: &str) -> u64 {
+    let Ok(partitions) = std::fs::read_dir(data.join("broker")) else { return 0 };
+    let partitions = partitions.map(|entry| entry.unwrap().path());
+    let ours = partitions.filter(|path| path.to_string_lossy().contains(topic));
+    let files = ours.filter_map(|path| std::fs::read_dir(path).ok()).flatten().map(|entry| entry.unwrap());
+    files.map(|file| file.metadata().map_or(0, |file| file.len())).sum()
 }

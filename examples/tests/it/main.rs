@@ -3,6 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 #![allow(clippy::print_stdout, reason = "a seed is printed where a failure shows it")]
 
+mod counts;
 mod evidence;
+mod kafka;
 mod kill;
+mod ledger;
 mod program;
+mod query;

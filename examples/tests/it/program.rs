@@ -6,6 +6,9 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
+/// Nothing is deleted from the repartition topic, so that it can be read afterwards.
+pub(crate) const KEEP_REPARTITIONED: [&str; 2] = ["--set", "repartition.purge.interval.ms=86400000"];
+
 /// A running `word_count`; killed if a test lets it go.
 pub(crate) struct Program {
     child: Child,
@@ -33,9 +36,9 @@ impl Program {
         Self { child, printed }
     }
 
-    /// Waits until the words written to the repartition topic fill so many bytes on disk; `false`: the program ended before.
-    pub(crate) fn wait_for_progress(&mut self, data: &Path, bytes: u64) -> bool {
-        while repartitioned_bytes(data) < bytes {
+    /// Waits until `progressed`; `false`: the program ended before.
+    pub(crate) fn runs_until(&mut self, mut progressed: impl FnMut() -> bool) -> bool {
+        while !progressed() {
             if self.child.try_wait().unwrap().is_some() {
                 return false;
             }
@@ -62,14 +65,6 @@ impl Program {
         }
         panic!("the program ended without an address");
     }
-}
-
-fn repartitioned_bytes(data: &Path) -> u64 {
-    let Ok(partitions) = std::fs::read_dir(data.join("broker")) else { return 0 };
-    let partitions = partitions.map(|entry| entry.unwrap().path());
-    let ours = partitions.filter(|path| path.to_string_lossy().contains("word-counts-repartition"));
-    let files = ours.filter_map(|path| std::fs::read_dir(path).ok()).flatten().map(|entry| entry.unwrap());
-    files.map(|file| file.metadata().map_or(0, |file| file.len())).sum()
 }
 
 impl Drop for Program {

@@ -1,6 +1,7 @@
 //! What an application does to the cluster before its threads start: look at the source topics, create its own.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use millstream_client::{Admin, ErrorCode, NewTopic};
 
@@ -9,9 +10,32 @@ use super::topics::{self, InternalTopic};
 use super::{LinkError, StreamsError, TopicError};
 use crate::topology::Topology;
 
+/// How long a source topic may stay unknown: brokers hear of what was created a moment ago one after the other.
+const SOURCES_WAIT: Duration = Duration::from_secs(3);
+
+/// How often they are asked meanwhile.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
+
 /// Checks the source topics and creates the internal ones that are missing. Several instances may do it at once.
 pub(super) async fn prepare(topology: &Topology, config: &StreamsConfig) -> Result<(), StreamsError> {
     let admin = admin(config)?.build().await.map_err(|error| failed("connecting to the cluster", error))?;
+    let deadline = Instant::now() + SOURCES_WAIT;
+    loop {
+        match missing_topics(&admin, topology, config).await {
+            Err(StreamsError::Topics(TopicError::MissingSource { topic })) if Instant::now() < deadline => {
+                tracing::info!(topic, "waiting for a source topic");
+                tokio::time::sleep(ASK_AGAIN).await;
+            }
+            missing => return create(&admin, missing?).await,
+        }
+    }
+}
+
+async fn missing_topics(
+    admin: &Admin,
+    topology: &Topology,
+    config: &StreamsConfig,
+) -> Result<Vec<NewTopic>, StreamsError> {
     let topics = admin.list_topics().await.map_err(|error| failed("listing the topics", error))?;
     let existing: BTreeMap<&str, i32> =
         topics.iter().map(|topic| (&*topic.name, topic.partitions as i32)).collect();
@@ -23,7 +47,7 @@ pub(super) async fn prepare(topology: &Topology, config: &StreamsConfig) -> Resu
             Some(found) => check(topic, *found)?,
         }
     }
-    create(&admin, missing).await
+    Ok(missing)
 }
 
 /// The configuration of an admin client of this application.

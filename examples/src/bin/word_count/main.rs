@@ -57,8 +57,7 @@ async fn main() -> anyhow::Result<()> {
     }
     let counts = app.store(COUNTS)?;
     let expected = if args.no_input { 0 } else { words(&text).count() as i64 };
-    count_to_the_end(&admin, &app, &counts, expected, started).await?;
-    let (totals, progress) = read(&counts, expected, started).await?;
+    let (totals, progress) = count_to_the_end(&admin, &app, &counts, expected, started).await?;
     table::print(&mut stdout().lock(), &table::top(totals), &progress)?;
     show_an_answer(&app).await?;
     if args.keep_running || stdout().is_terminal() {
@@ -99,16 +98,17 @@ async fn start(args: &Args, bootstrap: &str, state: PathBuf) -> anyhow::Result<S
     Ok(app.start().await?)
 }
 
-/// Waits until all of the text is counted and committed, with a table to look at where somebody can.
+/// Waits until all of the text is counted and committed, with a table to look at where somebody can; returns what there is
+/// then.
 async fn count_to_the_end(
     admin: &Admin,
     app: &Streams,
     counts: &LocalStore<Text, i64>,
     expected: i64,
     started: Instant,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<(Vec<(Text, i64)>, Progress)> {
     let watched = stdout().is_terminal();
-    loop {
+    let counted = loop {
         if app.state().is_final() {
             anyhow::bail!("the application has stopped");
         }
@@ -117,16 +117,18 @@ async fn count_to_the_end(
             if watched && let Ok((totals, progress)) = read(counts, expected, started).await {
                 table::draw(&mut stdout().lock(), &table::top(totals), &progress)?;
             }
-            if feed::is_counted(admin, APPLICATION).await? {
-                break;
+            if feed::is_counted(admin, APPLICATION).await?
+                && let Ok(counted) = read(counts, expected, started).await
+            {
+                break counted;
             }
         }
         sleep(Duration::from_millis(if watched { 250 } else { 50 })).await;
-    }
+    };
     if watched {
         table::clear(&mut stdout().lock())?;
     }
-    Ok(())
+    Ok(counted)
 }
 
 async fn read(
