@@ -188,7 +188,6 @@ pub(crate) static KNOWN_BROKER_NAMES: &[&str] = &[
     "num.recovery.threads.per.data.dir",
     "num.replica.alter.log.dirs.threads",
     "num.replica.fetchers",
-    "offsets.commit.timeout.ms",
     "offsets.load.buffer.size",
     "offsets.topic.compression.codec",
     "offsets.topic.replication.factor",

@@ -64,6 +64,8 @@ settings! {
         offsets_topic_num_partitions: i32 = "offsets.topic.num.partitions", "50", AtLeast(1), false;
         /// Segment size of __consumer_offsets in bytes; it holds for a new data directory.
         offsets_topic_segment_bytes: i32 = "offsets.topic.segment.bytes", "104857600", AtLeast(1), false;
+        /// How long a group waits for its records to be durable before it says that they are not, in ms.
+        offsets_commit_timeout_ms: i32 = "offsets.commit.timeout.ms", "5000", AtLeast(1), false;
         /// How long the offsets of an empty group are kept, in minutes.
         offsets_retention_minutes: i32 = "offsets.retention.minutes", "10080", AtLeast(1), false;
         /// How often expired offsets are looked for, in ms.

@@ -112,6 +112,9 @@ pub enum AppendError {
     /// A transactional batch whose transaction this broker did not begin.
     #[error("no transaction is open for this producer and partition")]
     InvalidTransactionState,
+    /// The storage did not make the records durable in time. They may still become so.
+    #[error("not durable within the time that was given; it may still become so")]
+    TimedOut,
     /// The partition is offline until the broker is restarted.
     #[error("the partition is offline: {0}")]
     Offline(Arc<str>),
@@ -139,6 +142,7 @@ impl AppendError {
             Self::OutOfOrderSequence { .. } => ResponseError::OutOfOrderSequenceNumber,
             Self::InvalidProducerEpoch { .. } => ResponseError::InvalidProducerEpoch,
             Self::InvalidTransactionState => ResponseError::InvalidTxnState,
+            Self::TimedOut => ResponseError::RequestTimedOut,
             Self::Offline(_) => ResponseError::KafkaStorageError,
             Self::Deleted => ResponseError::UnknownTopicOrPartition,
         }

@@ -9,6 +9,7 @@ use millstream_wire::ids::{LeaderEpoch, Offset};
 use parking_lot::{Mutex, RwLock};
 use smallvec::{SmallVec, smallvec};
 use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use super::incoming::{self, AppendOrigin};
@@ -267,6 +268,14 @@ impl Partition {
             }
             advanced.await;
         }
+    }
+
+    /// As [`Self::wait_for`], but not beyond `deadline`: a disk may hang.
+    ///
+    /// # Errors
+    /// [`AppendError::TimedOut`] at the deadline, besides those of [`Self::wait_for`].
+    pub async fn wait_until(&self, offset: Offset, deadline: Instant) -> Result<(), AppendError> {
+        timeout_at(deadline, self.wait_for(offset)).await.unwrap_or(Err(AppendError::TimedOut))
     }
 
     /// Tells `waiter` once: when the high watermark advances, or the partition goes offline or is deleted. Look at

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -27,6 +27,8 @@ pub(crate) enum Crash {
 #[derive(Clone, Debug)]
 pub(crate) struct SimulatedStorage {
     disk: Arc<Mutex<Disk>>,
+    /// Woken when a sync need not hang any more.
+    released: Arc<Condvar>,
 }
 
 #[derive(Debug)]
@@ -46,6 +48,8 @@ struct Disk {
     broken_sync: Option<String>,
     /// Files whose path contains this fail with EIO at read.
     broken_read: Option<String>,
+    /// Syncs of files whose path contains this hang.
+    held_sync: Option<String>,
 }
 
 #[derive(Debug, Default)]
@@ -113,8 +117,9 @@ impl SimulatedStorage {
             changes_left: None,
             broken_sync: None,
             broken_read: None,
+            held_sync: None,
         };
-        Self { disk: Arc::new(Mutex::new(disk)) }
+        Self { disk: Arc::new(Mutex::new(disk)), released: Arc::default() }
     }
 
     /// Ends the life of every handle and applies what `crash` does to unsynced changes.
@@ -123,6 +128,8 @@ impl SimulatedStorage {
         disk.life += 1;
         disk.locked.clear();
         disk.changes_left = None;
+        disk.held_sync = None;
+        self.released.notify_all();
         if crash == Crash::Process {
             return;
         }
@@ -145,6 +152,12 @@ impl SimulatedStorage {
 
     pub(crate) fn break_read(&self, path_part: Option<&str>) {
         self.disk.lock().broken_read = path_part.map(str::to_owned);
+    }
+
+    /// Lets syncs of these files hang until told otherwise, as a disk does that has lost its controller.
+    pub(crate) fn hold_sync(&self, path_part: Option<&str>) {
+        self.disk.lock().held_sync = path_part.map(str::to_owned);
+        self.released.notify_all();
     }
 
     /// Changes the bytes of a file behind the back of who has it open, durably.
@@ -242,7 +255,8 @@ impl Storage for SimulatedStorage {
                 id
             }
         };
-        Ok(Arc::new(Handle { disk: Arc::clone(&self.disk), id, life: disk.life, path: path.to_owned() }))
+        let (handle, released) = (Arc::clone(&self.disk), Arc::clone(&self.released));
+        Ok(Arc::new(Handle { disk: handle, released, id, life: disk.life, path: path.to_owned() }))
     }
 
     fn create_dir(&self, path: &Path) -> io::Result<()> {
@@ -330,6 +344,7 @@ impl Drop for LockGuard {
 #[derive(Debug)]
 struct Handle {
     disk: Arc<Mutex<Disk>>,
+    released: Arc<Condvar>,
     id: u64,
     life: u64,
     path: PathBuf,
@@ -380,6 +395,7 @@ impl StoredFile for Handle {
     }
 
     fn sync(&self) -> io::Result<()> {
+        self.released.wait_while(&mut self.disk.lock(), |disk| self.breaks(&disk.held_sync));
         self.with(|disk| {
             if self.breaks(&disk.broken_sync) {
                 return Err(eio());

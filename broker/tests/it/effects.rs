@@ -470,6 +470,7 @@ const OBSERVED: &[(&str, &str)] = &[
     ("node.id", "partitions_may_be_assigned_to_this_node"),
     ("num.partitions", "a_topic_that_is_asked_for_is_created_where_client_and_broker_allow_it"),
     ("offset.metadata.max.bytes", "notes_beside_offsets_are_bounded"),
+    ("offsets.commit.timeout.ms", "a_commit_whose_fsync_hangs_is_refused_in_time"),
     ("offsets.retention.check.interval.ms", "expired_offsets_are_looked_for_as_often_as_asked"),
     ("offsets.retention.minutes", "old_offsets_expire_and_the_group_with_them"),
     ("offsets.topic.num.partitions", "the_offsets_topic_is_made_as_asked_for"),

@@ -5,12 +5,15 @@
 
 mod request;
 mod response;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
 use smallvec::SmallVec;
+use tokio::time::Instant;
 
 use crate::api::Shared;
 use crate::log::{AppendError, AppendOrigin, Partition};
@@ -57,7 +60,7 @@ pub(crate) fn handle(
     }
     match request.acks {
         0 => produced.without_acknowledgement(),
-        -1 => Ok(produced.acknowledge_when_safe(header)),
+        -1 => Ok(produced.acknowledge_when_safe(header, Instant::now() + request.timeout)),
         _ => Ok(Answer::Ready(encode(header, &produced.topics))),
     }
 }
@@ -112,16 +115,18 @@ impl Produced {
         Outcome::appended(data.index, &appended)
     }
 
-    /// acks=-1: the answer goes out when every batch is as safe as its topic promises.
-    fn acknowledge_when_safe(mut self, header: ReplyHeader) -> Answer {
+    /// acks=-1: the answer goes out when every batch is as safe as its topic promises, or at the deadline.
+    fn acknowledge_when_safe(mut self, header: ReplyHeader, deadline: Instant) -> Answer {
         if self.waits.is_empty() {
             return Answer::Ready(encode(header, &self.topics));
         }
         Answer::Waiting(Box::pin(async move {
             for wait in std::mem::take(&mut self.waits) {
-                if let Err(error) = wait.partition.wait_for(wait.last_offset).await {
-                    let outcome = &mut self.topics[wait.topic].partitions[wait.index];
-                    *outcome = refused(outcome.index, &error);
+                let outcome = &mut self.topics[wait.topic].partitions[wait.index];
+                match wait.partition.wait_until(wait.last_offset, deadline).await {
+                    Ok(()) => {}
+                    Err(error @ AppendError::TimedOut) => outcome.timed_out(&error),
+                    Err(error) => *outcome = refused(outcome.index, &error),
                 }
             }
             Ok(encode(header, &self.topics))

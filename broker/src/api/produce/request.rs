@@ -5,6 +5,7 @@
 //! ```
 
 use std::fmt;
+use std::time::Duration;
 
 use bytes::Bytes;
 use uuid::Uuid;
@@ -36,6 +37,8 @@ pub(super) struct PartitionData {
 pub(super) struct ProduceRequest {
     /// 0, 1, or -1 for all.
     pub(super) acks: i16,
+    /// How long the client waits for `acks=all`.
+    pub(super) timeout: Duration,
     pub(super) version: i16,
     fields: Cursor,
     topics_left: usize,
@@ -49,9 +52,9 @@ impl ProduceRequest {
         let mut fields = Cursor::new(body, version >= FLEXIBLE);
         let _transactional_id = fields.nullable_string()?;
         let acks = fields.i16()?;
-        let _timeout_ms = fields.i32()?;
+        let timeout = Duration::from_millis(u64::try_from(fields.i32()?).unwrap_or(0));
         let topics_left = fields.count()?;
-        Some(Self { acks, version, fields, topics_left, partitions_left: 0, in_topic: false })
+        Some(Self { acks, timeout, version, fields, topics_left, partitions_left: 0, in_topic: false })
     }
 
     pub(super) fn next_topic(&mut self) -> Option<Option<TopicData>> {

@@ -4,7 +4,7 @@ use bytes::BytesMut;
 use kafka_protocol::ResponseError;
 use smallvec::SmallVec;
 
-use crate::log::{Appended, RefusedRecord};
+use crate::log::{AppendError, Appended, RefusedRecord};
 use crate::server::{Put, Reply, ReplyHeader, finish};
 
 use super::request::{FLEXIBLE, TopicData};
@@ -57,6 +57,12 @@ impl Outcome {
             records: Vec::new(),
             message,
         }
+    }
+
+    /// The batch is in the log, and not known to be durable. Its offset is told all the same, as in Kafka.
+    pub(super) fn timed_out(&mut self, error: &AppendError) {
+        self.error = error.code().code();
+        self.message = Some(error.to_string());
     }
 
     /// The same refusal, with the records that are to blame: the others may be sent again without them (KIP-467).

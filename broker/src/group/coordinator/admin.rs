@@ -93,6 +93,6 @@ impl GroupCoordinator {
             stored
         };
         self.forget(&cell);
-        stored.durable().await
+        self.durable(&stored).await
     }
 }

@@ -58,7 +58,7 @@ impl GroupCoordinator {
             0.. => self.with_group(id, store).ok_or(GroupError::GroupIdNotFound)?,
             _ => self.with_new_group(id, store)?,
         };
-        stored?.durable().await
+        self.durable(&stored?).await
     }
 
     fn store_commits(
@@ -100,7 +100,7 @@ impl GroupCoordinator {
             .map(|committed| committed.stored_at)
             .max();
         if let (Some(last), Some(partition)) = (newest, self.topic.partition_of(id.as_str())) {
-            Stored { partition, last: Offset(last) }.durable().await?;
+            self.durable(&Stored { partition, last: Offset(last) }).await?;
         }
         Ok(fetched)
     }
@@ -157,7 +157,7 @@ impl GroupCoordinator {
             Ok((results, stored))
         });
         let (results, stored) = known.ok_or(GroupError::GroupIdNotFound)?.0?;
-        stored.durable().await?;
+        self.durable(&stored).await?;
         Ok(results)
     }
 

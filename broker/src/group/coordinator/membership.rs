@@ -69,7 +69,7 @@ impl GroupCoordinator {
             return Ok(vec![Err(GroupError::UnknownMemberId); leaving.len()]);
         };
         if let Some(stored) = stored {
-            stored.durable().await?;
+            self.durable(&stored).await?;
         }
         results
     }

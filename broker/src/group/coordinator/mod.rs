@@ -13,6 +13,7 @@ mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use dashmap::DashMap;
 use tracing::{error, warn};
@@ -37,6 +38,8 @@ pub(crate) struct GroupCoordinator {
     limits: Arc<GroupLimits>,
     /// `offset.metadata.max.bytes`
     metadata_bytes_max: usize,
+    /// `offsets.commit.timeout.ms`
+    commit_timeout: Duration,
     /// `offsets.retention.minutes`, in milliseconds.
     retention_ms: i64,
     /// `offsets.retention.check.interval.ms`
@@ -66,6 +69,7 @@ impl GroupCoordinator {
         Arc::new(Self {
             limits: Arc::new(limits),
             metadata_bytes_max: usize::try_from(settings.offset_metadata_max_bytes).unwrap_or(usize::MAX),
+            commit_timeout: Duration::from_millis(millis(settings.offsets_commit_timeout_ms)),
             retention_ms: i64::from(settings.offsets_retention_minutes) * 60_000,
             retention_check: u64::try_from(settings.offsets_retention_check_interval_ms).unwrap_or(u64::MAX),
             is_loaded: AtomicBool::new(topic.existing().is_none()),

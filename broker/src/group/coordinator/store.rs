@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use millstream_wire::ids::Offset;
+use tokio::time::Instant;
 use tracing::warn;
 
 use super::GroupCoordinator;
@@ -64,6 +65,12 @@ impl GroupCoordinator {
         stored
     }
 
+    /// Waits until a record is durable: before that nobody may be told of it.
+    pub(super) async fn durable(&self, stored: &Stored) -> Result<(), GroupError> {
+        let deadline = Instant::now() + self.commit_timeout;
+        stored.partition.wait_until(stored.last, deadline).await.map_err(|why| not_stored(&why))
+    }
+
     fn store_group(&self, id: &GroupId, record: &GroupRecord) -> Result<Stored, GroupError> {
         let mut records = RecordWriter::new(self.clock.now().wall_ms);
         records.group(id.as_str(), record)?;
@@ -102,8 +109,9 @@ impl GroupCoordinator {
         // Weak: what still waits for the disk when the broker stops must not keep its directory in use.
         let (coordinator, cell) = (Arc::downgrade(self), cell.clone());
         let (partition, last) = (place.partition.clone(), place.last);
+        let deadline = Instant::now() + self.commit_timeout;
         tokio::spawn(async move {
-            let fate = partition.wait_for(last).await.map_err(|why| not_stored(&why));
+            let fate = partition.wait_until(last, deadline).await.map_err(|why| not_stored(&why));
             let Some(coordinator) = coordinator.upgrade() else { return };
             let mut locked = cell.locked.lock();
             let mut actions = Actions::new();
@@ -113,18 +121,11 @@ impl GroupCoordinator {
     }
 }
 
-impl Stored {
-    /// Waits until the record is durable: before that nobody may be told of it.
-    pub(super) async fn durable(&self) -> Result<(), GroupError> {
-        self.partition.wait_for(self.last).await.map_err(|why| not_stored(&why))
-    }
-}
-
 /// What clients are told, as Kafka's coordinators translate what their log says.
 fn not_stored(why: &AppendError) -> GroupError {
     match why {
         AppendError::Offline(_) => GroupError::NotCoordinator,
-        AppendError::Deleted => GroupError::CoordinatorNotAvailable,
+        AppendError::Deleted | AppendError::TimedOut => GroupError::CoordinatorNotAvailable,
         _ => GroupError::RecordTooLarge,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use millstream_wire::ids::NodeId;
@@ -153,6 +154,22 @@ async fn a_power_cut_takes_nothing_that_was_answered() {
         ("Stable", &b"assignment"[..])
     );
     assert_eq!(description.members[0].metadata, "subscription");
+}
+
+#[tokio::test]
+async fn a_commit_whose_fsync_hangs_is_refused_in_time() {
+    let life = Life::first().await;
+    let joined = life.stable(30_000).await;
+    life.storage.hold_sync(Some("__consumer_offsets"));
+    tokio::time::pause();
+    let begun = tokio::time::Instant::now();
+    let refused = life.commit(&sender(&joined), 42).await;
+    assert_eq!(refused, Err(GroupError::CoordinatorNotAvailable));
+    assert!(begun.elapsed() >= Duration::from_millis(5_000));
+    tokio::time::resume();
+    life.storage.hold_sync(None);
+    life.commit(&sender(&joined), 43).await.unwrap();
+    assert_eq!(life.committed().await, Some(43));
 }
 
 #[tokio::test]
