@@ -2,9 +2,12 @@
 
 use anyhow::{Result, bail};
 use clap::Args;
-use millstream_client::{Admin, AdminConfig, Consumer, ConsumerConfig, PerItem, Producer, ProducerConfig};
+use millstream_client::{
+    Admin, AdminConfig, ConfigError, Consumer, ConsumerConfig, PerItem, Producer, ProducerConfig,
+};
 
-use crate::output::complain;
+use crate::absent::{Named, explained};
+use crate::output::{Format, complain};
 use crate::pairs::Pair;
 
 /// Options of every command that is a client.
@@ -24,7 +27,36 @@ pub(crate) struct Cluster {
     properties: Vec<Pair>,
 }
 
+/// Options of every command that shows something of a cluster.
+#[derive(Args)]
+pub(crate) struct Shown {
+    /// For people, or for scripts
+    #[arg(short, long, value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
+    pub(crate) output: Format,
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
+}
+
+/// A topic, also for those who are used to Kafka's tools and write `--topic`.
+#[derive(Args)]
+pub(crate) struct TopicName {
+    /// Name of the topic
+    #[arg(value_name = "TOPIC", required_unless_present = "named")]
+    topic: Option<String>,
+    #[arg(long = "topic", id = "named", hide = true, conflicts_with = "topic")]
+    named: Option<String>,
+}
+
+impl TopicName {
+    pub(crate) fn as_str(&self) -> &str {
+        self.topic.as_deref().or(self.named.as_deref()).unwrap_or_default()
+    }
+}
+
 const CLIENT_ID: &str = "millstream";
+
+/// How long a question waits for a cluster that cannot be reached: Kafka's minute is long before a terminal.
+const PATIENCE_MS: &str = "15000";
 
 impl Cluster {
     /// A producer's configuration, what `-X` sets included.
@@ -42,20 +74,36 @@ impl Cluster {
     }
 
     pub(crate) async fn admin(&self) -> Result<Admin> {
-        let config = Admin::builder().client_id(CLIENT_ID).bootstrap(&self.bootstrap_server);
         let set = |config: AdminConfig, pair: &Pair| config.set(&pair.key, &pair.value);
-        Ok(self.properties.iter().try_fold(config, set)?.build().await?)
+        Ok(self.properties.iter().try_fold(self.asking()?, set)?.build().await?)
+    }
+
+    /// As [`Self::admin`], beside a producer or consumer with the same `-X`: names that only those know are theirs.
+    pub(crate) async fn admin_beside(&self) -> Result<Admin> {
+        let mut config = self.asking()?;
+        for Pair { key, value } in &self.properties {
+            config = match config.clone().set(key, value) {
+                Err(ConfigError::Unknown { .. }) => config,
+                set => set?,
+            };
+        }
+        Ok(config.build().await?)
+    }
+
+    fn asking(&self) -> Result<AdminConfig> {
+        let config = Admin::builder().client_id(CLIENT_ID).bootstrap(&self.bootstrap_server);
+        Ok(config.set("default.api.timeout.ms", PATIENCE_MS)?)
     }
 }
 
 /// What succeeded; each failure is told, and the command fails if there was one.
-pub(crate) fn all<K, T>(outcomes: PerItem<K, T>) -> Result<Vec<T>> {
+pub(crate) async fn all<K: Named, T>(admin: &Admin, outcomes: PerItem<K, T>) -> Result<Vec<T>> {
     let mut succeeded = Vec::with_capacity(outcomes.len());
     let mut failures = Vec::new();
-    for (_, outcome) in outcomes {
+    for (item, outcome) in outcomes {
         match outcome {
             Ok(value) => succeeded.push(value),
-            Err(error) => failures.push(anyhow::Error::from(error)),
+            Err(error) => failures.push(explained(admin, item.name(), error).await),
         }
     }
     match failures.len() {

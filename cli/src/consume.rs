@@ -1,36 +1,47 @@
 //! `millstream consume`: records to standard output, one a line.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io::{self, BufWriter, Stdout, Write};
+use std::pin::pin;
+use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use chrono::DateTime;
 use clap::Args;
 use millstream_client::{Consumer, Event, Fetched, Offset, OffsetReset, Record, TopicPartition};
-use serde_json::json;
+use serde::Serialize;
+use serde_json::Value;
 
-use crate::cluster::{Cluster, all};
+use crate::cluster::{Cluster, TopicName, all};
 use crate::output::Format;
+use crate::stop::stopped;
+use crate::text::to_json;
+use crate::time::moment;
 
-/// How long a poll waits before it is asked again.
-const POLL: Duration = Duration::from_secs(1);
+/// How long a poll waits before it is asked again whether the end is reached, where that matters.
+const POLL: Duration = Duration::from_millis(50);
 
 #[derive(Args)]
 pub(crate) struct Consume {
-    topic: String,
+    #[command(flatten)]
+    topic: TopicName,
     /// Read all there is, not just what comes from now on; a group begins there if it has no offset
     #[arg(long)]
     from_beginning: bool,
     /// Read from this time on, e.g. 2026-11-22T05:00:00Z
-    #[arg(long, value_name = "RFC 3339", conflicts_with_all = ["from_beginning", "group"])]
-    from: Option<String>,
+    #[arg(long, value_name = "TIME", value_parser = moment, conflicts_with_all = ["from_beginning", "group"])]
+    from: Option<i64>,
     /// Read this partition alone; by default all
     #[arg(short, long, conflicts_with = "group")]
     partition: Option<i32>,
-    /// Read from this offset on
-    #[arg(long, requires = "partition", conflicts_with_all = ["from_beginning", "from"])]
-    offset: Option<i64>,
+    /// Read from here on: an offset, `earliest`, `latest`, or -N for the last N
+    #[arg(
+        long,
+        requires = "partition",
+        allow_hyphen_values = true,
+        conflicts_with_all = ["from_beginning", "from"]
+    )]
+    offset: Option<Start>,
     /// Take part in a group, which remembers how far it has read
     #[arg(short, long)]
     group: Option<String>,
@@ -43,12 +54,35 @@ pub(crate) struct Consume {
     /// What divides the key from the value in each line; without it the value alone is written
     #[arg(short = 'K', long, value_name = "TEXT")]
     key_separator: Option<String>,
-    /// With json, an object a line: topic, partition, offset, timestamp, key, value, headers; bytes that are no UTF-8 become an
-    /// object too, {"hex": "00ff"}
-    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    /// With json, an object a line; bytes that are no UTF-8 become {"hex": "00ff"}. `produce --input json` takes such lines
+    #[arg(short, long, value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
     output: Format,
     #[command(flatten)]
     cluster: Cluster,
+}
+
+/// Where `--offset` begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Start {
+    Earliest,
+    Latest,
+    At(i64),
+    /// So many before the end.
+    Last(i64),
+}
+
+impl FromStr for Start {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text, text.parse::<i64>()) {
+            ("earliest", _) => Ok(Self::Earliest),
+            ("latest", _) => Ok(Self::Latest),
+            (_, Ok(offset)) if offset >= 0 => Ok(Self::At(offset)),
+            (_, Ok(last)) => Ok(Self::Last(last.saturating_neg())),
+            _ => Err("expected an offset, earliest, latest, or -N for the last N".to_owned()),
+        }
+    }
 }
 
 impl Consume {
@@ -60,24 +94,38 @@ impl Consume {
         if let Some(group) = &self.group {
             config = config.group_id(group);
         }
-        let mut consumer = config.build().await?;
         let partitions = self.partitions().await?;
-        let mut ends = if self.exit { Ends::of(&consumer, &partitions).await? } else { Ends::Open };
+        let mut consumer = config.build().await?;
+        let ends: Option<HashMap<_, _>> = match self.exit {
+            true => Some(consumer.end_offsets(partitions.iter().cloned()).await?.into_iter().collect()),
+            false => None,
+        };
         self.begin(&consumer, partitions).await?;
 
+        // From here on there is something to leave in order: the group.
+        let mut stop = pin!(stopped()?);
         let mut printer = Printer { out: BufWriter::new(io::stdout()), left: self.max_messages, args: &self };
-        while !ends.reached() && printer.left != Some(0) {
-            match consumer.poll(POLL).await? {
-                Some(Event::Fetched(fetched)) => {
-                    printer.print(&fetched)?;
-                    ends.passed(&fetched.partition, fetched.next_offset);
+        // Without a group the partitions are there at once.
+        let mut assigned = self.group.is_none();
+        while printer.left != Some(0)
+            && !(assigned && ends.as_ref().is_some_and(|ends| read(&consumer, ends)))
+        {
+            let event = tokio::select! {
+                event = consumer.poll(POLL) => event?,
+                stopped = &mut stop => {
+                    consumer.close().await?;
+                    return Err(stopped.into());
                 }
-                // What a group has read before is not read again, so it may be at the end already.
-                Some(Event::Assigned(partitions)) if self.exit => {
-                    for (partition, committed) in consumer.committed(partitions).await? {
-                        ends.passed(&partition, committed.offset);
+            };
+            match event {
+                Some(Event::Fetched(fetched)) => {
+                    let next = printer.print(&fetched)?;
+                    if next < fetched.next_offset {
+                        // The group has not read what was not written.
+                        consumer.seek(&fetched.partition, Offset(next))?;
                     }
                 }
+                Some(Event::Assigned(_)) => assigned = true,
                 _ => {}
             }
         }
@@ -86,14 +134,14 @@ impl Consume {
 
     /// The partitions to read.
     async fn partitions(&self) -> Result<Vec<TopicPartition>> {
-        let admin = self.cluster.admin().await?;
-        let topic = all(admin.describe_topics([self.topic.clone()]).await?)?.pop();
+        let (admin, name) = (self.cluster.admin_beside().await?, self.topic.as_str());
+        let topic = all(&admin, admin.describe_topics([name]).await?).await?.pop();
         let topic = topic.context("the broker did not answer for the topic")?;
         let wanted = |index: &i32| self.partition.is_none_or(|partition| partition == *index);
         let indexes = topic.partitions.iter().map(|partition| partition.partition).filter(wanted);
-        let found: Vec<_> = indexes.map(|index| TopicPartition::new(self.topic.as_str(), index)).collect();
+        let found: Vec<_> = indexes.map(|index| TopicPartition::new(name, index)).collect();
         if found.is_empty() {
-            bail!("topic {} has {} partitions, counted from 0", self.topic, topic.partitions.len());
+            bail!("topic {name} has {} partitions, counted from 0", topic.partitions.len());
         }
         Ok(found)
     }
@@ -102,17 +150,14 @@ impl Consume {
         if self.group.is_some() {
             return Ok(consumer.subscribe([self.topic.as_str()])?);
         }
-        if let (Some(offset), [partition]) = (self.offset, partitions.as_slice()) {
-            consumer.assign_at(partition.clone(), Offset(offset));
+        if let (Some(start), [partition]) = (self.offset, partitions.as_slice()) {
+            consumer.assign_at(partition.clone(), start.offset(consumer, partition).await?);
             return Ok(());
         }
-        let Some(text) = &self.from else {
+        let Some(time) = self.from else {
             consumer.assign(partitions);
             return Ok(());
         };
-        let time = DateTime::parse_from_rfc3339(text)
-            .with_context(|| format!("`{text}` is no time such as 2026-11-22T05:00:00Z"))?
-            .timestamp_millis();
         let found = consumer.offsets_for_times(partitions.iter().map(|p| (p.clone(), time))).await?;
         consumer.assign(partitions);
         for (partition, found) in found {
@@ -125,35 +170,32 @@ impl Consume {
     }
 }
 
-/// Where to stop.
-enum Ends {
-    /// Nowhere.
-    Open,
-    /// At these offsets; a partition that is passed is gone from here.
-    At(HashMap<TopicPartition, i64>),
+impl Start {
+    async fn offset(self, consumer: &Consumer, partition: &TopicPartition) -> Result<Offset> {
+        let firsts = consumer.beginning_offsets([partition.clone()]).await?;
+        let ends = consumer.end_offsets([partition.clone()]).await?;
+        let (Some(Offset(first)), Some(Offset(end))) =
+            (firsts.get(partition).copied(), ends.get(partition).copied())
+        else {
+            bail!("the broker did not answer for {partition}")
+        };
+        let offset = match self {
+            Self::Earliest => first,
+            Self::Latest => end,
+            Self::Last(records) => end.saturating_sub(records).max(first),
+            Self::At(offset) if (first..=end).contains(&offset) => offset,
+            Self::At(offset) => bail!("{partition} holds the offsets {first} to {end}, so none {offset}"),
+        };
+        Ok(Offset(offset))
+    }
 }
 
-impl Ends {
-    /// Where the partitions that hold anything end now.
-    async fn of(consumer: &Consumer, partitions: &[TopicPartition]) -> Result<Self> {
-        let empty: HashSet<_> =
-            consumer.beginning_offsets(partitions.iter().cloned()).await?.into_iter().collect();
-        let ends = consumer.end_offsets(partitions.iter().cloned()).await?.into_iter();
-        let ends = ends.filter(|end| !empty.contains(end)).map(|(partition, end)| (partition, end.0));
-        Ok(Self::At(ends.collect()))
-    }
-
-    fn passed(&mut self, partition: &TopicPartition, next: i64) {
-        if let Self::At(ends) = self
-            && ends.get(partition).is_some_and(|end| next >= *end)
-        {
-            ends.remove(partition);
-        }
-    }
-
-    fn reached(&self) -> bool {
-        matches!(self, Self::At(ends) if ends.is_empty())
-    }
+/// Whether all that is assigned was read up to `ends`.
+fn read(consumer: &Consumer, ends: &HashMap<TopicPartition, Offset>) -> bool {
+    let passed = |partition: &TopicPartition, end: &Offset| {
+        consumer.position(partition).is_some_and(|position| position >= *end)
+    };
+    consumer.assignment().iter().all(|partition| ends.get(partition).is_none_or(|end| passed(partition, end)))
 }
 
 struct Printer<'a> {
@@ -164,22 +206,31 @@ struct Printer<'a> {
 }
 
 impl Printer<'_> {
-    fn print(&mut self, fetched: &Fetched) -> Result<()> {
+    /// Writes as many records as may be, and returns the offset after them.
+    fn print(&mut self, fetched: &Fetched) -> Result<i64> {
         let mut outcome = Ok(());
+        let mut next = fetched.next_offset;
         fetched.for_each(|record| {
-            if self.left != Some(0) && outcome.is_ok() {
-                self.left = self.left.map(|left| left - 1);
-                outcome = self.line(&fetched.partition, record);
+            if outcome.is_err() {
+                return Ok(());
             }
+            if self.left == Some(0) {
+                next = next.min(record.offset.0);
+                return Ok(());
+            }
+            self.left = self.left.map(|left| left - 1);
+            outcome = self.line(&fetched.partition, record);
             Ok(())
         })?;
         outcome?;
-        Ok(self.out.flush()?)
+        self.out.flush()?;
+        Ok(next)
     }
 
     fn line(&mut self, partition: &TopicPartition, record: &Record<'_>) -> io::Result<()> {
         if self.args.output == Format::Json {
-            return writeln!(self.out, "{}", as_json(partition, record));
+            serde_json::to_writer(&mut self.out, &Line::new(partition, record))?;
+            return self.out.write_all(b"\n");
         }
         if let Some(separator) = &self.args.key_separator {
             self.out.write_all(record.key.unwrap_or_default())?;
@@ -190,38 +241,40 @@ impl Printer<'_> {
     }
 }
 
-fn as_json(partition: &TopicPartition, record: &Record<'_>) -> serde_json::Value {
-    let headers: Vec<_> =
-        record.headers.iter().map(|header| json!([text(header.key), header.value.map(text)])).collect();
-    json!({
-        "topic": &*partition.topic,
-        "partition": partition.partition,
-        "offset": record.offset.0,
-        "timestamp": record.timestamp,
-        "key": record.key.map(text),
-        "value": record.value.map(text),
-        "headers": headers,
-    })
+/// A record as JSON.
+#[derive(Serialize)]
+struct Line<'a> {
+    topic: &'a str,
+    partition: i32,
+    offset: i64,
+    timestamp: i64,
+    key: Option<Value>,
+    value: Option<Value>,
+    headers: Vec<(Value, Option<Value>)>,
 }
 
-/// A string, unless the bytes are none: a script must be able to tell one value from another.
-fn text(bytes: &[u8]) -> serde_json::Value {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => json!(text),
-        Err(_) => {
-            let hex = bytes.iter().map(|byte| format!("{byte:02x}"));
-            json!({ "hex": hex.collect::<String>() })
+impl<'a> Line<'a> {
+    fn new(partition: &'a TopicPartition, record: &Record<'_>) -> Self {
+        Self {
+            topic: &partition.topic,
+            partition: partition.partition,
+            offset: record.offset.0,
+            timestamp: record.timestamp,
+            key: record.key.map(to_json),
+            value: record.value.map(to_json),
+            headers: record.headers.iter().map(|h| (to_json(h.key), h.value.map(to_json))).collect(),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::Start;
 
     #[test]
-    fn json_keeps_every_byte() {
-        assert_eq!(text("naïve\0".as_bytes()), json!("naïve\0"));
-        assert_eq!(text(&[0, 0xff, 0x7e]), json!({ "hex": "00ff7e" }));
+    fn where_to_begin() {
+        let parsed = ["earliest", "latest", "7", "-3"].map(|text| text.parse::<Start>());
+        assert_eq!(parsed, [Ok(Start::Earliest), Ok(Start::Latest), Ok(Start::At(7)), Ok(Start::Last(3))]);
+        assert!("first".parse::<Start>().is_err());
     }
 }

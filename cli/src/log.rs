@@ -20,8 +20,10 @@ pub(crate) struct Cut {
     /// Data directory of the broker, which must not run
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
+    /// Its topic
     #[arg(long)]
     topic: String,
+    /// Its number in the topic
     #[arg(long)]
     partition: i32,
     /// The first offset that is given up; the broker's log names it

@@ -1,5 +1,6 @@
 //! `millstream`: the broker, and everything that is asked of a cluster from a shell.
 
+mod absent;
 mod bench;
 mod cluster;
 mod consume;
@@ -10,6 +11,9 @@ mod pairs;
 mod pending;
 mod produce;
 mod server;
+mod stop;
+mod text;
+mod time;
 mod topic;
 
 use std::io::{self, ErrorKind, IsTerminal};
@@ -18,6 +22,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
+
+use crate::stop::Stopped;
 
 /// A broker that speaks the Kafka protocol, and the tools for any cluster that does.
 #[derive(Parser)]
@@ -61,28 +67,38 @@ impl Command {
     }
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    log_to_stderr();
-    match Cli::parse().command.run().await {
+fn main() -> ExitCode {
+    let command = Cli::parse().command;
+    log_to_stderr(matches!(command, Command::Server(_)));
+    let outcome = tokio::runtime::Runtime::new().map_err(anyhow::Error::from).and_then(|runtime| {
+        let outcome = runtime.block_on(command.run());
+        // A read of standard input that is under way cannot be called back, so nobody waits for it.
+        runtime.shutdown_background();
+        outcome
+    });
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever read our output has seen enough, as `| head` does.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            output::complain(&error);
-            ExitCode::FAILURE
-        }
+        Err(error) => match error.downcast_ref::<Stopped>() {
+            Some(stopped) => ExitCode::from(stopped.code()),
+            None => {
+                output::complain(&error);
+                ExitCode::FAILURE
+            }
+        },
     }
 }
 
-/// Warnings and worse, unless `RUST_LOG` says otherwise; standard output belongs to the results.
-fn log_to_stderr() {
+/// Warnings and worse, unless `RUST_LOG` says otherwise; standard output belongs to the results. A server's log is kept
+/// and searched, so its lines say when and where; a person at a terminal needs neither.
+fn log_to_stderr(kept: bool) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .init();
+        .with_ansi(io::stderr().is_terminal());
+    if kept { log.init() } else { log.without_time().with_target(false).init() }
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

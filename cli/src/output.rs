@@ -8,12 +8,11 @@ use clap::ValueEnum;
 use comfy_table::{Table, presets};
 use serde::Serialize;
 
-/// How results are written.
+/// How results are written: a table for people, JSON for scripts. Its variants have no texts of their own, which would
+/// stretch every help to two pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// A table for people
     Table,
-    /// JSON for scripts
     Json,
 }
 

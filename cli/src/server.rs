@@ -2,20 +2,21 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow, ensure};
 use clap::Args;
-use millstream_broker::{Broker, BrokerConfig};
-use tokio::signal::unix::{SignalKind, signal};
+use millstream_broker::log::LogError;
+use millstream_broker::{Broker, BrokerConfig, BrokerError};
 
 use crate::output::say;
 use crate::pairs::Pair;
+use crate::stop::stopped;
 
 #[derive(Args)]
 pub(crate) struct Server {
     /// Directory of the broker's data; made if it is missing
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
-    /// Address to listen on; port 0 takes a free one
+    /// Address to listen on, 127.0.0.1:9092 by default; port 0 takes a free one
     #[arg(long, value_name = "HOST:PORT")]
     listen: Option<String>,
     /// File of Kafka's server.properties; what it sets is overruled by --set
@@ -29,9 +30,10 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) async fn run(self) -> Result<()> {
         // Asked for first: a signal that comes while the log is recovered must not kill.
-        let stop = stop_signal()?;
+        let stop = stopped()?;
         let data = self.data.display().to_string();
-        let broker = Broker::start(self.into_config()?).await.context("the broker did not start")?;
+        let broker = Broker::start(self.into_config()?).await.map_err(advised);
+        let broker = broker.context("the broker did not start")?;
         say(format_args!("Millstream is ready on {}, its data in {data}", broker.bootstrap()))?;
         stop.await;
         broker.close().await;
@@ -44,6 +46,8 @@ impl Server {
             config = config.properties_file(file)?.set("log.dirs", &self.data.to_string_lossy())?;
         }
         if let Some(address) = &self.listen {
+            let port = address.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+            ensure!(port.is_some(), "--listen {address} is not HOST:PORT such as 127.0.0.1:9092");
             config = config.listen(address);
         }
         for Pair { key, value } in &self.settings {
@@ -53,14 +57,20 @@ impl Server {
     }
 }
 
-/// Completes when the process is asked to end, by ctrl-c or by SIGTERM.
-fn stop_signal() -> Result<impl Future<Output = ()>> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+/// With the option of this command that helps.
+fn advised(error: BrokerError) -> anyhow::Error {
+    match error {
+        BrokerError::Listen { address, source } => {
+            anyhow!(
+                "cannot listen on {address}: {source}; choose another address with --listen HOST:PORT, port 0 for a free one"
+            )
         }
-    })
+        BrokerError::Log(LogError::Io { action, path, source }) => {
+            anyhow!(
+                "cannot {action} {}: {source}; --data must name a directory that this user may write to",
+                path.display()
+            )
+        }
+        other => other.into(),
+    }
 }

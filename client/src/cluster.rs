@@ -109,13 +109,25 @@ impl Cluster {
 
     /// Waits for the first state.
     pub(crate) async fn ready(&self, deadline: Instant) -> Result<()> {
-        self.until(deadline, "finding the cluster", |snapshot| (snapshot.version > 0).then_some(Ok(()))).await
+        self.until(
+            deadline,
+            || "finding the cluster".to_owned(),
+            |snapshot| (snapshot.version > 0).then_some(Ok(())),
+        )
+        .await
     }
 
     /// The topic once it can be used. Must run on the client's runtime.
     pub(crate) async fn topic(&self, name: &str, deadline: Instant) -> Result<Arc<TopicMetadata>> {
         self.touch(name);
-        self.until(deadline, &format!("metadata of topic {name}"), |snapshot| {
+        let what = || match self.snapshot().topic(name).and_then(|topic| topic.error) {
+            Some(ErrorCode::UnknownTopicOrPartition) => {
+                format!("waiting for topic {name}, which does not exist,")
+            }
+            Some(code) => format!("waiting for topic {name}, which the broker answers with {code},"),
+            None => format!("metadata of topic {name}"),
+        };
+        self.until(deadline, what, |snapshot| {
             if let Some(topic) = snapshot.usable(name) {
                 return Some(Ok(Arc::clone(topic)));
             }
@@ -129,7 +141,7 @@ impl Cluster {
     async fn until<T>(
         &self,
         deadline: Instant,
-        what: &str,
+        what: impl Fn() -> String,
         look: impl Fn(&Snapshot) -> Option<Result<T>>,
     ) -> Result<T> {
         let started = Instant::now();
@@ -146,7 +158,7 @@ impl Cluster {
             failures += 1;
             self.request_refresh();
             if tokio::time::timeout_at(deadline.into(), changes.changed()).await.is_err() {
-                return Err(self.core.gave_up(what, deadline - started));
+                return Err(self.core.gave_up(&what(), deadline - started));
             }
         }
     }

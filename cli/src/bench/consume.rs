@@ -7,7 +7,7 @@ use clap::Args;
 use millstream_client::{Event, OffsetReset, TopicPartition};
 
 use super::report::Measurement;
-use crate::cluster::{Cluster, all};
+use crate::cluster::{Cluster, TopicName, all};
 use crate::output::{self, Format};
 
 /// A topic that brings nothing for so long has ended.
@@ -16,11 +16,12 @@ const SILENCE: Duration = Duration::from_secs(10);
 #[derive(Args)]
 pub(crate) struct Consume {
     /// Topic to read, all of its partitions
-    #[arg(long)]
-    topic: String,
+    #[command(flatten)]
+    topic: TopicName,
     #[arg(long, default_value_t = 1_000_000)]
     num_records: u64,
-    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    /// For people, or for scripts
+    #[arg(short, long, value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
     output: Format,
     #[command(flatten)]
     cluster: Cluster,
@@ -28,7 +29,8 @@ pub(crate) struct Consume {
 
 impl Consume {
     pub(crate) async fn run(self) -> Result<()> {
-        let topic = all(self.cluster.admin().await?.describe_topics([self.topic.clone()]).await?)?.pop();
+        let admin = self.cluster.admin_beside().await?;
+        let topic = all(&admin, admin.describe_topics([self.topic.as_str()]).await?).await?.pop();
         let partitions = topic.context("the broker did not answer for the topic")?.partitions;
         let mut consumer = self.cluster.consumer()?.auto_offset_reset(OffsetReset::Earliest).build().await?;
         let measurement = Measurement::begin()?;

@@ -8,7 +8,7 @@ use millstream_client::{Consumer, Event, OffsetReset, Producer, ProducerRecord, 
 
 use super::produce::Pace;
 use super::report::Latencies;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, TopicName};
 use crate::output::{self, Format};
 use crate::pending::Pending;
 
@@ -24,8 +24,8 @@ const NUMBER_BYTES: usize = 8;
 #[derive(Args)]
 pub(crate) struct Latency {
     /// Topic to write to and read from; made by the cluster if it is missing
-    #[arg(long)]
-    topic: String,
+    #[command(flatten)]
+    topic: TopicName,
     /// Records to measure
     #[arg(long, default_value_t = 10_000)]
     num_records: usize,
@@ -35,7 +35,8 @@ pub(crate) struct Latency {
     /// Bytes of each value
     #[arg(long, default_value_t = 100)]
     record_size: usize,
-    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    /// For people, or for scripts
+    #[arg(short, long, value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
     output: Format,
     #[command(flatten)]
     cluster: Cluster,
@@ -46,7 +47,11 @@ impl Latency {
         ensure!(self.record_size >= NUMBER_BYTES, "--record-size must be at least {NUMBER_BYTES}");
         let producer = self.cluster.producer()?.linger(Duration::ZERO).build().await?;
         // Makes the topic, too.
-        ensure!(producer.partitions(&self.topic).await? > 0, "topic {} has no partitions", self.topic);
+        ensure!(
+            producer.partitions(self.topic.as_str()).await? > 0,
+            "topic {} has no partitions",
+            self.topic.as_str()
+        );
         let mut consumer = self.cluster.consumer()?.auto_offset_reset(OffsetReset::Latest).build().await?;
         let partition = TopicPartition::new(self.topic.as_str(), 0);
         let end = consumer.end_offsets([partition.clone()]).await?.get(&partition).copied();
@@ -70,7 +75,7 @@ impl Latency {
             pace.wait().await;
             value[..NUMBER_BYTES].copy_from_slice(&(number as u64).to_be_bytes());
             sent.push(Instant::now());
-            let record = ProducerRecord::to(&self.topic).partition(0).value(&value);
+            let record = ProducerRecord::to(self.topic.as_str()).partition(0).value(&value);
             pending.push(producer.send(record).await?).await?;
         }
         producer.close().await?;

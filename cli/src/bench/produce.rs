@@ -8,15 +8,15 @@ use millstream_client::ProducerRecord;
 use rand::RngExt;
 
 use super::report::Measurement;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, TopicName};
 use crate::output::{self, Format};
 use crate::pending::Pending;
 
 #[derive(Args)]
 pub(crate) struct Produce {
     /// Topic to write to; made by the cluster if it is missing
-    #[arg(long)]
-    topic: String,
+    #[command(flatten)]
+    topic: TopicName,
     #[arg(long, default_value_t = 1_000_000)]
     num_records: u64,
     /// Bytes of each value
@@ -25,7 +25,8 @@ pub(crate) struct Produce {
     /// Records a second; by default as many as are taken
     #[arg(long)]
     throughput: Option<u32>,
-    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    /// For people, or for scripts
+    #[arg(short, long, value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
     output: Format,
     #[command(flatten)]
     cluster: Cluster,
@@ -42,7 +43,7 @@ impl Produce {
             if let Some(pace) = &mut pace {
                 pace.wait().await;
             }
-            pending.push(producer.send(ProducerRecord::to(&self.topic).value(&value)).await?).await?;
+            pending.push(producer.send(ProducerRecord::to(self.topic.as_str()).value(&value)).await?).await?;
         }
         producer.close().await?;
         pending.settle().await?;

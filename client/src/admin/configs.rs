@@ -1,5 +1,7 @@
 //! Configurations of topics and brokers.
 
+use std::fmt;
+
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::describe_configs_response::DescribeConfigsResourceResult;
 use kafka_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
@@ -73,6 +75,16 @@ pub enum ConfigChange {
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
 
+impl fmt::Display for ConfigResource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Topic(name) => write!(f, "topic {name}"),
+            Self::Broker(id) => write!(f, "broker {id}"),
+            Self::AllBrokers => f.write_str("all brokers"),
+        }
+    }
+}
+
 impl ConfigResource {
     fn wire(&self) -> (i8, StrBytes) {
         match self {
@@ -122,7 +134,7 @@ impl Admin {
         let response = self.ask(To::Any, make, |_| Ok(())).await?;
         let item = |resource: ConfigResource| {
             let (kind, name) = resource.wire();
-            let what = || format!("configuration of {resource:?}");
+            let what = || format!("configuration of {resource}");
             let found = response
                 .results
                 .iter()
@@ -165,7 +177,7 @@ impl Admin {
                 .responses
                 .iter()
                 .find(|result| (result.resource_type, &result.resource_name) == (kind, &name));
-            let what = || format!("changing the configuration of {resource:?}");
+            let what = || format!("changing the configuration of {resource}");
             let (code, message) =
                 found.map_or((-1, None), |result| (result.error_code, result.error_message.as_deref()));
             let result = outcome(code, what, message);

@@ -44,15 +44,26 @@ fn prepare(stream: TcpStream, config: &ClientConfig) -> Result<TcpStream> {
     Ok(stream)
 }
 
+/// What begins with these four bytes instead of a length.
+fn misframed(claimed: i32) -> String {
+    match claimed.to_be_bytes() {
+        // A TLS record: an alert or a handshake, and the major version.
+        [0x15 | 0x16, 3, ..] => "it speaks TLS".to_owned(),
+        [b'H', b'T', b'T', b'P'] => "it speaks HTTP".to_owned(),
+        _ => format!("a frame of {claimed} bytes (allowed: 4 to {FRAME_MAX})"),
+    }
+}
+
 /// Reads one frame; memory grows with the bytes that arrive, never with the length that is claimed.
 pub(super) async fn read_frame(
     reader: &mut (impl AsyncRead + Unpin),
     buffers: &Arc<Buffers>,
 ) -> Result<Bytes> {
     let claimed = reader.read_i32().await?;
-    let len = usize::try_from(claimed).ok().filter(|len| (4..=FRAME_MAX).contains(len)).ok_or_else(|| {
-        Error::new(ErrorKind::InvalidData, format!("a frame of {claimed} bytes (allowed: 4 to {FRAME_MAX})"))
-    })?;
+    let len = usize::try_from(claimed)
+        .ok()
+        .filter(|len| (4..=FRAME_MAX).contains(len))
+        .ok_or_else(|| Error::new(ErrorKind::InvalidData, misframed(claimed)))?;
     let mut buffer = buffers.take(len);
     while buffer.len() < len {
         let missing = len - buffer.len();

@@ -1,0 +1,10 @@
+//! The program `millstream` as its users meet it: what it prints, and how it ends.
+
+#![expect(clippy::unwrap_used, reason = "a test that fails panics")]
+
+mod consume;
+mod group;
+mod produce;
+mod program;
+mod server;
+mod topic;
