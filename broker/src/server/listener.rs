@@ -30,11 +30,30 @@ pub(crate) fn bind(endpoint: &Endpoint) -> io::Result<TcpListener> {
     if address.is_ipv6() {
         socket.set_only_v6(false)?;
     }
+    if address.ip().is_loopback() {
+        send_without_pacing(&socket);
+    }
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(MAX_BACKLOG)?;
     TcpListener::from_std(socket.into())
 }
+
+/// Gives the connections of a listener that no network reaches the plainest congestion control. Where the host's own
+/// is one that paces, as BBR does, the kernel sets a timer before every 64 KiB it sends: to a reader on the same
+/// machine that is more than half of the work. A connection that was begun under such a one would go on pacing, so
+/// it is the listener that is changed, and connections inherit it.
+#[cfg(target_os = "linux")]
+fn send_without_pacing(listener: &Socket) {
+    /// In every kernel, and allowed to everyone.
+    const PLAINEST: &str = "reno";
+    if let Err(error) = rustix::net::sockopt::set_tcp_congestion(listener, PLAINEST) {
+        tracing::debug!("the listener keeps the host's congestion control: {error}");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn send_without_pacing(_listener: &Socket) {}
 
 fn resolve(endpoint: &Endpoint) -> io::Result<SocketAddr> {
     if endpoint.is_wildcard() && endpoint.host.is_empty() {
@@ -112,5 +131,28 @@ fn report(ended: Result<(SocketAddr, Closed), tokio::task::JoinError>) {
         Ok((remote, closed)) => tracing::warn!("connection from {remote} closed: {closed}"),
         Err(error) if error.is_panic() => tracing::error!("a connection's task panicked: {error}"),
         Err(_cancelled) => {}
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use rustix::net::sockopt::tcp_congestion;
+
+    use super::*;
+
+    /// The congestion control of a connection to a listener.
+    async fn of_connections_to(host: &str) -> String {
+        let listener = bind(&Endpoint { host: host.to_owned(), port: 0 }).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (client, accepted) = tokio::join!(TcpStream::connect(("127.0.0.1", port)), listener.accept());
+        client.unwrap();
+        tcp_congestion(&accepted.unwrap().0).unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_leaves_the_machine_is_paced_as_the_host_wants_and_what_stays_is_not() {
+        let chosen_by_host = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_congestion_control").unwrap();
+        assert_eq!(of_connections_to("0.0.0.0").await, chosen_by_host.trim());
+        assert_eq!(of_connections_to("127.0.0.1").await, "reno");
     }
 }
