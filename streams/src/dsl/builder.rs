@@ -7,7 +7,7 @@ use crate::store::KeyValueStore;
 use crate::topology::{Topology, TopologyError};
 
 use super::table::source::add_table;
-use super::{Element, KStream, KTable, SharedGraph, Topic, source};
+use super::{Consumed, Element, IntoConsumed, KStream, KTable, SharedGraph, Topic, source};
 
 /// Collects the streams and tables of a program; [`build`](Self::build) makes the [`Topology`].
 #[derive(Clone, Default)]
@@ -33,12 +33,35 @@ impl StreamsBuilder {
     /// # builder.build()?;
     /// # Ok(()) }
     /// ```
-    pub fn stream<K: Element, V: Element>(&self, topic: Topic<K, V>) -> KStream<K, V> {
+    ///
+    /// Several topics are read by one node, each with its own serdes. A task reads one partition of each of them.
+    ///
+    /// ```
+    /// # use millstream::prelude::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// const EUROPE: Topic<String, i64> = Topic::new("europe");
+    /// const ASIA: Topic<String, i64> = Topic::new("asia");
+    /// const WORLD: Topic<String, i64> = Topic::new("world");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream([EUROPE, ASIA]).to(WORLD);
+    ///
+    /// let mut driver = TestDriver::new(&builder.build()?)?;
+    /// driver.input(ASIA).send("a", 1)?;
+    /// driver.input(EUROPE).send("b", 2)?;
+    /// assert_eq!(driver.output(WORLD).drain(), [record("a", 1), record("b", 2)]);
+    /// # Ok(()) }
+    /// ```
+    pub fn stream<C: IntoConsumed>(&self, from: C) -> KStream<C::Key, C::Value> {
+        let Consumed { mut topics } = from.into_consumed();
+        topics.sort_by(|a, b| a.name().cmp(b.name()));
+        topics.dedup_by(|a, b| a.name() == b.name());
         let graph = &mut *self.graph.borrow_mut();
         let name = graph.generate("KSTREAM-SOURCE-");
-        let node = match graph.source_of(&topic.topic_name(), TypeId::of::<(K, V)>()) {
+        let names: Vec<_> = topics.iter().map(Topic::topic_name).collect();
+        let node = match graph.source_of(&names, TypeId::of::<(C::Key, C::Value)>()) {
             Some(source) => source,
-            None => source::add(graph, name, topic.topic_name(), topic.key, topic.value),
+            None => source::add_topics(graph, name, topics),
         };
         KStream::new(self.graph.clone(), node, false)
     }

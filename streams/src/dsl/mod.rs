@@ -1,6 +1,7 @@
 //! The DSL: streams, tables and groupings, one file an operator.
 
 mod builder;
+mod consumed;
 mod element;
 mod grouped;
 mod output;
@@ -12,11 +13,12 @@ mod table;
 mod topic;
 
 pub use builder::StreamsBuilder;
+pub use consumed::{Consumed, IntoConsumed};
 pub use element::Element;
 pub use grouped::KGroupedStream;
 pub use output::Output;
 pub use sink::Sink;
-pub use stream::KStream;
+pub use stream::{KStream, Printed, Repartitioned, Split};
 pub use table::KTable;
 pub use topic::Topic;
 

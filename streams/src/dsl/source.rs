@@ -9,7 +9,7 @@ use crate::serde::SerdeHandle;
 use crate::task::{RawRecord, Source};
 use crate::topology::{Graph, NodeId, NodeKind, TopicName};
 
-use super::Element;
+use super::{Element, Topic};
 
 /// Decodes the records of one topic.
 struct SourceNode<K: 'static, V: 'static> {
@@ -38,10 +38,34 @@ pub(super) fn add<K: Element, V: Element>(
     key: SerdeHandle<K>,
     value: SerdeHandle<V>,
 ) -> NodeId {
+    add_sources(graph, name, vec![topic], vec![(key, value)])
+}
+
+/// Adds a source of several topics, each with its own serdes.
+pub(super) fn add_topics<K: Element, V: Element>(
+    graph: &mut Graph,
+    name: String,
+    topics: Vec<Topic<K, V>>,
+) -> NodeId {
+    let names = topics.iter().map(Topic::topic_name).collect();
+    add_sources(graph, name, names, topics.into_iter().map(|topic| (topic.key, topic.value)).collect())
+}
+
+type Serdes<K, V> = (SerdeHandle<K>, SerdeHandle<V>);
+
+fn add_sources<K: Element, V: Element>(
+    graph: &mut Graph,
+    name: String,
+    topics: Vec<TopicName>,
+    serdes: Vec<Serdes<K, V>>,
+) -> NodeId {
     let factory = Arc::new(move |assembly: &mut crate::task::Assembly<'_>, id| {
         let below = assembly.downstream::<K, V>(id);
-        Rc::new(SourceNode { key: key.clone(), value: value.clone(), below }) as Rc<dyn Source>
+        let source = |(key, value): &Serdes<K, V>| {
+            let (key, value, below) = (key.clone(), value.clone(), Rc::clone(&below));
+            Rc::new(SourceNode { key, value, below }) as Rc<dyn Source>
+        };
+        serdes.iter().map(source).collect()
     });
-    let kind = NodeKind::Source { topics: vec![topic], types: TypeId::of::<(K, V)>(), factory };
-    graph.add(name, kind, &[])
+    graph.add(name, NodeKind::Source { topics, types: TypeId::of::<(K, V)>(), factory }, &[])
 }

@@ -78,6 +78,8 @@ pub(crate) fn plan(
 ) -> Result<Vec<InternalTopic>, TopicError> {
     let parts = topology.subtopologies();
     let mut known = external_sources(parts, partitions)?;
+    let wanted = parts.iter().flat_map(|part| &part.sources);
+    known.extend(wanted.filter_map(|topic| Some((topic.clone(), topology.wanted_partitions(topic)? as i32))));
     settle_repartitions(parts, &mut known)?;
     check_copartitions(parts, &known)?;
     let tasks: Vec<i32> = parts.iter().map(|part| tasks_of(part, &known).unwrap_or(0)).collect();
@@ -110,7 +112,7 @@ fn external_sources(
     Ok(known)
 }
 
-/// A repartition topic has as many partitions as the widest sub-topology that writes it has tasks. One may depend on another,
+/// A repartition topic of which the program does not say otherwise has as many partitions as the widest sub-topology that writes it has tasks. One may depend on another,
 /// so this goes round until nothing new is learnt.
 fn settle_repartitions(parts: &[Subtopology], known: &mut Known) -> Result<(), TopicError> {
     let mut unsettled: Vec<&TopicName> = parts.iter().flat_map(|part| &part.sources).collect();
@@ -149,4 +151,24 @@ fn check_copartitions(parts: &[Subtopology], known: &Known) -> Result<(), TopicE
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prelude::*;
+
+    #[test]
+    fn a_repartition_topic_has_the_partitions_that_the_program_says() {
+        const IN: Topic<String, String> = Topic::new("in");
+        let builder = StreamsBuilder::new();
+        let wide = builder.stream(IN).repartition(Repartitioned::from("wide").partitions(12));
+        let _counts = wide.select_key(|_, text| text.clone()).group_by_key().count("counts");
+        let topology = builder.build().unwrap();
+        let planned = plan(&topology, "app", |_| Some(3)).unwrap();
+        let partitions: Vec<_> = planned.iter().map(|topic| (&*topic.name, topic.partitions)).collect();
+        let expected =
+            [("app-counts-changelog", 12), ("app-counts-repartition", 12), ("app-wide-repartition", 12)];
+        assert_eq!(partitions, expected);
+    }
 }

@@ -4,12 +4,15 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::processor::{Context, Discard, Downstream, FanOut, ProcessError};
 use crate::store::backend::KeyValueBackend;
 use crate::store::cache::CacheBudget;
 use crate::store::typed::{TaskStore, TypedStore};
-use crate::topology::{Graph, NodeId, NodeKind, StoreId, StoreSpec, Subtopology, TopicName};
+use crate::topology::{
+    Graph, NodeId, NodeKind, ProcessorFactory, StoreId, StoreSpec, Subtopology, TopicName,
+};
 
 use super::{RecordSink, Source, TaskId, TopicHandle};
 
@@ -36,12 +39,13 @@ pub(crate) struct Assembly<'a> {
     made: HashMap<NodeId, Box<dyn Any>>,
     stores: HashMap<StoreId, Rc<dyn TaskStore>>,
     flushes: Vec<(NodeId, Rc<dyn Flush>)>,
-    sources: HashMap<NodeId, Rc<dyn Source>>,
+    sources: HashMap<NodeId, Vec<Rc<dyn Source>>>,
 }
 
 /// The nodes of a task that are reached from outside.
 pub(crate) struct Assembled {
-    pub(crate) sources: HashMap<NodeId, Rc<dyn Source>>,
+    /// Of each node one a topic, in their order.
+    pub(crate) sources: HashMap<NodeId, Vec<Rc<dyn Source>>>,
     /// In topological order.
     pub(crate) flushes: Vec<(NodeId, Rc<dyn Flush>)>,
 }
@@ -61,8 +65,8 @@ impl<'a> Assembly<'a> {
         for id in part.nodes.iter().rev().copied() {
             match &self.graph.node(id).kind {
                 NodeKind::Source { factory, .. } => {
-                    let source = factory(&mut self, id);
-                    self.sources.insert(id, source);
+                    let sources = factory(&mut self, id);
+                    self.sources.insert(id, sources);
                 }
                 NodeKind::Processor { factory } | NodeKind::Sink { factory, .. } => {
                     let node = factory(&mut self, id);
@@ -79,14 +83,25 @@ impl<'a> Assembly<'a> {
         &self,
         id: NodeId,
     ) -> Rc<dyn Downstream<K, V>> {
-        let mut children = self.graph.node(id).children.iter().map(|child| self.made::<K, V>(*child));
+        let mut children = self.children(id).iter().map(|child| self.child::<K, V>(*child));
         let Some(last) = children.next_back() else { return Rc::new(Discard) };
         let first: Vec<_> = children.collect();
         if first.is_empty() { last } else { Rc::new(FanOut { first, last }) }
     }
 
+    /// The nodes below `id`, in the order in which they were attached.
+    pub(crate) fn children(&self, id: NodeId) -> &'a [NodeId] {
+        &self.graph.node(id).children
+    }
+
+    /// The name of the (first) node above `id`.
+    pub(crate) fn name_above(&self, id: NodeId) -> &'a str {
+        self.graph.node(id).parents.first().map_or("", |parent| &self.graph.node(*parent).name)
+    }
+
+    /// One of the nodes below a node that tells them apart.
     #[expect(clippy::expect_used, reason = "the DSL only draws edges between equal types")]
-    fn made<K: 'static, V: 'static>(&self, id: NodeId) -> Rc<dyn Downstream<K, V>> {
+    pub(crate) fn child<K: 'static, V: 'static>(&self, id: NodeId) -> Rc<dyn Downstream<K, V>> {
         let node = self.made.get(&id).and_then(|node| node.downcast_ref::<Rc<dyn Downstream<K, V>>>());
         Rc::clone(node.expect("a child of the type of its parent's output"))
     }
@@ -113,6 +128,11 @@ impl<'a> Assembly<'a> {
 pub(crate) fn erase<K: 'static, V: 'static>(node: impl Downstream<K, V> + 'static) -> Box<dyn Any> {
     let node: Rc<dyn Downstream<K, V>> = Rc::new(node);
     Box::new(node)
+}
+
+/// A node that is only there to have a name: the nodes below it as one.
+pub(crate) fn pass<K: Clone + 'static, V: Clone + 'static>() -> ProcessorFactory {
+    Arc::new(|assembly: &mut Assembly<'_>, id| Box::new(assembly.downstream::<K, V>(id)))
 }
 
 /// The partition of a task, for changelogs.

@@ -57,13 +57,16 @@ impl Task {
         let stores = open_stores(topology, part, id, &env.cache, env.backends, env.sink);
         let by_id =
             part.store_ids.iter().copied().zip(stores.iter().map(|(_, store)| Rc::clone(store))).collect();
-        let Assembled { sources, flushes } = Assembly::new(topology.graph(), env.sink, by_id).assemble(part);
-        let inputs = part.sources.iter().zip(&part.source_nodes).map(|(topic, node)| Input {
-            topic: topic.clone(),
-            node: *node,
-            source: Rc::clone(&sources[node]),
-        });
-        let inputs = inputs.collect();
+        let Assembled { mut sources, flushes } =
+            Assembly::new(topology.graph(), env.sink, by_id).assemble(part);
+        let mut inputs = Vec::with_capacity(part.sources.len());
+        for node in &part.source_nodes {
+            let of_node = sources.remove(node).into_iter().flatten();
+            inputs.extend(of_node.map(|source| (*node, source)));
+        }
+        let inputs = part.sources.iter().zip(inputs);
+        let inputs =
+            inputs.map(|(topic, (node, source))| Input { topic: topic.clone(), node, source }).collect();
         Self {
             id,
             topology: topology.clone(),

@@ -13,5 +13,5 @@ pub use id::{NoTaskId, TaskId};
 pub use sink::{RecordSink, SinkError, TopicHandle};
 pub use source::RawRecord;
 
-pub(crate) use assembly::{Assembly, Flush, StoreParts, erase};
+pub(crate) use assembly::{Assembly, Flush, StoreParts, erase, pass};
 pub(crate) use source::Source;

@@ -15,6 +15,14 @@ pub enum TopologyError {
     /// Two sources of different types read one topic.
     #[error("topic {0:?} is read twice with different types; read it once and share the stream")]
     ConflictingSources(String),
+    /// Two sources read some topics both and some not.
+    #[error(
+        "topics {0:?} and {1:?} are read as one stream each, and overlap: read the same topics in both, or every topic once and merge the streams"
+    )]
+    OverlappingSources(Vec<String>, Vec<String>),
+    /// A repartition topic without partitions.
+    #[error("the repartition topic {0:?} is to have no partitions; it needs one at least")]
+    NoPartitions(String),
     /// Two streams that meet in one operator come from different builders.
     #[error("two streams of different builders cannot meet; make both with one `StreamsBuilder`")]
     ForeignStream,

@@ -1,7 +1,7 @@
 //! The graph that the DSL draws: nodes with factories, in the order they were made.
 
 use std::any::{Any, TypeId};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -23,8 +23,8 @@ pub(crate) struct StoreId(pub(crate) u32);
 /// Makes a node of a task. What it returns is a boxed `Rc<dyn Downstream<K, V>>`, which the nodes above downcast, once.
 pub(crate) type ProcessorFactory = Arc<dyn Fn(&mut Assembly<'_>, NodeId) -> Box<dyn Any> + Send + Sync>;
 
-/// Makes a source of a task.
-pub(crate) type SourceFactory = Arc<dyn Fn(&mut Assembly<'_>, NodeId) -> Rc<dyn Source> + Send + Sync>;
+/// Makes the sources of a task: one a topic of the node.
+pub(crate) type SourceFactory = Arc<dyn Fn(&mut Assembly<'_>, NodeId) -> Vec<Rc<dyn Source>> + Send + Sync>;
 
 /// Puts the typed store in front of a task's bytes.
 pub(crate) type StoreFactory = Arc<dyn Fn(StoreParts) -> Rc<dyn TaskStore> + Send + Sync>;
@@ -36,8 +36,21 @@ pub(crate) struct Graph {
     stores: Vec<(StoreSpec, StoreFactory)>,
     /// Counts generated names exactly as Kafka's `InternalStreamsBuilder` does: every node takes a number, named or not.
     counter: u32,
+    /// Nodes whose names are not simply what they are told.
+    naming: HashMap<NodeId, Naming>,
+    /// Repartition topics with a number of partitions of their own.
+    partitions: HashMap<TopicName, u32>,
     /// A mistake that an operator had no way to return.
     mistake: Option<TopologyError>,
+}
+
+/// What a node does with a name that it is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Naming {
+    /// It keeps the one it has: a source that two streams share is the first one's.
+    Kept,
+    /// It puts its parent's before it.
+    AfterParent,
 }
 
 /// A node and its edges.
@@ -99,11 +112,18 @@ impl Graph {
 
     pub(crate) fn rename(&mut self, id: NodeId, name: &str) {
         self.check_name(name);
-        name.clone_into(&mut self.node_mut(id).name);
+        match self.naming.get(&id) {
+            Some(Naming::Kept) => {}
+            Some(Naming::AfterParent) => {
+                let parent = self.node(id).parents[0];
+                self.node_mut(id).name = format!("{}{name}", self.node(parent).name);
+            }
+            None => name.clone_into(&mut self.node_mut(id).name),
+        }
     }
 
     /// Names become parts of topic names and of directories: Kafka's `Named.validate`.
-    fn check_name(&mut self, name: &str) {
+    pub(crate) fn check_name(&mut self, name: &str) {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         let valid =
             (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(allowed) && name != "." && name != "..";
@@ -112,12 +132,34 @@ impl Graph {
         }
     }
 
-    /// The stream source that already reads `topic` as these types: Kafka merges sources of one topic.
-    pub(crate) fn source_of(&self, topic: &TopicName, wanted: TypeId) -> Option<NodeId> {
-        self.ids().find(|id| match &self.node(*id).kind {
-            NodeKind::Source { topics, types, .. } => *types == wanted && topics.contains(topic),
+    /// Has names that the node is given stand behind its parent's.
+    pub(crate) fn name_after_parent(&mut self, id: NodeId) {
+        self.naming.insert(id, Naming::AfterParent);
+    }
+
+    /// The stream source that already reads `wanted` as these types: Kafka merges sources of the same topics, and the first
+    /// one's name stays.
+    pub(crate) fn source_of(&mut self, wanted: &[TopicName], wanted_types: TypeId) -> Option<NodeId> {
+        let found = self.ids().find(|id| match &self.node(*id).kind {
+            NodeKind::Source { topics, types, .. } => *types == wanted_types && topics == wanted,
             NodeKind::Processor { .. } | NodeKind::Sink { .. } => false,
-        })
+        })?;
+        self.naming.insert(found, Naming::Kept);
+        Some(found)
+    }
+
+    /// Gives the topic that a source reads a number of partitions of its own.
+    pub(crate) fn set_partitions(&mut self, source: NodeId, partitions: u32) {
+        let NodeKind::Source { topics, .. } = &self.node(source).kind else { return };
+        let topic = topics[0].clone();
+        if partitions == 0 {
+            self.mistake.get_or_insert(TopologyError::NoPartitions(topic.to_string()));
+        }
+        self.partitions.insert(topic, partitions);
+    }
+
+    pub(crate) fn wanted_partitions(&self, topic: &TopicName) -> Option<u32> {
+        self.partitions.get(topic).copied()
     }
 
     /// Two streams of different builders met.
@@ -146,14 +188,27 @@ impl Graph {
         if let Some((twice, _)) = self.stores.iter().find(|(spec, _)| !names.insert(&spec.name)) {
             return Err(TopologyError::DuplicateStore(twice.name.clone()));
         }
-        let mut read = HashSet::new();
-        let topics = self.nodes.iter().flat_map(|node| match &node.kind {
-            NodeKind::Source { topics, .. } => topics.as_slice(),
-            NodeKind::Processor { .. } | NodeKind::Sink { .. } => &[],
+        self.check_sources()
+    }
+
+    fn check_sources(&self) -> Result<(), TopologyError> {
+        let mut read: HashMap<&TopicName, &[TopicName]> = HashMap::new();
+        let sources = self.nodes.iter().filter_map(|node| match &node.kind {
+            NodeKind::Source { topics, .. } => Some(topics.as_slice()),
+            NodeKind::Processor { .. } | NodeKind::Sink { .. } => None,
         });
-        for topic in topics {
-            if !read.insert(topic) {
-                return Err(TopologyError::ConflictingSources(topic.to_string()));
+        for topics in sources {
+            for topic in topics {
+                match read.insert(topic, topics) {
+                    None => {}
+                    Some(before) if before == topics => {
+                        return Err(TopologyError::ConflictingSources(topic.to_string()));
+                    }
+                    Some(before) => {
+                        let names = |topics: &[TopicName]| topics.iter().map(TopicName::to_string).collect();
+                        return Err(TopologyError::OverlappingSources(names(before), names(topics)));
+                    }
+                }
             }
         }
         if read.is_empty() { Err(TopologyError::Empty) } else { Ok(()) }

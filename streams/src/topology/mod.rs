@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 pub use description::Description;
 pub use error::TopologyError;
-pub(crate) use graph::{Graph, NodeId, NodeKind, StoreFactory, StoreId};
+pub(crate) use graph::{Graph, NodeId, NodeKind, ProcessorFactory, StoreFactory, StoreId};
 pub use name::TopicName;
 pub use spec::{CopartitionGroup, Medium, StoreSpec};
 pub use subtopology::Subtopology;
@@ -44,6 +44,11 @@ impl Topology {
     /// The text that Kafka Streams prints for the same program (`Topology.describe()`).
     pub fn describe(&self) -> Description<'_> {
         Description::new(self)
+    }
+
+    /// How many partitions the program wants a repartition topic to have, if it says so.
+    pub fn wanted_partitions(&self, topic: &TopicName) -> Option<u32> {
+        self.inner.graph.wanted_partitions(topic)
     }
 
     pub(crate) fn graph(&self) -> &Graph {

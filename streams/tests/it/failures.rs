@@ -129,6 +129,19 @@ fn mistakes_in_a_topology_are_found_when_it_is_built() {
         let _table = b.table_in(IN, "a/b");
     });
     assert_eq!(name, TopologyError::InvalidName("a/b".into()));
+
+    const A: Topic<String, String> = Topic::new("a");
+    const B: Topic<String, String> = Topic::new("b");
+    let overlap = built(|b| {
+        b.stream([A, B]).for_each(|_, _| {});
+        b.stream(A).for_each(|_, _| {});
+    });
+    assert_eq!(overlap, TopologyError::OverlappingSources(vec!["a".into(), "b".into()], vec!["a".into()]));
+
+    let none = built(|b| {
+        let _through = b.stream(A).repartition(Repartitioned::from("x").partitions(0));
+    });
+    assert_eq!(none, TopologyError::NoPartitions("x-repartition".into()));
     let foreign = built(|b| {
         let other = StreamsBuilder::new();
         b.stream(IN).merge(&other.stream(OUT)).for_each(|_, _| {});

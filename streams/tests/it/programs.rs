@@ -66,6 +66,78 @@ pub(crate) const PROGRAMS: &[Program] = &[
         let long = stream.filter(|_, text| text.len() > 2);
         long.merge(&stream.map_values(|text| text + "?")).to(Strings::new("c"));
     }),
+    ("split", |b| {
+        let split = strings(b, "a").split();
+        split.branch(|_, text| text.len() > 3).to(Strings::new("x"));
+        split.branch(|_, text| text.len() > 1).map_values(|text| text + "!").to(Strings::new("y"));
+        split.rest().to(Strings::new("z"));
+    }),
+    ("split_without_rest", |b| {
+        let split = strings(b, "a").split();
+        let long = split.branch(|_, text| text.len() > 3);
+        let middling = split.branch(|_, text| text.len() > 1);
+        long.merge(&middling).to(Strings::new("x"));
+    }),
+    ("split_named", |b| {
+        let split = strings(b, "a").split().named("sizes-");
+        let long = split.branch(|_, text| text.len() > 3).named("long");
+        let middling = split.branch(|_, text| text.len() > 1);
+        let short = split.rest().named("short");
+        long.to(Strings::new("x"));
+        middling.to(Strings::new("y"));
+        short.to(Strings::new("z"));
+    }),
+    ("split_after_select_key", |b| {
+        let split = strings(b, "a").select_key(|_, text| text.clone()).split();
+        let long = split.branch(|_, text| text.len() > 3);
+        let rest = split.rest();
+        long.group_by_key().count("n").to(Longs::new("x"));
+        rest.to(Strings::new("y"));
+    }),
+    ("split_in_two_ways", |b| {
+        let stream = strings(b, "a");
+        stream.split().branch(|_, text| text.len() > 3).to(Strings::new("x"));
+        stream.split().rest().to(Strings::new("y"));
+    }),
+    ("print", |b| {
+        let stream = strings(b, "a");
+        stream.print(Printed::to(std::io::sink()));
+        stream.map_values(|text| text + "!").print(Printed::to(std::io::sink()).named("shown").label("l"));
+        stream.to(Strings::new("b"));
+    }),
+    ("repartition", |b| {
+        strings(b, "a").repartition(Repartitioned::generated()).to(Strings::new("b"));
+    }),
+    ("repartition_nulls", |b| {
+        b.stream(Nullable::new("a")).repartition(Repartitioned::generated()).to(Nullable::new("b"));
+    }),
+    ("repartition_named", |b| {
+        let by_word = strings(b, "a").select_key(|_, text| text.clone());
+        let by_word = by_word.repartition(Repartitioned::from("by-word").partitions(3));
+        by_word.group_by_key().count("n").to(Longs::new("b"));
+    }),
+    ("repartition_twice", |b| {
+        let by_word = strings(b, "a").select_key(|_, text| text.clone());
+        let once = by_word.repartition(Repartitioned::generated());
+        once.repartition(Repartitioned::generated()).group_by_key().count("n").to(Longs::new("b"));
+        once.select_key(|key, _| key.clone()).group_by_key().count("m").to(Longs::new("c"));
+    }),
+    ("two_topics_in_one", |b| {
+        b.stream([Strings::new("a"), Strings::new("b")]).to(Strings::new("c"));
+    }),
+    ("two_topics_twice", |b| {
+        b.stream([Strings::new("b"), Strings::new("a")]).to(Strings::new("c"));
+        let both = b.stream(vec![Strings::new("a"), Strings::new("b")]);
+        both.map_values(|text| text + "!").to(Strings::new("d"));
+    }),
+    ("two_topics_counted", |b| {
+        let both = b.stream([Strings::new("a"), Strings::new("b")]).named("both");
+        both.group_by_key().count("n").to(Longs::new("c"));
+    }),
+    ("named_source_twice", |b| {
+        strings(b, "a").named("first").to(Strings::new("c"));
+        strings(b, "a").named("second").to(Strings::new("d"));
+    }),
     ("group_by_key_count", |b| {
         b.stream(Nullable::new("a")).group_by_key().count("n").to(Longs::new("b"));
     }),

@@ -115,6 +115,38 @@ proptest! {
     }
 
     #[test]
+    fn splits(inputs in inputs()) {
+        let (split, _) = run(|s| {
+            let ways = s.split();
+            let odd = ways.branch(|_, v| is_odd(*v));
+            let large = ways.branch(|_, v| v.is_some_and(|v| v > 3)).map_values(|v| v.map(|v| v * 10));
+            let rest = ways.rest().map_values(|v| v.map(|v| -v));
+            odd.merge(&large).merge(&rest).to(OUT);
+        }, &inputs);
+        let way = |v: i64| if v % 2 != 0 { v } else if v > 3 { v * 10 } else { -v };
+        let expected: Vec<Input> = inputs.iter().map(|(k, v, t)| (*k, v.map(way), *t)).collect();
+        prop_assert_eq!(split, expected);
+    }
+
+    #[test]
+    fn failures_go_their_own_way(inputs in inputs()) {
+        let halved = |v: Option<i64>| v.filter(|v| v % 2 == 0).map(|v| v / 2).ok_or(v);
+        let (values, _) = run(|s| { s.try_map_values(halved).0.map_values(Some).to(OUT); }, &inputs);
+        let (failures, _) = run(|s| { s.try_map_values(halved).1.to(OUT); }, &inputs);
+        let made = inputs.iter().filter_map(|(k, v, t)| Some((*k, Some(halved(*v).ok()?), *t)));
+        let failed = inputs.iter().filter_map(|(k, v, t)| Some((*k, halved(*v).err()?, *t)));
+        prop_assert_eq!(values, made.collect::<Vec<_>>());
+        prop_assert_eq!(failures, failed.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_repartition_keeps_what_has_a_key(inputs in inputs()) {
+        let (through, _) = run(|s| { s.repartition("through").to(OUT); }, &inputs);
+        let expected: Vec<Input> = inputs.iter().filter(|(k, _, _)| k.is_some()).copied().collect();
+        prop_assert_eq!(through, expected);
+    }
+
+    #[test]
     fn merging_and_peeking_change_nothing(inputs in inputs()) {
         let (merged, _) = run(|s| {
             let odd = s.filter(|_, v| is_odd(*v)).peek(|_, _| {});

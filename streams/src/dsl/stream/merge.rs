@@ -1,11 +1,9 @@
 //! Two streams as one.
 
 use std::rc::Rc;
-use std::sync::Arc;
 
 use crate::dsl::{Element, KStream};
-use crate::processor::{Context, Downstream, ProcessError, Record};
-use crate::task::{Assembly, erase};
+use crate::task::pass;
 use crate::topology::NodeKind;
 
 impl<K: Element, V: Element> KStream<K, V> {
@@ -29,26 +27,13 @@ impl<K: Element, V: Element> KStream<K, V> {
     /// # Ok(()) }
     /// ```
     pub fn merge(&self, other: &KStream<K, V>) -> Self {
-        let factory = Arc::new(|assembly: &mut Assembly<'_>, id| {
-            erase(Merge { below: assembly.downstream::<K, V>(id) })
-        });
         let graph = &mut *self.graph.borrow_mut();
         if !Rc::ptr_eq(&self.graph, &other.graph) {
             graph.report_foreign_stream();
             return self.clone();
         }
         let name = graph.generate("KSTREAM-MERGE-");
-        let node = graph.add(name, NodeKind::Processor { factory }, &[self.node, other.node]);
+        let node = graph.add(name, NodeKind::Processor { factory: pass::<K, V>() }, &[self.node, other.node]);
         KStream::new(self.graph.clone(), node, self.rekeyed || other.rekeyed)
-    }
-}
-
-struct Merge<K, V> {
-    below: Rc<dyn Downstream<K, V>>,
-}
-
-impl<K, V> Downstream<K, V> for Merge<K, V> {
-    fn process(&self, record: Record<K, V>, cx: &mut Context<'_>) -> Result<(), ProcessError> {
-        self.below.process(record, cx)
     }
 }

@@ -9,8 +9,16 @@ mod map;
 mod map_values;
 mod merge;
 mod peek;
+mod print;
+mod repartition;
 mod select_key;
+mod split;
 mod to;
+mod try_map_values;
+
+pub use print::Printed;
+pub use repartition::Repartitioned;
+pub use split::Split;
 
 use std::marker::PhantomData;
 use std::rc::Rc;

@@ -36,6 +36,31 @@ class Oracle {
         P.put("select_key_peek_foreach", b -> { KStream<String,String> s = b.stream("a", SS).selectKey((k, v) -> v).peek((k, v) -> {}); s.foreach((k, v) -> {}); s.to("b", PS); });
         P.put("merge", b -> b.stream("a", SS).merge(b.stream("b", SS)).to("c", PS));
         P.put("merge_branches", b -> { KStream<String,String> s = b.stream("a", SS); s.filter((k, v) -> v.length() > 2).merge(s.mapValues(v -> v + "?")).to("c", PS); });
+        P.put("split", b -> b.stream("a", SS).split()
+            .branch((k, v) -> v.length() > 3, Branched.withConsumer(s -> s.to("x", PS)))
+            .branch((k, v) -> v.length() > 1, Branched.withConsumer(s -> s.mapValues(v -> v + "!").to("y", PS)))
+            .defaultBranch(Branched.withConsumer(s -> s.to("z", PS))));
+        P.put("split_without_rest", b -> { Map<String, KStream<String,String>> m = b.stream("a", SS).split()
+            .branch((k, v) -> v.length() > 3).branch((k, v) -> v.length() > 1).noDefaultBranch();
+            m.get("KSTREAM-BRANCH-00000000011").merge(m.get("KSTREAM-BRANCH-00000000012")).to("x", PS); });
+        P.put("split_named", b -> { Map<String, KStream<String,String>> m = b.stream("a", SS).split(Named.as("sizes-"))
+            .branch((k, v) -> v.length() > 3, Branched.as("long")).branch((k, v) -> v.length() > 1).defaultBranch(Branched.as("short"));
+            m.get("sizes-long").to("x", PS); m.get("sizes-2").to("y", PS); m.get("sizes-short").to("z", PS); });
+        P.put("split_after_select_key", b -> { Map<String, KStream<String,String>> m = b.stream("a", SS).selectKey((k, v) -> v).split()
+            .branch((k, v) -> v.length() > 3).defaultBranch();
+            m.get("KSTREAM-BRANCH-00000000021").groupByKey(G).count(mat("n", Serdes.Long())).toStream().to("x", PL); m.get("KSTREAM-BRANCH-00000000020").to("y", PS); });
+        P.put("split_in_two_ways", b -> { KStream<String,String> s = b.stream("a", SS);
+            s.split().branch((k, v) -> v.length() > 3, Branched.withConsumer(t -> t.to("x", PS)));
+            s.split().defaultBranch(Branched.withConsumer(t -> t.to("y", PS))); });
+        P.put("print", b -> { KStream<String,String> s = b.stream("a", SS); s.print(Printed.toSysOut()); s.mapValues(v -> v + "!").print(Printed.<String,String>toSysOut().withName("shown").withLabel("l")); s.to("b", PS); });
+        P.put("repartition", b -> b.stream("a", SS).repartition(Repartitioned.with(S, S)).to("b", PS));
+        P.put("repartition_nulls", b -> b.stream("a", SS).repartition(Repartitioned.with(S, S)).to("b", PS));
+        P.put("repartition_named", b -> b.stream("a", SS).selectKey((k, v) -> v).repartition(Repartitioned.<String,String>as("by-word").withKeySerde(S).withValueSerde(S).withNumberOfPartitions(3)).groupByKey(G).count(mat("n", Serdes.Long())).toStream().to("b", PL));
+        P.put("repartition_twice", b -> { KStream<String,String> s = b.stream("a", SS).selectKey((k, v) -> v).repartition(Repartitioned.with(S, S)); s.repartition(Repartitioned.with(S, S)).groupByKey(G).count(mat("n", Serdes.Long())).toStream().to("b", PL); s.selectKey((k, v) -> k).groupByKey(G).count(mat("m", Serdes.Long())).toStream().to("c", PL); });
+        P.put("two_topics_in_one", b -> b.stream(List.of("a", "b"), SS).to("c", PS));
+        P.put("two_topics_twice", b -> { b.stream(List.of("b", "a"), SS).to("c", PS); b.stream(List.of("a", "b"), SS).mapValues(v -> v + "!").to("d", PS); });
+        P.put("two_topics_counted", b -> b.stream(List.of("a", "b"), Consumed.with(S, S).withName("both")).groupByKey(G).count(mat("n", Serdes.Long())).toStream().to("c", PL));
+        P.put("named_source_twice", b -> { b.stream("a", Consumed.with(S, S).withName("first")).to("c", PS); b.stream("a", Consumed.with(S, S).withName("second")).to("d", PS); });
         P.put("group_by_key_count", b -> b.stream("a", SS).groupByKey(G).count(mat("n", Serdes.Long())).toStream().to("b", PL));
         P.put("group_by_key_after_map_values", b -> b.stream("a", SS).mapValues(v -> v + "!").groupByKey(G).reduce((x, y) -> x + y, mat("r", S)).toStream().to("b", PS));
         P.put("group_by_key_after_select_key", b -> b.stream("a", SS).selectKey((k, v) -> v).groupByKey(G).reduce((x, y) -> x + y, mat(S)).toStream().to("b", PS));
@@ -79,6 +104,7 @@ class Oracle {
                 String[][] input = {{"k1","a b a"},{"k2","ccc dd"},{"k1","b"},{"k3","x"},{"k1","a b a"},{"k2","x"},{"k2","dd"},{"k1","ccc"},{"k3","ccc dd"}};
                 long[] ts = {10, 5, 20, 20, 15, 30, 25, 40, 39};
                 if (e.getKey().startsWith("table") ) { input[5][1] = null; input[6][1] = null; }
+                if (e.getKey().endsWith("nulls")) { input[3][0] = null; input[4][0] = null; input[5][1] = null; }
                 if (e.getKey().startsWith("group_by_key_count") || e.getKey().equals("aggregate")) { input[3][0] = null; input[5][1] = null; }
                 for (int i = 0; i < input.length; i++) {
                     int turn = i % sources.size();

@@ -1,0 +1,84 @@
+//! Through a topic of the application's own.
+
+use std::borrow::Cow;
+use std::marker::PhantomData;
+
+use crate::data::Data;
+use crate::dsl::{KStream, repartition};
+
+impl<K: Data, V: Data> KStream<K, V> {
+    /// Sends the records through a topic that the application makes and owns (Kafka's `repartition`): the records of one key
+    /// come together in one task, and what follows may run on more, or fewer, tasks than what comes before. Records without a
+    /// key stay behind.
+    ///
+    /// The topic is named by a text, `<application.id>-<text>-repartition`, or by [`Repartitioned::generated`].
+    ///
+    /// ```
+    /// # use millstream::prelude::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// const IN: Topic<String, String> = Topic::new("in");
+    /// const OUT: Topic<String, String> = Topic::new("out");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let by_word = builder.stream(IN).select_key(|_, word| word.clone());
+    /// by_word.repartition(Repartitioned::from("by-word").partitions(12)).to(OUT);
+    ///
+    /// let topology = builder.build()?;
+    /// assert_eq!(topology.subtopologies()[1].sources[0].as_str(), "by-word-repartition");
+    /// let mut driver = TestDriver::new(&topology)?;
+    /// driver.input(IN).send("a", "whale")?;
+    /// assert_eq!(driver.output(OUT).drain(), [record("whale", "whale")]);
+    /// # Ok(()) }
+    /// ```
+    pub fn repartition(&self, how: impl Into<Repartitioned<K, V>>) -> Self {
+        let Repartitioned { name, partitions, .. } = how.into();
+        let graph = &mut *self.graph.borrow_mut();
+        let prefix = match name {
+            Some(name) => {
+                graph.check_name(&name);
+                name.into_owned()
+            }
+            None => graph.generate("KSTREAM-REPARTITION-"),
+        };
+        let source = repartition::add::<K, V>(graph, self.node, &prefix);
+        if let Some(partitions) = partitions {
+            graph.set_partitions(source, partitions);
+        }
+        Self::new(self.graph.clone(), source, false)
+    }
+}
+
+/// What the topic of a [`KStream::repartition`] is like.
+#[derive(Debug, Clone)]
+#[must_use = "it says how to repartition and does not do it"]
+pub struct Repartitioned<K, V> {
+    name: Option<Cow<'static, str>>,
+    /// `None`: as many as what is written has tasks, or as what it is joined with has partitions.
+    partitions: Option<u32>,
+    types: PhantomData<fn(K, V)>,
+}
+
+impl<K, V> Repartitioned<K, V> {
+    /// A topic whose name is generated as Kafka Streams would. It changes when operators are added before it.
+    pub const fn generated() -> Self {
+        Self { name: None, partitions: None, types: PhantomData }
+    }
+
+    /// How many partitions the topic has (Kafka's `withNumberOfPartitions`).
+    pub const fn partitions(mut self, partitions: u32) -> Self {
+        self.partitions = Some(partitions);
+        self
+    }
+}
+
+impl<K, V> From<&'static str> for Repartitioned<K, V> {
+    fn from(name: &'static str) -> Self {
+        Self { name: Some(Cow::Borrowed(name)), ..Self::generated() }
+    }
+}
+
+impl<K, V> From<String> for Repartitioned<K, V> {
+    fn from(name: String) -> Self {
+        Self { name: Some(Cow::Owned(name)), ..Self::generated() }
+    }
+}
