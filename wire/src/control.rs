@@ -4,6 +4,8 @@
 //! key    version i16, 0 | type i16                                   0 abort, 1 commit, 2 leader change, ...
 //! value  abort, commit: version i16, 0 | coordinator epoch i32
 //!        leader change: the flexible message LeaderChangeMessage, version 0 or 1
+//!        snapshot header: version i16, 0 | time of the last record that is contained i64 | no tagged fields
+//!        snapshot footer: version i16, 0 | no tagged fields
 //! ```
 //!
 //! A control record stands alone in a batch whose attributes say control.
@@ -19,6 +21,8 @@ use crate::ids::{LeaderEpoch, Offset, ProducerEpoch, ProducerId};
 const ABORT: i16 = 0;
 const COMMIT: i16 = 1;
 const LEADER_CHANGE: i16 = 2;
+const SNAPSHOT_HEADER: i16 = 3;
+const SNAPSHOT_FOOTER: i16 = 4;
 /// Smallest voter: its id and an empty list of tagged fields.
 const SMALLEST_VOTER: usize = 5;
 
@@ -29,6 +33,8 @@ pub enum ControlRecord {
     EndTransaction(EndTransaction),
     /// A new leader of a quorum.
     LeaderChange(LeaderChange),
+    /// The beginning or the end of a snapshot.
+    Snapshot(SnapshotMark),
     /// Another type, by its number; readers pass over it.
     Other(i16),
 }
@@ -51,6 +57,19 @@ pub struct LeaderChange {
     pub voters: Vec<Voter>,
     /// Those that voted for the leader.
     pub granting_voters: Vec<Voter>,
+}
+
+/// What stands around the records of a snapshot (`SnapshotHeaderRecord`, `SnapshotFooterRecord`): one without its
+/// end was not written to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SnapshotMark {
+    /// The first record.
+    Begin {
+        /// When the last record of the log was appended that the snapshot contains, in ms since 1970.
+        last_contained_log_timestamp: i64,
+    },
+    /// The last record.
+    End,
 }
 
 /// A member of a quorum.
@@ -79,8 +98,44 @@ impl ControlRecord {
             LEADER_CHANGE => {
                 LeaderChange::read(record.value.ok_or(FieldError::Null)?).map(Self::LeaderChange)
             }
+            SNAPSHOT_HEADER => {
+                let mut value = FieldReader::new(record.value.ok_or(FieldError::Null)?, true);
+                let (_version, last_contained_log_timestamp) = (value.i16()?, value.i64()?);
+                Ok(Self::Snapshot(SnapshotMark::Begin { last_contained_log_timestamp }))
+            }
+            SNAPSHOT_FOOTER => Ok(Self::Snapshot(SnapshotMark::End)),
             other => Ok(Self::Other(other)),
         }
+    }
+}
+
+impl SnapshotMark {
+    /// The batch that holds this mark and nothing else.
+    ///
+    /// # Errors
+    /// None in practice: the batch is not compressed and small.
+    pub fn batch(
+        &self,
+        base_offset: Offset,
+        epoch: LeaderEpoch,
+        timestamp_ms: i64,
+    ) -> Result<Bytes, BatchError> {
+        let mut writer = BatchWriter::new(Compression::None, None);
+        writer.set_control(true);
+        writer.set_position(base_offset, epoch);
+        let mut value = Vec::new();
+        let mut fields = FieldWriter::new(&mut value, true);
+        fields.i16(0);
+        let kind = match self {
+            Self::Begin { last_contained_log_timestamp } => {
+                fields.i64(*last_contained_log_timestamp);
+                SNAPSHOT_HEADER
+            }
+            Self::End => SNAPSHOT_FOOTER,
+        };
+        fields.no_tagged();
+        append(&mut writer, timestamp_ms, kind, &value);
+        writer.finish()
     }
 }
 
@@ -197,6 +252,16 @@ mod tests {
             assert!(batch.header.is_transactional());
             assert_eq!((batch.header.producer_id, batch.header.base_sequence), (ProducerId(7), NO_SEQUENCE));
             assert_eq!(record, ControlRecord::EndTransaction(marker));
+        }
+    }
+
+    #[test]
+    fn marks_of_snapshots_round_trip() {
+        for mark in [SnapshotMark::Begin { last_contained_log_timestamp: 77 }, SnapshotMark::End] {
+            let bytes = mark.batch(Offset(40), LeaderEpoch(3), 55).unwrap();
+            let (batch, record) = read_back(&bytes);
+            assert_eq!((batch.header.base_offset, batch.header.leader_epoch), (Offset(40), LeaderEpoch(3)));
+            assert_eq!(record, ControlRecord::Snapshot(mark));
         }
     }
 

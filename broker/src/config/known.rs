@@ -170,8 +170,6 @@ pub(crate) static KNOWN_BROKER_NAMES: &[&str] = &[
     "max.connection.creation.rate",
     "max.connections.per.ip.overrides",
     "metadata.log.dir",
-    "metadata.log.max.record.bytes.between.snapshots",
-    "metadata.log.max.snapshot.interval.ms",
     "metadata.log.segment.bytes",
     "metadata.log.segment.ms",
     "metadata.max.idle.interval.ms",

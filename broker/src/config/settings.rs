@@ -44,6 +44,10 @@ settings! {
         producer_id_expiration_ms: i32 = "producer.id.expiration.ms", "86400000", AtLeast(1), false;
         /// How often producers that send nothing are looked for, in ms.
         producer_id_check_ms: i32 = "producer.id.expiration.check.interval.ms", "600000", AtLeast(1), false;
+        /// Bytes by which the metadata log grows at most before a snapshot takes its place.
+        metadata_snapshot_bytes: i64 = "metadata.log.max.record.bytes.between.snapshots", "20971520", AtLeast(1), false;
+        /// How old the last snapshot of the metadata may be at a change, in ms; 0 for any age.
+        metadata_snapshot_interval_ms: i64 = "metadata.log.max.snapshot.interval.ms", "3600000", AtLeast(0), false;
         /// How often retention is applied, in ms.
         log_retention_check_interval_ms: i64 = "log.retention.check.interval.ms", "300000", AtLeast(1), false;
         /// How often recovery points are written, in ms.

@@ -1,6 +1,6 @@
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -19,6 +19,7 @@ use super::scan::{Headers, damaged};
 use super::state::{AppendFailure, Appended, Located, Log};
 use super::waiters::Waiters;
 use super::{AppendError, Durability, LogConfig, ReadError, TopicPartition};
+use crate::storage::Storage;
 
 /// One partition's log, shared by connections, coordinators and the threads that flush and clean.
 pub struct Partition {
@@ -89,6 +90,11 @@ impl Partition {
             advanced: Notify::new(),
             waiters: Mutex::new(Waiters::default()),
         }
+    }
+
+    /// Where the files are, for those who keep others beside them.
+    pub(crate) fn home(&self) -> (&Arc<dyn Storage>, &Path) {
+        (&self.shared.storage, &self.dir)
     }
 
     /// Topic and number.
@@ -432,7 +438,8 @@ impl Partition {
         if self.is_deleted() { Err(AppendError::Deleted) } else { Ok(()) }
     }
 
-    pub(super) fn check_readable(&self) -> Result<(), ReadError> {
+    /// Whether the partition may be read.
+    pub(crate) fn check_readable(&self) -> Result<(), ReadError> {
         if let Some(reason) = self.offline.get() {
             return Err(ReadError::Offline(Arc::clone(reason)));
         }

@@ -37,6 +37,24 @@ impl Partition {
         };
         // The new active segment must be on disk before the old ones go: it alone says where the log ends.
         self.flush()?;
+        self.remove_before(keep_from, now_ms)
+    }
+
+    /// Begins a new segment at the log end, so that what lies before it can be [dropped](Self::drop_before). The
+    /// segment has a durable name when the directory was synced.
+    pub(crate) fn begin_segment(&self) -> io::Result<()> {
+        let log = &mut *self.log.lock();
+        if log.active.as_ref().is_some_and(|active| active.size > 0) { log.roll() } else { Ok(()) }
+    }
+
+    /// Removes the segments that lie wholly below `offset`. Their records must be durable elsewhere, and so must be the
+    /// name of the segment at `offset`: it alone says where the log goes on.
+    pub(crate) fn drop_before(&self, offset: Offset, now_ms: i64) -> io::Result<()> {
+        let _no_cleaning = self.tidying.lock();
+        self.remove_before(offset, now_ms)
+    }
+
+    fn remove_before(&self, keep_from: Offset, now_ms: i64) -> io::Result<()> {
         while self.remove_first(keep_from, now_ms)? {
             // One after the other, or a crash could leave a hole: the second gone, the first still there.
             self.shared.storage.sync_dir(&self.dir)?;

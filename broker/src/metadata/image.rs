@@ -57,6 +57,13 @@ impl Image {
         }
     }
 
+    /// Changes that lead here from nothing.
+    pub(crate) fn changes(&self) -> impl Iterator<Item = Change> {
+        let broker = config_changes(Resource::Broker, &self.broker_values);
+        let ids = (self.next_producer_id > 0).then_some(Change::ProducerIds { next: self.next_producer_id });
+        self.topics.values().flat_map(TopicImage::changes).chain(broker).chain(ids)
+    }
+
     pub(crate) fn topics(&self) -> impl Iterator<Item = &TopicImage> {
         self.topics.values()
     }
@@ -121,6 +128,25 @@ impl Image {
         self.next_producer_id = next;
         Ok(())
     }
+}
+
+impl TopicImage {
+    fn changes(&self) -> impl Iterator<Item = Change> {
+        let topic_id = self.id;
+        let partitions = (0..self.partitions).map(move |index| Change::Partition { topic_id, index });
+        let values = config_changes(Resource::Topic(self.name.clone()), &self.values);
+        std::iter::once(Change::Topic { name: self.name.clone(), id: topic_id })
+            .chain(partitions)
+            .chain(values)
+    }
+}
+
+fn config_changes(resource: Resource, values: &BTreeMap<String, String>) -> impl Iterator<Item = Change> {
+    values.iter().map(move |(name, value)| Change::Config {
+        resource: resource.clone(),
+        name: name.clone(),
+        value: Some(value.clone()),
+    })
 }
 
 #[cfg(test)]

@@ -9,12 +9,15 @@ use millstream_wire::compression::Compression;
 use millstream_wire::ids::{Offset, PartitionIndex};
 use uuid::Uuid;
 
+use crate::config::Settings;
 use crate::error::BrokerError;
 use crate::log::{AppendOrigin, Cleanup, Durability, LogConfig, Logs, Partition, ReadUpTo};
 use crate::metadata::change::Change;
 use crate::metadata::error::MetadataError;
 use crate::metadata::image::Image;
 use crate::metadata::records::{decode_change, encode_change};
+use crate::metadata::snapshot::{self, SnapshotId};
+use crate::metadata::snapshots::{self, Growth};
 
 /// The metadata log's name, as Kafka's.
 pub(crate) const METADATA_TOPIC: &str = "__cluster_metadata";
@@ -30,19 +33,25 @@ pub(crate) struct Journal {
     /// The one replica of every partition.
     node_id: i32,
     pub(crate) image: Image,
+    growth: Growth,
 }
 
 impl Journal {
-    /// Opens the log and replays it.
-    pub(crate) fn open(logs: &Logs, node_id: i32) -> Result<Self, BrokerError> {
+    /// Reads the newest snapshot and replays the log from there.
+    pub(crate) fn open(logs: &Logs, settings: &Settings) -> Result<Self, BrokerError> {
         let partition = logs.open_partition(
             METADATA_TOPIC,
             METADATA_TOPIC_ID,
             PartitionIndex(0),
             Arc::new(log_config()),
         )?;
-        let mut journal = Self { partition, node_id, image: Image::default() };
-        journal.replay()?;
+        // A log that cannot be read must not pass for an empty one: what it does not name is removed.
+        partition.check_readable().map_err(|error| damaged(partition.log_start_offset(), &error))?;
+        let now_ms = now_ms();
+        let (image, offset) = snapshots::load(&partition, now_ms)?;
+        let growth = Growth::new(settings, now_ms);
+        let mut journal = Self { partition, node_id: settings.node_id, image, growth };
+        journal.replay(offset)?;
         Ok(journal)
     }
 
@@ -51,23 +60,39 @@ impl Journal {
         if changes.is_empty() {
             return Ok(());
         }
-        let appended =
-            self.partition.append(encode(changes, self.node_id)?, AppendOrigin::Coordinator, now_ms())?;
+        let batch = encode(changes, self.node_id)?;
+        self.growth.add(batch.len());
+        let appended = self.partition.append(batch, AppendOrigin::Coordinator, now_ms())?;
         self.partition.wait_for(appended.last_offset).await?;
         for change in changes {
             if let Err(inconsistent) = self.image.apply(change) {
                 tracing::error!("metadata: {inconsistent} at offset {}", appended.base_offset);
             }
         }
+        if self.growth.take_due(now_ms()) {
+            self.snapshot().await;
+        }
         Ok(())
     }
 
-    fn replay(&mut self) -> Result<(), BrokerError> {
-        let mut offset = self.partition.log_start_offset();
+    /// Puts a snapshot in the place of the log so far.
+    async fn snapshot(&self) {
+        let (offset, epoch) = (self.partition.log_end_offset(), self.partition.leader_epoch());
+        let (id, now_ms) = (SnapshotId { offset, epoch }, now_ms());
+        match snapshot::encode(&self.image, id, self.node_id, now_ms) {
+            Ok(bytes) => snapshots::replace_log_aside(self.partition.clone(), id, bytes, now_ms).await,
+            Err(error) => tracing::error!(%error, "the metadata cannot be written as a snapshot"),
+        }
+    }
+
+    fn replay(&mut self, from: Offset) -> Result<(), BrokerError> {
+        let mut offset = from;
         while offset < self.partition.log_end_offset() {
             let slice = self.partition.read(offset, REPLAY_BYTES, ReadUpTo::LogEnd, true);
             let bytes = slice.map_err(|error| damaged(offset, &error))?.bytes();
-            let next = self.replay_batches(&bytes.map_err(|error| damaged(offset, &error))?, offset)?;
+            let bytes = bytes.map_err(|error| damaged(offset, &error))?;
+            self.growth.add(bytes.len());
+            let next = self.replay_batches(&bytes, offset)?;
             if next <= offset {
                 return Err(damaged(offset, &"the log has a gap"));
             }

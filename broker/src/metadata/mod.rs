@@ -8,6 +8,10 @@ mod image;
 mod journal;
 mod new_topic;
 mod records;
+#[cfg(test)]
+mod simulation;
+mod snapshot;
+mod snapshots;
 mod topic;
 mod topic_name;
 
@@ -61,7 +65,7 @@ impl Metadata {
         settings: &Settings,
         fixed: BTreeMap<&'static str, String>,
     ) -> Result<Arc<Self>, BrokerError> {
-        let journal = Journal::open(&logs, settings.node_id)?;
+        let journal = Journal::open(&logs, settings)?;
         remove_strays(&logs, &journal)?;
         let broker = BrokerValues { fixed, dynamic: journal.image.broker_values().clone() };
         let mut catalog = Catalog::default();

@@ -465,6 +465,11 @@ const OBSERVED: &[(&str, &str)] = &[
     ("message.timestamp.after.max.ms", "times_too_far_away_are_refused"),
     ("message.timestamp.before.max.ms", "times_too_far_away_are_refused"),
     ("message.timestamp.type", "the_brokers_time_is_given_where_the_topic_asks_for_it"),
+    (
+        "metadata.log.max.record.bytes.between.snapshots",
+        "a_snapshot_is_written_when_the_log_has_grown_by_so_many_bytes",
+    ),
+    ("metadata.log.max.snapshot.interval.ms", "a_snapshot_is_written_at_the_first_change_after_its_interval"),
     ("min.cleanable.dirty.ratio", "the_last_value_of_a_key_stays"),
     ("min.compaction.lag.ms", "young_records_are_protected_and_old_ones_are_compacted_whatever_the_ratio"),
     ("node.id", "partitions_may_be_assigned_to_this_node"),
@@ -504,6 +509,7 @@ fn every_effective_name_is_in_the_table() {
         include_str!("../../src/log/tests/basics.rs"),
         include_str!("../../src/log/tests/compaction.rs"),
         include_str!("../../src/log/tests/configs.rs"),
+        include_str!("../../src/metadata/simulation.rs"),
     ];
     for (name, test) in OBSERVED {
         let definition = format!("fn {test}()");
