@@ -73,6 +73,10 @@ pub struct ConsumerConfig {
     pub fetch_max_wait: Duration,
     /// `max.partition.fetch.bytes` (1 MiB): per partition; fetching ahead stops when as much waits to be read.
     pub max_partition_fetch_bytes: usize,
+    /// `max.poll.records` (unlimited; Kafka: 500): the most records that one poll hands out. Records are handed out where
+    /// the network left them, and the next fetch does not wait for a poll, so nothing is gained by few; but who takes
+    /// long over each record stays within `max.poll.interval.ms`. A compressed batch is unpacked once for each portion.
+    pub max_poll_records: usize,
     /// `check.crcs` (true).
     pub check_crcs: bool,
     /// `allow.auto.create.topics` (true).
@@ -99,6 +103,7 @@ impl Default for ConsumerConfig {
             fetch_max_bytes: 50 << 20,
             fetch_max_wait: Duration::from_millis(500),
             max_partition_fetch_bytes: 1 << 20,
+            max_poll_records: usize::MAX,
             check_crcs: true,
             allow_auto_create_topics: true,
             exclude_internal_topics: true,
@@ -169,6 +174,13 @@ impl ConsumerConfig {
         self
     }
 
+    /// `max.poll.records`.
+    #[must_use]
+    pub fn max_poll_records(mut self, records: usize) -> Self {
+        self.max_poll_records = records;
+        self
+    }
+
     /// The assignors to offer, best first; own ones are welcome. All members of a group must share one of them.
     #[must_use]
     pub fn assignors(mut self, assignors: impl IntoIterator<Item = Arc<dyn Assignor>>) -> Self {
@@ -211,6 +223,9 @@ impl ConsumerConfig {
         }
         if self.assignors.is_empty() {
             return conflict("partition.assignment.strategy must name at least one assignor");
+        }
+        if self.max_poll_records == 0 {
+            return conflict("max.poll.records must be 1 or more");
         }
         if self.group_instance_id.is_some() && self.group_id.is_none() {
             return conflict("group.instance.id needs a group.id");
@@ -299,6 +314,7 @@ impl Configured for ConsumerConfig {
             name: "max.partition.fetch.bytes",
             set: |c, v| set(&mut c.max_partition_fetch_bytes, count(v)),
         },
+        Key { name: "max.poll.records", set: |c, v| set(&mut c.max_poll_records, count(v)) },
         Key { name: "check.crcs", set: |c, v| set(&mut c.check_crcs, boolean(v)) },
         Key {
             name: "allow.auto.create.topics",

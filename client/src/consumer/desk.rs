@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use indexmap::IndexMap;
+use millstream_wire::ids::NodeId;
 
 use super::{Event, Fetched};
 use crate::partition::OffsetAndMetadata;
@@ -45,6 +46,8 @@ pub(crate) struct Place {
     /// A look-up of its offset is under way.
     pub(crate) resolving: bool,
     pub(crate) not_before: Option<Instant>,
+    /// A broker that the leader named as nearer (KIP-392), and until when it is asked instead.
+    pub(crate) preferred: Option<(NodeId, Instant)>,
     pub(crate) high_watermark: Option<i64>,
     pub(crate) log_start: Option<i64>,
 }
@@ -144,13 +147,30 @@ impl Desk {
         true
     }
 
-    /// The answer to a look-up that was made for `generation`.
-    pub(crate) fn resolved(&mut self, partition: &TopicPartition, generation: u64, offset: i64) {
+    /// The answer to a look-up that was made for `generation`. `epoch` is that of the record before, where a commit told
+    /// it: the log may have been cut since (KIP-320).
+    pub(crate) fn resolved(
+        &mut self,
+        partition: &TopicPartition,
+        generation: u64,
+        offset: i64,
+        epoch: Option<i32>,
+    ) {
         if let Some(place) = self.places.get_mut(partition).filter(|place| place.generation == generation) {
             place.fetch_from = Ok(offset);
             place.position = Some(offset);
             place.processed = Some(offset);
+            place.position_epoch = epoch.unwrap_or(-1);
+            place.fetched_epoch = epoch.unwrap_or(-1);
+            place.validated_epoch = epoch.unwrap_or(-1);
             place.resolving = false;
+        }
+    }
+
+    /// Has the leaders asked again for what was read from this broker.
+    pub(crate) fn leave_preferred(&mut self, node: NodeId) {
+        for place in self.places.values_mut() {
+            place.preferred = place.preferred.filter(|(preferred, _)| *preferred != node);
         }
     }
 
@@ -185,8 +205,9 @@ impl Desk {
         self.queue.push_back(Item::Failure(error));
     }
 
-    /// The oldest item that may be handed out; records of paused partitions stay where they are.
-    pub(crate) fn take(&mut self) -> Option<Item> {
+    /// The oldest item that may be handed out, `records_max` of its records at most; records of paused partitions stay
+    /// where they are.
+    pub(crate) fn take(&mut self, records_max: usize) -> Option<Item> {
         self.note_processed();
         let held_back = |item: &Item| match item {
             Item::Event(Event::Fetched(fetched)) => {
@@ -195,11 +216,23 @@ impl Desk {
             _ => false,
         };
         let at = self.queue.iter().position(|item| !held_back(item))?;
-        let item = self.queue.remove(at)?;
+        let portion = match self.queue.get_mut(at)? {
+            Item::Event(Event::Fetched(fetched)) if records_max < usize::MAX => fetched.portion(records_max),
+            _ => None,
+        };
+        // A portion shares its bytes with what stays, which accounts for them.
+        let (item, freed) = match portion {
+            Some(portion) => (Item::Event(Event::Fetched(portion)), 0),
+            None => {
+                let item = self.queue.remove(at)?;
+                let freed = if let Item::Event(Event::Fetched(all)) = &item { all.bytes.len() } else { 0 };
+                (item, freed)
+            }
+        };
         if let Item::Event(Event::Fetched(fetched)) = &item {
-            self.buffered -= fetched.bytes.len();
+            self.buffered -= freed;
             if let Some(place) = self.places.get_mut(&fetched.partition) {
-                place.buffered -= fetched.bytes.len();
+                place.buffered -= freed;
                 place.position = Some(fetched.next_offset);
                 place.position_epoch = fetched.leader_epoch;
             }
@@ -278,6 +311,7 @@ impl Place {
             generation,
             resolving: false,
             not_before: None,
+            preferred: None,
             high_watermark: None,
             log_start: None,
         }
@@ -313,9 +347,9 @@ mod tests {
         let stale = fetched(&desk, &partition, 0, 5);
         desk.arrived(stale.clone());
         desk.seek(&partition, Ok(50));
-        assert!(desk.take().is_none());
+        assert!(desk.take(usize::MAX).is_none());
         desk.arrived(stale);
-        assert!(desk.take().is_none(), "what was under way at the seek counts for nothing either");
+        assert!(desk.take(usize::MAX).is_none(), "what was under way at the seek counts for nothing either");
         assert_eq!(desk.place(&partition).unwrap().fetch_from, Ok(50));
         assert_eq!(desk.buffered, 0);
     }
@@ -328,11 +362,11 @@ mod tests {
         desk.arrived(fetched(&desk, &a, 0, 5));
         desk.arrived(fetched(&desk, &b, 0, 7));
         desk.place_mut(&a).unwrap().paused = true;
-        let Some(Item::Event(Event::Fetched(first))) = desk.take() else { panic!() };
+        let Some(Item::Event(Event::Fetched(first))) = desk.take(usize::MAX) else { panic!() };
         assert_eq!(first.partition, b);
-        assert!(desk.take().is_none());
+        assert!(desk.take(usize::MAX).is_none());
         desk.place_mut(&a).unwrap().paused = false;
-        assert!(desk.take().is_some());
+        assert!(desk.take(usize::MAX).is_some());
         assert_eq!(desk.place(&a).unwrap().position, Some(5));
     }
 

@@ -19,7 +19,8 @@ const DECOMPRESSED_MAX: usize = 256 << 20;
 pub struct Fetched {
     /// The partition.
     pub partition: TopicPartition,
-    /// Whole batches. The first may begin below [`offset`](Self::offset), and control batches are among them.
+    /// Whole batches, control batches among them. They may begin below [`offset`](Self::offset), and reach beyond
+    /// [`next_offset`](Self::next_offset) where `max.poll.records` divides them.
     pub bytes: Bytes,
     /// Where the fetch began: records below it were asked for by nobody.
     pub offset: i64,
@@ -48,13 +49,17 @@ impl Fetched {
         let mut filter = AbortFilter::new(&self.aborted);
         for batch in Batches::new(&self.bytes) {
             let batch = batch.map_err(|error| self.corrupt(self.offset, &error))?;
-            if !filter.admits(&batch) {
+            let admitted = filter.admits(&batch);
+            if batch.header.base_offset.0 >= self.next_offset {
+                break;
+            }
+            if !admitted || batch.header.last_offset().0 < self.offset {
                 continue;
             }
             let corrupt = |error: BatchError| self.corrupt(batch.header.base_offset.0, &error);
             for record in batch.records(&mut scratch, DECOMPRESSED_MAX).map_err(corrupt)? {
                 let record = record.map_err(corrupt)?;
-                if record.offset.0 >= self.offset {
+                if (self.offset..self.next_offset).contains(&record.offset.0) {
                     each(&record)?;
                 }
             }
@@ -62,10 +67,29 @@ impl Fetched {
         Ok(())
     }
 
-    /// How many records there are, control records included: what the batches' headers say.
+    /// How many records there are, control records included: what the batches' headers say, of a batch that is taken
+    /// in part at most.
     #[must_use]
     pub fn count(&self) -> usize {
-        Batches::new(&self.bytes).flatten().map(|batch| batch.header.record_count as usize).sum()
+        let wanted = |batch: Batch<'_>| {
+            let (first, end) = (batch.header.base_offset.0, batch.header.next_offset().0);
+            let reach = end.min(self.next_offset) - first.max(self.offset);
+            usize::try_from(reach.min(batch.header.record_count.into())).unwrap_or(0)
+        };
+        Batches::new(&self.bytes).flatten().map(wanted).sum()
+    }
+
+    /// Takes so many records at most from the front, which share the bytes of the rest; nothing where all may go.
+    pub(crate) fn portion(&mut self, records: usize) -> Option<Self> {
+        let mut batches = Batches::new(&self.bytes).flatten();
+        let first = batches.find(|batch| batch.header.next_offset().0 > self.offset)?.header.base_offset.0;
+        let until = first.max(self.offset).saturating_add(i64::try_from(records).unwrap_or(i64::MAX));
+        if until >= self.next_offset {
+            return None;
+        }
+        let portion = Self { next_offset: until, ..self.clone() };
+        self.offset = until;
+        Some(portion)
     }
 
     fn corrupt(&self, offset: i64, error: &BatchError) -> Error {
@@ -150,7 +174,7 @@ mod tests {
         bytes.into()
     }
 
-    fn values(from: i64, aborted: &[(i64, i64)]) -> Vec<String> {
+    fn fetched(from: i64, aborted: &[(i64, i64)]) -> Fetched {
         let mut bytes = BytesMut::new();
         for part in [
             batch(0, 1, &["a0", "a1"]),
@@ -163,7 +187,7 @@ mod tests {
         ] {
             bytes.extend_from_slice(&part);
         }
-        let fetched = Fetched {
+        Fetched {
             partition: TopicPartition::new("t", 0),
             bytes: bytes.freeze(),
             offset: from,
@@ -173,7 +197,14 @@ mod tests {
             leader_epoch: 0,
             aborted: aborted.into(),
             generation: 0,
-        };
+        }
+    }
+
+    fn values(from: i64, aborted: &[(i64, i64)]) -> Vec<String> {
+        values_of(&fetched(from, aborted))
+    }
+
+    fn values_of(fetched: &Fetched) -> Vec<String> {
         let mut values = Vec::new();
         let each = |record: &Record<'_>| {
             values.push(String::from_utf8_lossy(record.value.unwrap()).into_owned());
@@ -187,6 +218,28 @@ mod tests {
     fn control_records_are_never_seen_and_aborted_ones_only_uncommitted() {
         assert_eq!(values(0, &[]), ["a0", "a1", "b2", "c3", "a5"]);
         assert_eq!(values(0, &[(0, 1)]), ["b2", "c3", "a5"], "the abort marker ends the aborted transaction");
+    }
+
+    #[test]
+    fn portions_hold_every_record_once_whatever_their_size() {
+        for size in 1..12 {
+            let mut rest = fetched(1, &[(0, 1)]);
+            let mut seen = Vec::new();
+            let mut counted = 0;
+            loop {
+                let portion = rest.portion(size);
+                let now = portion.as_ref().unwrap_or(&rest);
+                let before = seen.len();
+                seen.extend(values_of(now));
+                assert!(seen.len() - before <= size && now.count() <= size, "{size}");
+                counted += now.count();
+                if portion.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(seen, ["b2", "c3", "a5"], "portions of {size}");
+            assert_eq!(counted, 7, "control records and those of the aborted transaction included");
+        }
     }
 
     #[test]

@@ -102,6 +102,17 @@ impl Consumer {
         self.group()?.subscribe(Topics::Matching(Arc::new(accepts)))
     }
 
+    /// As [`Self::subscribe_matching`], for every topic whose whole name matches the regular expression, as in
+    /// `KafkaConsumer.subscribe(Pattern)`. It takes linear time, so it knows no back-references and no look-around.
+    ///
+    /// # Errors
+    /// It is no regular expression; `group.id` is not set.
+    pub fn subscribe_pattern(&self, pattern: &str) -> Result<()> {
+        let whole = regex::Regex::new(&format!("^(?:{pattern})$"))
+            .map_err(|error| Error::Misuse(format!("{pattern:?} is no pattern of topics: {error}").into()))?;
+        self.subscribe_matching(move |topic| whole.is_match(topic))
+    }
+
     /// Commits if that is automatic, leaves the group and reads nothing any more, until the next subscription.
     ///
     /// # Errors

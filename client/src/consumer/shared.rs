@@ -78,7 +78,7 @@ impl Shared {
     }
 
     fn take(&self) -> Option<Item> {
-        let item = self.desk.lock().take()?;
+        let item = self.desk.lock().take(self.config.max_poll_records)?;
         self.work.notify_one();
         Some(item)
     }

@@ -63,6 +63,9 @@ pub struct ProducerConfig {
     pub ignore_keys: bool,
     /// `partitioner.adaptive.partitioning.enable` (true): partitions whose batches queue up get fewer records.
     pub adaptive_partitioning: bool,
+    /// `partitioner.availability.timeout.ms` (0: never): a broker that takes nothing for so long gets no records without a
+    /// key while another partition is there.
+    pub availability_timeout: Duration,
 }
 
 /// A level per codec that has levels.
@@ -102,6 +105,7 @@ impl Default for ProducerConfig {
             compression_levels: CompressionLevels::default(),
             ignore_keys: false,
             adaptive_partitioning: true,
+            availability_timeout: Duration::ZERO,
         }
     }
 }
@@ -302,6 +306,10 @@ impl Configured for ProducerConfig {
         Key {
             name: "partitioner.adaptive.partitioning.enable",
             set: |c, v| set(&mut c.adaptive_partitioning, boolean(v)),
+        },
+        Key {
+            name: "partitioner.availability.timeout.ms",
+            set: |c, v| set(&mut c.availability_timeout, millis(v)),
         },
         Key { name: "transactional.id", set: |_, v| no_transactions(v) },
         Key { name: "partitioner.class", set: |_, v| default_partitioner(v) },

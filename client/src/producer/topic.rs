@@ -1,12 +1,13 @@
 //! A topic's open batches, one per partition, and the choice among them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use millstream_wire::batch::BatchWriter;
 use millstream_wire::murmur2::partition_for_key;
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::completion::Completion;
@@ -59,6 +60,8 @@ pub(crate) struct PartitionQueue {
     pub(crate) encoder: Mutex<Encoder>,
     /// Sealed batches that wait for the sender, for the adaptive choice of partitions.
     pub(crate) waiting: AtomicUsize,
+    /// Its broker has taken nothing for `partitioner.availability.timeout.ms`: other partitions are chosen if there are.
+    pub(crate) stalled: AtomicBool,
 }
 
 /// The partitions of one topic. Replaced when the topic gains partitions; the queues stay.
@@ -93,6 +96,7 @@ impl TopicQueues {
                 slot: next_slot(),
                 encoder: Mutex::new(Encoder::new(config)),
                 waiting: AtomicUsize::new(0),
+                stalled: AtomicBool::new(false),
             }));
         }
         let sticky =
@@ -130,14 +134,20 @@ impl TopicQueues {
         }
     }
 
-    /// A random partition, each weighted by how much shorter its queue is than the longest.
+    /// A random partition, each weighted by how much shorter its queue is than the longest. Stalled ones are left out,
+    /// unless all are.
     fn by_queue_length(&self) -> usize {
-        let lengths = self.partitions.iter().map(|queue| queue.waiting.load(Ordering::Relaxed));
-        let longest = lengths.clone().max().unwrap_or(0) + 1;
-        let total: usize = lengths.clone().map(|length| longest - length.min(longest - 1)).sum();
-        let mut ticket = rand::random_range(0..total.max(1));
-        for (partition, length) in lengths.enumerate() {
-            let weight = longest - length.min(longest - 1);
+        let is_stalled = |queue: &PartitionQueue| queue.stalled.load(Ordering::Relaxed);
+        let all_stalled = self.partitions.iter().all(|queue| is_stalled(queue));
+        let length = |queue: &PartitionQueue| queue.waiting.load(Ordering::Relaxed);
+        let longest = self.partitions.iter().map(|queue| length(queue)).max().unwrap_or(0) + 1;
+        let weight = |queue: &PartitionQueue| match is_stalled(queue) && !all_stalled {
+            true => 0,
+            false => longest - length(queue).min(longest - 1),
+        };
+        let weights: SmallVec<[usize; 32]> = self.partitions.iter().map(|queue| weight(queue)).collect();
+        let mut ticket = rand::random_range(0..weights.iter().sum::<usize>().max(1));
+        for (partition, weight) in weights.into_iter().enumerate() {
             if ticket < weight {
                 return partition;
             }
@@ -188,6 +198,15 @@ mod tests {
         topic.partitions[1].waiting.store(99, Ordering::Relaxed);
         let chosen = (0..3_000).filter(|_| topic.by_queue_length() == 1).count();
         assert!(chosen < 60, "about 15 of 3,000 expected, not {chosen}");
+    }
+
+    #[test]
+    fn a_stalled_partition_gets_none_unless_all_are() {
+        let topic = topic(3);
+        topic.partitions[0].stalled.store(true, Ordering::Relaxed);
+        assert!((0..1_000).all(|_| topic.by_queue_length() != 0));
+        topic.partitions.iter().for_each(|queue| queue.stalled.store(true, Ordering::Relaxed));
+        assert!((0..1_000).any(|_| topic.by_queue_length() == 0));
     }
 
     #[test]

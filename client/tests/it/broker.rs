@@ -16,7 +16,8 @@ pub(crate) async fn bootstrap() -> String {
     if let Ok(peer) = std::env::var("MILLSTREAM_PEER_BOOTSTRAP") {
         return peer;
     }
-    let start = || async { Broker::start(BrokerConfig::ephemeral()).await.unwrap() };
+    let config = BrokerConfig::ephemeral().set("group.initial.rebalance.delay.ms", "0").unwrap();
+    let start = || async { Broker::start(config).await.unwrap() };
     BROKER.get_or_init(start).await.bootstrap()
 }
 

@@ -64,6 +64,35 @@ async fn every_codec_comes_back() {
     assert_eq!(read(&mut consumer, 500).await, (0..500).collect::<Vec<_>>());
 }
 
+/// Whatever the batches are, compressed ones included.
+#[tokio::test]
+async fn a_poll_hands_out_no_more_records_than_it_may() {
+    let bootstrap = bootstrap().await;
+    let topic = unique("portions");
+    fill(&bootstrap, &topic, 0..100, Compression::None).await;
+    fill(&bootstrap, &topic, 100..200, Compression::Zstd).await;
+    let partition = TopicPartition::new(topic.as_str(), 0);
+    let config = Consumer::builder().bootstrap(&bootstrap).auto_offset_reset(OffsetReset::Earliest);
+    let mut consumer = config.set("max.poll.records", "7").unwrap().build().await.unwrap();
+    consumer.assign([partition.clone()]);
+    let mut values = Vec::new();
+    while values.len() < 200 {
+        let portion = read(&mut consumer, 1).await;
+        assert!(portion.len() <= 7, "{portion:?}");
+        values.extend(portion);
+        assert_eq!(consumer.position(&partition), Some(Offset(values.len() as i64)));
+        if values.len() == 14 {
+            // Neither a pause nor a seek in the middle of a batch loses or repeats any.
+            consumer.pause(std::slice::from_ref(&partition));
+            assert!(consumer.poll(Duration::from_millis(50)).await.unwrap().is_none());
+            consumer.resume(std::slice::from_ref(&partition));
+            consumer.seek(&partition, Offset(12)).unwrap();
+            values.truncate(12);
+        }
+    }
+    assert!(values.into_iter().eq(0..200));
+}
+
 #[tokio::test]
 async fn seek_pause_and_times() {
     let bootstrap = bootstrap().await;

@@ -227,19 +227,46 @@ async fn a_pattern_finds_topics_that_come_later() {
     let bootstrap = bootstrap().await;
     let prefix = unique("pattern");
     create_topic(&bootstrap, &format!("{prefix}-a"), 1).await;
+    create_topic(&bootstrap, &format!("{prefix}-aa"), 1).await;
+    create_topic(&bootstrap, &format!("not-{prefix}-a"), 1).await;
     let config = Consumer::builder().bootstrap(&bootstrap).group_id(unique("group"));
     let config = config.set("metadata.max.age.ms", "300").unwrap();
     let mut consumer = config.build().await.unwrap();
-    let wanted = prefix.clone();
-    consumer.subscribe_matching(move |topic| topic.starts_with(&wanted)).unwrap();
+    let error = consumer.subscribe_pattern("(").unwrap_err();
+    assert!(error.to_string().contains("no pattern of topics"), "{error}");
+    // The internal topic is there, as somebody commits, and is left out all the same.
+    consumer.subscribe_pattern(&format!("{prefix}-[ab]|__consumer_.*")).unwrap();
     let deadline = Instant::now() + WAIT;
     let mut created = false;
-    while consumer.assignment().len() < 2 {
+    let names = |consumer: &Consumer| -> BTreeSet<String> {
+        consumer.assignment().into_iter().map(|partition| partition.topic.to_string()).collect()
+    };
+    while names(&consumer).len() < 2 {
         let _ = consumer.poll(Duration::from_millis(100)).await.unwrap();
-        if !created && consumer.assignment().len() == 1 {
+        if !created && names(&consumer).len() == 1 {
             create_topic(&bootstrap, &format!("{prefix}-b"), 1).await;
             created = true;
         }
         assert!(Instant::now() < deadline);
     }
+    assert_eq!(names(&consumer), BTreeSet::from([format!("{prefix}-a"), format!("{prefix}-b")]));
+}
+
+#[tokio::test]
+async fn a_predicate_chooses_topics_and_internal_ones_only_if_asked() {
+    let bootstrap = bootstrap().await;
+    let topic = create_topic(&bootstrap, &unique("chosen"), 1).await;
+    let group = unique("group");
+    // Makes sure that there is an internal topic.
+    admin(&bootstrap)
+        .await
+        .alter_group_offsets(&group, [(TopicPartition::new(topic.as_str(), 0), 0)])
+        .await
+        .unwrap();
+    let config = Consumer::builder().bootstrap(&bootstrap).group_id(&group);
+    let config = config.set("exclude.internal.topics", "false").unwrap();
+    let mut consumer = config.build().await.unwrap();
+    consumer.subscribe_matching(|topic| topic == "__consumer_offsets").unwrap();
+    let given = consumer.poll(WAIT).await.unwrap();
+    assert!(matches!(given, Some(Event::Assigned(given)) if !given.is_empty()));
 }

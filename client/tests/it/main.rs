@@ -8,3 +8,4 @@ mod consume;
 mod faults;
 mod group;
 mod produce;
+mod truncation;

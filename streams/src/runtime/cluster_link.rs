@@ -194,7 +194,8 @@ fn consumer(
     for (name, value) in config.of(recipient) {
         builder = builder.set(name, value).map_err(|error| failed("configuring a consumer", error.into()))?;
     }
-    Ok(builder)
+    // A task takes its records one by one out of whole batches, and polls between them.
+    Ok(builder.max_poll_records(usize::MAX))
 }
 
 /// `linger.ms` is 100 in Kafka Streams: batches are worth more than the time.

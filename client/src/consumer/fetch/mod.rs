@@ -179,9 +179,12 @@ impl Fetcher {
                 unknown = true;
                 continue;
             };
+            let near =
+                place.preferred.filter(|(node, until)| *until > now && snapshot.brokers.contains_key(node));
+            let source = near.map_or(leader, |(node, _)| node);
             let max_bytes = i32::try_from(config.max_partition_fetch_bytes).unwrap_or(i32::MAX);
             let ask = Ask { offset, leader_epoch: metadata.leader_epoch.0, max_bytes };
-            wanted.entry(leader).or_default().push((partition.clone(), ask, place.generation));
+            wanted.entry(source).or_default().push((partition.clone(), ask, place.generation));
         }
         drop(desk);
         if unknown {
@@ -253,6 +256,7 @@ impl Fetcher {
             Some(ErrorCode::FetchSessionIdNotFound | ErrorCode::InvalidFetchSessionEpoch)
         );
         if !session_only {
+            self.shared.desk().leave_preferred(node);
             tracing::debug!(%error, %node, "fetch failed");
             source.failures += 1;
             let delay = self.shared.cluster.retry_backoff().delay(source.failures);
@@ -301,6 +305,10 @@ impl Fetcher {
                 place.high_watermark = Some(data.high_watermark);
                 place.log_start = Some(data.log_start_offset).filter(|offset| *offset >= 0);
                 place.not_before = None;
+                if data.preferred_read_replica.0 >= 0 {
+                    let until = Instant::now() + self.shared.config.client.metadata_max_age;
+                    place.preferred = Some((NodeId(data.preferred_read_replica.0), until));
+                }
             }
             match fetched {
                 Ok(Some(fetched)) => desk.arrived(fetched),
@@ -320,7 +328,10 @@ impl Fetcher {
         self.shared.update(|desk| {
             let Some(place) = desk.place_mut(partition).filter(|place| place.generation == generation) else { return };
             place.not_before = Some(Instant::now() + backoff);
-            if code == ErrorCode::OffsetOutOfRange && reset != OffsetReset::None {
+            // A replica may be behind, or be one no more; only the leader's word counts.
+            if place.preferred.take().is_some() {
+                tracing::debug!(%partition, ?code, "the preferred replica refused; asking the leader");
+            } else if code == ErrorCode::OffsetOutOfRange && reset != OffsetReset::None {
                 tracing::info!(%partition, offset = ask.offset, ?reset, "the offset is out of range; resetting");
                 place.fetch_from = Err(Missing::Reset);
             } else if code == ErrorCode::OffsetOutOfRange {

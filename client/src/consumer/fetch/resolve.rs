@@ -8,7 +8,7 @@ use crate::consumer::config::OffsetReset;
 use crate::consumer::desk::Missing;
 use crate::consumer::shared::Shared;
 use crate::offsets::{EARLIEST, LATEST, end_of_epoch, list_offsets};
-use crate::{Error, Result, TopicPartition};
+use crate::{Error, OffsetAndMetadata, Result, TopicPartition};
 
 /// A partition whose offset is wanted.
 #[derive(Debug, Clone)]
@@ -25,7 +25,7 @@ pub(super) async fn resolve(shared: &Shared, wants: Vec<Want>) -> Result<()> {
     let mut by_time = Vec::new();
     for want in wants {
         match committed.get(&want.partition) {
-            Some(offset) => place(shared, &want, *offset),
+            Some(committed) => place(shared, &want, committed.offset, committed.leader_epoch),
             None => by_time.push((timestamp(shared, &want)?, want)),
         }
     }
@@ -35,7 +35,7 @@ pub(super) async fn resolve(shared: &Shared, wants: Vec<Want>) -> Result<()> {
     let mut past_end = Vec::new();
     for (_, want) in by_time {
         match listed.get(&want.partition).copied().flatten() {
-            Some(found) => place(shared, &want, found.offset),
+            Some(found) => place(shared, &want, found.offset, None),
             None => past_end.push(want),
         }
     }
@@ -43,7 +43,7 @@ pub(super) async fn resolve(shared: &Shared, wants: Vec<Want>) -> Result<()> {
     let ends = list_offsets(&shared.cluster, asks, isolation, deadline).await?;
     for want in past_end {
         if let Some(end) = ends.get(&want.partition).copied().flatten() {
-            place(shared, &want, end.offset);
+            place(shared, &want, end.offset, None);
         }
     }
     Ok(())
@@ -53,7 +53,7 @@ async fn committed(
     shared: &Shared,
     wants: &[Want],
     deadline: Instant,
-) -> Result<HashMap<TopicPartition, i64>> {
+) -> Result<HashMap<TopicPartition, OffsetAndMetadata>> {
     let Some(coordinator) = &shared.coordinator else { return Ok(HashMap::new()) };
     let asked: Vec<TopicPartition> = wants
         .iter()
@@ -63,12 +63,11 @@ async fn committed(
     if asked.is_empty() {
         return Ok(HashMap::new());
     }
-    let found = coordinator.committed(&shared.cluster, Some(&asked), deadline).await?;
-    Ok(found.into_iter().map(|(partition, committed)| (partition, committed.offset)).collect())
+    coordinator.committed(&shared.cluster, Some(&asked), deadline).await
 }
 
-fn place(shared: &Shared, want: &Want, offset: i64) {
-    shared.update(|desk| desk.resolved(&want.partition, want.generation, offset));
+fn place(shared: &Shared, want: &Want, offset: i64, epoch: Option<i32>) {
+    shared.update(|desk| desk.resolved(&want.partition, want.generation, offset, epoch));
 }
 
 /// What list-offsets is asked for.

@@ -246,3 +246,21 @@ fn batches_that_expire_leave_no_duplicates_behind() {
     let failed: usize = (0..400).map(|seed| check(seed, Duration::from_millis(200))).sum();
     assert!(failed > 0, "the time-out is short enough to be met");
 }
+
+#[test]
+fn a_batch_that_overtook_a_refused_one_waits_and_costs_no_epoch() {
+    let mut world = World::new(1, Duration::from_secs(120));
+    world.faults = false;
+    world.seal();
+    world.seal();
+    while let Some(sent) = world.lane.take(&world.limits, &mut world.identities, world.now) {
+        world.wire.push_back(sent);
+    }
+    assert_eq!(world.wire.len(), 2);
+    world.refuse_front(ErrorCode::NotLeaderOrFollower);
+    while world.lane.depth() > 0 {
+        world.step();
+    }
+    assert_eq!(world.broker.log.len() as u64, world.next_record);
+    assert_eq!(world.identities.current().unwrap().epoch, ProducerEpoch(0));
+}
