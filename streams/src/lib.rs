@@ -66,7 +66,7 @@ pub mod task;
 pub mod testing;
 pub mod topology;
 
-pub use dsl::{KGroupedStream, KStream, KTable, StreamsBuilder, Topic};
+pub use dsl::{KGroupedStream, KGroupedTable, KStream, KTable, StreamsBuilder, Topic};
 pub use runtime::{Streams, StreamsError};
 pub use store::KeyValueStore;
 pub use topology::Topology;

@@ -2,7 +2,7 @@
 
 pub use crate::data::{Data, Json, Text};
 pub use crate::dsl::{
-    KGroupedStream, KStream, KTable, Output, Printed, Repartitioned, StreamsBuilder, Topic,
+    KGroupedStream, KGroupedTable, KStream, KTable, Output, Printed, Repartitioned, StreamsBuilder, Topic,
 };
 pub use crate::processor::Record;
 pub use crate::runtime::{AppState, Closing, Streams, StreamsError};

@@ -85,12 +85,12 @@ impl StreamsBuilder {
     /// # Ok(()) }
     /// ```
     pub fn table<K: Element, V: Element>(&self, topic: Topic<K, V>) -> KTable<K, V> {
-        // The number that Kafka gives to the store which it then leaves out.
-        let _ = self.graph.borrow_mut().generate("STATE-STORE-");
-        self.add_table(topic, None)
+        let store = KeyValueStore::generated_with(topic.key.clone(), topic.value.clone());
+        self.add_table(topic, store)
     }
 
-    /// The table of a topic, kept in a store that can be queried (Kafka's `Materialized.as`).
+    /// The table of a topic, kept in a store that can be queried (Kafka's `Materialized.as`). A store without a name is only
+    /// there if an operator below needs it: [`KeyValueStore::generated`] says how it is to be kept then.
     ///
     /// ```
     /// # use millstream::prelude::*;
@@ -111,23 +111,24 @@ impl StreamsBuilder {
         topic: Topic<K, V>,
         store: impl Into<KeyValueStore<K, V>>,
     ) -> KTable<K, V> {
-        self.add_table(topic, Some(store.into()))
+        self.add_table(topic, store.into())
     }
 
     fn add_table<K: Element, V: Element>(
         &self,
         topic: Topic<K, V>,
-        store: Option<KeyValueStore<K, V>>,
+        store: KeyValueStore<K, V>,
     ) -> KTable<K, V> {
         let graph = &mut *self.graph.borrow_mut();
-        let generated = store.as_ref().filter(|store| store.name().is_none());
-        let generated = generated.map(|_| graph.generate(&format!("{}-STATE-STORE-", topic.name())));
+        let generated =
+            store.name().is_none().then(|| graph.generate(&format!("{}-STATE-STORE-", topic.name())));
         let name = graph.generate("KSTREAM-SOURCE-");
         let table = graph.generate("KTABLE-SOURCE-");
         let key = SerdeHandle::shared(Nullable(topic.key.clone()));
         let value = SerdeHandle::shared(Nullable(topic.value.clone()));
         let source = source::add(graph, name, topic.topic_name(), key, value);
-        let node = add_table(graph, table, source, store, generated);
+        let node = add_table(graph, table, source, store, generated, |key, value| (key, value));
+        graph.follow(node, source, "-source");
         KTable::new(self.graph.clone(), node)
     }
 

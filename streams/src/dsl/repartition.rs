@@ -26,9 +26,27 @@ impl<K: Data, V> Downstream<K, V> for PresentKey<K, V> {
     }
 }
 
-/// Adds filter, sink and source around the topic `<prefix>-repartition`, named as Kafka's
-/// `OptimizableRepartitionNode` names them; returns the source.
-pub(super) fn add<K: Data, V: Data>(graph: &mut Graph, parent: NodeId, prefix: &str) -> NodeId {
+/// The nodes around a repartition topic.
+#[derive(Clone, Copy)]
+pub(super) struct Repartition {
+    filter: NodeId,
+    sink: NodeId,
+    /// Where the records come out again.
+    pub(super) source: NodeId,
+}
+
+impl Repartition {
+    /// Has topic and nodes take their names from `leader`, should that be given one.
+    pub(super) fn follow(self, graph: &mut Graph, leader: NodeId) {
+        graph.follow(leader, self.filter, "-repartition-filter");
+        graph.follow_with_topic(leader, self.sink, "-repartition-sink");
+        graph.follow_with_topic(leader, self.source, "-repartition-source");
+    }
+}
+
+/// Adds filter, sink and source around the topic `<prefix>-repartition`, named as Kafka's `OptimizableRepartitionNode` names
+/// them.
+pub(super) fn add<K: Data, V: Data>(graph: &mut Graph, parent: NodeId, prefix: &str) -> Repartition {
     let topic = format!("{prefix}-repartition");
     let names = names(graph, &topic);
     let factory = Arc::new(|assembly: &mut Assembly<'_>, id| {
@@ -37,8 +55,9 @@ pub(super) fn add<K: Data, V: Data>(graph: &mut Graph, parent: NodeId, prefix: &
     let filter = graph.add(names.filter, NodeKind::Processor { factory }, &[parent]);
     let topic = TopicName::Internal(Arc::from(topic));
     let (key, value) = (SerdeHandle::native(), SerdeHandle::native());
-    sink::add::<K, V>(graph, names.sink, filter, topic.clone(), key.clone(), value.clone());
-    source::add::<K, V>(graph, names.source, topic, key, value)
+    let sink = sink::add::<K, V>(graph, names.sink, filter, topic.clone(), key.clone(), value.clone());
+    let source = source::add_below::<K, V>(graph, names.source, sink, topic, key, value);
+    Repartition { filter, sink, source }
 }
 
 /// Takes the numbers of a repartition that is already there.

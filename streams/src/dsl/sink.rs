@@ -52,10 +52,9 @@ pub(super) fn add<K: Element, V: Element>(
     key: SerdeHandle<K>,
     value: SerdeHandle<V>,
 ) -> NodeId {
-    let target = topic.clone();
-    let factory = Arc::new(move |assembly: &mut Assembly<'_>, node| {
-        let topic = assembly.topic(&target);
-        let (name, key, value) = (target.clone(), key.clone(), value.clone());
+    let factory = Arc::new(move |assembly: &mut Assembly<'_>, node, name: &TopicName| {
+        let topic = assembly.topic(name);
+        let (name, key, value) = (name.clone(), key.clone(), value.clone());
         erase(SinkNode { node, name, topic, key, value })
     });
     graph.add(name, NodeKind::Sink { topic, factory }, &[parent])

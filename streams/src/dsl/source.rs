@@ -30,6 +30,20 @@ impl<K, V> Source for SourceNode<K, V> {
     }
 }
 
+/// Adds the source of a repartition topic that `sink` writes.
+pub(super) fn add_below<K: Element, V: Element>(
+    graph: &mut Graph,
+    name: String,
+    sink: NodeId,
+    topic: TopicName,
+    key: SerdeHandle<K>,
+    value: SerdeHandle<V>,
+) -> NodeId {
+    let source = add(graph, name, topic, key, value);
+    graph.put_after(source, sink);
+    source
+}
+
 /// Adds a source of one topic.
 pub(super) fn add<K: Element, V: Element>(
     graph: &mut Graph,

@@ -1,9 +1,11 @@
 //! Serdes by hand, for formats other than the type's own.
 
+mod changed;
 mod handle;
 mod native;
 mod nullable;
 
+pub(crate) use changed::Changed;
 pub(crate) use handle::SerdeHandle;
 pub use native::Native;
 pub(crate) use nullable::Nullable;

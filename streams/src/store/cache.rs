@@ -68,13 +68,26 @@ pub(crate) struct Entry<K, V> {
     weight: usize,
 }
 
+/// Entries that wait for a flush, in the order in which they became dirty, as Kafka's `NamedCache` flushes them.
+#[derive(Debug)]
+pub(crate) struct Dirty<V> {
+    pub(crate) entries: Vec<u32>,
+    /// The values of the same entries at the last flush, if anybody is to be told of them; else empty.
+    pub(crate) olds: Vec<Option<V>>,
+}
+
+impl<V> Default for Dirty<V> {
+    fn default() -> Self {
+        Self { entries: Vec::new(), olds: Vec::new() }
+    }
+}
+
 /// Entries in a slab, found by a hash of the key's bytes. Indexes stay valid until [`evict`](Self::evict).
 #[derive(Debug)]
 pub(crate) struct Cache<K, V> {
     table: HashTable<u32>,
     entries: Vec<Entry<K, V>>,
-    /// In the order in which they became dirty, as Kafka's `NamedCache` flushes them.
-    dirty: Vec<u32>,
+    dirty: Dirty<V>,
     /// Flushed, but not yet written to the backend.
     staged: Vec<u32>,
     hasher: FixedState,
@@ -82,8 +95,8 @@ pub(crate) struct Cache<K, V> {
 
 impl<K, V> Cache<K, V> {
     pub(crate) fn new() -> Self {
-        let (table, entries, dirty, staged) = (HashTable::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { table, entries, dirty, staged, hasher: FixedState::default() }
+        let (table, entries, staged) = (HashTable::new(), Vec::new(), Vec::new());
+        Self { table, entries, dirty: Dirty::default(), staged, hasher: FixedState::default() }
     }
 
     pub(crate) fn hash(&self, key: &[u8]) -> u64 {
@@ -132,13 +145,19 @@ impl<K, V> Cache<K, V> {
         &mut self.entries[index as usize]
     }
 
-    /// An entry that is about to change, queued for the next flush.
-    pub(crate) fn mark_dirty(&mut self, index: u32) -> &mut Entry<K, V> {
+    /// An entry that is about to change, queued for the next flush; its value is kept until then if `keep_old`.
+    pub(crate) fn mark_dirty(&mut self, index: u32, keep_old: bool) -> &mut Entry<K, V>
+    where
+        V: Clone,
+    {
         let entry = &mut self.entries[index as usize];
         if !entry.dirty {
             entry.dirty = true;
             entry.known = entry.value.is_some();
-            self.dirty.push(index);
+            self.dirty.entries.push(index);
+            if keep_old {
+                self.dirty.olds.push(entry.value.clone());
+            }
         }
         entry
     }
@@ -152,15 +171,17 @@ impl<K, V> Cache<K, V> {
     }
 
     /// The dirty entries in order; give the buffer back with [`flushed`](Self::flushed).
-    pub(crate) fn take_dirty(&mut self) -> Vec<u32> {
+    pub(crate) fn take_dirty(&mut self) -> Dirty<V> {
         std::mem::take(&mut self.dirty)
     }
 
     /// Gives the buffer of [`take_dirty`](Self::take_dirty) back: these entries are staged now.
-    pub(crate) fn flushed(&mut self, mut buffer: Vec<u32>) {
-        self.staged.extend_from_slice(&buffer);
-        buffer.clear();
-        buffer.append(&mut self.dirty);
+    pub(crate) fn flushed(&mut self, mut buffer: Dirty<V>) {
+        self.staged.extend_from_slice(&buffer.entries);
+        buffer.entries.clear();
+        buffer.entries.append(&mut self.dirty.entries);
+        buffer.olds.clear();
+        buffer.olds.append(&mut self.dirty.olds);
         self.dirty = buffer;
     }
 
@@ -171,14 +192,14 @@ impl<K, V> Cache<K, V> {
 
     /// The entries that the backend does not have yet, some twice.
     pub(crate) fn unwritten_entries(&self) -> impl Iterator<Item = &Entry<K, V>> {
-        self.staged.iter().chain(&self.dirty).map(|index| self.entry(*index))
+        self.staged.iter().chain(&self.dirty.entries).map(|index| self.entry(*index))
     }
 
     /// Drops entries that were not looked up since the last eviction, then any, until the budget's use is at most
     /// `target`. All entries must be clean and written.
     pub(crate) fn evict(&mut self, target: usize, budget: &CacheBudget) {
         debug_assert!(
-            self.dirty.is_empty() && self.staged.is_empty(),
+            self.dirty.entries.is_empty() && self.staged.is_empty(),
             "an entry that was not written would be lost"
         );
         for second_chance in [true, false] {
@@ -209,7 +230,7 @@ impl<K, V> Cache<K, V> {
         budget.remove(weight);
         self.entries.clear();
         self.table.clear();
-        self.dirty.clear();
+        self.dirty = Dirty::default();
         self.staged.clear();
     }
 }

@@ -69,6 +69,11 @@ impl<K, V> KeyValueStore<K, V> {
         }
     }
 
+    /// A store of these serdes that the topology may need, under the name that Kafka Streams would generate.
+    pub(crate) fn generated_with(key: SerdeHandle<K>, value: SerdeHandle<V>) -> Self {
+        Self { name: None, key, value, medium: Medium::Disk, cached: true, logged: true }
+    }
+
     /// Keeps the entries in memory; after a restart they come back from the changelog.
     pub const fn in_memory(mut self) -> Self {
         self.medium = Medium::Memory;

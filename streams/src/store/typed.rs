@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::processor::{Change, Context, Downstream, ProcessError, Record};
+use crate::processor::{Change, Context, Downstream, Headers, ProcessError, Record};
 use crate::serde::SerdeHandle;
 use crate::task::{StoreParts, TopicHandle};
 use crate::topology::{NodeId, StoreFactory};
@@ -30,6 +30,10 @@ pub struct TypedStore<K: 'static, V: 'static> {
     pub(crate) cache: Cache<K, V>,
     /// Whether updates wait for the flush before the nodes below hear of them.
     cached: bool,
+    /// Whether the nodes below are told of old values too.
+    sends_old: bool,
+    /// The value before the last change, where updates are not cached and the old value is asked for.
+    before: Option<V>,
     changelog: Option<(TopicHandle, i32)>,
     budget: Rc<CacheBudget>,
     /// Size of the last value that was encoded or decoded: the guess for the next new one.
@@ -58,6 +62,8 @@ impl<K, V> TypedStore<K, V> {
             backend: parts.backend,
             cache: Cache::new(),
             cached: parts.spec.cached,
+            sends_old: false,
+            before: None,
             changelog: parts.changelog,
             budget: parts.budget,
             typical: FIRST_GUESS,
@@ -74,6 +80,11 @@ impl<K, V> TypedStore<K, V> {
     /// Whether the nodes below hear of updates only at a flush.
     pub(crate) fn is_cached(&self) -> bool {
         self.cached
+    }
+
+    /// From now on the nodes below are told of old values too.
+    pub(crate) fn send_old(&mut self) {
+        self.sends_old = true;
     }
 
     /// The cached entry of `key`, loaded if need be; a key that the store does not have gets an entry without a value.
@@ -103,16 +114,26 @@ impl<K, V> TypedStore<K, V> {
     }
 
     /// An entry that is about to change; it waits for the next flush.
-    pub(crate) fn modify(&mut self, index: u32) -> &mut Entry<K, V> {
-        self.cache.mark_dirty(index)
+    pub(crate) fn modify(&mut self, index: u32) -> &mut Entry<K, V>
+    where
+        V: Clone,
+    {
+        if self.sends_old && !self.cached {
+            self.before = self.cache.entry(index).value.clone();
+        }
+        self.cache.mark_dirty(index, self.sends_old && self.cached)
     }
 
-    /// Sends a dirty entry to the changelog and stages it for the backend. `false`: the key came and went since the last
-    /// flush, so nobody needs to hear of it.
+    pub(crate) fn entry(&self, index: u32) -> &Entry<K, V> {
+        self.cache.entry(index)
+    }
+
+    /// Sends a dirty entry to the changelog and stages it for the backend. `false`: the key came and went in the cache since
+    /// the last flush, so nobody needs to hear of it.
     fn flush_entry(&mut self, index: u32, cx: &mut Context<'_>) -> Result<bool, ProcessError> {
         let entry = self.cache.entry_mut(index);
         entry.dirty = false;
-        if entry.value.is_none() && !entry.known {
+        if self.cached && entry.value.is_none() && !entry.known {
             return Ok(false);
         }
         self.value_buffer.clear();
@@ -130,7 +151,7 @@ impl<K, V> TypedStore<K, V> {
                 entry.timestamp,
                 Some(&entry.bytes),
                 value,
-                &entry.headers,
+                &Headers::default(),
             )?;
         }
         self.backend.stage(&entry.bytes, present.then_some(&self.value_buffer));
@@ -139,14 +160,24 @@ impl<K, V> TypedStore<K, V> {
         Ok(true)
     }
 
-    /// What the nodes below are told of an entry.
+    /// What the nodes below are told of the entry that changed last, where they are told of every change.
     pub(crate) fn change(&mut self, index: u32) -> Record<K, Change<V>>
     where
         K: Clone,
         V: Clone,
     {
+        let old = self.before.take();
+        self.change_from(index, old)
+    }
+
+    /// What the nodes below are told of an entry that was `old` when they heard of it last.
+    fn change_from(&self, index: u32, old: Option<V>) -> Record<K, Change<V>>
+    where
+        K: Clone,
+        V: Clone,
+    {
         let entry = self.cache.entry(index);
-        let change = Change { new: entry.value.clone(), old: None };
+        let change = Change { new: entry.value.clone(), old };
         Record {
             key: entry.key.clone(),
             value: change,
@@ -164,12 +195,13 @@ pub(crate) fn flush<K: Clone, V: Clone>(
     below: &dyn Downstream<K, Change<V>>,
     cx: &mut Context<'_>,
 ) -> Result<(), ProcessError> {
-    let dirty = store.borrow_mut().cache.take_dirty();
-    for index in dirty.iter().copied() {
+    let mut dirty = store.borrow_mut().cache.take_dirty();
+    for (place, index) in dirty.entries.iter().copied().enumerate() {
         cx.enter(node);
         let mut flushing = store.borrow_mut();
         if flushing.flush_entry(index, cx)? && flushing.is_cached() {
-            let change = flushing.change(index);
+            let old = dirty.olds.get_mut(place).and_then(Option::take);
+            let change = flushing.change_from(index, old);
             drop(flushing);
             below.process(change, cx)?;
         }

@@ -11,7 +11,7 @@ use crate::store::backend::KeyValueBackend;
 use crate::store::cache::CacheBudget;
 use crate::store::typed::{TaskStore, TypedStore};
 use crate::topology::{
-    Graph, NodeId, NodeKind, ProcessorFactory, StoreId, StoreSpec, Subtopology, TopicName,
+    Graph, NodeId, NodeKind, ProcessorFactory, StoreId, StoreSpec, Subtopology, TopicName, Values,
 };
 
 use super::{RecordSink, Source, TaskId, TopicHandle};
@@ -60,7 +60,7 @@ impl<'a> Assembly<'a> {
         Self { graph, sink, made, stores, flushes, sources }
     }
 
-    /// Ids rise from sources to sinks, since a node is made after its parents.
+    /// The nodes of a part come in order from sources to sinks; each is made after those below it.
     pub(crate) fn assemble(mut self, part: &Subtopology) -> Assembled {
         for id in part.nodes.iter().rev().copied() {
             match &self.graph.node(id).kind {
@@ -68,8 +68,12 @@ impl<'a> Assembly<'a> {
                     let sources = factory(&mut self, id);
                     self.sources.insert(id, sources);
                 }
-                NodeKind::Processor { factory } | NodeKind::Sink { factory, .. } => {
+                NodeKind::Processor { factory } => {
                     let node = factory(&mut self, id);
+                    self.made.insert(id, node);
+                }
+                NodeKind::Sink { topic, factory } => {
+                    let node = factory(&mut self, id, topic);
                     self.made.insert(id, node);
                 }
             }
@@ -112,6 +116,32 @@ impl<'a> Assembly<'a> {
         let store = self.stores.get(&id).map(|store| Rc::clone(store).into_any());
         let typed = store.and_then(|store| store.downcast::<RefCell<TypedStore<K, V>>>().ok());
         typed.expect("a store of the sub-topology, of its types")
+    }
+
+    /// The store of the table that node `id` makes, told whether to send old values.
+    pub(crate) fn table<K: 'static, V: 'static>(
+        &self,
+        id: NodeId,
+        store: StoreId,
+    ) -> Rc<RefCell<TypedStore<K, V>>> {
+        let store = self.store::<K, V>(store);
+        if self.graph.sends_old(id) {
+            store.borrow_mut().send_old();
+        }
+        store
+    }
+
+    /// The store that the table of node `id` is kept in, if it is.
+    pub(crate) fn kept_in(&self, id: NodeId) -> Option<StoreId> {
+        match self.graph.values(id) {
+            Some(Values::Stored(store)) => Some(store),
+            Some(Values::Latent(_) | Values::Derived(_)) | None => None,
+        }
+    }
+
+    /// Whether the table that node `id` makes tells of old values.
+    pub(crate) fn sends_old(&self, id: NodeId) -> bool {
+        self.graph.sends_old(id)
     }
 
     pub(crate) fn topic(&mut self, name: &TopicName) -> TopicHandle {

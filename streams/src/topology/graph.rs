@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::table::Table;
 use super::{StoreSpec, TopicName, TopologyError};
 use crate::store::typed::TaskStore;
 use crate::task::{Assembly, Source, StoreParts};
@@ -26,6 +27,10 @@ pub(crate) type ProcessorFactory = Arc<dyn Fn(&mut Assembly<'_>, NodeId) -> Box<
 /// Makes the sources of a task: one a topic of the node.
 pub(crate) type SourceFactory = Arc<dyn Fn(&mut Assembly<'_>, NodeId) -> Vec<Rc<dyn Source>> + Send + Sync>;
 
+/// Makes a sink of a task, for a topic of this name.
+pub(crate) type SinkFactory =
+    Arc<dyn Fn(&mut Assembly<'_>, NodeId, &TopicName) -> Box<dyn Any> + Send + Sync>;
+
 /// Puts the typed store in front of a task's bytes.
 pub(crate) type StoreFactory = Arc<dyn Fn(StoreParts) -> Rc<dyn TaskStore> + Send + Sync>;
 
@@ -40,6 +45,7 @@ pub(crate) struct Graph {
     naming: HashMap<NodeId, Naming>,
     /// Repartition topics with a number of partitions of their own.
     partitions: HashMap<TopicName, u32>,
+    next_priority: u32,
     /// A mistake that an operator had no way to return.
     mistake: Option<TopologyError>,
 }
@@ -61,6 +67,24 @@ pub(crate) struct Node {
     pub(crate) parents: Vec<NodeId>,
     pub(crate) children: Vec<NodeId>,
     pub(crate) stores: Vec<StoreId>,
+    /// What is known of the values if the node makes a table.
+    pub(crate) table: Option<Table>,
+    /// The nodes that take their names from this one when it is given a name.
+    followers: Vec<Follower>,
+    /// Where it stands among the others, edges allowing: Kafka's `buildPriority`.
+    priority: u32,
+    /// The sink of the repartition topic that this source reads: it comes first.
+    written_by: Option<NodeId>,
+}
+
+/// A node that is named after another one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Follower {
+    node: NodeId,
+    /// What stands behind the other's name.
+    suffix: &'static str,
+    /// Whether its repartition topic is named after the other one too.
+    with_topic: bool,
 }
 
 /// What a node does in a task.
@@ -68,7 +92,7 @@ pub(crate) struct Node {
 pub(crate) enum NodeKind {
     Source { topics: Vec<TopicName>, types: TypeId, factory: SourceFactory },
     Processor { factory: ProcessorFactory },
-    Sink { topic: TopicName, factory: ProcessorFactory },
+    Sink { topic: TopicName, factory: SinkFactory },
 }
 
 impl Graph {
@@ -85,11 +109,51 @@ impl Graph {
         let mut parents = parents.to_vec();
         parents.dedup();
         let (children, stores) = (Vec::new(), Vec::new());
-        self.nodes.push(Node { name, kind, parents: parents.clone(), children, stores });
+        let (table, followers) = (None, Vec::new());
+        self.nodes.push(Node {
+            name,
+            kind,
+            parents: parents.clone(),
+            children,
+            stores,
+            table,
+            followers,
+            priority: self.next_priority,
+            written_by: None,
+        });
+        self.next_priority += 1;
         for parent in parents {
             self.node_mut(parent).children.push(id);
         }
         id
+    }
+
+    /// Has a source come after the sink that writes its topic.
+    pub(crate) fn put_after(&mut self, source: NodeId, sink: NodeId) {
+        self.node_mut(source).written_by = Some(sink);
+    }
+
+    /// Moves a node behind all that were made so far, edges allowing.
+    pub(crate) fn move_to_end(&mut self, node: NodeId) {
+        self.node_mut(node).priority = self.next_priority;
+        self.next_priority += 1;
+    }
+
+    /// The nodes from sources to sinks, in the order in which Kafka writes them into its topology: the next is the one of
+    /// the smallest priority whose parents are all there.
+    pub(crate) fn order(&self) -> Vec<NodeId> {
+        let mut order: Vec<NodeId> = Vec::with_capacity(self.nodes.len());
+        let mut waiting: Vec<NodeId> = self.ids().collect();
+        waiting.sort_by_key(|id| self.node(*id).priority);
+        while !waiting.is_empty() {
+            let is_free = |id: &NodeId| {
+                let node = self.node(*id);
+                node.parents.iter().chain(&node.written_by).all(|above| order.contains(above))
+            };
+            let next = waiting.iter().position(is_free).unwrap_or_default();
+            order.push(waiting.remove(next));
+        }
+        order
     }
 
     pub(crate) fn add_store(&mut self, spec: StoreSpec, factory: StoreFactory) -> StoreId {
@@ -110,6 +174,16 @@ impl Graph {
         &mut self.nodes[id.0 as usize]
     }
 
+    /// Has `node` take its name from `leader`, should that be given one.
+    pub(crate) fn follow(&mut self, leader: NodeId, node: NodeId, suffix: &'static str) {
+        self.node_mut(leader).followers.push(Follower { node, suffix, with_topic: false });
+    }
+
+    /// The same for a sink or source of a repartition topic, which is named after `leader` too.
+    pub(crate) fn follow_with_topic(&mut self, leader: NodeId, node: NodeId, suffix: &'static str) {
+        self.node_mut(leader).followers.push(Follower { node, suffix, with_topic: true });
+    }
+
     pub(crate) fn rename(&mut self, id: NodeId, name: &str) {
         self.check_name(name);
         match self.naming.get(&id) {
@@ -119,6 +193,16 @@ impl Graph {
                 self.node_mut(id).name = format!("{}{name}", self.node(parent).name);
             }
             None => name.clone_into(&mut self.node_mut(id).name),
+        }
+        for Follower { node, suffix, with_topic } in self.node(id).followers.clone() {
+            let follower = self.node_mut(node);
+            follower.name = format!("{name}{suffix}");
+            let renamed = || TopicName::Internal(format!("{name}-repartition").into());
+            match &mut follower.kind {
+                NodeKind::Sink { topic, .. } if with_topic => *topic = renamed(),
+                NodeKind::Source { topics, .. } if with_topic => *topics = vec![renamed()],
+                NodeKind::Sink { .. } | NodeKind::Source { .. } | NodeKind::Processor { .. } => {}
+            }
         }
     }
 

@@ -7,6 +7,7 @@ mod java;
 mod name;
 mod spec;
 mod subtopology;
+mod table;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ pub(crate) use graph::{Graph, NodeId, NodeKind, ProcessorFactory, StoreFactory, 
 pub use name::TopicName;
 pub use spec::{CopartitionGroup, Medium, StoreSpec};
 pub use subtopology::Subtopology;
+pub(crate) use table::Values;
 
 /// What a program computes: built once by [`StreamsBuilder::build`](crate::StreamsBuilder::build), immutable, shared by all
 /// threads. Tasks instantiate it.

@@ -22,14 +22,15 @@ pub struct Subtopology {
 
 /// Numbers the parts as Kafka's `InternalTopologyBuilder.makeNodeGroups` does: by the first of their nodes that was made.
 pub(crate) fn partition(graph: &Graph) -> Vec<Subtopology> {
-    let groups = groups(graph);
+    let (groups, order) = (groups(graph), graph.order());
+    let group_of = |id: &NodeId| groups[id.0 as usize];
     let mut numbered: Vec<usize> = Vec::new();
-    for group in &groups {
-        if !numbered.contains(group) {
-            numbered.push(*group);
+    for group in order.iter().map(group_of) {
+        if !numbered.contains(&group) {
+            numbered.push(group);
         }
     }
-    let members = |group| graph.ids().filter(|id| groups[id.0 as usize] == group).collect();
+    let members = |group| order.iter().copied().filter(|id| group_of(id) == group).collect();
     numbered.into_iter().zip(0..).map(|(group, id)| describe(graph, id, members(group))).collect()
 }
 

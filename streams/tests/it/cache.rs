@@ -192,6 +192,66 @@ fn a_key_that_came_and_went_between_two_flushes_is_no_news() {
     assert_eq!(sink.sent, 0);
 }
 
+/// The values sent to one topic, whatever they are.
+#[derive(Default)]
+struct Values(Vec<String>, Vec<Vec<u8>>);
+
+impl RecordSink for Values {
+    fn topic(&mut self, name: &TopicName) -> TopicHandle {
+        self.0.push(name.to_string());
+        TopicHandle(self.0.len() as u32 - 1)
+    }
+
+    fn send(
+        &mut self,
+        topic: TopicHandle,
+        _partition: Option<i32>,
+        _timestamp: i64,
+        _key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        _headers: &Headers,
+    ) -> Result<(), SinkError> {
+        if self.0[topic.0 as usize] == "by-parity-repartition" {
+            self.1.push(value.unwrap().to_vec());
+        }
+        Ok(())
+    }
+}
+
+/// The updates that go into the groups of a table, of two flushes with updates of one key to 2, to 4 and 6.
+fn regrouped(store: KeyValueStore<u8, i64>) -> Vec<Vec<u8>> {
+    let builder = StreamsBuilder::new();
+    let by_parity = builder.table_in(Topic::new("in"), store).group_by(|_, n| (n % 2, *n)).named("by-parity");
+    let _counts = by_parity.count("counts");
+    let topology = builder.build().unwrap();
+    let mut sink = Values::default();
+    let cache = Rc::new(CacheBudget::new(1 << 20));
+    let env = TaskEnv { backends: vec![Box::new(MemoryBackend::new())], sink: &mut sink, cache };
+    let mut task = Task::new(&topology, TaskId { subtopology: 0, partition: 0 }, env);
+    for values in [&[2_i64][..], &[4, 6]] {
+        for value in values {
+            let (key, value) = ([1], value.to_be_bytes());
+            let (key, value) = (Some(&key[..]), Some(&value[..]));
+            let record = RawRecord { offset: 0, timestamp: 0, key, value, headers: Headers::default() };
+            task.process(InputId(0), record, &mut sink).unwrap();
+        }
+        task.flush(&mut sink).unwrap();
+    }
+    sink.1
+}
+
+/// As it is written: the length of the new value, the new one, the old one, 2 for both.
+fn both(new: i64, old: i64) -> Vec<u8> {
+    [&[16][..], &new.to_be_bytes(), &old.to_be_bytes(), &[2]].concat()
+}
+
+#[test]
+fn the_old_value_is_the_one_that_was_told_last() {
+    let first = [&2_i64.to_be_bytes()[..], &[1]].concat();
+    assert_eq!(regrouped(SUMS), [first.clone(), both(6, 2)]);
+    assert_eq!(regrouped(SUMS.uncached()), [first, both(4, 2), both(6, 4)]);
+}
+
 #[test]
 fn a_cache_keeps_to_its_budget() {
     let mut sink = Compacted::default();

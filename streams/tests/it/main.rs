@@ -12,3 +12,5 @@ mod programs;
 mod random;
 mod reference;
 mod serdes;
+mod table_reference;
+mod tables;

@@ -74,7 +74,7 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
             }
             (true, _) => {
                 let prefix = self.name.as_deref().unwrap_or(&store_name);
-                repartition::add::<K, V>(graph, self.stream.node, prefix)
+                repartition::add::<K, V>(graph, self.stream.node, prefix).source
             }
         };
         self.repartitioned.set(Some(parent));

@@ -10,7 +10,7 @@ use crate::processor::{Change, Context, Downstream, ProcessError, Record};
 use crate::store::KeyValueStore;
 use crate::store::typed::{TypedStore, factory};
 use crate::task::{Assembly, Flush, erase};
-use crate::topology::{Graph, NodeId, NodeKind};
+use crate::topology::{Graph, NodeId, NodeKind, Values};
 
 /// What an aggregation does with a record: the aggregate so far in, the new one out; `None` is no aggregate.
 pub(super) trait Update<K, V, A>: Fn(&K, V, Option<A>) -> Option<A> + Send + Sync + 'static {}
@@ -34,14 +34,14 @@ where
     let update = Arc::new(update);
     let store = graph.add_store(store.spec(store_name), factory(store));
     let factory = Arc::new(move |assembly: &mut Assembly<'_>, id| {
-        let (store, below) = (assembly.store::<K::Present, A>(store), assembly.downstream(id));
+        let (store, below) = (assembly.table::<K::Present, A>(id, store), assembly.downstream(id));
         let update = Arc::clone(&update);
         let node = Rc::new(Aggregate { node: id, update, store, below });
         assembly.flushes(id, Rc::clone(&node) as Rc<dyn Flush>);
         erase::<K, V>(node)
     });
     let node = graph.add(name, NodeKind::Processor { factory }, &[parent]);
-    graph.connect_store(node, store);
+    graph.add_values(node, Values::Stored(store));
     node
 }
 
@@ -78,7 +78,7 @@ where
         if store.is_cached() {
             return Ok(());
         }
-        let change = store.change(index);
+        let change = store.change(index).at(latest);
         drop(store);
         self.below.process(change, cx)
     }

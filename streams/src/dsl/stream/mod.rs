@@ -14,6 +14,7 @@ mod repartition;
 mod select_key;
 mod split;
 mod to;
+mod to_table;
 mod try_map_values;
 
 pub use print::Printed;

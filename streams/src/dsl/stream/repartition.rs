@@ -40,7 +40,7 @@ impl<K: Data, V: Data> KStream<K, V> {
             }
             None => graph.generate("KSTREAM-REPARTITION-"),
         };
-        let source = repartition::add::<K, V>(graph, self.node, &prefix);
+        let source = repartition::add::<K, V>(graph, self.node, &prefix).source;
         if let Some(partitions) = partitions {
             graph.set_partitions(source, partitions);
         }

@@ -1,5 +1,9 @@
 //! Tables: records that replace each other.
 
+mod derive;
+mod filter;
+mod group_by;
+mod map_values;
 pub(super) mod source;
 mod to;
 mod to_stream;

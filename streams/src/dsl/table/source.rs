@@ -1,60 +1,88 @@
-//! The node that makes a table of a topic.
+//! The node that makes a table of a topic or a stream.
 
 use std::cell::RefCell;
+use std::marker::PhantomData;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::dsl::Element;
 use crate::processor::{Change, Context, Downstream, ProcessError, Record};
 use crate::store::KeyValueStore;
-use crate::store::typed::{self, TypedStore, factory};
+use crate::store::typed::{self, TypedStore};
 use crate::task::{Assembly, Flush, erase};
-use crate::topology::{Graph, NodeId, NodeKind};
+use crate::topology::{Graph, NodeId, NodeKind, Values};
 
-/// Adds the node below `source`; `generated` is the name of a store that was given none.
-pub(in crate::dsl) fn add_table<K: Element, V: Element>(
+/// What a table takes of a record: nothing without a key, a removal without a value.
+pub(in crate::dsl) trait Present<K1, V1, K, V>:
+    Fn(K1, V1) -> (Option<K>, Option<V>) + Copy + Send + Sync + 'static
+{
+}
+
+impl<K1, V1, K, V, F> Present<K1, V1, K, V> for F where
+    F: Fn(K1, V1) -> (Option<K>, Option<V>) + Copy + Send + Sync + 'static
+{
+}
+
+/// Adds the node below `source`; `generated` is the name of a store that was given none, which is only there if something
+/// below needs it.
+pub(in crate::dsl) fn add_table<K1: Element, V1: Element, K: Element, V: Element>(
     graph: &mut Graph,
     name: String,
     source: NodeId,
-    store: Option<KeyValueStore<K, V>>,
+    store: KeyValueStore<K, V>,
     generated: Option<String>,
+    present: impl Present<K1, V1, K, V>,
 ) -> NodeId {
-    let Some(store) = store else {
-        let factory = Arc::new(|assembly: &mut Assembly<'_>, id| {
-            erase(Updates::<K, V> { below: assembly.downstream(id) })
-        });
-        return graph.add(name, NodeKind::Processor { factory }, &[source]);
-    };
-    let store_name = generated.or_else(|| store.name().map(str::to_owned)).unwrap_or_default();
-    let store = graph.add_store(store.spec(store_name), factory(store));
     let factory = Arc::new(move |assembly: &mut Assembly<'_>, id| {
-        let (store, below) = (assembly.store::<K, V>(store), assembly.downstream(id));
-        let node = Rc::new(Table { node: id, store, below });
+        let below = assembly.downstream(id);
+        let Some(store) = assembly.kept_in(id) else {
+            return erase::<K1, V1>(Updates { present, below, types: PhantomData });
+        };
+        let node = Rc::new(Table { node: id, store: assembly.table::<K, V>(id, store), below });
         assembly.flushes(id, Rc::clone(&node) as Rc<dyn Flush>);
-        erase(node)
+        erase::<K1, V1>(Updates { present, below: node, types: PhantomData })
     });
     let node = graph.add(name, NodeKind::Processor { factory }, &[source]);
-    graph.connect_store(node, store);
+    let values = if generated.is_some() { Values::Latent } else { Values::Stored };
+    let store_name = generated.or_else(|| store.name().map(str::to_owned)).unwrap_or_default();
+    let store = graph.add_store(store.spec(store_name), typed::factory(store));
+    graph.add_values(node, values(store));
     node
 }
 
-/// A table that nobody asked to keep: updates pass through.
-struct Updates<K, V> {
-    below: Rc<dyn Downstream<K, Change<V>>>,
+/// Turns records into updates.
+struct Updates<F, N, T> {
+    present: F,
+    /// The nodes below, or the store in between.
+    below: N,
+    types: PhantomData<fn() -> T>,
 }
 
-impl<K, V> Downstream<Option<K>, Option<V>> for Updates<K, V> {
-    fn process(
-        &self,
-        record: Record<Option<K>, Option<V>>,
-        cx: &mut Context<'_>,
-    ) -> Result<(), ProcessError> {
-        let Record { key, value: new, timestamp, headers } = record;
-        let Some(key) = key else {
+impl<K1, V1, K, V, F, N> Downstream<K1, V1> for Updates<F, N, (K, V)>
+where
+    F: Present<K1, V1, K, V>,
+    N: Takes<K, V>,
+{
+    fn process(&self, record: Record<K1, V1>, cx: &mut Context<'_>) -> Result<(), ProcessError> {
+        let Record { key, value, timestamp, headers } = record;
+        let (Some(key), new) = (self.present)(key, value) else {
             cx.drop_record();
             return Ok(());
         };
-        self.below.process(Record { key, value: Change { new, old: None }, timestamp, headers }, cx)
+        self.below.take(Record { key, value: new, timestamp, headers }, cx)
+    }
+}
+
+/// Where the updates of a table go.
+trait Takes<K, V> {
+    fn take(&self, record: Record<K, Option<V>>, cx: &mut Context<'_>) -> Result<(), ProcessError>;
+}
+
+/// A table that nobody asked to keep.
+impl<K, V> Takes<K, V> for Rc<dyn Downstream<K, Change<V>>> {
+    fn take(&self, record: Record<K, Option<V>>, cx: &mut Context<'_>) -> Result<(), ProcessError> {
+        let Record { key, value: new, timestamp, headers } = record;
+        self.process(Record { key, value: Change { new, old: None }, timestamp, headers }, cx)
     }
 }
 
@@ -65,19 +93,11 @@ struct Table<K: 'static, V: 'static> {
     below: Rc<dyn Downstream<K, Change<V>>>,
 }
 
-impl<K: Element, V: Element> Downstream<Option<K>, Option<V>> for Rc<Table<K, V>> {
-    fn process(
-        &self,
-        record: Record<Option<K>, Option<V>>,
-        cx: &mut Context<'_>,
-    ) -> Result<(), ProcessError> {
-        let Some(key) = record.key else {
-            cx.drop_record();
-            return Ok(());
-        };
+impl<K: Element, V: Element> Takes<K, V> for Rc<Table<K, V>> {
+    fn take(&self, record: Record<K, Option<V>>, cx: &mut Context<'_>) -> Result<(), ProcessError> {
         cx.enter(self.node);
         let mut store = self.store.borrow_mut();
-        let index = store.load(&key)?;
+        let index = store.load(&record.key)?;
         let entry = store.modify(index);
         entry.value = record.value;
         entry.timestamp = record.timestamp;
