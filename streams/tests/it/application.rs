@@ -1,84 +1,16 @@
 //! Applications on a broker.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::executor::block_on;
 use millstream::prelude::*;
-use millstream::runtime::{AppBuilder, WorkerError};
-use millstream_broker::{Broker, BrokerConfig};
-use millstream_client::{Admin, NewTopic, Producer, ProducerRecord, TopicPartition};
+use millstream::runtime::AppBuilder;
+use millstream_client::TopicPartition;
 
-const LINES: Topic<Option<String>, String> = Topic::new("lines");
-const COUNTS: KeyValueStore<String, i64> = KeyValueStore::new("counts");
-
-/// What a test that waits gives up after; a machine under load is slow, not broken.
-const PATIENCE: Duration = Duration::from_secs(120);
-
-struct Cluster {
-    broker: Broker,
-    admin: Admin,
-}
-
-impl Cluster {
-    fn start(partitions: i32) -> Self {
-        let config = BrokerConfig::ephemeral().set("group.initial.rebalance.delay.ms", "0").unwrap();
-        let broker = Broker::start_blocking(config).unwrap();
-        let admin = Admin::builder().bootstrap(&broker.bootstrap()).build_blocking().unwrap();
-        let created = admin.blocking(admin.create_topics([NewTopic::new("lines", partitions)])).unwrap();
-        assert!(created.iter().all(|(_, created)| created.is_ok()), "{created:?}");
-        Self { broker, admin }
-    }
-
-    fn send(&self, lines: &[&str]) {
-        let producer = Producer::builder().bootstrap(&self.broker.bootstrap()).build_blocking().unwrap();
-        for (line, partition) in lines.iter().zip((0..2).cycle()) {
-            let record = ProducerRecord::to("lines").partition(partition).value(line.as_bytes());
-            drop(producer.send_blocking(record).unwrap());
-        }
-        producer.flush_blocking().unwrap();
-    }
-
-    fn app(&self, topology: Topology, state: &Path) -> AppBuilder {
-        Streams::builder(topology)
-            .application_id("app")
-            .bootstrap(self.broker.bootstrap())
-            .state_dir(state)
-            .commit_interval(Duration::from_millis(50))
-    }
-
-    fn committed(&self, topic: &str) -> i64 {
-        let offsets = self.admin.blocking(self.admin.group_offsets("app")).unwrap();
-        let of_topic = offsets.iter().filter(|(partition, _)| &*partition.topic == topic);
-        of_topic.map(|(_, offset)| offset.offset).sum()
-    }
-}
-
-fn counting() -> Topology {
-    let builder = StreamsBuilder::new();
-    let _counts = builder
-        .stream(LINES)
-        .flat_map_values(|line, out| line.split(' ').for_each(|word| out.push(word.to_owned())))
-        .group_by(|_, word| word.clone())
-        .count(COUNTS);
-    builder.build().unwrap()
-}
-
-fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !done() {
-        assert!(started.elapsed() < PATIENCE, "{what} did not happen");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
-fn counts(apps: &[&Streams]) -> BTreeMap<String, i64> {
-    let answers = apps.iter().filter_map(|app| block_on(app.store(COUNTS).unwrap().all()).ok());
-    answers.flatten().collect()
-}
+use crate::cluster::{Cluster, PATIENCE, counting, counts, wait_until};
 
 #[test]
 fn instances_share_the_tasks_and_one_takes_over_what_another_leaves() {
@@ -108,25 +40,6 @@ fn instances_share_the_tasks_and_one_takes_over_what_another_leaves() {
     wait_until("restoring", || counts(&[&second]) == all);
     assert!(restored.load(Ordering::Relaxed), "a restore that nobody heard of");
     block_on(second.close()).unwrap();
-}
-
-#[test]
-fn a_record_that_fails_stops_the_application_is_named_and_not_committed() {
-    let cluster = Cluster::start(1);
-    let state = tempfile::tempdir().unwrap();
-    let builder = StreamsBuilder::new();
-    builder.stream(LINES).for_each(|_, line| assert!(line != "bad", "this line is bad"));
-    let app = cluster.app(builder.build().unwrap(), state.path()).start_blocking().unwrap();
-    let producer = Producer::builder().bootstrap(&cluster.broker.bootstrap()).build_blocking().unwrap();
-    for line in ["good", "bad", "good"] {
-        drop(producer.send_blocking(ProducerRecord::to("lines").value(line)).unwrap());
-    }
-    producer.flush_blocking().unwrap();
-    let failure = block_on(app.run_until(std::future::pending::<()>())).unwrap_err();
-    let text = failure.to_string();
-    assert!(matches!(failure, StreamsError::Thread { source: WorkerError::Task(_), .. }), "{text}");
-    assert!(text.contains("lines-0 at offset 1") && text.contains("this line is bad"), "{text}");
-    assert!(cluster.committed("lines") <= 1);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod application;
 mod cache;
+mod cluster;
 #[cfg(feature = "compile-fail-tests")]
 mod compile_fail;
 mod failures;
@@ -12,5 +13,6 @@ mod programs;
 mod random;
 mod reference;
 mod serdes;
+mod stops;
 mod table_reference;
 mod tables;

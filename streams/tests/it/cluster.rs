@@ -1,0 +1,90 @@
+//! An application on a broker of this process.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use futures::executor::block_on;
+use millstream::prelude::*;
+use millstream::runtime::AppBuilder;
+use millstream_broker::{Broker, BrokerConfig};
+use millstream_client::{Admin, NewTopic, Producer, ProducerRecord};
+
+pub(crate) const LINES: Topic<Option<String>, String> = Topic::new("lines");
+pub(crate) const COUNTS: KeyValueStore<String, i64> = KeyValueStore::new("counts");
+
+/// What a test that waits gives up after; a machine under load is slow, not broken.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+pub(crate) struct Cluster {
+    pub(crate) broker: Broker,
+    pub(crate) admin: Admin,
+}
+
+impl Cluster {
+    pub(crate) fn start(partitions: i32) -> Self {
+        let config = BrokerConfig::ephemeral().set("group.initial.rebalance.delay.ms", "0").unwrap();
+        let broker = Broker::start_blocking(config).unwrap();
+        let admin = Admin::builder().bootstrap(&broker.bootstrap()).build_blocking().unwrap();
+        let created = admin.blocking(admin.create_topics([NewTopic::new("lines", partitions)])).unwrap();
+        assert!(created.iter().all(|(_, created)| created.is_ok()), "{created:?}");
+        Self { broker, admin }
+    }
+
+    /// Sends lines to the first two partitions in turns.
+    pub(crate) fn send(&self, lines: &[&str]) {
+        let lines = lines.iter().map(|line| line.as_bytes());
+        self.send_to(lines.zip((0..2).cycle()));
+    }
+
+    /// Sends values to the first partition.
+    pub(crate) fn send_bytes(&self, values: &[&[u8]]) {
+        self.send_to(values.iter().map(|value| (*value, 0)));
+    }
+
+    fn send_to<'a>(&self, values: impl Iterator<Item = (&'a [u8], i32)>) {
+        let producer = Producer::builder().bootstrap(&self.broker.bootstrap()).build_blocking().unwrap();
+        for (value, partition) in values {
+            let record = ProducerRecord::to("lines").partition(partition).value(value);
+            drop(producer.send_blocking(record).unwrap());
+        }
+        producer.flush_blocking().unwrap();
+    }
+
+    pub(crate) fn app(&self, topology: Topology, state: &Path) -> AppBuilder {
+        Streams::builder(topology)
+            .application_id("app")
+            .bootstrap(self.broker.bootstrap())
+            .state_dir(state)
+            .commit_interval(Duration::from_millis(50))
+    }
+
+    pub(crate) fn committed(&self, topic: &str) -> i64 {
+        let offsets = self.admin.blocking(self.admin.group_offsets("app")).unwrap();
+        let of_topic = offsets.iter().filter(|(partition, _)| &*partition.topic == topic);
+        of_topic.map(|(_, offset)| offset.offset).sum()
+    }
+}
+
+pub(crate) fn counting() -> Topology {
+    let builder = StreamsBuilder::new();
+    let _counts = builder
+        .stream(LINES)
+        .flat_map_values(|line, out| line.split(' ').for_each(|word| out.push(word.to_owned())))
+        .group_by(|_, word| word.clone())
+        .count(COUNTS);
+    builder.build().unwrap()
+}
+
+pub(crate) fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !done() {
+        assert!(started.elapsed() < PATIENCE, "{what} did not happen");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+pub(crate) fn counts(apps: &[&Streams]) -> BTreeMap<String, i64> {
+    let answers = apps.iter().filter_map(|app| block_on(app.store(COUNTS).unwrap().all()).ok());
+    answers.flatten().collect()
+}
