@@ -250,11 +250,13 @@ impl Link for ClusterLink {
     fn commit(&mut self, offsets: &[(TopicPartition, i64)]) -> Result<Committed, LinkError> {
         match self.consumer.commit_blocking(offsets.iter().cloned()) {
             Ok(()) => Ok(Committed::Yes),
-            Err(error) if is_rebalancing(&error) => {
-                tracing::info!(%error, "the commit waits for the end of a rebalance");
-                Ok(Committed::Later)
-            }
-            Err(error) => Err(failed("committing offsets", error)),
+            Err(error) => match refused(&error) {
+                Some(refusal) => {
+                    tracing::info!(%error, "the commit is tried again");
+                    Ok(refusal)
+                }
+                None => Err(failed("committing offsets", error)),
+            },
         }
     }
 
@@ -314,12 +316,14 @@ impl Link for ClusterLink {
     }
 }
 
-/// The commit will be right once the group has settled, or the partitions are lost, which the group says as well.
-fn is_rebalancing(error: &millstream_client::Error) -> bool {
-    matches!(
-        error.code(),
-        Some(ErrorCode::RebalanceInProgress | ErrorCode::IllegalGeneration | ErrorCode::UnknownMemberId)
-    )
+/// What a refused commit means: it will be right once the group has settled or the cluster is back, or the partitions are lost,
+/// which the group says as well. `None`: something else is wrong.
+fn refused(error: &millstream_client::Error) -> Option<Committed> {
+    match error.code() {
+        Some(ErrorCode::IllegalGeneration | ErrorCode::UnknownMemberId) => Some(Committed::Fenced),
+        Some(ErrorCode::RebalanceInProgress) => Some(Committed::Later),
+        _ => error.is_retriable().then_some(Committed::Later),
+    }
 }
 
 async fn delete_retention(admin: &Admin, topic: &str) -> i64 {

@@ -47,6 +47,9 @@ pub(crate) enum Committed {
     Yes,
     /// A rebalance is under way; the same commit fits after it.
     Later,
+    /// The group does not know this member, or not in this generation: others may own the partitions already. If so
+    /// [`Event::Lost`] follows.
+    Fenced,
 }
 
 /// The cluster, seen from one stream thread. Every method but `flush`, `commit` and `changelog_bounds` returns at once.

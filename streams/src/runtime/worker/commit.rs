@@ -31,14 +31,24 @@ impl<L: Link> Worker<L> {
             task.flush(link)?;
         }
         link.flush()?;
-        let committed = self.commit_offsets()?;
-        self.write_stores(now)?;
-        match committed {
-            Committed::Yes => self.running.iter_mut().for_each(|running| running.uncommitted = false),
-            Committed::Later => self.last_commit = now + RETRY_MS - self.config.commit_interval_ms,
+        match self.commit_offsets()? {
+            Committed::Yes => {
+                self.write_stores(now)?;
+                self.running.iter_mut().for_each(|running| running.uncommitted = false);
+                self.purge(now);
+            }
+            Committed::Later => {
+                self.write_stores(now)?;
+                self.retry(now);
+            }
+            // Somebody else's records may lie between ours in the changelogs: the acknowledged offsets explain nothing.
+            Committed::Fenced => self.retry(now),
         }
-        self.purge(now);
         Ok(())
+    }
+
+    fn retry(&mut self, now: i64) {
+        self.last_commit = now + RETRY_MS - self.config.commit_interval_ms;
     }
 
     fn commit_offsets(&mut self) -> Result<Committed, WorkerError> {
@@ -59,7 +69,7 @@ impl<L: Link> Worker<L> {
         Ok(())
     }
 
-    /// Lets the broker drop what has been read from repartition topics: nobody else reads them.
+    /// Lets the broker drop what has been read from repartition topics, and committed: nobody reads it again.
     fn purge(&mut self, now: i64) {
         if now - self.last_purge < self.config.purge_interval_ms {
             return;

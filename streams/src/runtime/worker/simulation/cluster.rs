@@ -42,6 +42,10 @@ pub(super) struct Stored {
 pub(super) struct Broker {
     pub(super) logs: BTreeMap<TopicPartition, Vec<Stored>>,
     pub(super) committed: HashMap<TopicPartition, i64>,
+    /// How the next commits are answered; `None`: as they should.
+    pub(super) refusal: Option<Committed>,
+    /// A record that was deleted before the group had committed it, if there was one.
+    pub(super) deleted_unread: Option<(TopicPartition, i64)>,
 }
 
 pub(super) type SharedBroker = Rc<RefCell<Broker>>;
@@ -152,7 +156,11 @@ impl Link for SimLink {
     }
 
     fn commit(&mut self, offsets: &[(TopicPartition, i64)]) -> Result<Committed, LinkError> {
-        self.broker.borrow_mut().committed.extend(offsets.iter().cloned());
+        let broker = &mut *self.broker.borrow_mut();
+        if let Some(refusal) = broker.refusal {
+            return Ok(refusal);
+        }
+        broker.committed.extend(offsets.iter().cloned());
         Ok(Committed::Yes)
     }
 
@@ -187,7 +195,12 @@ impl Link for SimLink {
         self.restoring.remove(changelog);
     }
 
-    fn purge(&mut self, _before: Vec<(TopicPartition, i64)>) {}
+    fn purge(&mut self, before: Vec<(TopicPartition, i64)>) {
+        let broker = &mut *self.broker.borrow_mut();
+        let committed = |partition: &_| broker.committed.get(partition).copied().unwrap_or(0);
+        let unread = before.into_iter().find(|(partition, offset)| *offset > committed(partition));
+        broker.deleted_unread = broker.deleted_unread.take().or(unread);
+    }
 }
 
 /// What a fetch of `partition` at `offset` returns.

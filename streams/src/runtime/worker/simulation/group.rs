@@ -6,7 +6,7 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 
 use super::super::super::input::MaxIdle;
-use super::super::super::link::{Event, Link, TopicPartition};
+use super::super::super::link::{Committed, Event, Link, TopicPartition};
 use super::super::{Observer, RestoreProgress, Worker, WorkerConfig};
 use super::cluster::{Broker, Fault, PARTITIONS, SharedBroker, SimLink, Stored, fetched};
 use super::disk::Disk;
@@ -81,7 +81,7 @@ impl Group {
         let config = WorkerConfig {
             application_id: "app".into(),
             commit_interval_ms: COMMIT_INTERVAL_MS,
-            purge_interval_ms: i64::MAX,
+            purge_interval_ms: COMMIT_INTERVAL_MS,
             max_idle: MaxIdle::Millis(0),
             max_buffered_records: 4,
             cache_bytes: 600,
@@ -126,6 +126,16 @@ impl Group {
                 process.worker.step(now).unwrap();
             }
         }
+    }
+
+    /// A process wants to commit while the group settles, or has been taken for dead without knowing.
+    pub(super) fn refuse_a_commit(&mut self, random: &mut StdRng) {
+        let refusal = if random.random() { Committed::Later } else { Committed::Fenced };
+        self.broker.borrow_mut().refusal = Some(refusal);
+        self.now += COMMIT_INTERVAL_MS;
+        let index = random.random_range(0..self.processes.len());
+        self.processes[index].worker.step(self.now).unwrap();
+        self.broker.borrow_mut().refusal = None;
     }
 
     /// A process dies and comes back with what its disk has.
@@ -202,6 +212,9 @@ impl Group {
     }
 
     pub(super) fn check(&self, truth: &BTreeMap<String, i64>) -> Result<(), String> {
+        if let Some((partition, offset)) = &self.broker.borrow().deleted_unread {
+            return Err(format!("{partition} was purged to {offset}, which is not committed"));
+        }
         let topic = self.totals();
         let stores = self.stored();
         let mut excess = 0;

@@ -36,6 +36,7 @@ fn run(seed: u64, crashes: bool, fault: Fault) -> Result<(), String> {
             22..24 if crashes => group.lose(&mut random),
             24..27 => group.hand_over(&mut random),
             27..30 => group.write_to_disk(&mut random),
+            30..33 => group.refuse_a_commit(&mut random),
             _ => group.advance(&mut random),
         }
     }
