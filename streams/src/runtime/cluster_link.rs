@@ -1,24 +1,29 @@
 //! The cluster as one stream thread reaches it: a consumer that is a member of the group, one that reads changelogs, and the
 //! narrow producer.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hashbrown::HashMap;
 use millstream_client::{
     Admin, ConfigResource, Consumer, ConsumerConfig, ErrorCode, Event as ClientEvent, Offset, OffsetReset,
     Producer, Revoked,
 };
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use uuid::Uuid;
 
 use super::StateDirectory;
 use super::assignment::TaskAssignor;
+use super::clock::Clock;
 use super::cluster::{admin, failed};
 use super::config::{Recipient, StreamsConfig};
 use super::link::{ChangelogBounds, Committed, Event, FetchedRange, Link, LinkError, TopicPartition};
 use super::mailbox::Mail;
 use super::sink::Sink;
 use crate::processor::Headers;
+use crate::store::backend::{Checkpoint, Position};
 use crate::task::{RecordSink, SinkError, TopicHandle};
 use crate::topology::{TopicName, Topology};
 
@@ -35,6 +40,10 @@ pub(super) struct ClusterLink {
     /// Reads changelogs, outside of the group.
     restorer: Consumer,
     admin: Admin,
+    /// For the time that positions are tied at.
+    clock: Clock,
+    /// The ids of the changelogs whose bounds were asked for.
+    changelog_ids: HashMap<Arc<str>, Uuid>,
     /// Partitions that the group is waiting for; dropping it lets the rebalance go on.
     revoked: Option<Revoked>,
     /// What ended the last wait.
@@ -90,6 +99,8 @@ impl ClusterLink {
             consumer,
             restorer,
             admin,
+            clock: Clock::start(),
+            changelog_ids: HashMap::new(),
             revoked: None,
             waiting: None,
             failure: None,
@@ -236,15 +247,19 @@ impl RecordSink for ClusterLink {
     ) -> Result<(), SinkError> {
         self.sink.send(topic, partition, timestamp, key, value, headers)
     }
+
+    fn position(&mut self, changelog: &TopicName, partition: i32) -> Position {
+        let topic = self.sink.topic(changelog);
+        let Some(next_offset) = self.sink.acknowledged(topic, partition) else { return Position::Unchanged };
+        let name = self.sink.resolved(topic);
+        let changelog_id = self.changelog_ids.get(&*name).copied().unwrap_or_default();
+        Position::At(Checkpoint { next_offset, written_at: self.clock.now(), changelog_id })
+    }
 }
 
 impl Link for ClusterLink {
     fn flush(&mut self) -> Result<(), LinkError> {
         self.sink.flush()
-    }
-
-    fn acknowledged(&self, topic: TopicHandle, partition: i32) -> Option<i64> {
-        self.sink.acknowledged(topic, partition)
     }
 
     fn commit(&mut self, offsets: &[(TopicPartition, i64)]) -> Result<Committed, LinkError> {
@@ -271,7 +286,7 @@ impl Link for ClusterLink {
     }
 
     fn changelog_bounds(&mut self, partitions: &[TopicPartition]) -> Result<Vec<ChangelogBounds>, LinkError> {
-        let Self { network, restorer, admin, .. } = self;
+        let Self { network, restorer, admin, changelog_ids, .. } = self;
         if partitions.is_empty() {
             return Ok(Vec::new());
         }
@@ -279,13 +294,20 @@ impl Link for ClusterLink {
         network.block_on(async {
             let starts = restorer.beginning_offsets(partitions.iter().cloned()).await.map_err(asking)?;
             let ends = restorer.end_offsets(partitions.iter().cloned()).await.map_err(asking)?;
+            let topics: BTreeSet<&str> = partitions.iter().map(|partition| &*partition.topic).collect();
+            for (topic, described) in admin.describe_topics(topics).await.map_err(asking)? {
+                let described = described.map_err(asking)?;
+                changelog_ids.insert(topic.into(), described.id);
+            }
             let mut bounds = Vec::new();
             for partition in partitions {
-                let at = |offsets: &hashbrown::HashMap<TopicPartition, Offset>| {
+                let at = |offsets: &HashMap<TopicPartition, Offset>| {
                     offsets.get(partition).map_or(0, |offset| offset.0)
                 };
                 let delete_retention_ms = delete_retention(admin, &partition.topic).await;
-                bounds.push(ChangelogBounds { start: at(&starts), end: at(&ends), delete_retention_ms });
+                let topic_id = changelog_ids.get(&partition.topic).copied().unwrap_or_default();
+                let (start, end) = (at(&starts), at(&ends));
+                bounds.push(ChangelogBounds { start, end, delete_retention_ms, topic_id });
             }
             Ok(bounds)
         })

@@ -27,6 +27,11 @@ pub(crate) struct StreamsConfig {
     pub(crate) cache_bytes: usize,
     /// `state.memory.bytes`: block cache and memtables of all stores together. Kafka Streams has no such bound.
     pub(crate) state_memory_bytes: usize,
+    /// `state.flush.records`: how many changelog records a task may be ahead of its disk, and has to replay after a crash.
+    /// Kafka Streams has 10,000, built in, for a file with the position alone.
+    pub(crate) flush_records: u64,
+    /// `state.flush.bytes`: the same in bytes.
+    pub(crate) flush_bytes: u64,
     /// `buffered.records.per.partition`. 10,000 where Kafka has 1,000: the records stay as they were fetched, so that a
     /// buffered one costs its bytes and nothing else, and a second bound of 8 MiB a partition holds.
     pub(crate) buffered_records: usize,
@@ -89,7 +94,7 @@ impl Recipient {
 type Set = fn(&mut StreamsConfig, &str) -> Result<(), String>;
 
 /// What takes effect here.
-const KEYS: [(&str, Set); 13] = [
+const KEYS: [(&str, Set); 15] = [
     ("application.id", |config, value| {
         config.application_id = value.to_owned();
         Ok(())
@@ -110,6 +115,8 @@ const KEYS: [(&str, Set); 13] = [
     ("state.memory.bytes", |config, value| {
         assign(&mut config.state_memory_bytes, number(value, 1 << 20..=usize::MAX))
     }),
+    ("state.flush.records", |config, value| assign(&mut config.flush_records, number(value, 1..=u64::MAX))),
+    ("state.flush.bytes", |config, value| assign(&mut config.flush_bytes, number(value, 1..=u64::MAX))),
     ("buffered.records.per.partition", |config, value| {
         assign(&mut config.buffered_records, number(value, 1..=usize::MAX))
     }),
@@ -189,6 +196,8 @@ impl Default for StreamsConfig {
             commit_interval: Duration::from_secs(30),
             cache_bytes: 10 << 20,
             state_memory_bytes: 256 << 20,
+            flush_records: 1_000_000,
+            flush_bytes: 64 << 20,
             buffered_records: 10_000,
             max_idle: MaxIdle::Millis(0),
             purge_interval: Duration::from_secs(30),

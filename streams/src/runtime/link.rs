@@ -4,8 +4,9 @@
 use bytes::Bytes;
 pub use millstream_client::TopicPartition;
 use thiserror::Error;
+use uuid::Uuid;
 
-use crate::task::{RecordSink, TopicHandle};
+use crate::task::RecordSink;
 
 /// What one fetch of one partition returned: whole batches, the last possibly cut short.
 #[derive(Debug, Clone)]
@@ -38,6 +39,8 @@ pub(crate) struct ChangelogBounds {
     pub(crate) end: i64,
     /// `delete.retention.ms`: how long a tombstone is sure to be seen.
     pub(crate) delete_retention_ms: i64,
+    /// The topic's id; nil where the broker knows none.
+    pub(crate) topic_id: Uuid,
 }
 
 /// What became of a commit.
@@ -56,9 +59,6 @@ pub(crate) enum Committed {
 pub(crate) trait Link: RecordSink {
     /// Waits until everything sent so far is acknowledged.
     fn flush(&mut self) -> Result<(), LinkError>;
-
-    /// The offset after the last acknowledged record that this link has sent to the partition.
-    fn acknowledged(&self, topic: TopicHandle, partition: i32) -> Option<i64>;
 
     /// Commits offsets for the group.
     fn commit(&mut self, offsets: &[(TopicPartition, i64)]) -> Result<Committed, LinkError>;

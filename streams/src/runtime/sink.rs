@@ -91,7 +91,8 @@ impl Sink {
         self.producer.seal_due(now)
     }
 
-    fn resolved(&self, topic: TopicHandle) -> String {
+    /// The name of a topic in the cluster.
+    pub(crate) fn resolved(&self, topic: TopicHandle) -> String {
         self.topics[topic.0 as usize].name.resolve(&self.application_id)
     }
 }

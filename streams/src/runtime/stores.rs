@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::StateDirectory;
+use super::config::StreamsConfig;
 use super::worker::{Backends, WorkerError};
 use crate::store::backend::KeyValueBackend;
 use crate::store::memory::MemoryBackend;
@@ -21,16 +22,16 @@ pub(crate) struct Stores {
 }
 
 impl Stores {
-    /// `memory_bytes` is `state.memory.bytes`.
     pub(crate) fn new(
         directory: Arc<StateDirectory>,
-        #[cfg_attr(not(feature = "rocksdb"), expect(unused_variables, reason = "only RocksDB has a budget"))]
-        memory_bytes: usize,
+        #[cfg_attr(not(feature = "rocksdb"), expect(unused_variables, reason = "only RocksDB has limits"))]
+        config: &StreamsConfig,
     ) -> Self {
         Self {
             directory,
             #[cfg(feature = "rocksdb")]
-            budget: MemoryBudget::new(memory_bytes),
+            budget: MemoryBudget::new(config.state_memory_bytes)
+                .flush_at(config.flush_records, config.flush_bytes),
         }
     }
 

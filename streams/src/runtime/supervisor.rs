@@ -51,7 +51,10 @@ fn supervise(builder: AppBuilder, ready: oneshot::Sender<Started>) {
     // If nobody waits any more the handle is dropped here, which stops the application.
     drop(ready.send(Ok(streams)));
     let result = supervisor.run(stop);
-    supervisor.network.shutdown_timeout(FAREWELL);
+    let Supervisor { network, directory, .. } = supervisor;
+    network.shutdown_timeout(FAREWELL);
+    // Whoever hears of the end may start again at once, and needs the directory.
+    drop(directory);
     let _ = finish.send(result);
 }
 
@@ -84,7 +87,7 @@ impl Supervisor {
 
         shared.enter(AppState::Rebalancing);
         let config = Arc::new(config);
-        let stores = Stores::new(Arc::clone(&directory), config.state_memory_bytes);
+        let stores = Stores::new(Arc::clone(&directory), &config);
         let (ended, ends) = mpsc::unbounded_channel();
         let mut threads = Vec::new();
         for (index, inbox) in inboxes.into_iter().enumerate() {

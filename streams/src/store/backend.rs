@@ -2,6 +2,8 @@
 
 use std::ops::{Bound, ControlFlow};
 
+use uuid::Uuid;
+
 use super::error::StoreError;
 
 /// The bytes of one store of one task.
@@ -54,6 +56,8 @@ pub struct Checkpoint {
     pub next_offset: i64,
     /// Wall clock in milliseconds: a checkpoint older than the changelog's `delete.retention.ms` may have missed tombstones.
     pub written_at: i64,
+    /// The id of the changelog topic, nil where it is not known: a topic that is deleted and created again starts anew.
+    pub changelog_id: Uuid,
 }
 
 /// What a scan calls with the bytes of each key and value.

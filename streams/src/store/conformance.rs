@@ -31,7 +31,11 @@ pub(crate) fn check<B: KeyValueBackend>(cases: u32, open: impl Fn() -> B) {
         let mut backend = open();
         let mut model = BTreeMap::new();
         for (index, batch) in batches.iter().enumerate() {
-            let checkpoint = Checkpoint { next_offset: index as i64, written_at: 7 };
+            let checkpoint = Checkpoint {
+                next_offset: index as i64,
+                written_at: 7,
+                changelog_id: uuid::Uuid::from_u128(9),
+            };
             write(&mut backend, &mut model, batch, checkpoint);
             prop_assert_eq!(backend.position(), Some(checkpoint));
         }

@@ -149,7 +149,11 @@ impl Task {
     /// Makes room in the cache by writing it out.
     fn relieve(&mut self, sink: &mut dyn RecordSink) -> Result<(), TaskError> {
         self.flush(sink)?;
-        self.write(|_| Position::Unchanged)?;
+        let partition = self.id.partition;
+        self.write(|store| match &store.changelog {
+            Some(changelog) => sink.position(changelog, partition),
+            None => Position::Unchanged,
+        })?;
         for (_, store) in &self.stores {
             store.evict(self.cache.limit() / 2);
         }

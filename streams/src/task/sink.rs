@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use crate::processor::Headers;
+use crate::store::backend::Position;
 use crate::topology::TopicName;
 
 /// A topic as the sink knows it: an index that [`RecordSink::topic`] gave out.
@@ -29,6 +30,13 @@ pub trait RecordSink {
         value: Option<&[u8]>,
         headers: &Headers,
     ) -> Result<(), SinkError>;
+
+    /// How far a store is tied to its changelog by what has been acknowledged so far. What was sent is in the store once it
+    /// is written, so this may be said at any time after a flush. A sink without a cluster ties nothing.
+    fn position(&mut self, changelog: &TopicName, partition: i32) -> Position {
+        let _ = (changelog, partition);
+        Position::Unchanged
+    }
 }
 
 /// The sink did not take a record.

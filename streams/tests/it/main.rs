@@ -12,6 +12,7 @@ mod golden;
 mod programs;
 mod random;
 mod reference;
+mod restart;
 mod serdes;
 mod stops;
 mod table_reference;

@@ -2,8 +2,7 @@
 
 use super::super::link::{Committed, Link, TopicPartition};
 use super::{Running, Worker, WorkerError};
-use crate::store::backend::{Checkpoint, Position};
-use crate::topology::{StoreSpec, TopicName};
+use crate::store::backend::Position;
 
 /// How soon (ms) a commit is tried again that a rebalance has put off.
 const RETRY_MS: i64 = 100;
@@ -33,12 +32,12 @@ impl<L: Link> Worker<L> {
         link.flush()?;
         match self.commit_offsets()? {
             Committed::Yes => {
-                self.write_stores(now)?;
+                self.write_stores()?;
                 self.running.iter_mut().for_each(|running| running.uncommitted = false);
                 self.purge(now);
             }
             Committed::Later => {
-                self.write_stores(now)?;
+                self.write_stores()?;
                 self.retry(now);
             }
             // Somebody else's records may lie between ours in the changelogs: the acknowledged offsets explain nothing.
@@ -60,11 +59,14 @@ impl<L: Link> Worker<L> {
         Ok(self.link.commit(&offsets)?)
     }
 
-    fn write_stores(&mut self, now: i64) -> Result<(), WorkerError> {
+    fn write_stores(&mut self) -> Result<(), WorkerError> {
         let Self { running, link, .. } = self;
         for Running { task, .. } in running.iter_mut().filter(|running| running.uncommitted) {
             let partition = task.id().partition;
-            task.write(|store| position(link, store, partition, now))?;
+            task.write(|store| match &store.changelog {
+                Some(changelog) => link.position(changelog, partition),
+                None => Position::Unchanged,
+            })?;
         }
         Ok(())
     }
@@ -97,17 +99,5 @@ impl Running {
             let partition = TopicPartition { topic: input.topic.clone(), partition: input.partition };
             Some((partition, input.queue.next_offset()?))
         })
-    }
-}
-
-/// How far a store is tied to its changelog, once everything that was sent is acknowledged.
-fn position<L: Link>(link: &mut L, store: &StoreSpec, partition: i32, now: i64) -> Position {
-    let acknowledged = |changelog: &TopicName| {
-        let topic = link.topic(changelog);
-        link.acknowledged(topic, partition)
-    };
-    match store.changelog.as_ref().and_then(acknowledged) {
-        Some(next_offset) => Position::At(Checkpoint { next_offset, written_at: now }),
-        None => Position::Unchanged,
     }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::super::input::TaskInputs;
 use super::super::link::{FetchedRange, Link, TopicPartition};
 use super::restore::{self, ApplyError, RestorePlan, RestoreProgress};
-use super::{Restoring, Running, Worker, WorkerError};
-use crate::store::backend::KeyValueBackend;
+use super::{Missing, Restoring, Running, Worker, WorkerError};
+use crate::store::backend::{Checkpoint, KeyValueBackend};
 use crate::task::{InputId, Task, TaskEnv, TaskId};
 
 /// How often (ms) a restore in progress is reported.
@@ -78,7 +78,7 @@ impl<L: Link> Worker<L> {
 
     fn stop_restoring(&mut self, leaving: impl Fn(TaskId) -> bool) {
         for Restoring { missing, .. } in self.restoring.extract_if(.., |restoring| leaving(restoring.id)) {
-            for (_, progress) in missing {
+            for Missing { progress, .. } in missing {
                 self.link.restored(&progress.changelog);
             }
         }
@@ -142,7 +142,7 @@ impl<L: Link> Worker<L> {
             if !progress.is_done() {
                 self.link.restore(&progress.changelog, from);
                 self.observer.restoring(&progress);
-                restoring.missing.push((index, progress));
+                restoring.missing.push(Missing { store: index, changelog_id: bounds.topic_id, progress });
             }
         }
         Ok(())
@@ -151,11 +151,13 @@ impl<L: Link> Worker<L> {
     /// Writes a range of a changelog into its store.
     pub(super) fn restore(&mut self, range: FetchedRange, now: i64) -> Result<(), WorkerError> {
         for restoring in &mut self.restoring {
-            let found = restoring.missing.iter().position(|(_, progress)| progress.changelog == range.source);
+            let found =
+                restoring.missing.iter().position(|missing| missing.progress.changelog == range.source);
             let Some(found) = found else { continue };
-            let (index, progress) = &mut restoring.missing[found];
-            let backend: &mut dyn KeyValueBackend = &mut *restoring.backends[*index];
-            let applied = restore::apply(backend, &range, progress.next, now);
+            let Missing { store, changelog_id, progress } = &mut restoring.missing[found];
+            let backend: &mut dyn KeyValueBackend = &mut *restoring.backends[*store];
+            let tie = |next_offset| Checkpoint { next_offset, written_at: now, changelog_id: *changelog_id };
+            let applied = restore::apply(backend, &range, progress.next, tie);
             let (records, next) = applied.map_err(|error| failed(progress, error))?;
             let reported = progress.elapsed.as_millis() / REPORT_EVERY_MS;
             progress.records += records;

@@ -13,6 +13,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use thiserror::Error;
+use uuid::Uuid;
 
 use super::input::{MaxIdle, TaskInputs};
 use super::link::{Event, Link, LinkError, TopicPartition};
@@ -125,10 +126,18 @@ struct Restoring {
     /// What it reads once it runs.
     inputs: Vec<(InputId, TopicPartition)>,
     backends: Backends,
-    /// The stores that are not complete, by their index in `backends`.
-    missing: Vec<(usize, RestoreProgress)>,
+    /// The stores that are not complete.
+    missing: Vec<Missing>,
     /// When the restore began, in milliseconds.
     since: i64,
+}
+
+/// A store that waits for its changelog.
+struct Missing {
+    /// Its index in [`Restoring::backends`].
+    store: usize,
+    changelog_id: Uuid,
+    progress: RestoreProgress,
 }
 
 impl<L: Link> Worker<L> {

@@ -24,11 +24,14 @@ pub(crate) enum RestorePlan {
 
 /// Compares a store's position with its changelog. State is only given up with a reason.
 pub(crate) fn plan(position: Option<Checkpoint>, log: ChangelogBounds, now: i64) -> RestorePlan {
-    let Some(Checkpoint { next_offset, written_at }) = position else {
+    let Some(Checkpoint { next_offset, written_at, changelog_id }) = position else {
         return if log.start == log.end { RestorePlan::Complete } else { RestorePlan::Tail(log.start) };
     };
     let rebuild = |why| RestorePlan::Rebuild { why, from: log.start };
     let age = now.saturating_sub(written_at);
+    if changelog_id != log.topic_id && !changelog_id.is_nil() && !log.topic_id.is_nil() {
+        return rebuild("its changelog has been deleted and created anew".to_owned());
+    }
     if next_offset > log.end {
         return rebuild(format!("it stands at {next_offset}, but its changelog ends at {}", log.end));
     }
@@ -98,13 +101,13 @@ impl From<BatchError> for ApplyError {
     }
 }
 
-/// Writes a fetched range into the store, data and position in one batch. Returns how many records there were and the offset
+/// Writes a fetched range into the store, data and the position that `tie` makes of its end in one batch. Returns how many records there were and the offset
 /// after the last.
 pub(super) fn apply(
     backend: &mut dyn KeyValueBackend,
     range: &FetchedRange,
     next: i64,
-    now: i64,
+    tie: impl FnOnce(i64) -> Checkpoint,
 ) -> Result<(u64, i64), ApplyError> {
     let (mut records, mut next_offset) = (0, next);
     let (mut unfolded, mut value) = (Vec::new(), Vec::new());
@@ -121,19 +124,22 @@ pub(super) fn apply(
         }
         next_offset = next_offset.max(batch.header.next_offset().0);
     }
-    let position = Position::At(Checkpoint { next_offset, written_at: now });
-    backend.write(position).map_err(ApplyError::Store)?;
+    backend.write(Position::At(tie(next_offset))).map_err(ApplyError::Store)?;
     Ok((records, next_offset))
 }
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
 
-    const LOG: ChangelogBounds = ChangelogBounds { start: 10, end: 20, delete_retention_ms: 1_000 };
+    const ID: Uuid = Uuid::from_u128(1);
+    const LOG: ChangelogBounds =
+        ChangelogBounds { start: 10, end: 20, delete_retention_ms: 1_000, topic_id: ID };
 
     fn plan_at(next_offset: i64, age: i64) -> RestorePlan {
-        plan(Some(Checkpoint { next_offset, written_at: 0 }), LOG, age)
+        plan(Some(Checkpoint { next_offset, written_at: 0, changelog_id: ID }), LOG, age)
     }
 
     #[test]
@@ -154,6 +160,11 @@ mod tests {
         assert!(why(plan_at(21, 0)).contains("ends at 20"));
         assert!(why(plan_at(9, 0)).contains("begins at 10"));
         assert!(why(plan_at(15, 1_001)).contains("tombstones"));
+        let recreated = ChangelogBounds { topic_id: Uuid::from_u128(2), ..LOG };
+        let position = Checkpoint { next_offset: 20, written_at: 0, changelog_id: ID };
+        assert!(why(plan(Some(position), recreated, 0)).contains("deleted and created anew"));
+        let position = Checkpoint { changelog_id: Uuid::nil(), ..position };
+        assert_eq!(plan(Some(position), recreated, 0), RestorePlan::Complete);
         assert_eq!(plan_at(15, 1_000), RestorePlan::Tail(15));
     }
 }

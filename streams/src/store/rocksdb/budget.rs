@@ -6,16 +6,33 @@ const OPEN_FILES: i32 = 256;
 /// Bits of Bloom filter per key: one look-up in a hundred reads a block in vain.
 const BLOOM_BITS: f64 = 10.0;
 
+/// Changelog records that may be written before they are flushed to disk; after a crash at most as many are replayed.
+pub const FLUSH_RECORDS: u64 = 1_000_000;
+
+/// Bytes that may be written before they are flushed to disk.
+pub const FLUSH_BYTES: u64 = 64 << 20;
+
 /// The memory that all databases of a process share (`state.memory.bytes`).
 ///
 /// One block cache holds blocks, indexes and filters, and the memtables are charged to it, so that the number given is the
 /// number used however many tasks there are.
+///
+/// It also says when a database flushes what it has only in memory.
 #[derive(Clone)]
 pub struct MemoryBudget {
     cache: Cache,
     write_buffers: WriteBufferManager,
     /// Of one memtable. Half the write-buffer share, so that one can fill while another is being written out.
     memtable_bytes: usize,
+    /// What each database may have written without flushing it.
+    pub(super) unflushed: Unflushed,
+}
+
+/// How much a database may hold that a crash of the process would lose, and the changelog would have to give back.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Unflushed {
+    pub(super) records: u64,
+    pub(super) bytes: u64,
 }
 
 impl MemoryBudget {
@@ -35,7 +52,15 @@ impl MemoryBudget {
             ),
             cache,
             memtable_bytes: write_share / 2,
+            unflushed: Unflushed { records: FLUSH_RECORDS, bytes: FLUSH_BYTES },
         }
+    }
+
+    /// Other bounds than [`FLUSH_RECORDS`] and [`FLUSH_BYTES`] for what a crash may cost.
+    #[must_use]
+    pub fn flush_at(mut self, records: u64, bytes: u64) -> Self {
+        self.unflushed = Unflushed { records, bytes };
+        self
     }
 
     /// Bytes in use now, by blocks and memtables together.

@@ -4,14 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ::rocksdb::{ColumnFamily, ColumnFamilyDescriptor, DB, FlushOptions, WriteBatch};
 
+use super::budget::Unflushed;
 use super::{MemoryBudget, RocksBackend};
 use crate::store::error::StoreError;
-
-/// Changelog records that may be written before they are flushed to disk; after a crash at most as many are replayed.
-pub const FLUSH_RECORDS: u64 = 1_000_000;
-
-/// Bytes that may be written before they are flushed to disk.
-pub const FLUSH_BYTES: u64 = 64 << 20;
 
 /// The column family of the changelog positions.
 pub(super) const OFFSETS: &str = "offsets";
@@ -21,6 +16,8 @@ pub struct TaskDatabase {
     db: DB,
     /// All column families, for flushing them together.
     families: Vec<String>,
+    /// When to flush.
+    limit: Unflushed,
     /// Written since the last flush, by all stores together. Atomic because the backends share the database through an
     /// `Arc`, not because threads race: all of them belong to the task's thread.
     unflushed_records: AtomicU64,
@@ -51,6 +48,7 @@ impl TaskDatabase {
         Ok(Self {
             db: DB::open_cf_descriptors(&options, path, descriptors)?,
             families,
+            limit: budget.unflushed,
             unflushed_records: AtomicU64::new(0),
             unflushed_bytes: AtomicU64::new(0),
         })
@@ -78,7 +76,7 @@ impl TaskDatabase {
         self.db.write_without_wal(batch)?;
         let records = self.unflushed_records.fetch_add(records, Ordering::Relaxed) + records;
         let bytes = self.unflushed_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        if records >= FLUSH_RECORDS || bytes >= FLUSH_BYTES {
+        if records >= self.limit.records || bytes >= self.limit.bytes {
             self.flush()?;
         }
         Ok(())

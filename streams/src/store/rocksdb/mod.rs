@@ -3,12 +3,12 @@
 //! ```text
 //! <state dir>/<task>/rocksdb/
 //!     default     unused, RocksDB insists on it
-//!     offsets     store name -> next_offset (8 bytes, big-endian) ++ written_at (8 bytes, big-endian)
+//!     offsets     store name -> next_offset, written_at (8 bytes each, big-endian) ++ id of the changelog topic (16 bytes)
 //!     kv.<store>  key bytes -> value bytes
 //! ```
 //!
 //! There is no write-ahead log: the changelog topic is one. `atomic_flush` keeps a store and its position on the same side of a
-//! crash, and what a crash may cost is bounded by [`FLUSH_RECORDS`] and [`FLUSH_BYTES`].
+//! crash, and what a crash may cost is bounded by [`FLUSH_RECORDS`] and [`FLUSH_BYTES`] (`state.flush.records`, `state.flush.bytes`).
 
 mod budget;
 mod database;
@@ -16,6 +16,6 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use budget::MemoryBudget;
-pub use database::{FLUSH_BYTES, FLUSH_RECORDS, TaskDatabase};
+pub use budget::{FLUSH_BYTES, FLUSH_RECORDS, MemoryBudget};
+pub use database::TaskDatabase;
 pub use store::RocksBackend;

@@ -3,11 +3,15 @@ use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
 use ::rocksdb::{DBRawIterator, ReadOptions, WriteBatch};
+use uuid::Uuid;
 
 use super::TaskDatabase;
 use super::database::OFFSETS;
 use crate::store::backend::{self, Checkpoint, Direction, KeyRange, KeyValueBackend, Position, Visit};
 use crate::store::error::StoreError;
+
+/// Bytes of a changelog position.
+const POSITION_LEN: usize = 32;
 
 /// One store of a task: a column family of the task's database.
 pub struct RocksBackend {
@@ -146,21 +150,25 @@ fn half_open(range: &KeyRange<'_>) -> (Option<Vec<u8>>, Option<Vec<u8>>) {
     (lower, upper)
 }
 
-fn encode(checkpoint: Checkpoint) -> [u8; 16] {
-    let mut bytes = [0; 16];
+fn encode(checkpoint: Checkpoint) -> [u8; POSITION_LEN] {
+    let mut bytes = [0; POSITION_LEN];
     bytes[..8].copy_from_slice(&checkpoint.next_offset.to_be_bytes());
-    bytes[8..].copy_from_slice(&checkpoint.written_at.to_be_bytes());
+    bytes[8..16].copy_from_slice(&checkpoint.written_at.to_be_bytes());
+    bytes[16..].copy_from_slice(checkpoint.changelog_id.as_bytes());
     bytes
 }
 
 fn decode(store: &str, bytes: &[u8]) -> Result<Checkpoint, StoreError> {
-    let number =
-        |range| bytes.get(range).and_then(|part: &[u8]| part.try_into().ok()).map(i64::from_be_bytes);
-    match (number(0..8), number(8..16)) {
-        (Some(next_offset), Some(written_at)) => Ok(Checkpoint { next_offset, written_at }),
-        _ => Err(StoreError::Corrupt {
+    let Ok(bytes) = <&[u8; POSITION_LEN]>::try_from(bytes) else {
+        return Err(StoreError::Corrupt {
             store: store.to_owned(),
-            what: format!("its changelog position has {} bytes instead of 16", bytes.len()),
-        }),
-    }
+            what: format!("its changelog position has {} bytes instead of {POSITION_LEN}", bytes.len()),
+        });
+    };
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, id @ ..] = *bytes;
+    Ok(Checkpoint {
+        next_offset: i64::from_be_bytes([a, b, c, d, e, f, g, h]),
+        written_at: i64::from_be_bytes([i, j, k, l, m, n, o, p]),
+        changelog_id: Uuid::from_bytes(id),
+    })
 }

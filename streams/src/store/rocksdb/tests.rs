@@ -31,7 +31,7 @@ fn crash(path: &Path) -> TempDir {
 }
 
 fn at(next_offset: i64) -> Position {
-    Position::At(Checkpoint { next_offset, written_at: 0 })
+    Position::At(Checkpoint { next_offset, written_at: 0, changelog_id: uuid::Uuid::nil() })
 }
 
 #[test]

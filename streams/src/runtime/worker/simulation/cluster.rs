@@ -10,9 +10,11 @@ use millstream_wire::ids::{LeaderEpoch, Offset};
 use millstream_wire::murmur2::partition_for_key;
 use rand::RngExt;
 use rand::rngs::StdRng;
+use uuid::Uuid;
 
 use super::super::super::link::{ChangelogBounds, Committed, FetchedRange, Link, LinkError, TopicPartition};
 use crate::processor::Headers;
+use crate::store::backend::{Checkpoint, Position};
 use crate::task::{RecordSink, SinkError, TopicHandle};
 use crate::topology::TopicName;
 
@@ -138,6 +140,15 @@ impl RecordSink for SimLink {
         self.unwritten.push((partition, record));
         Ok(())
     }
+
+    fn position(&mut self, changelog: &TopicName, partition: i32) -> Position {
+        let topic = changelog.resolve("app").into();
+        let acknowledged = self.acknowledged.get(&TopicPartition { topic, partition }).copied();
+        let ahead = i64::from(self.fault == Fault::PositionRunsAhead);
+        acknowledged.map_or(Position::Unchanged, |offset| {
+            Position::At(Checkpoint { next_offset: offset + ahead, written_at: 0, changelog_id: Uuid::nil() })
+        })
+    }
 }
 
 impl Link for SimLink {
@@ -146,13 +157,6 @@ impl Link for SimLink {
             self.write(self.unwritten.len());
         }
         Ok(())
-    }
-
-    fn acknowledged(&self, topic: TopicHandle, partition: i32) -> Option<i64> {
-        let topic = self.topics[topic.0 as usize].resolve("app").into();
-        let acknowledged = self.acknowledged.get(&TopicPartition { topic, partition }).copied();
-        let ahead = i64::from(self.fault == Fault::PositionRunsAhead);
-        acknowledged.map(|offset| offset + ahead)
     }
 
     fn commit(&mut self, offsets: &[(TopicPartition, i64)]) -> Result<Committed, LinkError> {
@@ -182,6 +186,7 @@ impl Link for SimLink {
             start: 0,
             end: broker.end(partition),
             delete_retention_ms: i64::MAX,
+            topic_id: Uuid::nil(),
         };
         Ok(partitions.iter().map(bounds).collect())
     }
