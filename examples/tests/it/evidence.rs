@@ -191,3 +191,12 @@ impl Evidence {
 fn word(record: &Record<'_>) -> String {
     String::from_utf8(record.key.unwrap().to_vec()).unwrap()
 }
+
+/// What the partitions of a topic take on the disk of an embedded broker.
+pub(crate) fn bytes_of(data: &Path, topic: &str) -> u64 {
+    let Ok(partitions) = std::fs::read_dir(data.join("broker")) else { return 0 };
+    let partitions = partitions.map(|entry| entry.unwrap().path());
+    let ours = partitions.filter(|path| path.to_string_lossy().contains(topic));
+    let files = ours.filter_map(|path| std::fs::read_dir(path).ok()).flatten().map(|entry| entry.unwrap());
+    files.map(|file| file.metadata().map_or(0, |file| file.len())).sum()
+}

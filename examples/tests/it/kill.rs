@@ -1,10 +1,8 @@
-use std::path::Path;
-
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::counts::{NOVEL, assert_same, beyond, of_lines, truth};
-use crate::evidence::{Exhumed, REPARTITION};
+use crate::evidence::{Exhumed, REPARTITION, bytes_of};
 use crate::ledger::Ledger;
 use crate::program::{KEEP_REPARTITIONED, Program, run};
 use crate::query::ask_for_all;
@@ -79,13 +77,4 @@ fn state_comes_back_from_the_changelog_without_reading_the_input_again() {
     let exhumed = Exhumed::open(data.path());
     assert_eq!(exhumed.evidence.ends(REPARTITION), repartitioned, "lines were read again");
     exhumed.close();
-}
-
-/// What the partitions of a topic take on disk.
-fn bytes_of(data: &Path, topic: &str) -> u64 {
-    let Ok(partitions) = std::fs::read_dir(data.join("broker")) else { return 0 };
-    let partitions = partitions.map(|entry| entry.unwrap().path());
-    let ours = partitions.filter(|path| path.to_string_lossy().contains(topic));
-    let files = ours.filter_map(|path| std::fs::read_dir(path).ok()).flatten().map(|entry| entry.unwrap());
-    files.map(|file| file.metadata().map_or(0, |file| file.len())).sum()
 }

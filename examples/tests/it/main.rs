@@ -10,3 +10,4 @@ mod kill;
 mod ledger;
 mod program;
 mod query;
+mod replay;
