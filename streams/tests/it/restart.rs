@@ -54,7 +54,7 @@ fn an_empty_store_if_its_changelog_was_created_anew() {
     assert_eq!(count("b", 1).len(), 2);
 
     let admin = &cluster.admin;
-    let deleted = block_on(admin.delete_topics([CHANGELOG]));
+    let deleted = admin.blocking(admin.delete_topics([CHANGELOG])).unwrap();
     assert!(deleted.iter().all(|(_, deleted)| deleted.is_ok()), "{deleted:?}");
     admin.blocking(admin.create_topics([NewTopic::new(CHANGELOG, 1)])).unwrap();
     let producer = Producer::builder().bootstrap(&cluster.broker.bootstrap()).build_blocking().unwrap();
