@@ -2,9 +2,7 @@
 
 use anyhow::{Result, bail};
 use clap::Args;
-use millstream_client::{
-    Admin, AdminConfig, ConfigError, Consumer, ConsumerConfig, PerItem, Producer, ProducerConfig,
-};
+use millstream_client::{Admin, AdminConfig, Consumer, ConsumerConfig, PerItem, Producer, ProducerConfig};
 
 use crate::absent::{Named, explained};
 use crate::output::{Format, complain};
@@ -74,25 +72,10 @@ impl Cluster {
     }
 
     pub(crate) async fn admin(&self) -> Result<Admin> {
-        let set = |config: AdminConfig, pair: &Pair| config.set(&pair.key, &pair.value);
-        Ok(self.properties.iter().try_fold(self.asking()?, set)?.build().await?)
-    }
-
-    /// As [`Self::admin`], beside a producer or consumer with the same `-X`: names that only those know are theirs.
-    pub(crate) async fn admin_beside(&self) -> Result<Admin> {
-        let mut config = self.asking()?;
-        for Pair { key, value } in &self.properties {
-            config = match config.clone().set(key, value) {
-                Err(ConfigError::Unknown { .. }) => config,
-                set => set?,
-            };
-        }
-        Ok(config.build().await?)
-    }
-
-    fn asking(&self) -> Result<AdminConfig> {
         let config = Admin::builder().client_id(CLIENT_ID).bootstrap(&self.bootstrap_server);
-        Ok(config.set("default.api.timeout.ms", PATIENCE_MS)?)
+        let config = config.set("default.api.timeout.ms", PATIENCE_MS)?;
+        let set = |config: AdminConfig, pair: &Pair| config.set(&pair.key, &pair.value);
+        Ok(self.properties.iter().try_fold(config, set)?.build().await?)
     }
 }
 

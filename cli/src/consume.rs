@@ -134,7 +134,7 @@ impl Consume {
 
     /// The partitions to read.
     async fn partitions(&self) -> Result<Vec<TopicPartition>> {
-        let (admin, name) = (self.cluster.admin_beside().await?, self.topic.as_str());
+        let (admin, name) = (self.cluster.admin().await?, self.topic.as_str());
         let topic = all(&admin, admin.describe_topics([name]).await?).await?.pop();
         let topic = topic.context("the broker did not answer for the topic")?;
         let wanted = |index: &i32| self.partition.is_none_or(|partition| partition == *index);

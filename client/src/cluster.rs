@@ -202,7 +202,8 @@ impl Core {
             if failures > 0 {
                 tokio::time::sleep(backoff.delay(failures)).await;
             } else {
-                let _ = tokio::time::timeout(self.config.metadata_max_age, self.wanted.notified()).await;
+                let age = self.config.metadata_max_age.max(backoff.base);
+                let _ = tokio::time::timeout(age, self.wanted.notified()).await;
             }
         }
     }

@@ -240,7 +240,7 @@ pub enum ConfigError {
         /// What was given.
         name: String,
         /// The nearest known name.
-        nearest: &'static str,
+        nearest: String,
     },
     /// A value that does not parse or lies outside its range.
     #[error("{name}={value:?}: {reason}")]
@@ -263,4 +263,17 @@ pub enum ConfigError {
     /// Two settings that exclude each other.
     #[error("{0}")]
     Conflict(String),
+}
+
+impl ConfigError {
+    /// The same complaint for a program that gave the name behind a prefix of its own, such as `producer.`.
+    #[must_use]
+    pub fn behind(self, prefix: &str) -> Self {
+        let whole = |name: String| format!("{prefix}{name}");
+        match self {
+            Self::Unknown { name, nearest } => Self::Unknown { name: whole(name), nearest: whole(nearest) },
+            Self::Invalid { name, value, reason } => Self::Invalid { name: whole(name), value, reason },
+            about_several => about_several,
+        }
+    }
 }

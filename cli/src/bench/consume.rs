@@ -29,7 +29,7 @@ pub(crate) struct Consume {
 
 impl Consume {
     pub(crate) async fn run(self) -> Result<()> {
-        let admin = self.cluster.admin_beside().await?;
+        let admin = self.cluster.admin().await?;
         let topic = all(&admin, admin.describe_topics([self.topic.as_str()]).await?).await?.pop();
         let partitions = topic.context("the broker did not answer for the topic")?.partitions;
         let mut consumer = self.cluster.consumer()?.auto_offset_reset(OffsetReset::Earliest).build().await?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Key;
-use super::parse::{int, list, millis};
+use super::parse::{INT, int_in, list, millis, millis_in};
 use crate::error::ConfigError;
 
 /// What producer, consumer and admin have in common. Defaults are Kafka's, but for the socket buffers, which are left
@@ -102,14 +102,17 @@ pub(crate) const COMMON: &[Key<ClientConfig>] = &[
     Key { name: "bootstrap.servers", set: |c, v| set(&mut c.bootstrap_servers, Ok(list(v))) },
     Key { name: "client.id", set: |c, v| set(&mut c.client_id, Ok(v.to_owned())) },
     Key { name: "client.rack", set: |c, v| set(&mut c.client_rack, Ok(v.to_owned())) },
-    Key { name: "request.timeout.ms", set: |c, v| set(&mut c.request_timeout, millis(v)) },
-    Key { name: "default.api.timeout.ms", set: |c, v| set(&mut c.default_api_timeout, millis(v)) },
+    Key { name: "request.timeout.ms", set: |c, v| set(&mut c.request_timeout, millis_in(v, INT)) },
+    Key { name: "default.api.timeout.ms", set: |c, v| set(&mut c.default_api_timeout, millis_in(v, INT)) },
     Key { name: "retry.backoff.ms", set: |c, v| set(&mut c.retry_backoff, millis(v)) },
     Key { name: "retry.backoff.max.ms", set: |c, v| set(&mut c.retry_backoff_max, millis(v)) },
     Key { name: "reconnect.backoff.ms", set: |c, v| set(&mut c.reconnect_backoff, millis(v)) },
     Key { name: "reconnect.backoff.max.ms", set: |c, v| set(&mut c.reconnect_backoff_max, millis(v)) },
     Key { name: "metadata.max.age.ms", set: |c, v| set(&mut c.metadata_max_age, millis(v)) },
-    Key { name: "metadata.max.idle.ms", set: |c, v| set(&mut c.metadata_max_idle, millis(v)) },
+    Key {
+        name: "metadata.max.idle.ms",
+        set: |c, v| set(&mut c.metadata_max_idle, millis_in(v, 5_000..=i64::MAX as u64)),
+    },
     Key {
         name: "socket.connection.setup.timeout.ms",
         set: |c, v| set(&mut c.connection_setup_timeout, millis(v)),
@@ -119,8 +122,11 @@ pub(crate) const COMMON: &[Key<ClientConfig>] = &[
         set: |c, v| millis(v).map(|max| c.connection_setup_timeout = c.connection_setup_timeout.min(max)),
     },
     Key { name: "connections.max.idle.ms", set: |c, v| set(&mut c.connections_max_idle, millis(v)) },
-    Key { name: "send.buffer.bytes", set: |c, v| set(&mut c.send_buffer_bytes, int(v)) },
-    Key { name: "receive.buffer.bytes", set: |c, v| set(&mut c.receive_buffer_bytes, int(v)) },
+    Key { name: "send.buffer.bytes", set: |c, v| set(&mut c.send_buffer_bytes, int_in(v, -1..=i32::MAX)) },
+    Key {
+        name: "receive.buffer.bytes",
+        set: |c, v| set(&mut c.receive_buffer_bytes, int_in(v, -1..=i32::MAX)),
+    },
     Key { name: "security.protocol", set: |_, v| plaintext_only(v) },
 ];
 

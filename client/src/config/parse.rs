@@ -1,25 +1,49 @@
 //! Texts into values.
 
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::time::Duration;
 
-/// Milliseconds, 0 or more.
+/// Where Kafka has an `INT` that may be 0.
+pub(crate) const INT: RangeInclusive<u64> = 0..=i32::MAX as u64;
+/// Where Kafka has an `INT` that may not be 0.
+pub(crate) const POSITIVE: RangeInclusive<u64> = 1..=i32::MAX as u64;
+/// Where Kafka has a `LONG` that may be 0.
+pub(crate) const LONG: RangeInclusive<u64> = 0..=i64::MAX as u64;
+
+fn number<T: FromStr + PartialOrd + Display>(
+    text: &str,
+    range: &RangeInclusive<T>,
+    what: &str,
+) -> Result<T, String> {
+    let number = text.trim().parse().ok().filter(|number| range.contains(number));
+    number.ok_or_else(|| format!("expected {what} from {} to {}", range.start(), range.end()))
+}
+
+/// Milliseconds, a `LONG`.
 pub(crate) fn millis(text: &str) -> Result<Duration, String> {
-    text.trim().parse().map(Duration::from_millis).map_err(|_| "expected milliseconds, 0 or more".to_owned())
+    millis_in(text, LONG)
 }
 
-/// A count of bytes or things, 0 or more.
-pub(crate) fn count(text: &str) -> Result<usize, String> {
-    text.trim().parse().map_err(|_| "expected a whole number, 0 or more".to_owned())
+/// Milliseconds within a range.
+pub(crate) fn millis_in(text: &str, range: RangeInclusive<u64>) -> Result<Duration, String> {
+    number(text, &range, "milliseconds").map(Duration::from_millis)
 }
 
-/// A count that Kafka carries in 31 bits.
-pub(crate) fn int(text: &str) -> Result<i32, String> {
-    text.trim().parse().map_err(|_| "expected a whole number within 32 bits".to_owned())
+/// A count of bytes or things.
+pub(crate) fn count_in(text: &str, range: RangeInclusive<u64>) -> Result<usize, String> {
+    number(text, &range, "a whole number").map(|count| usize::try_from(count).unwrap_or(usize::MAX))
 }
 
-/// `true` or `false`.
+/// A whole number within a range.
+pub(crate) fn int_in(text: &str, range: RangeInclusive<i32>) -> Result<i32, String> {
+    number(text, &range, "a whole number")
+}
+
+/// `true` or `false`, in any case as in Java.
 pub(crate) fn boolean(text: &str) -> Result<bool, String> {
-    text.trim().parse().map_err(|_| "expected true or false".to_owned())
+    text.trim().to_ascii_lowercase().parse().map_err(|_| "expected true or false".to_owned())
 }
 
 /// A comma-separated list; blanks around items and empty items are dropped.

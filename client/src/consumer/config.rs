@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::group::{Assignor, CooperativeSticky, Range, RoundRobin};
-use crate::config::parse::{boolean, count, int, list, millis, optional};
+use crate::config::parse::{INT, POSITIVE, boolean, count_in, int_in, list, millis_in, optional};
 use crate::config::{Configured, Key, set};
 use crate::{ClientConfig, ConfigError, Consumer, Result};
 
@@ -299,22 +299,28 @@ impl Configured for ConsumerConfig {
     const KEYS: &'static [Key<Self>] = &[
         Key { name: "group.id", set: |c, v| set(&mut c.group_id, Ok(optional(v))) },
         Key { name: "group.instance.id", set: |c, v| set(&mut c.group_instance_id, Ok(optional(v))) },
-        Key { name: "session.timeout.ms", set: |c, v| set(&mut c.session_timeout, millis(v)) },
-        Key { name: "heartbeat.interval.ms", set: |c, v| set(&mut c.heartbeat_interval, millis(v)) },
-        Key { name: "max.poll.interval.ms", set: |c, v| set(&mut c.max_poll_interval, millis(v)) },
+        Key { name: "session.timeout.ms", set: |c, v| set(&mut c.session_timeout, millis_in(v, INT)) },
+        Key { name: "heartbeat.interval.ms", set: |c, v| set(&mut c.heartbeat_interval, millis_in(v, INT)) },
+        Key {
+            name: "max.poll.interval.ms",
+            set: |c, v| set(&mut c.max_poll_interval, millis_in(v, POSITIVE)),
+        },
         Key { name: "partition.assignment.strategy", set: |c, v| set(&mut c.assignors, assignors(v)) },
         Key { name: "auto.offset.reset", set: |c, v| set(&mut c.auto_offset_reset, reset(v)) },
         Key { name: "enable.auto.commit", set: |c, v| set(&mut c.auto_commit, boolean(v)) },
-        Key { name: "auto.commit.interval.ms", set: |c, v| set(&mut c.auto_commit_interval, millis(v)) },
+        Key {
+            name: "auto.commit.interval.ms",
+            set: |c, v| set(&mut c.auto_commit_interval, millis_in(v, INT)),
+        },
         Key { name: "isolation.level", set: |c, v| set(&mut c.isolation_level, isolation(v)) },
-        Key { name: "fetch.min.bytes", set: |c, v| set(&mut c.fetch_min_bytes, int(v)) },
-        Key { name: "fetch.max.bytes", set: |c, v| set(&mut c.fetch_max_bytes, count(v)) },
-        Key { name: "fetch.max.wait.ms", set: |c, v| set(&mut c.fetch_max_wait, millis(v)) },
+        Key { name: "fetch.min.bytes", set: |c, v| set(&mut c.fetch_min_bytes, int_in(v, 0..=i32::MAX)) },
+        Key { name: "fetch.max.bytes", set: |c, v| set(&mut c.fetch_max_bytes, count_in(v, INT)) },
+        Key { name: "fetch.max.wait.ms", set: |c, v| set(&mut c.fetch_max_wait, millis_in(v, INT)) },
         Key {
             name: "max.partition.fetch.bytes",
-            set: |c, v| set(&mut c.max_partition_fetch_bytes, count(v)),
+            set: |c, v| set(&mut c.max_partition_fetch_bytes, count_in(v, INT)),
         },
-        Key { name: "max.poll.records", set: |c, v| set(&mut c.max_poll_records, count(v)) },
+        Key { name: "max.poll.records", set: |c, v| set(&mut c.max_poll_records, count_in(v, POSITIVE)) },
         Key { name: "check.crcs", set: |c, v| set(&mut c.check_crcs, boolean(v)) },
         Key {
             name: "allow.auto.create.topics",

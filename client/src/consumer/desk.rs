@@ -179,8 +179,9 @@ impl Desk {
     pub(crate) fn wants(&self, place: &Place, partition_max: usize, total_max: usize, now: Instant) -> bool {
         !place.paused
             && !place.leaving
-            && place.buffered < partition_max
-            && self.buffered < total_max
+            // One batch is read whatever the limits, as a broker sends one whatever they are (KIP-74).
+            && place.buffered < partition_max.max(1)
+            && self.buffered < total_max.max(1)
             && place.not_before.is_none_or(|at| at <= now)
     }
 

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use millstream_wire::compression::Compression;
 
-use crate::config::parse::{boolean, count, int, list, millis, optional};
+use crate::config::parse::{
+    INT, LONG, POSITIVE, boolean, count_in, int_in, list, millis, millis_in, optional,
+};
 use crate::config::{Configured, Key, set};
 use crate::{ClientConfig, ConfigError, Producer, Result};
 
@@ -29,6 +31,9 @@ impl Acks {
     }
 }
 
+/// The default of `delivery.timeout.ms`.
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(120);
+
 /// The configuration of a [`Producer`], built up and then [`built`](Self::build). Defaults are Kafka's.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -47,7 +52,7 @@ pub struct ProducerConfig {
     pub buffer_memory: usize,
     /// `max.block.ms` (60 s): how long a sender waits for memory or metadata.
     pub max_block: Duration,
-    /// `delivery.timeout.ms` (120 s): a record is written, or has failed, this long after it was sent.
+    /// `delivery.timeout.ms` (120 s, or `linger.ms` and `request.timeout.ms` if those are longer): a record is written, or has failed, this long after it was sent.
     pub delivery_timeout: Duration,
     /// `max.request.size` (1 MiB): the longest record, and the most that one request carries.
     pub max_request_size: usize,
@@ -97,7 +102,7 @@ impl Default for ProducerConfig {
             linger: Duration::from_millis(5),
             buffer_memory: 32 << 20,
             max_block: Duration::from_secs(60),
-            delivery_timeout: Duration::from_secs(120),
+            delivery_timeout: DELIVERY_TIMEOUT,
             max_request_size: 1 << 20,
             max_in_flight: MAX_IN_FLIGHT_IDEMPOTENT,
             retries: i32::MAX as u32,
@@ -228,8 +233,13 @@ impl ProducerConfig {
             }
             Some(_) => {}
         }
-        if self.delivery_timeout < self.linger + self.client.request_timeout {
-            return conflict("delivery.timeout.ms must be at least linger.ms + request.timeout.ms");
+        let least = self.linger.saturating_add(self.client.request_timeout);
+        if self.delivery_timeout < least {
+            if self.delivery_timeout != DELIVERY_TIMEOUT {
+                return conflict("delivery.timeout.ms must be at least linger.ms + request.timeout.ms");
+            }
+            // Nobody asked for the default.
+            self.delivery_timeout = least;
         }
         if self.max_in_flight == 0 || self.batch_size > self.buffer_memory {
             return conflict(
@@ -257,7 +267,17 @@ fn codec(text: &str) -> Result<Compression, String> {
 }
 
 fn retries(text: &str) -> Result<u32, String> {
-    u32::try_from(int(text)?).map_err(|_| "expected 0 or more".to_owned())
+    int_in(text, 0..=i32::MAX).map(i32::unsigned_abs)
+}
+
+/// 1 to 9, and -1 for zlib's default.
+fn gzip_level(text: &str) -> Result<i32, String> {
+    let level = int_in(text, -1..=9)?;
+    if level == 0 {
+        Err("expected a whole number from 1 to 9, or -1 for the default".to_owned())
+    } else {
+        Ok(level)
+    }
 }
 
 fn no_transactions(text: &str) -> Result<(), String> {
@@ -278,29 +298,29 @@ impl Configured for ProducerConfig {
     const KEYS: &'static [Key<Self>] = &[
         Key { name: "acks", set: |c, v| set(&mut c.acks, acks(v)) },
         Key { name: "enable.idempotence", set: |c, v| set(&mut c.idempotence, boolean(v).map(Some)) },
-        Key { name: "batch.size", set: |c, v| set(&mut c.batch_size, count(v)) },
+        Key { name: "batch.size", set: |c, v| set(&mut c.batch_size, count_in(v, INT)) },
         Key { name: "linger.ms", set: |c, v| set(&mut c.linger, millis(v)) },
-        Key { name: "buffer.memory", set: |c, v| set(&mut c.buffer_memory, count(v)) },
+        Key { name: "buffer.memory", set: |c, v| set(&mut c.buffer_memory, count_in(v, LONG)) },
         Key { name: "max.block.ms", set: |c, v| set(&mut c.max_block, millis(v)) },
-        Key { name: "delivery.timeout.ms", set: |c, v| set(&mut c.delivery_timeout, millis(v)) },
-        Key { name: "max.request.size", set: |c, v| set(&mut c.max_request_size, count(v)) },
+        Key { name: "delivery.timeout.ms", set: |c, v| set(&mut c.delivery_timeout, millis_in(v, INT)) },
+        Key { name: "max.request.size", set: |c, v| set(&mut c.max_request_size, count_in(v, INT)) },
         Key {
             name: "max.in.flight.requests.per.connection",
-            set: |c, v| set(&mut c.max_in_flight, count(v)),
+            set: |c, v| set(&mut c.max_in_flight, count_in(v, POSITIVE)),
         },
         Key { name: "retries", set: |c, v| set(&mut c.retries, retries(v)) },
         Key { name: "compression.type", set: |c, v| set(&mut c.compression, codec(v)) },
         Key {
             name: "compression.gzip.level",
-            set: |c, v| set(&mut c.compression_levels.gzip, int(v).map(Some)),
+            set: |c, v| set(&mut c.compression_levels.gzip, gzip_level(v).map(Some)),
         },
         Key {
             name: "compression.lz4.level",
-            set: |c, v| set(&mut c.compression_levels.lz4, int(v).map(Some)),
+            set: |c, v| set(&mut c.compression_levels.lz4, int_in(v, 1..=17).map(Some)),
         },
         Key {
             name: "compression.zstd.level",
-            set: |c, v| set(&mut c.compression_levels.zstd, int(v).map(Some)),
+            set: |c, v| set(&mut c.compression_levels.zstd, int_in(v, -131_072..=22).map(Some)),
         },
         Key { name: "partitioner.ignore.keys", set: |c, v| set(&mut c.ignore_keys, boolean(v)) },
         Key {

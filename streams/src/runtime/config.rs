@@ -77,7 +77,7 @@ impl Recipient {
     }
 
     /// Whether the clients concerned take it: they are built on the stream threads, too late for a mistake to fail the start.
-    fn check(self, name: &str, value: &str) -> Result<(), millstream_client::ConfigError> {
+    fn check(self, name: &str, value: &str) -> Result<(), ConfigError> {
         if self.covers(Self::Producer) {
             Producer::builder().set(name, value)?;
         }
@@ -223,7 +223,7 @@ impl StreamsConfig {
         }
         for (prefix, recipient) in Recipient::PREFIXES {
             if let Some(name) = name.strip_prefix(prefix) {
-                recipient.check(name, value).map_err(|mistake| prefixed(prefix, mistake))?;
+                recipient.check(name, value).map_err(|mistake| mistake.behind(prefix))?;
                 self.clients.push((recipient, name.to_owned(), value.to_owned()));
                 return Ok(());
             }
@@ -233,7 +233,7 @@ impl StreamsConfig {
             return Ok(());
         }
         if let Some((_, recipient)) = CLIENTS.iter().find(|(known, _)| *known == name) {
-            recipient.check(name, value).map_err(|mistake| prefixed("", mistake))?;
+            recipient.check(name, value)?;
             self.clients.push((*recipient, name.to_owned(), value.to_owned()));
             return Ok(());
         }
@@ -257,25 +257,6 @@ impl StreamsConfig {
             return Err(ConfigError::Missing { name: "bootstrap.servers", hint });
         }
         Ok(())
-    }
-}
-
-/// A client's complaint, about the names that the application's author knows.
-fn prefixed(prefix: &str, mistake: millstream_client::ConfigError) -> ConfigError {
-    use millstream_client::ConfigError as Client;
-    match mistake {
-        Client::Unknown { name, nearest } => {
-            ConfigError::Unknown { name: format!("{prefix}{name}"), nearest: format!("{prefix}{nearest}") }
-        }
-        Client::Invalid { name, value, reason } => {
-            ConfigError::Invalid { name: format!("{prefix}{name}"), value, reason }
-        }
-        // What is set one by one neither lacks anything nor contradicts.
-        mistake => ConfigError::Invalid {
-            name: prefix.to_owned(),
-            value: String::new(),
-            reason: mistake.to_string(),
-        },
     }
 }
 
@@ -353,7 +334,7 @@ mod tests {
     fn every_name_that_needs_no_prefix_is_known_to_its_clients() {
         for (name, recipient) in CLIENTS {
             let known = recipient.check(name, "no such value");
-            let unknown = matches!(known, Err(millstream_client::ConfigError::Unknown { .. }));
+            let unknown = matches!(known, Err(ConfigError::Unknown { .. }));
             assert!(!unknown, "{known:?}");
         }
     }

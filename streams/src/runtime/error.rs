@@ -1,5 +1,6 @@
 use std::fmt;
 
+pub use millstream_client::ConfigError;
 use thiserror::Error;
 
 use super::{LinkError, StateDirectoryError, TopicError, WorkerError};
@@ -54,38 +55,6 @@ impl fmt::Debug for StreamsError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, formatter)
     }
-}
-
-/// A configuration that cannot work.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// No configuration of Kafka Streams or of its clients.
-    #[error("unknown configuration {name:?}; did you mean {nearest:?}?")]
-    Unknown {
-        /// What was given.
-        name: String,
-        /// The nearest known name.
-        nearest: String,
-    },
-    /// The value does not parse or lies outside its range.
-    #[error("{name}={value:?}: {reason}")]
-    Invalid {
-        /// The configuration.
-        name: String,
-        /// What was given.
-        value: String,
-        /// What is allowed.
-        reason: String,
-    },
-    /// Something that must be given was not.
-    #[error("{name} is not set; {hint}")]
-    Missing {
-        /// The configuration.
-        name: &'static str,
-        /// What to write.
-        hint: &'static str,
-    },
 }
 
 #[cfg(test)]
