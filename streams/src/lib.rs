@@ -65,8 +65,10 @@ pub mod store;
 pub mod task;
 pub mod testing;
 pub mod topology;
+pub mod window;
 
-pub use dsl::{KGroupedStream, KGroupedTable, KStream, KTable, StreamsBuilder, Topic};
+pub use dsl::{KGroupedStream, KGroupedTable, KStream, KTable, StreamsBuilder, TimeWindowedKStream, Topic};
 pub use runtime::{Streams, StreamsError};
-pub use store::KeyValueStore;
+pub use store::{KeyValueStore, WindowStore};
 pub use topology::Topology;
+pub use window::{TimeWindows, Window, Windowed};

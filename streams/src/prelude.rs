@@ -2,10 +2,12 @@
 
 pub use crate::data::{Data, Json, Text};
 pub use crate::dsl::{
-    KGroupedStream, KGroupedTable, KStream, KTable, Output, Printed, Repartitioned, StreamsBuilder, Topic,
+    KGroupedStream, KGroupedTable, KStream, KTable, Output, Printed, Repartitioned, StreamsBuilder,
+    TimeWindowedKStream, Topic,
 };
 pub use crate::processor::Record;
 pub use crate::runtime::{AppState, Closing, Streams, StreamsError};
-pub use crate::store::KeyValueStore;
+pub use crate::store::{KeyValueStore, WindowStore};
 pub use crate::testing::{TestDriver, record};
 pub use crate::topology::{Topology, TopologyError};
+pub use crate::window::{TimeWindows, Window, Windowed, days, hours, millis, mins, secs, windowed};

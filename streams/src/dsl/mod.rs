@@ -12,6 +12,7 @@ mod source;
 mod stream;
 mod table;
 mod topic;
+mod windowed;
 
 pub use builder::StreamsBuilder;
 pub use consumed::{Consumed, IntoConsumed};
@@ -23,6 +24,7 @@ pub use sink::Sink;
 pub use stream::{KStream, Printed, Repartitioned, Split};
 pub use table::KTable;
 pub use topic::Topic;
+pub use windowed::{TimeWindowedKStream, Windowing};
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -34,7 +34,8 @@ struct SinkNode<K: 'static, V: 'static> {
 impl<K, V> Downstream<K, V> for SinkNode<K, V> {
     fn process(&self, record: Record<K, V>, cx: &mut Context<'_>) -> Result<(), ProcessError> {
         cx.enter(self.node);
-        cx.send(self.topic, None, record.timestamp, &record.headers, |key, value| {
+        let suffix = self.key.unpartitioned_suffix();
+        cx.send(self.topic, suffix, record.timestamp, &record.headers, |key, value| {
             let failed = |part| move |source| ProcessError::encode(part, self.name.as_str(), source);
             let has_key = self.key.encode(&record.key, key).map_err(failed("key"))?;
             let has_value = self.value.encode(&record.value, value).map_err(failed("value"))?;

@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::data::Data;
 use crate::serde::{Nullable, Serde, SerdeHandle};
 use crate::topology::TopicName;
+use crate::window::Windowed;
 
 /// A topic and the types of its keys and values: the one place where a program says them.
 ///
@@ -28,6 +30,21 @@ impl<K: Data, V: Data> Topic<K, V> {
     /// A topic whose keys and values are written as their types write them.
     pub const fn new(name: &'static str) -> Self {
         Self { name: Cow::Borrowed(name), key: SerdeHandle::native(), value: SerdeHandle::native() }
+    }
+}
+
+impl<K: Data, V: Data> Topic<Windowed<K>, V> {
+    /// A topic of a windowed table: its keys are written as Kafka's `TimeWindowedSerde` writes them, which leaves the size of
+    /// the windows for the reader to know.
+    ///
+    /// ```
+    /// use millstream::prelude::*;
+    ///
+    /// const PER_MINUTE: Topic<Windowed<String>, i64> = Topic::windowed("per-minute", mins(1));
+    /// # let _ = PER_MINUTE;
+    /// ```
+    pub const fn windowed(name: &'static str, size: Duration) -> Self {
+        Self { name: Cow::Borrowed(name), key: SerdeHandle::windowed(size), value: SerdeHandle::native() }
     }
 }
 

@@ -48,12 +48,13 @@ impl Context<'_> {
         self.state.dropped += 1;
     }
 
-    /// Hands encoded bytes to the sink; the encoder fills `key` and `value` and says which of them are not null.
+    /// Hands encoded bytes to the sink; the encoder fills `key` and `value` and says which of them are not null. The last
+    /// `unpartitioned_suffix` bytes of the key have no say in the partition.
     #[inline]
     pub(crate) fn send(
         &mut self,
         topic: TopicHandle,
-        partition: Option<i32>,
+        unpartitioned_suffix: usize,
         timestamp: i64,
         headers: &Headers,
         encode: impl FnOnce(&mut Vec<u8>, &mut Vec<u8>) -> Result<(bool, bool), ProcessError>,
@@ -63,6 +64,13 @@ impl Context<'_> {
         value.clear();
         let (has_key, has_value) = encode(key, value)?;
         let key = has_key.then_some(key.as_slice());
+        let partition = match key {
+            Some(key) if unpartitioned_suffix > 0 => {
+                let length = key.len().saturating_sub(unpartitioned_suffix);
+                self.sink.partition_for_key(topic, &key[..length])
+            }
+            _ => None,
+        };
         let value = has_value.then_some(value.as_slice());
         self.sink.send(topic, partition, timestamp, key, value, headers)?;
         Ok(())

@@ -44,6 +44,12 @@ impl Sink {
         TopicHandle(index as u32)
     }
 
+    /// See [`RecordSink::partition_for_key`](crate::task::RecordSink::partition_for_key).
+    pub(crate) fn partition_for_key(&mut self, topic: TopicHandle, key: &[u8]) -> Option<i32> {
+        let client = *self.topics[topic.0 as usize].client.as_ref().ok()?;
+        Some(self.producer.partition_for_key(client, key))
+    }
+
     /// See [`RecordSink::send`](crate::task::RecordSink::send).
     #[inline]
     pub(crate) fn send(

@@ -6,7 +6,7 @@ use super::StateDirectory;
 use super::config::StreamsConfig;
 use super::worker::{Backends, WorkerError};
 use crate::store::backend::KeyValueBackend;
-use crate::store::memory::MemoryBackend;
+use crate::store::memory;
 #[cfg(feature = "rocksdb")]
 use crate::store::rocksdb::{MemoryBudget, TaskDatabase};
 use crate::task::TaskId;
@@ -39,7 +39,7 @@ impl Stores {
     #[cfg(feature = "rocksdb")]
     pub(crate) fn open(&self, task: TaskId, specs: &[StoreSpec]) -> Result<Backends, WorkerError> {
         let failed = |source| WorkerError::Store { task, source };
-        let on_disk = specs.iter().filter(|spec| spec.medium == Medium::Disk);
+        let on_disk = specs.iter().filter(|spec| spec.medium == Medium::Disk && spec.windows.is_none());
         let names: Vec<&str> = on_disk.map(|spec| spec.name.as_str()).collect();
         let database = if names.is_empty() {
             None
@@ -48,11 +48,11 @@ impl Stores {
             Some(TaskDatabase::open(&path, &names, &self.budget).map_err(failed)?)
         };
         let open = |spec: &StoreSpec| match (&database, spec.medium) {
-            (Some(database), Medium::Disk) => {
+            (Some(database), Medium::Disk) if spec.windows.is_none() => {
                 let store = database.store(&spec.name).map_err(failed)?;
                 Ok(Box::new(store) as Box<dyn KeyValueBackend>)
             }
-            _ => Ok(Box::new(MemoryBackend::new()) as Box<dyn KeyValueBackend>),
+            _ => Ok(memory::open(spec)),
         };
         specs.iter().map(open).collect()
     }
@@ -64,6 +64,6 @@ impl Stores {
             tracing::warn!(%task, "built without the feature `rocksdb`: stores are in memory and restored at every start");
         }
         self.directory.task(task)?;
-        Ok(specs.iter().map(|_| Box::new(MemoryBackend::new()) as Box<dyn KeyValueBackend>).collect())
+        Ok(specs.iter().map(memory::open).collect())
     }
 }

@@ -4,18 +4,29 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use std::time::Duration;
+
+use super::windowed::Inline;
 use super::{Native, Serde};
 use crate::data::Data;
+use crate::window::Windowed;
 
-/// A serde shared by every task that uses it. `Static` exists so that typed names can be constants.
+/// A serde shared by every task that uses it. All but `Shared` exist so that typed names can be constants.
 pub(crate) enum SerdeHandle<T: 'static> {
     Static(&'static dyn Serde<T>),
     Shared(Arc<dyn Serde<T>>),
+    Windowed(Inline<T>),
 }
 
 impl<T: Data> SerdeHandle<T> {
     pub(crate) const fn native() -> Self {
         Self::Static(&Native)
+    }
+}
+
+impl<K: Data> SerdeHandle<Windowed<K>> {
+    pub(crate) const fn windowed(size: Duration) -> Self {
+        Self::Windowed(Inline::<Windowed<K>>::new(size))
     }
 }
 
@@ -32,6 +43,7 @@ impl<T> Deref for SerdeHandle<T> {
         match self {
             Self::Static(serde) => *serde,
             Self::Shared(serde) => &**serde,
+            Self::Windowed(serde) => serde,
         }
     }
 }
@@ -41,6 +53,7 @@ impl<T> Clone for SerdeHandle<T> {
         match self {
             Self::Static(serde) => Self::Static(*serde),
             Self::Shared(serde) => Self::Shared(Arc::clone(serde)),
+            Self::Windowed(serde) => Self::Windowed(*serde),
         }
     }
 }
@@ -50,6 +63,7 @@ impl<T> fmt::Debug for SerdeHandle<T> {
         formatter.write_str(match self {
             Self::Static(_) => "Native",
             Self::Shared(_) => "Custom",
+            Self::Windowed(_) => "Windowed",
         })
     }
 }

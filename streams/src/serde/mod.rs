@@ -4,11 +4,13 @@ mod changed;
 mod handle;
 mod native;
 mod nullable;
+mod windowed;
 
 pub(crate) use changed::Changed;
 pub(crate) use handle::SerdeHandle;
 pub use native::Native;
 pub(crate) use nullable::Nullable;
+pub use windowed::TimeWindowedSerde;
 
 use crate::data::DataError;
 
@@ -46,4 +48,10 @@ pub trait Serde<T>: Send + Sync {
 
     /// Reads a value; `None` is null.
     fn decode(&self, bytes: Option<&[u8]>) -> Result<T, DataError>;
+
+    /// How many bytes at the end of a key have no say in its partition: the window of a windowed key, so that all windows of
+    /// a key are together (Kafka's `WindowedStreamPartitioner`).
+    fn unpartitioned_suffix(&self) -> usize {
+        0
+    }
 }

@@ -15,4 +15,8 @@ impl<T> Serde<Option<T>> for Nullable<T> {
     fn decode(&self, bytes: Option<&[u8]>) -> Result<Option<T>, DataError> {
         bytes.map(|bytes| self.0.decode(Some(bytes))).transpose()
     }
+
+    fn unpartitioned_suffix(&self) -> usize {
+        self.0.unpartitioned_suffix()
+    }
 }

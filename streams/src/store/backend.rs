@@ -20,6 +20,11 @@ pub trait KeyValueBackend: Send {
     /// Adds a put (`Some`) or a delete (`None`) to the open batch.
     fn stage(&mut self, key: &[u8], value: Option<&[u8]>);
 
+    /// As [`stage`](Self::stage), for a record of the changelog: a window store's keys are written another way there.
+    fn stage_changelog(&mut self, key: &[u8], value: Option<&[u8]>) {
+        self.stage(key, value);
+    }
+
     /// Writes the open batch, atomically with `position`.
     fn write(&mut self, position: Position) -> Result<(), StoreError>;
 
@@ -32,6 +37,12 @@ pub trait KeyValueBackend: Send {
 
     /// Roughly how many entries there are.
     fn approximate_len(&self) -> u64;
+
+    /// The start (ms) of the latest window that was staged, from which on retention counts back; `-1`: none, as in a store
+    /// that has no windows.
+    fn newest_window(&self) -> i64 {
+        -1
+    }
 
     /// Removes every entry and the position. Only restore calls it, after it has said why.
     fn clear(&mut self) -> Result<(), StoreError>;

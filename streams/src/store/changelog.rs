@@ -12,11 +12,11 @@ use super::backend::KeyValueBackend;
 pub(crate) fn stage(backend: &mut dyn KeyValueBackend, record: &Record<'_>, scratch: &mut Vec<u8>) {
     let Some(key) = record.key else { return };
     let Some(value) = record.value else {
-        backend.stage(key, None);
+        backend.stage_changelog(key, None);
         return;
     };
     scratch.clear();
     scratch.extend_from_slice(&record.timestamp.to_be_bytes());
     scratch.extend_from_slice(value);
-    backend.stage(key, Some(scratch));
+    backend.stage_changelog(key, Some(scratch));
 }

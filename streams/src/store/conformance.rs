@@ -26,8 +26,26 @@ fn batches() -> impl Strategy<Value = Vec<Vec<Write>>> {
 }
 
 pub(crate) fn check<B: KeyValueBackend>(cases: u32, open: impl Fn() -> B) {
+    check_keys(cases, <[u8]>::to_vec, open);
+}
+
+/// As [`check`], for a window store that keeps everything: the first byte of a key becomes its window.
+pub(crate) fn check_windowed<B: KeyValueBackend>(cases: u32, open: impl Fn() -> B) {
+    let place = |key: &[u8]| {
+        let (start, rest) = key.split_first().map_or((0, key), |(first, rest)| (i64::from(*first) + 1, rest));
+        [&(start * 60_000).to_be_bytes()[..], rest].concat()
+    };
+    check_keys(cases, place, open);
+}
+
+fn check_keys<B: KeyValueBackend>(cases: u32, place: impl Fn(&[u8]) -> Vec<u8>, open: impl Fn() -> B) {
     let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(batches in batches(), from in bound(), to in bound(), limit in 1usize..10)| {
+        let batches: Vec<Vec<Write>> = batches
+            .into_iter()
+            .map(|batch| batch.into_iter().map(|(key, value)| (place(&key), value)).collect())
+            .collect();
+        let (from, to) = (from.map(|key| place(&key)), to.map(|key| place(&key)));
         let mut backend = open();
         let mut model = BTreeMap::new();
         for (index, batch) in batches.iter().enumerate() {
@@ -90,4 +108,47 @@ fn scan<B: KeyValueBackend>(
         })
         .unwrap();
     entries
+}
+
+/// What a window store must do on top: entries whose windows start too long before the latest are gone.
+pub(crate) fn check_windows<B: KeyValueBackend>(cases: u32, open: impl Fn(i64) -> B) {
+    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
+    let starts = vec(vec((0_i64..400_000, 0_u8..3, proptest::option::of(0_u8..9)), 0..6), 0..8);
+    proptest!(config, |(batches in starts, retention in 1_i64..300_000, from in 0_i64..400_000)| {
+        let mut backend = open(retention);
+        let mut model = BTreeMap::new();
+        let mut newest = -1;
+        for batch in &batches {
+            for (start, key, value) in batch {
+                let bytes = [&start.to_be_bytes()[..], &[*key]].concat();
+                let logged = [&[*key][..], &start.to_be_bytes(), &[0; 4]].concat();
+                let value = value.map(|value| vec![value]);
+                // What comes from the changelog and what comes from the task are one.
+                match key {
+                    0 => backend.stage_changelog(&logged, value.as_deref()),
+                    _ => backend.stage(&bytes, value.as_deref()),
+                }
+                newest = newest.max(*start);
+                match value {
+                    Some(value) => model.insert(bytes, value),
+                    None => model.remove(&bytes),
+                };
+            }
+            backend.write(Position::Unchanged).unwrap();
+        }
+        let live_from = (newest - retention + 1).max(0);
+        prop_assert_eq!(backend.newest_window(), newest);
+        let live = |key: &[u8]| *key >= live_from.to_be_bytes()[..];
+        let mut value = Vec::new();
+        for key in model.keys() {
+            prop_assert_eq!(backend.get(key, &mut value).unwrap(), live(key));
+        }
+        model.retain(|key, _| live(key));
+        let bound = from.to_be_bytes();
+        let range = (Bound::Included(&bound[..]), Bound::Unbounded);
+        let expected: Entries = model.range(bound.to_vec()..).map(|(k, v)| (k.clone(), v.clone())).collect();
+        prop_assert_eq!(&scan(&backend, range, Direction::Forward, usize::MAX), &expected);
+        let reversed: Entries = expected.into_iter().rev().collect();
+        prop_assert_eq!(scan(&backend, range, Direction::Reverse, usize::MAX), reversed);
+    });
 }

@@ -101,7 +101,7 @@ impl<K, V> KeyValueStore<K, V> {
     /// The store under its final name.
     pub(crate) fn spec(&self, name: String) -> StoreSpec {
         let changelog = self.logged.then(|| TopicName::Internal(Arc::from(format!("{name}-changelog"))));
-        StoreSpec { name, medium: self.medium, changelog, cached: self.cached }
+        StoreSpec { name, medium: self.medium, changelog, cached: self.cached, windows: None }
     }
 }
 

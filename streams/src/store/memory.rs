@@ -4,6 +4,16 @@ use std::collections::BTreeMap;
 
 use super::backend::{self, Checkpoint, Direction, KeyRange, KeyValueBackend, Position, Visit};
 use super::error::StoreError;
+use super::window::memory::MemoryWindowBackend;
+use crate::topology::StoreSpec;
+
+/// An empty store in memory of the kind that `spec` asks for.
+pub fn open(spec: &StoreSpec) -> Box<dyn KeyValueBackend> {
+    match spec.windows {
+        Some(windows) => Box::new(MemoryWindowBackend::new(windows.retention_ms)),
+        None => Box::new(MemoryBackend::new()),
+    }
+}
 
 /// Keeps the bytes in a `BTreeMap`, which scans in the order of the key bytes as RocksDB does.
 #[derive(Debug, Default)]
@@ -18,6 +28,13 @@ impl MemoryBackend {
     /// An empty store.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Removes the entries whose keys are smaller than `bound`.
+    pub(crate) fn remove_below(&mut self, bound: &[u8]) {
+        while self.entries.first_key_value().is_some_and(|(key, _)| key.as_slice() < bound) {
+            self.entries.pop_first();
+        }
     }
 }
 

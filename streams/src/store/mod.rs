@@ -12,5 +12,7 @@ mod read;
 #[cfg(feature = "rocksdb")]
 pub mod rocksdb;
 pub mod typed;
+pub mod window;
 
 pub use key_value::KeyValueStore;
+pub use window::WindowStore;

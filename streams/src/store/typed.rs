@@ -8,12 +8,14 @@ use std::sync::Arc;
 use crate::processor::{Change, Context, Downstream, Headers, ProcessError, Record};
 use crate::serde::SerdeHandle;
 use crate::task::{StoreParts, TopicHandle};
-use crate::topology::{NodeId, StoreFactory};
+use crate::topology::{NodeId, StoreFactory, WindowSpec};
+use crate::window::Windowed;
 
 use super::backend::{KeyValueBackend, Position};
 use super::cache::{Cache, CacheBudget, Entry, Loaded};
 use super::error::StoreError;
 use super::key_value::KeyValueStore;
+use super::window::{self, WindowStore};
 
 /// Bytes that a value is believed to take before the first one has been encoded.
 const FIRST_GUESS: usize = 16;
@@ -35,6 +37,8 @@ pub struct TypedStore<K: 'static, V: 'static> {
     /// The value before the last change, where updates are not cached and the old value is asked for.
     before: Option<V>,
     changelog: Option<(TopicHandle, i32)>,
+    /// What windows it has if its keys are windowed, which the changelog writes another way than the store.
+    pub(crate) windows: Option<WindowSpec>,
     budget: Rc<CacheBudget>,
     /// Size of the last value that was encoded or decoded: the guess for the next new one.
     typical: usize,
@@ -65,6 +69,7 @@ impl<K, V> TypedStore<K, V> {
             sends_old: false,
             before: None,
             changelog: parts.changelog,
+            windows: parts.spec.windows,
             budget: parts.budget,
             typical: FIRST_GUESS,
             key_buffer: Vec::new(),
@@ -144,15 +149,14 @@ impl<K, V> TypedStore<K, V> {
         };
         let present = present.map_err(|source| ProcessError::encode("value", &self.name, source))?;
         if let Some((topic, partition)) = self.changelog {
+            let key = if self.windows.is_some() {
+                window::key::to_changelog(&entry.bytes, &mut self.key_buffer);
+                &self.key_buffer
+            } else {
+                entry.bytes.as_slice()
+            };
             let value = present.then(|| &self.value_buffer[8..]);
-            cx.sink.send(
-                topic,
-                Some(partition),
-                entry.timestamp,
-                Some(&entry.bytes),
-                value,
-                &Headers::default(),
-            )?;
+            cx.sink.send(topic, Some(partition), entry.timestamp, Some(key), value, &Headers::default())?;
         }
         self.backend.stage(&entry.bytes, present.then_some(&self.value_buffer));
         self.typical = self.value_buffer.len();
@@ -214,6 +218,16 @@ pub(crate) fn flush<K: Clone, V: Clone>(
 pub(crate) fn factory<K: 'static, V: 'static>(name: KeyValueStore<K, V>) -> StoreFactory {
     Arc::new(move |parts| {
         let store = TypedStore::new(parts, name.key.clone(), name.value.clone());
+        Rc::new(RefCell::new(store)) as Rc<dyn TaskStore>
+    })
+}
+
+/// Makes the stores of a typed name.
+pub(crate) fn window_factory<K: 'static, V: 'static>(name: WindowStore<K, V>) -> StoreFactory {
+    Arc::new(move |parts| {
+        let size_ms = parts.spec.windows.map_or(0, |windows| windows.size_ms);
+        let key = SerdeHandle::shared(window::key::StoreKey { key: name.key.clone(), size_ms });
+        let store: TypedStore<Windowed<K>, V> = TypedStore::new(parts, key, name.value.clone());
         Rc::new(RefCell::new(store)) as Rc<dyn TaskStore>
     })
 }

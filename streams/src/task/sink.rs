@@ -19,6 +19,11 @@ pub trait RecordSink {
     /// A handle for a topic; called once per topic while a task is made. The same name gives the same handle.
     fn topic(&mut self, name: &TopicName) -> TopicHandle;
 
+    /// The partition that [`send`](Self::send) would choose for a record of this key; `None`: there is but one to choose.
+    fn partition_for_key(&mut self, _topic: TopicHandle, _key: &[u8]) -> Option<i32> {
+        None
+    }
+
     /// Appends one record. Without `partition` the sink hashes the key as Kafka's default partitioner does, or spreads
     /// records without a key. Timestamps are milliseconds.
     fn send(

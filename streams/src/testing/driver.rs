@@ -5,16 +5,15 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::dsl::Topic;
-use crate::store::KeyValueStore;
 use crate::store::backend::{KeyValueBackend, Position};
 use crate::store::cache::CacheBudget;
-use crate::store::memory::MemoryBackend;
+use crate::store::memory;
 use crate::task::{InputId, RawRecord, Task, TaskEnv, TaskId};
 use crate::topology::{StoreSpec, TopicName, Topology};
 
 use super::bus::{Bus, Stored};
 use super::waiting::Waiting;
-use super::{TestError, TestInput, TestOutput, TestStore};
+use super::{TestError, TestInput, TestOutput, TestableStore};
 
 /// Bytes of cache in a test, Kafka's default.
 const CACHE_BYTES: usize = 10 * 1024 * 1024;
@@ -54,7 +53,7 @@ impl TestDriver {
     /// # Errors
     /// None at present; making the stores of later kinds may fail.
     pub fn new(topology: &Topology) -> Result<Self, TestError> {
-        Self::with_stores(topology, |_, _| Ok(Box::new(MemoryBackend::new())))
+        Self::with_stores(topology, |_, spec| Ok(memory::open(spec)))
     }
 
     /// A driver over stores of the caller's choice, RocksDB for one.
@@ -93,17 +92,14 @@ impl TestDriver {
         TestOutput::new(self.bus.output(topic.name()), topic)
     }
 
-    /// The state of a store.
+    /// The state of a store, by its typed name: a [`TestStore`](super::TestStore) of a key-value store, a
+    /// [`TestWindowStore`](super::TestWindowStore) of a window store.
     ///
     /// # Errors
     /// The topology has no such store, or one of other types.
-    pub fn store<K: Clone, V: Clone>(
-        &self,
-        store: KeyValueStore<K, V>,
-    ) -> Result<TestStore<K, V>, TestError> {
-        let name = store.name().unwrap_or_default();
-        let found = self.tasks.iter().find_map(|task| task.store(name));
-        found.map(TestStore::new).ok_or_else(|| TestError::UnknownStore(name.to_owned()))
+    pub fn store<S: TestableStore>(&self, store: S) -> Result<S::Opened, TestError> {
+        let found = self.tasks.iter().find_map(|task| store.open(task));
+        found.ok_or_else(|| TestError::UnknownStore(store.store_name().to_owned()))
     }
 
     /// The clock of the test, in milliseconds: the time of records sent without one.

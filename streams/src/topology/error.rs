@@ -29,6 +29,9 @@ pub enum TopologyError {
     /// A name that cannot be part of a topic name.
     #[error("{0:?} is no name for a node or store: letters, digits, '.', '_' and '-', at most 249 of them")]
     InvalidName(String),
+    /// Windows that cannot be, or that their store does not keep long enough.
+    #[error("{0}")]
+    InvalidWindows(String),
     /// Nothing was added to the builder.
     #[error("the topology reads no topic; start with `builder.stream(topic)` or `builder.table(topic)`")]
     Empty,

@@ -246,6 +246,11 @@ impl Graph {
         self.partitions.get(topic).copied()
     }
 
+    /// Windows that cannot be.
+    pub(crate) fn report_windows(&mut self, what: String) {
+        self.mistake.get_or_insert(TopologyError::InvalidWindows(what));
+    }
+
     /// Two streams of different builders met.
     pub(crate) fn report_foreign_stream(&mut self) {
         self.mistake.get_or_insert(TopologyError::ForeignStream);

@@ -15,7 +15,7 @@ pub use description::Description;
 pub use error::TopologyError;
 pub(crate) use graph::{Graph, NodeId, NodeKind, ProcessorFactory, StoreFactory, StoreId};
 pub use name::TopicName;
-pub use spec::{CopartitionGroup, Medium, StoreSpec};
+pub use spec::{CopartitionGroup, Medium, StoreSpec, WindowSpec};
 pub use subtopology::Subtopology;
 pub(crate) use table::Values;
 

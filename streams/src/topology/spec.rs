@@ -13,6 +13,21 @@ pub struct StoreSpec {
     pub changelog: Option<TopicName>,
     /// Whether updates of a key between two commits are merged into one (the write-back cache).
     pub cached: bool,
+    /// Its windows, if it is a window store.
+    pub windows: Option<WindowSpec>,
+}
+
+/// What a window store keeps, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WindowSpec {
+    /// How long a window is (ms), which its entries do not say.
+    pub size_ms: i64,
+    /// Windows start at multiples of this (ms).
+    pub advance_ms: i64,
+    /// A window that starts this long (ms) before the latest one is gone.
+    pub retention_ms: i64,
+    /// How much time (ms) a segment covers; on disk a segment is dropped as a whole.
+    pub segment_ms: i64,
 }
 
 /// Where the bytes of a store lie.

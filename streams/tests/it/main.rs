@@ -17,3 +17,4 @@ mod serdes;
 mod stops;
 mod table_reference;
 mod tables;
+mod windows;

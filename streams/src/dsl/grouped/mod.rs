@@ -6,13 +6,14 @@ mod node;
 mod reduce;
 
 use std::cell::Cell;
+use std::rc::Rc;
 
 use crate::data::Data;
 use crate::store::KeyValueStore;
-use crate::topology::NodeId;
+use crate::topology::{Graph, NodeId};
 
-use super::{KStream, KTable, repartition};
-use node::Update;
+use super::{KStream, KTable, SharedGraph, repartition};
+pub(super) use node::Update;
 
 /// A stream whose records of one key are together in one task. `count`, `reduce` and `aggregate` make tables of it.
 #[must_use = "a grouping does nothing until it is counted, reduced or aggregated"]
@@ -23,12 +24,12 @@ pub struct KGroupedStream<K, V> {
     /// Kafka's `Grouped.as`: the repartition topic's name.
     name: Option<String>,
     /// The repartition source, once one exists: a named one is shared by all aggregations of the grouping.
-    repartitioned: Cell<Option<NodeId>>,
+    repartitioned: Rc<Cell<Option<NodeId>>>,
 }
 
 impl<K: Data, V: Data> KGroupedStream<K, V> {
     pub(super) fn new(stream: KStream<K, V>, selects: bool) -> Self {
-        Self { stream, selects, name: None, repartitioned: Cell::new(None) }
+        Self { stream, selects, name: None, repartitioned: Rc::default() }
     }
 
     /// Names the grouping: the repartition topic becomes `<application.id>-<name>-repartition` (Kafka's `Grouped.as`). All
@@ -61,10 +62,23 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
         update: impl Update<K::Present, V::Present, A>,
     ) -> KTable<K::Present, A> {
         let graph = &mut *self.stream.graph.borrow_mut();
-        if legacy_number && store.name().is_none() {
+        let Place { name, store_name, parent } = self.place(graph, prefixes, store.name(), legacy_number);
+        let node = node::add::<K, V, A, _>(graph, name, parent, store, store_name, update);
+        KTable::new(self.stream.graph.clone(), node)
+    }
+
+    /// Takes the names of an aggregation, and adds the repartition that it needs.
+    pub(super) fn place(
+        &self,
+        graph: &mut Graph,
+        prefixes: Prefixes,
+        store: Option<&str>,
+        legacy_number: bool,
+    ) -> Place {
+        if legacy_number && store.is_none() {
             let _ = graph.generate(prefixes.store);
         }
-        let store_name = store.name().map(str::to_owned).unwrap_or_else(|| graph.generate(prefixes.store));
+        let store_name = store.map(str::to_owned).unwrap_or_else(|| graph.generate(prefixes.store));
         let name = graph.generate(prefixes.node);
         let parent = match (self.stream.rekeyed, self.repartitioned.get()) {
             (false, _) => self.stream.node,
@@ -78,17 +92,37 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
             }
         };
         self.repartitioned.set(Some(parent));
-        let node = node::add::<K, V, A, _>(graph, name, parent, store, store_name, update);
-        KTable::new(self.stream.graph.clone(), node)
+        Place { name, store_name, parent }
     }
+
+    pub(super) fn graph(&self) -> &SharedGraph {
+        &self.stream.graph
+    }
+}
+
+impl<K, V> Clone for KGroupedStream<K, V> {
+    /// Another handle of the same grouping.
+    fn clone(&self) -> Self {
+        let (stream, repartitioned) = (self.stream.clone(), Rc::clone(&self.repartitioned));
+        Self { stream, selects: self.selects, name: self.name.clone(), repartitioned }
+    }
+}
+
+/// Where an aggregation stands in the graph.
+pub(super) struct Place {
+    pub(super) name: String,
+    pub(super) store_name: String,
+    pub(super) parent: NodeId,
 }
 
 /// How Kafka's generated names of an aggregation begin.
 #[derive(Clone, Copy)]
-struct Prefixes {
+pub(super) struct Prefixes {
     node: &'static str,
     store: &'static str,
 }
 
-const AGGREGATE: Prefixes = Prefixes { node: "KSTREAM-AGGREGATE-", store: "KSTREAM-AGGREGATE-STATE-STORE-" };
-const REDUCE: Prefixes = Prefixes { node: "KSTREAM-REDUCE-", store: "KSTREAM-REDUCE-STATE-STORE-" };
+pub(super) const AGGREGATE: Prefixes =
+    Prefixes { node: "KSTREAM-AGGREGATE-", store: "KSTREAM-AGGREGATE-STATE-STORE-" };
+pub(super) const REDUCE: Prefixes =
+    Prefixes { node: "KSTREAM-REDUCE-", store: "KSTREAM-REDUCE-STATE-STORE-" };

@@ -13,7 +13,10 @@ use crate::task::{Assembly, Flush, erase};
 use crate::topology::{Graph, NodeId, NodeKind, Values};
 
 /// What an aggregation does with a record: the aggregate so far in, the new one out; `None` is no aggregate.
-pub(super) trait Update<K, V, A>: Fn(&K, V, Option<A>) -> Option<A> + Send + Sync + 'static {}
+pub(in crate::dsl) trait Update<K, V, A>:
+    Fn(&K, V, Option<A>) -> Option<A> + Send + Sync + 'static
+{
+}
 
 impl<K, V, A, F: Fn(&K, V, Option<A>) -> Option<A> + Send + Sync + 'static> Update<K, V, A> for F {}
 

@@ -1,0 +1,101 @@
+//! Reading windows past the node that makes them.
+
+use std::ops::{Bound, ControlFlow, RangeBounds};
+
+use crate::store::backend::Direction;
+use crate::store::error::StoreError;
+use crate::store::typed::TypedStore;
+use crate::topology::WindowSpec;
+use crate::window::{Window, Windowed};
+
+use super::live_from;
+
+impl<K: Clone, V: Clone> TypedStore<Windowed<K>, V> {
+    /// The value of a key in the window that starts at `start` (ms), and the event time of its last update.
+    ///
+    /// # Errors
+    /// The key has no bytes, or the backend cannot be read.
+    pub fn window(&self, key: &K, start: i64) -> Result<Option<(V, i64)>, StoreError> {
+        if self.live(&(start..=start)).is_none() {
+            return Ok(None);
+        }
+        self.get(&Windowed::new(key.clone(), Window::of_size(start, 0)))
+    }
+
+    /// Visits the windows of all keys whose starts (ms) lie in `starts`, by start, then by the bytes of the key, until `visit`
+    /// breaks.
+    ///
+    /// # Errors
+    /// The backend cannot be read, or holds what does not decode.
+    pub fn windows_in(
+        &self,
+        starts: &impl RangeBounds<i64>,
+        direction: Direction,
+        visit: impl FnMut(Windowed<K>, V, i64) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let Some((first, last)) = self.live(starts) else { return Ok(()) };
+        // No window starts at the last millisecond there is, since it would be empty.
+        let (from, behind) = (first.to_be_bytes(), last.saturating_add(1).to_be_bytes());
+        self.scan((Bound::Included(&from), Bound::Excluded(&behind)), direction, visit)
+    }
+
+    /// As [`windows_in`](Self::windows_in), for one key.
+    ///
+    /// # Errors
+    /// The key has no bytes, the backend cannot be read, or holds what does not decode.
+    pub fn windows_of(
+        &self,
+        key: &K,
+        starts: &impl RangeBounds<i64>,
+        direction: Direction,
+        mut visit: impl FnMut(Windowed<K>, V, i64) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let Some((first, last)) = self.live(starts) else { return Ok(()) };
+        let WindowSpec { advance_ms, size_ms, .. } = self.spec();
+        // Windows are looked up where they may start: between two of one key lie those of all others.
+        let mut candidates = (first.saturating_add(advance_ms - 1) / advance_ms..=last / advance_ms)
+            .map(|nth| nth * advance_ms);
+        let mut next = || match direction {
+            Direction::Forward => candidates.next(),
+            Direction::Reverse => candidates.next_back(),
+        };
+        let mut windowed = Windowed::new(key.clone(), Window::of_size(0, size_ms));
+        while let Some(start) = next() {
+            windowed.window = Window::of_size(start, size_ms);
+            if let Some((value, timestamp)) = self.get(&windowed)?
+                && visit(windowed.clone(), value, timestamp).is_break()
+            {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The first and the last start in `starts` that has not expired; `None`: there is none.
+    fn live(&self, starts: &impl RangeBounds<i64>) -> Option<(i64, i64)> {
+        let first = match starts.start_bound() {
+            Bound::Included(start) => *start,
+            Bound::Excluded(start) => start.checked_add(1)?,
+            Bound::Unbounded => 0,
+        };
+        let last = match starts.end_bound() {
+            Bound::Included(start) => *start,
+            Bound::Excluded(start) => start.checked_sub(1)?,
+            Bound::Unbounded => i64::MAX,
+        };
+        let newest = self.newest_window();
+        let (first, last) = (first.max(live_from(newest, self.spec().retention_ms)), last.min(newest));
+        (first <= last).then_some((first, last))
+    }
+
+    /// The latest start (ms) that the cache or the backend knows.
+    fn newest_window(&self) -> i64 {
+        let unwritten = self.cache.unwritten_entries().map(|entry| entry.key.window.start);
+        unwritten.max().unwrap_or(-1).max(self.backend.newest_window())
+    }
+
+    #[expect(clippy::expect_used, reason = "a store of windowed keys is made by a `WindowStore` only")]
+    fn spec(&self) -> WindowSpec {
+        self.windows.expect("a window store knows its windows")
+    }
+}

@@ -1,0 +1,6 @@
+//! Windowed aggregations.
+
+mod kafka;
+mod mistakes;
+mod reference;
+mod serdes;
