@@ -134,7 +134,8 @@ fn report(ended: Result<(SocketAddr, Closed), tokio::task::JoinError>) {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use rustix::net::sockopt::tcp_congestion;
 
