@@ -23,6 +23,22 @@ pub(crate) struct Shared {
     pub(crate) advertised: Option<Endpoint>,
 }
 
+#[cfg(test)]
+impl Shared {
+    /// A broker on a simulated disk, without threads of its own but those that flush.
+    pub(crate) fn simulated(disk: &crate::storage::simulated::SimulatedStorage) -> Arc<Self> {
+        use crate::log::LogsOptions;
+        let node_id = millstream_wire::ids::NodeId(1);
+        let options = LogsOptions { background: false, flushers: 2, ..LogsOptions::new("/data", node_id) };
+        let logs = Logs::open(options, Arc::new(disk.clone())).unwrap();
+        let settings = Settings::from_lookup(|_| None).unwrap();
+        let metadata = Metadata::open(logs.clone(), &settings, Default::default()).unwrap();
+        let groups = GroupCoordinator::new(metadata.clone(), &settings);
+        let fetch_sessions = Arc::new(FetchSessions::new(2));
+        Arc::new(Self { settings, logs, metadata, groups, fetch_sessions, advertised: None })
+    }
+}
+
 /// The two ends of a connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer {

@@ -174,6 +174,9 @@ pub enum ReadError {
     /// The partition was deleted.
     #[error("the partition was deleted")]
     Deleted,
+    /// Only of a read that may not [reach](crate::storage::Reach) the disk: some of the bytes are there alone.
+    #[error("the records have to be read from the disk")]
+    NotCached,
 }
 
 impl ReadError {
@@ -181,7 +184,7 @@ impl ReadError {
     pub fn code(&self) -> ResponseError {
         match self {
             Self::OffsetOutOfRange { .. } => ResponseError::OffsetOutOfRange,
-            Self::Offline(_) => ResponseError::KafkaStorageError,
+            Self::Offline(_) | Self::NotCached => ResponseError::KafkaStorageError,
             Self::Deleted => ResponseError::UnknownTopicOrPartition,
         }
     }

@@ -11,7 +11,7 @@
 use std::io;
 use std::sync::Arc;
 
-use crate::storage::StoredFile;
+use crate::storage::{Reach, StoredFile};
 
 /// An entry of fixed length in a sorted file.
 pub(super) trait IndexEntry: Copy {
@@ -94,13 +94,13 @@ impl<E: IndexEntry> Index<E> {
         }
     }
 
-    pub(super) fn get(&self, at: usize) -> io::Result<Option<E>> {
+    fn get(&self, at: usize, reach: Reach) -> io::Result<Option<E>> {
         match self {
             Self::Memory(entries) => Ok(entries.get(at).copied()),
             Self::File { len, .. } if at >= *len => Ok(None),
             Self::File { file, .. } => {
                 let mut bytes = [0; 12];
-                let read = file.read_at(&mut bytes[..E::LEN], (at * E::LEN) as u64)?;
+                let read = file.read_within(reach, &mut bytes[..E::LEN], (at * E::LEN) as u64)?;
                 Ok((read == E::LEN).then(|| E::decode(&bytes)))
             }
         }
@@ -109,17 +109,22 @@ impl<E: IndexEntry> Index<E> {
     pub(super) fn last(&self) -> io::Result<Option<E>> {
         match self.len() {
             0 => Ok(None),
-            len => self.get(len - 1),
+            len => self.get(len - 1, Reach::Disk),
         }
     }
 
     /// The last entry for which `holds`; it must hold for a prefix of the entries.
     pub(super) fn floor(&self, holds: impl Fn(&E) -> bool) -> io::Result<Option<E>> {
+        self.floor_within(Reach::Disk, holds)
+    }
+
+    /// The same for a caller who may not wait for the disk.
+    pub(super) fn floor_within(&self, reach: Reach, holds: impl Fn(&E) -> bool) -> io::Result<Option<E>> {
         let (mut low, mut high) = (0, self.len());
         let mut found = None;
         while low < high {
             let middle = low + (high - low) / 2;
-            match self.get(middle)? {
+            match self.get(middle, reach)? {
                 Some(entry) if holds(&entry) => {
                     found = Some(entry);
                     low = middle + 1;

@@ -19,7 +19,7 @@ use super::scan::{Headers, damaged};
 use super::state::{AppendFailure, Appended, Located, Log};
 use super::waiters::Waiters;
 use super::{AppendError, Durability, LogConfig, ReadError, TopicPartition};
-use crate::storage::Storage;
+use crate::storage::{Reach, Storage};
 
 /// One partition's log, shared by connections, coordinators and the threads that flush and clean.
 pub struct Partition {
@@ -194,6 +194,18 @@ impl Partition {
         up_to: ReadUpTo,
         min_one: bool,
     ) -> Result<ReadSlice, ReadError> {
+        self.read_within(Reach::Disk, from, max_bytes, up_to, min_one)
+    }
+
+    /// As [`Partition::read`]. What it may not reach is [`ReadError::NotCached`]; the ranges themselves are not read.
+    pub(crate) fn read_within(
+        self: &Arc<Self>,
+        reach: Reach,
+        from: Offset,
+        max_bytes: usize,
+        up_to: ReadUpTo,
+        min_one: bool,
+    ) -> Result<ReadSlice, ReadError> {
         self.check_readable()?;
         if let Some(nothing) = self.read_at_end(from, up_to) {
             return Ok(nothing);
@@ -210,11 +222,11 @@ impl Partition {
                 log_start_offset: start,
                 log_end_offset: log.end,
             };
-            (slice, log.locate(from, up_to, max_bytes).map_err(|error| self.read_failed(&error))?)
+            (slice, log.locate(from, up_to, max_bytes, reach).map_err(|error| self.unread(&error))?)
         };
         // The headers are walked without the lock: what lies below the limit does not change any more.
         while let Some(place) = located {
-            let next = match self.cut(&place, from, max_bytes, min_one)? {
+            let next = match self.cut(&place, reach, from, max_bytes, min_one)? {
                 Cut::Range(range) => {
                     slice.ranges = smallvec![range];
                     break;
@@ -225,7 +237,7 @@ impl Partition {
             };
             let Some(next) = next else { break };
             let log = self.log.lock();
-            located = log.locate(next, up_to, max_bytes).map_err(|error| self.read_failed(&error))?;
+            located = log.locate(next, up_to, max_bytes, reach).map_err(|error| self.unread(&error))?;
         }
         Ok(slice)
     }
@@ -242,12 +254,26 @@ impl Partition {
     }
 
     /// Cuts the place to what is asked for. An index that leads astray is made anew, once.
-    fn cut(&self, place: &Located, from: Offset, max_bytes: usize, min_one: bool) -> Result<Cut, ReadError> {
-        let cut = place.cut(from, max_bytes, min_one).and_then(|cut| match cut {
+    fn cut(
+        &self,
+        place: &Located,
+        reach: Reach,
+        from: Offset,
+        max_bytes: usize,
+        min_one: bool,
+    ) -> Result<Cut, ReadError> {
+        let cut = place.cut(reach, from, max_bytes, min_one).and_then(|cut| match cut {
             Cut::Astray if !self.log.lock().reindex(place.segment)? => Err(damaged("the index is wrong")),
             cut => Ok(cut),
         });
-        cut.map_err(|error| self.read_failed(&error))
+        cut.map_err(|error| self.unread(&error))
+    }
+
+    fn unread(&self, error: &io::Error) -> ReadError {
+        match error.kind() {
+            io::ErrorKind::WouldBlock => ReadError::NotCached,
+            _ => self.read_failed(error),
+        }
     }
 
     /// Takes the partition offline after a read of one of its [ranges](FileRange) failed. For those who read them
@@ -460,8 +486,8 @@ enum Cut {
 
 impl Located {
     /// The batches from the one that holds `from` on.
-    fn cut(&self, from: Offset, max_bytes: usize, min_one: bool) -> io::Result<Cut> {
-        let mut headers = Headers::new(Arc::clone(&self.file), self.scan_from, self.end);
+    fn cut(&self, reach: Reach, from: Offset, max_bytes: usize, min_one: bool) -> io::Result<Cut> {
+        let mut headers = Headers::within(reach, Arc::clone(&self.file), self.scan_from, self.end);
         let hinted = self.scan_from > 0;
         match headers.next() {
             Ok(Some((_, header))) if hinted && header.base_offset > from.max(self.segment) => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use millstream_wire::batch::{BATCH_HEADER_LEN, Batch, BatchHeader};
 use millstream_wire::ids::Offset;
 
-use crate::storage::StoredFile;
+use crate::storage::{Reach, StoredFile};
 
 /// Read at once when only headers are wanted: an index interval.
 const HEADER_CHUNK: usize = 4096;
@@ -25,6 +25,8 @@ pub(super) struct Headers {
     position: u64,
     /// Nothing at or beyond this is looked at.
     end: u64,
+    /// How far down a read may go.
+    reach: Reach,
     chunk: [u8; HEADER_CHUNK],
     chunk_position: u64,
     chunk_len: usize,
@@ -32,7 +34,12 @@ pub(super) struct Headers {
 
 impl Headers {
     pub(super) fn new(file: Arc<dyn StoredFile>, position: u64, end: u64) -> Self {
-        Self { file, position, end, chunk: [0; HEADER_CHUNK], chunk_position: 0, chunk_len: 0 }
+        Self::within(Reach::Disk, file, position, end)
+    }
+
+    /// A walk that may or may not wait for the disk.
+    pub(super) fn within(reach: Reach, file: Arc<dyn StoredFile>, position: u64, end: u64) -> Self {
+        Self { file, position, end, reach, chunk: [0; HEADER_CHUNK], chunk_position: 0, chunk_len: 0 }
     }
 
     /// The same walk from another position on; what was read stays.
@@ -71,7 +78,7 @@ impl Headers {
         let chunk_end = self.chunk_position + self.chunk_len as u64;
         if self.position < self.chunk_position || self.position + BATCH_HEADER_LEN as u64 > chunk_end {
             let wanted = usize::try_from(self.end - self.position).unwrap_or(HEADER_CHUNK).min(HEADER_CHUNK);
-            self.chunk_len = self.file.read_at(&mut self.chunk[..wanted], self.position)?;
+            self.chunk_len = self.file.read_within(self.reach, &mut self.chunk[..wanted], self.position)?;
             self.chunk_position = self.position;
         }
         let from = (self.position - self.chunk_position) as usize;

@@ -22,7 +22,7 @@ use super::read::ReadUpTo;
 use super::retention::Doomed;
 use super::segment::{Active, Sealed};
 use super::{AppendError, Durability, LogConfig, partition_metadata, reindex, snapshot};
-use crate::storage::{Access, Storage, StoredFile};
+use crate::storage::{Access, Reach, Storage, StoredFile};
 
 /// An offset and where its batch begins: what bounds a read without a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -411,6 +411,7 @@ impl Log {
         from: Offset,
         up_to: ReadUpTo,
         max_bytes: usize,
+        reach: Reach,
     ) -> io::Result<Option<Located>> {
         let limit = self.limit(up_to);
         if from >= limit.offset {
@@ -418,10 +419,10 @@ impl Log {
         }
         if let Some(active) = self.active.as_ref().filter(|active| from >= active.base) {
             let relative = (from.0 - active.base.0) as u32;
-            let entry = active.offsets.floor(|entry| entry.relative <= relative)?;
+            let entry = active.offsets.floor_within(reach, |entry| entry.relative <= relative)?;
             let scan_from = entry.map_or(0, |entry| u64::from(entry.position));
             let end = if limit.segment == active.base { limit.position } else { active.size };
-            let stop = stop_within(&active.offsets, scan_from, max_bytes, end)?;
+            let stop = stop_within(&active.offsets, scan_from, max_bytes, end, reach)?;
             let file = Arc::clone(&active.file);
             return Ok(Some(Located {
                 segment: active.base,
@@ -433,12 +434,17 @@ impl Log {
             }));
         }
         let Some((_, segment)) = self.sealed.range(..=from).next_back() else { return Ok(None) };
-        let open = self.open(segment)?;
+        let open = match reach {
+            Reach::Cache => {
+                self.home.descriptors.get(segment.id, || Err(io::ErrorKind::WouldBlock.into()))?
+            }
+            Reach::Disk => self.open(segment)?,
+        };
         let relative = (from.0 - segment.base.0) as u32;
-        let entry = open.offsets.floor(|entry| entry.relative <= relative)?;
+        let entry = open.offsets.floor_within(reach, |entry| entry.relative <= relative)?;
         let scan_from = entry.map_or(0, |entry| u64::from(entry.position));
         let end = if limit.segment == segment.base { limit.position } else { segment.size };
-        let stop = stop_within(&open.offsets, scan_from, max_bytes, end)?;
+        let stop = stop_within(&open.offsets, scan_from, max_bytes, end, reach)?;
         let next_segment = self.segment_after(segment.base);
         let file = Arc::clone(&open.log);
         Ok(Some(Located { segment: segment.base, file, scan_from, stop, end, next_segment }))
@@ -507,11 +513,12 @@ fn stop_within(
     scan_from: u64,
     max_bytes: usize,
     end: u64,
+    reach: Reach,
 ) -> io::Result<u64> {
     let furthest = scan_from.saturating_add(max_bytes as u64);
     if furthest >= end {
         return Ok(end);
     }
-    let entry = offsets.floor(|entry| u64::from(entry.position) <= furthest)?;
+    let entry = offsets.floor_within(reach, |entry| u64::from(entry.position) <= furthest)?;
     Ok(entry.map_or(scan_from, |entry| u64::from(entry.position)).max(scan_from))
 }

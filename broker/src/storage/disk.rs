@@ -1,9 +1,10 @@
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use rustix::io::{Errno, ReadWriteFlags};
 use smallvec::SmallVec;
 
 use super::{Access, Entry, Storage, StoredFile};
@@ -83,6 +84,24 @@ impl StoredFile for DiskFile {
         Ok(filled)
     }
 
+    #[cfg(target_os = "linux")]
+    fn read_cached(&self, buf: &mut [u8], position: u64) -> io::Result<usize> {
+        let whole = buf.len();
+        match rustix::io::preadv2(&self.0, &mut [IoSliceMut::new(buf)], position, ReadWriteFlags::NOWAIT) {
+            Ok(read) if read == whole => Ok(read),
+            // Cut short by the end of the file, or by a page that is not there.
+            Ok(read) if position + read as u64 >= self.len()? => Ok(read),
+            Ok(_) | Err(Errno::AGAIN) => Err(io::ErrorKind::WouldBlock.into()),
+            // A file system that cannot say, or an error that the other read will tell.
+            Err(_) => self.read_at(buf, position),
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn read_cached(&self, buf: &mut [u8], position: u64) -> io::Result<usize> {
+        self.read_at(buf, position)
+    }
+
     fn write_all_at(&self, parts: &[&[u8]], mut position: u64) -> io::Result<()> {
         let mut slices: SmallVec<[IoSlice<'_>; 4]> = parts.iter().map(|part| IoSlice::new(part)).collect();
         let mut rest = &mut slices[..];
@@ -123,3 +142,44 @@ impl StoredFile for DiskFile {
 
 /// Linux's bound on the parts of one vectored write.
 const IOV_MAX: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: usize = 4096;
+
+    #[test]
+    fn a_read_that_may_not_wait_gives_what_is_cached_to_the_end_of_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = DiskStorage.open(&dir.path().join("file"), Access::Create).unwrap();
+        let content: Vec<u8> = (0..PAGE * 2).map(|at| at as u8).collect();
+        file.write_all_at(&[&content], 0).unwrap();
+        let mut whole = vec![0; PAGE * 2];
+        assert_eq!(file.read_cached(&mut whole, 0).unwrap(), PAGE * 2);
+        assert_eq!(whole, content);
+        assert_eq!(file.read_cached(&mut whole, PAGE as u64 + 1).unwrap(), PAGE - 1, "cut by the end");
+        assert_eq!(file.read_cached(&mut whole, PAGE as u64 * 2).unwrap(), 0);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_read_that_may_not_wait_is_refused_where_a_page_is_missing() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = DiskStorage.open(&dir.path().join("file"), Access::Create).unwrap();
+        let content: Vec<u8> = (0..PAGE * 64).map(|at| (at / PAGE) as u8).collect();
+        file.write_all_at(&[&content], 0).unwrap();
+        file.sync().unwrap();
+        let descriptor = file.descriptor().unwrap();
+        rustix::fs::fadvise(descriptor, 0, None, rustix::fs::Advice::DontNeed).unwrap();
+        let mut bytes = vec![0; PAGE * 64];
+        let Err(refused) = file.read_cached(&mut bytes, 0) else {
+            assert_eq!(bytes, content);
+            return eprintln!("SKIPPED: a cold read because this file system keeps its pages");
+        };
+        assert_eq!(refused.kind(), io::ErrorKind::WouldBlock);
+        file.read_at(&mut bytes, 0).unwrap();
+        assert_eq!(file.read_cached(&mut bytes, 0).unwrap(), bytes.len());
+        assert_eq!(bytes, content);
+    }
+}

@@ -64,12 +64,21 @@ pub trait Storage: Send + Sync + Debug {
 pub trait StoredFile: Send + Sync + Debug {
     /// Reads until `buf` is full or the file ends; the count says which.
     fn read_at(&self, buf: &mut [u8], position: u64) -> io::Result<usize>;
+    /// As [`read_at`](Self::read_at), but `WouldBlock` where bytes would have to come from the disk first.
+    fn read_cached(&self, buf: &mut [u8], position: u64) -> io::Result<usize>;
     /// Writes `parts` one after the other from `position` on, with one system call where the kernel takes it whole.
     fn write_all_at(&self, parts: &[&[u8]], position: u64) -> io::Result<()>;
     /// Makes the content (not the name) durable.
     fn sync(&self) -> io::Result<()>;
     /// Cuts or extends the file.
     fn set_len(&self, len: u64) -> io::Result<()>;
+    /// One of the two reads.
+    fn read_within(&self, reach: Reach, buf: &mut [u8], position: u64) -> io::Result<usize> {
+        match reach {
+            Reach::Cache => self.read_cached(buf, position),
+            Reach::Disk => self.read_at(buf, position),
+        }
+    }
     /// The length in bytes.
     fn len(&self) -> io::Result<u64>;
     /// Whether nothing was written yet.
@@ -78,6 +87,15 @@ pub trait StoredFile: Send + Sync + Debug {
     }
     /// The descriptor for `sendfile`; `None` where the bytes are not in a file of the kernel's.
     fn descriptor(&self) -> Option<&std::fs::File>;
+}
+
+/// How far down a read may go for its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// What is in memory; the rest is `WouldBlock`. For threads that others wait for.
+    Cache,
+    /// To the disk, for as long as that takes.
+    Disk,
 }
 
 /// How a file is opened.

@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread::{self, ThreadId};
 
 use parking_lot::{Condvar, Mutex};
 use rand::rngs::StdRng;
@@ -48,6 +49,9 @@ struct Disk {
     broken_sync: Option<String>,
     /// Files whose path contains this fail with EIO at read.
     broken_read: Option<String>,
+    /// Files whose path contains this are not cached from this position on.
+    cold: Option<(String, u64)>,
+    cold_reads: Vec<ThreadId>,
     /// Syncs of files whose path contains this hang.
     held_sync: Option<String>,
 }
@@ -117,6 +121,8 @@ impl SimulatedStorage {
             changes_left: None,
             broken_sync: None,
             broken_read: None,
+            cold: None,
+            cold_reads: Vec::new(),
             held_sync: None,
         };
         Self { disk: Arc::new(Mutex::new(disk)), released: Arc::default() }
@@ -158,6 +164,16 @@ impl SimulatedStorage {
     pub(crate) fn hold_sync(&self, path_part: Option<&str>) {
         self.disk.lock().held_sync = path_part.map(str::to_owned);
         self.released.notify_all();
+    }
+
+    /// Drops these files from the page cache: their bytes from `position` on have to come from the disk, each time.
+    pub(crate) fn make_cold(&self, path_part: &str, position: u64) {
+        self.disk.lock().cold = Some((path_part.to_owned(), position));
+    }
+
+    /// The threads that have waited for cold bytes, once for each time.
+    pub(crate) fn cold_reads(&self) -> Vec<ThreadId> {
+        self.disk.lock().cold_reads.clone()
     }
 
     /// Changes the bytes of a file behind the back of who has it open, durably.
@@ -359,6 +375,11 @@ impl Handle {
         act(disk)
     }
 
+    fn is_cold(&self, disk: &Disk, end: u64) -> bool {
+        let Some((part, from)) = &disk.cold else { return false };
+        end > *from && self.path.to_string_lossy().contains(part)
+    }
+
     fn breaks(&self, part: &Option<String>) -> bool {
         part.as_ref().is_some_and(|part| self.path.to_string_lossy().contains(part))
     }
@@ -374,8 +395,18 @@ impl StoredFile for Handle {
             let from = content.len().min(position as usize);
             let read = buf.len().min(content.len() - from);
             buf[..read].copy_from_slice(&content[from..from + read]);
+            if self.is_cold(disk, (from + read) as u64) {
+                disk.cold_reads.push(thread::current().id());
+            }
             Ok(read)
         })
+    }
+
+    fn read_cached(&self, buf: &mut [u8], position: u64) -> io::Result<usize> {
+        if self.with(|disk| Ok(self.is_cold(disk, position + buf.len() as u64)))? {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.read_at(buf, position)
     }
 
     fn write_all_at(&self, parts: &[&[u8]], position: u64) -> io::Result<()> {

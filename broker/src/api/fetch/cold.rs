@@ -1,50 +1,42 @@
-//! Ranges that are not in the page cache: they are read on a blocking pool, for `sendfile` would hold up every
-//! connection of its thread until the disk has answered.
+//! Records that are not in the page cache: they are read on a blocking pool, for a look-up and `sendfile` would hold up
+//! every connection of their thread until the disk has answered.
+
+use std::io;
 
 use bytes::Bytes;
-use rustix::io::{Errno, IoSliceMut, ReadWriteFlags};
 
-use crate::api::fetch::collect::PartitionAnswer;
+use crate::api::fetch::collect::{Limits, PartitionAnswer};
+use crate::api::fetch::plan::Plan;
 use crate::log::FileRange;
+use crate::server::Fault;
+use crate::storage::Reach;
 
-/// Shorter ranges are copied into the answer anyway.
-const MIN_PROBED_BYTES: usize = 64 * 1024;
-
-/// Whether the first or the last page of a range would have to come from the disk.
+/// Whether the last byte of a range would have to come from the disk. The first ones were there when it was looked up.
 pub(super) fn is_cold(ranges: &[FileRange]) -> bool {
-    ranges.iter().filter(|range| range.len >= MIN_PROBED_BYTES).any(|range| {
-        let last = range.position + range.len as u64 - 1;
-        !is_cached(range, last) || !is_cached(range, range.position)
+    ranges.iter().any(|range| {
+        let last = (range.position + range.len as u64).saturating_sub(1);
+        let read = range.file.read_cached(&mut [0], last);
+        read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     })
 }
 
-/// Asks the kernel for one byte without waiting. Where it cannot say, the page counts as cached.
-#[cfg(target_os = "linux")]
-fn is_cached(range: &FileRange, position: u64) -> bool {
-    let Some(file) = range.file.descriptor() else { return true };
-    let mut byte = [0];
-    let read = rustix::io::preadv2(file, &mut [IoSliceMut::new(&mut byte)], position, ReadWriteFlags::NOWAIT);
-    !matches!(read, Err(Errno::AGAIN))
-}
-
-#[cfg(not(target_os = "linux"))]
-fn is_cached(_range: &FileRange, _position: u64) -> bool {
-    true
-}
-
-/// Reads the cold ranges of an answer into memory. It is bounded by the fetch's own limits.
-pub(super) async fn read(answers: Vec<PartitionAnswer>) -> Vec<PartitionAnswer> {
-    let read = tokio::task::spawn_blocking(|| answers.into_iter().map(read_answer).collect());
+/// Collects the answers of a fetch with the records in memory, which the fetch's own limits bound. Returns the session's
+/// id too.
+pub(super) async fn collect(mut plan: Plan, limits: Limits) -> Result<(i32, Vec<PartitionAnswer>), Fault> {
+    let collected = tokio::task::spawn_blocking(move || {
+        let collected = plan.collect(&limits, Reach::Disk);
+        (plan.session_id(), plan.select(collected).into_iter().map(read).collect())
+    });
     // It fails only where the runtime shuts down, and then nobody waits for the answer.
-    read.await.unwrap_or_default()
+    collected.await.map_err(|error| Fault::Unreadable(io::Error::other(error)))
 }
 
-fn read_answer(mut answer: PartitionAnswer) -> PartitionAnswer {
+fn read(mut answer: PartitionAnswer) -> PartitionAnswer {
     if !is_cold(&answer.ranges) {
         return answer;
     }
     let mut bytes = Vec::with_capacity(answer.len());
-    let result: std::io::Result<()> = answer.ranges.iter().try_for_each(|range| range.read(&mut bytes));
+    let result: io::Result<()> = answer.ranges.iter().try_for_each(|range| range.read(&mut bytes));
     match (result, &answer.partition) {
         (Ok(()), _) => answer.preread = Some(Bytes::from(bytes)),
         (Err(error), Some(partition)) => {

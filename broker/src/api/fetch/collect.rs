@@ -10,9 +10,11 @@ use millstream_wire::ids::{LeaderEpoch, Offset};
 use smallvec::SmallVec;
 use uuid::Uuid;
 
+use crate::api::fetch::cold;
 use crate::api::leader_epoch::check_leader_epoch;
 use crate::config::Settings;
-use crate::log::{FileRange, Partition, ReadSlice, ReadUpTo};
+use crate::log::{FileRange, Partition, ReadError, ReadSlice, ReadUpTo};
+use crate::storage::Reach;
 
 /// How a fetch names a topic, and how its answer does.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -125,18 +127,31 @@ pub(super) struct Collected {
     pub(super) bytes: usize,
     /// An error, or a log that diverged: the client should know at once.
     urgent: bool,
+    /// A partition's records could not be looked up without the disk.
+    not_cached: bool,
 }
 
 impl Collected {
     pub(super) fn is_enough(&self, limits: &Limits) -> bool {
-        self.urgent || self.bytes >= limits.min_bytes || self.answers.is_empty()
+        self.urgent || self.not_cached || self.bytes >= limits.min_bytes || self.answers.is_empty()
+    }
+
+    /// Whether something of it has to come from the disk.
+    pub(super) fn is_cold(&self) -> bool {
+        self.not_cached || self.answers.iter().any(|answer| cold::is_cold(&answer.ranges))
     }
 
     /// Adds what a partition has, within what the limits leave. The first batch of an answer is never too large.
-    pub(super) fn add(&mut self, wanted: &Wanted, partition: Option<&Arc<Partition>>, limits: &Limits) {
+    pub(super) fn add(
+        &mut self,
+        wanted: &Wanted,
+        partition: Option<&Arc<Partition>>,
+        limits: &Limits,
+        reach: Reach,
+    ) {
         let mut answer = PartitionAnswer::empty(wanted, limits);
         let max_bytes = wanted.max_bytes.min(limits.max_bytes.saturating_sub(self.bytes));
-        match read(wanted, partition, max_bytes, self.bytes == 0) {
+        match read(wanted, partition, max_bytes, self.bytes == 0, reach) {
             Ok(Read::Records(slice)) => {
                 answer.high_watermark = slice.high_watermark.0;
                 answer.log_start_offset = slice.log_start_offset.0;
@@ -153,6 +168,7 @@ impl Collected {
                 answer.log_start_offset = log_start_offset.0;
                 self.urgent = true;
             }
+            Ok(Read::NotCached) => self.not_cached = true,
             Err(error) => {
                 answer.error = error.code();
                 self.urgent = true;
@@ -167,6 +183,7 @@ enum Read {
     Records(ReadSlice),
     Nothing { high_watermark: Offset, log_start_offset: Offset },
     Diverged { epoch: LeaderEpoch, end: Offset, high_watermark: Offset, log_start_offset: Offset },
+    NotCached,
 }
 
 fn read(
@@ -174,6 +191,7 @@ fn read(
     partition: Option<&Arc<Partition>>,
     max_bytes: usize,
     min_one: bool,
+    reach: Reach,
 ) -> Result<Read, ResponseError> {
     let unknown = match wanted.topic {
         TopicKey::Name(_) => ResponseError::UnknownTopicOrPartition,
@@ -189,8 +207,12 @@ fn read(
     if wanted.fetch_offset == high_watermark.0 && !partition.is_offline() {
         return Ok(Read::Nothing { high_watermark, log_start_offset });
     }
-    let slice = partition.read(Offset(wanted.fetch_offset), max_bytes, ReadUpTo::HighWatermark, min_one);
-    slice.map(Read::Records).map_err(|error| error.code())
+    let from = Offset(wanted.fetch_offset);
+    match partition.read_within(reach, from, max_bytes, ReadUpTo::HighWatermark, min_one) {
+        Ok(slice) => Ok(Read::Records(slice)),
+        Err(ReadError::NotCached) => Ok(Read::NotCached),
+        Err(error) => Err(error.code()),
+    }
 }
 
 /// Where the client's log has left ours, if it says what it has and has other records than we do.

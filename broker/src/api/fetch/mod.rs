@@ -5,6 +5,9 @@
 //!                                           ^         |
 //!                                           └ notified by a partition, or max_wait_ms is over
 //! ```
+//!
+//! All of it runs on the connection's thread, which others share, and so with what is in memory. Where that does not
+//! do, [`cold`] does the same on a blocking pool.
 
 mod cold;
 mod collect;
@@ -12,6 +15,8 @@ mod encode;
 mod plan;
 mod session;
 mod sessions;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +29,7 @@ use tokio::time::Instant;
 
 use crate::api::Shared;
 use crate::server::{Answer, Fault, Reply, ReplyHeader};
+use crate::storage::Reach;
 use collect::{Collected, Limits};
 use plan::Plan;
 
@@ -37,14 +43,14 @@ pub(crate) fn handle(shared: &Arc<Shared>, header: ReplyHeader, mut body: Bytes)
         Ok(plan) => plan,
         Err(error) => return encode::refuse(header, error).map(Answer::Ready),
     };
-    let collected = plan.collect(&limits);
+    let collected = plan.collect(&limits, Reach::Cache);
     if collected.is_enough(&limits) || request.max_wait_ms <= 0 {
-        return finish(header, plan, collected);
+        return finish(header, plan, limits, collected);
     }
     let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
     Ok(Answer::Waiting(Box::pin(async move {
         let collected = wait_for_data(&mut plan, &limits, Instant::now() + wait).await;
-        match finish(header, plan, collected)? {
+        match finish(header, plan, limits, collected)? {
             Answer::Ready(reply) => Ok(reply),
             Answer::Waiting(reply) => reply.await,
             Answer::None => Ok(Reply::default()),
@@ -60,26 +66,31 @@ async fn wait_for_data(plan: &mut Plan, limits: &Limits, deadline: Instant) -> C
     loop {
         plan.notify_on_advance(&advanced);
         // Looked at after registering: an advance in between is not missed.
-        let collected = plan.collect(limits);
+        let collected = plan.collect(limits, Reach::Cache);
         if collected.is_enough(limits) {
             return collected;
         }
         tokio::select! {
             () = advanced.notified() => {}
-            () = &mut timeout => return plan.collect(limits),
+            () = &mut timeout => return plan.collect(limits, Reach::Cache),
         }
     }
 }
 
-/// Encodes what was collected; ranges that are not in memory are read first, off this thread.
-fn finish(header: ReplyHeader, mut plan: Plan, collected: Collected) -> Result<Answer, Fault> {
-    let session_id = plan.session_id();
-    let answers = plan.select(collected);
-    if answers.iter().any(|answer| cold::is_cold(&answer.ranges)) {
+/// Encodes what was collected, unless some of it has to come from the disk. Then the fetch is answered with what there is,
+/// be it less than the client would have waited for.
+fn finish(
+    header: ReplyHeader,
+    mut plan: Plan,
+    limits: Limits,
+    collected: Collected,
+) -> Result<Answer, Fault> {
+    if collected.is_cold() {
         return Ok(Answer::Waiting(Box::pin(async move {
-            let answers = cold::read(answers).await;
+            let (session_id, answers) = cold::collect(plan, limits).await?;
             encode::encode(header, session_id, &answers)
         })));
     }
-    encode::encode(header, session_id, &answers).map(Answer::Ready)
+    let session_id = plan.session_id();
+    encode::encode(header, session_id, &plan.select(collected)).map(Answer::Ready)
 }

@@ -11,6 +11,7 @@ use crate::api::fetch::collect::{Collected, Limits, PartitionAnswer, TopicKey, W
 use crate::api::fetch::sessions::Lease;
 use crate::log::Partition;
 use crate::metadata::Metadata;
+use crate::storage::Reach;
 
 /// Since this version a fetch may belong to a session.
 const SESSIONS: i16 = 7;
@@ -95,15 +96,15 @@ impl Plan {
     }
 
     /// Reads every partition, from where the last answer stopped having room.
-    pub(super) fn collect(&mut self, limits: &Limits) -> Collected {
+    pub(super) fn collect(&mut self, limits: &Limits, reach: Reach) -> Collected {
         let mut collected = Collected::default();
         match &mut self.source {
             Source::Named(wanted) => {
                 for (wanted, partition) in wanted {
-                    collected.add(wanted, partition.as_ref(), limits);
+                    collected.add(wanted, partition.as_ref(), limits, reach);
                 }
             }
-            Source::Session(session) => session.collect(&self.metadata, limits, &mut collected),
+            Source::Session(session) => session.collect(&self.metadata, limits, reach, &mut collected),
         }
         collected
     }

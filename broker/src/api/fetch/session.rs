@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use crate::api::fetch::collect::{Collected, Limits, PartitionAnswer, TopicKey, Wanted};
 use crate::log::Partition;
 use crate::metadata::Metadata;
+use crate::storage::Reach;
 
 /// Partitions in one session; a client that wants more is served without a session.
 pub(super) const MAX_SESSION_PARTITIONS: usize = 100_000;
@@ -91,13 +92,19 @@ impl Session {
         self.partitions.len() <= MAX_SESSION_PARTITIONS
     }
 
-    pub(super) fn collect(&mut self, metadata: &Metadata, limits: &Limits, collected: &mut Collected) {
+    pub(super) fn collect(
+        &mut self,
+        metadata: &Metadata,
+        limits: &Limits,
+        reach: Reach,
+        collected: &mut Collected,
+    ) {
         let count = self.partitions.len();
         for step in 0..count {
             let at = (self.first + step) % count;
             let Some((_, remembered)) = self.partitions.get_index_mut(at) else { continue };
             remembered.find(metadata);
-            collected.add(&remembered.wanted, remembered.partition.as_ref(), limits);
+            collected.add(&remembered.wanted, remembered.partition.as_ref(), limits, reach);
         }
     }
 

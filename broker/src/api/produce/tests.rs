@@ -1,6 +1,5 @@
 //! A disk whose fsync hangs, under a broker that has none of its own threads but those that flush.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
@@ -9,28 +8,13 @@ use kafka_protocol::messages::produce_response::PartitionProduceResponse;
 use kafka_protocol::messages::{ApiKey, ProduceRequest as Message, ProduceResponse, TopicName};
 use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
 use millstream_wire::batch::BatchWriter;
-use millstream_wire::ids::NodeId;
 
 use super::*;
-use crate::api::FetchSessions;
-use crate::config::Settings;
-use crate::group::GroupCoordinator;
-use crate::log::{Logs, LogsOptions};
-use crate::metadata::{Metadata, NewTopic};
+use crate::metadata::NewTopic;
 use crate::server::Part;
 use crate::storage::simulated::SimulatedStorage;
 
 const VERSION: i16 = 12;
-
-fn broker(disk: &SimulatedStorage) -> Arc<Shared> {
-    let options = LogsOptions { background: false, flushers: 2, ..LogsOptions::new("/data", NodeId(1)) };
-    let logs = Logs::open(options, Arc::new(disk.clone())).unwrap();
-    let settings = Settings::from_lookup(|_| None).unwrap();
-    let metadata = Metadata::open(logs.clone(), &settings, BTreeMap::new()).unwrap();
-    let groups = GroupCoordinator::new(metadata.clone(), &settings);
-    let fetch_sessions = Arc::new(FetchSessions::new(0));
-    Arc::new(Shared { settings, logs, metadata, groups, fetch_sessions, advertised: None })
-}
 
 async fn produce(shared: &Arc<Shared>, topic: &str, timeout_ms: i32) -> PartitionProduceResponse {
     let mut writer = BatchWriter::new(Compression::None, None);
@@ -56,7 +40,7 @@ async fn produce(shared: &Arc<Shared>, topic: &str, timeout_ms: i32) -> Partitio
 #[tokio::test]
 async fn a_hanging_fsync_is_told_after_the_time_that_the_client_gave_and_holds_up_nobody_else() {
     let disk = SimulatedStorage::new(1);
-    let shared = broker(&disk);
+    let shared = Shared::simulated(&disk);
     for topic in ["hangs", "works"] {
         shared.metadata.create_topic(NewTopic::with_defaults(topic)).await.unwrap();
     }
