@@ -13,12 +13,14 @@ use super::{sink, source};
 
 /// Keeps records without a key out of the repartition topic.
 struct PresentKey<K, V> {
+    /// Unless a join below has use for them.
+    keeps_missing: bool,
     below: Rc<dyn Downstream<K, V>>,
 }
 
 impl<K: Data, V> Downstream<K, V> for PresentKey<K, V> {
     fn process(&self, record: Record<K, V>, cx: &mut Context<'_>) -> Result<(), ProcessError> {
-        if record.key.is_null() {
+        if !self.keeps_missing && record.key.is_null() {
             cx.drop_record();
             return Ok(());
         }
@@ -49,8 +51,18 @@ impl Repartition {
 pub(super) fn add<K: Data, V: Data>(graph: &mut Graph, parent: NodeId, prefix: &str) -> Repartition {
     let topic = format!("{prefix}-repartition");
     let names = names(graph, &topic);
+    add_named::<K, V>(graph, parent, topic, names)
+}
+
+fn add_named<K: Data, V: Data>(
+    graph: &mut Graph,
+    parent: NodeId,
+    topic: String,
+    names: Names,
+) -> Repartition {
     let factory = Arc::new(|assembly: &mut Assembly<'_>, id| {
-        erase(PresentKey { below: assembly.downstream::<K, V>(id) })
+        let keeps_missing = assembly.keeps_missing_keys(id);
+        erase(PresentKey { keeps_missing, below: assembly.downstream::<K, V>(id) })
     });
     let filter = graph.add(names.filter, NodeKind::Processor { factory }, &[parent]);
     let topic = TopicName::Internal(Arc::from(topic));
@@ -58,6 +70,46 @@ pub(super) fn add<K: Data, V: Data>(graph: &mut Graph, parent: NodeId, prefix: &
     let sink = sink::add::<K, V>(graph, names.sink, filter, topic.clone(), key.clone(), value.clone());
     let source = source::add_below::<K, V>(graph, names.source, sink, topic, key, value);
     Repartition { filter, sink, source }
+}
+
+/// The way of a stream of new keys into a join.
+pub(super) struct JoinRepartition {
+    /// Where the records come out again.
+    pub(super) source: NodeId,
+    /// The nodes, unless an earlier join of the stream made them.
+    made: Option<Repartition>,
+}
+
+/// Takes a stream through the repartition topic that its joins share, `<name of its node>-repartition`.
+pub(super) fn for_join<K: Data, V: Data>(graph: &mut Graph, stream: NodeId) -> JoinRepartition {
+    if let Some(source) = graph.joined_through(stream) {
+        skip_names(graph);
+        return JoinRepartition { source, made: None };
+    }
+    let prefix = graph.node(stream).name.clone();
+    let made = add::<K, V>(graph, stream, &prefix);
+    graph.join_through(stream, made.source);
+    JoinRepartition { source: made.source, made: Some(made) }
+}
+
+impl JoinRepartition {
+    /// Names the topic after the join, should that be given a name; a join that shared the topic gets its own then.
+    pub(super) fn name_after<K: Data, V: Data>(self, graph: &mut Graph, stream: NodeId, join: NodeId) {
+        if let Some(made) = self.made {
+            made.follow(graph, join);
+            return;
+        }
+        let redraw = move |graph: &mut Graph, name: &str| {
+            let topic = format!("{name}-repartition");
+            let own = add_named::<K, V>(graph, stream, topic.clone(), Names::of_topic(&topic));
+            for node in [own.filter, own.sink, own.source] {
+                graph.move_to(node, join);
+            }
+            graph.move_edge(join, self.source, own.source);
+            graph.join_through(stream, own.source);
+        };
+        graph.on_named(join, Arc::new(redraw));
+    }
 }
 
 /// Takes the numbers of a repartition that is already there.
@@ -79,8 +131,14 @@ fn names(graph: &mut Graph, topic: &str) -> Names {
     if is_generated(topic) {
         return Names { sink, filter, source };
     }
-    let name = |part| format!("{topic}-{part}");
-    Names { sink: name("sink"), filter: name("filter"), source: name("source") }
+    Names::of_topic(topic)
+}
+
+impl Names {
+    fn of_topic(topic: &str) -> Self {
+        let name = |part| format!("{topic}-{part}");
+        Self { sink: name("sink"), filter: name("filter"), source: name("source") }
+    }
 }
 
 /// Kafka's `KSTREAM.*-[0-9]{10}-repartition`.

@@ -112,8 +112,9 @@ fn external_sources(
     Ok(known)
 }
 
-/// A repartition topic of which the program does not say otherwise has as many partitions as the widest sub-topology that writes it has tasks. One may depend on another,
-/// so this goes round until nothing new is learnt.
+/// A repartition topic of which the program does not say otherwise has as many partitions as the topics it is joined with; where
+/// those are repartition topics too, all have as many as the widest would have alone. Alone it has as many as the widest
+/// sub-topology that writes it has tasks. One may depend on another, so this goes round until nothing new is learnt.
 fn settle_repartitions(parts: &[Subtopology], known: &mut Known) -> Result<(), TopicError> {
     let mut unsettled: Vec<&TopicName> = parts.iter().flat_map(|part| &part.sources).collect();
     loop {
@@ -121,19 +122,32 @@ fn settle_repartitions(parts: &[Subtopology], known: &mut Known) -> Result<(), T
         let Some(stuck) = unsettled.first() else { return Ok(()) };
         let before = known.len();
         for topic in &unsettled {
-            let mut writers = parts.iter().filter(|part| part.sinks.contains(topic)).peekable();
-            if writers.peek().is_none() {
-                continue;
-            }
-            let widths: Option<Vec<i32>> = writers.map(|part| tasks_of(part, known)).collect();
-            if let Some(width) = widths.and_then(|widths| widths.into_iter().max()) {
-                known.insert((*topic).clone(), width);
+            let joined = joined_with(parts, topic);
+            let settled = joined.iter().find_map(|topic| known.get(*topic).copied());
+            let alone =
+                || joined.iter().map(|topic| width_alone(parts, topic, known)).collect::<Option<Vec<_>>>();
+            if let Some(width) = settled.or_else(|| alone()?.into_iter().max()) {
+                for topic in joined {
+                    known.entry(topic.clone()).or_insert(width);
+                }
             }
         }
         if known.len() == before {
             return Err(TopicError::Undetermined { topic: stuck.to_string() });
         }
     }
+}
+
+/// The topics that must have as many partitions as `topic`, itself among them.
+fn joined_with<'a>(parts: &'a [Subtopology], topic: &'a TopicName) -> Vec<&'a TopicName> {
+    let group = parts.iter().flat_map(|part| &part.copartitions).find(|group| group.0.contains(topic));
+    group.map_or_else(|| vec![topic], |group| group.0.iter().collect())
+}
+
+/// The tasks of the widest sub-topology that writes `topic`; `None` while one of them is not known, or where nothing writes it.
+fn width_alone(parts: &[Subtopology], topic: &TopicName, known: &Known) -> Option<i32> {
+    let writers = parts.iter().filter(|part| part.sinks.contains(topic));
+    writers.map(|part| tasks_of(part, known)).collect::<Option<Vec<_>>>()?.into_iter().max()
 }
 
 /// The partitions of the widest topic that it reads; `None` while one of them is unknown.
@@ -157,6 +171,70 @@ fn check_copartitions(parts: &[Subtopology], known: &Known) -> Result<(), TopicE
 mod tests {
     use super::*;
     use crate::prelude::*;
+
+    const VISITS: Topic<String, String> = Topic::new("visits");
+    const USERS: Topic<String, String> = Topic::new("users");
+
+    /// Visits joined with users, by their keys or by new ones.
+    fn joined(rekeyed: bool) -> Topology {
+        let builder = StreamsBuilder::new();
+        let visits = builder.stream(VISITS);
+        let visits =
+            if rekeyed { visits.select_key(|_, page| page.clone()).named("by-page") } else { visits };
+        visits.join_table(&builder.table(USERS), |page, _| page).to(Topic::new("out"));
+        builder.build().unwrap()
+    }
+
+    fn partitions(topic: &str) -> Option<i32> {
+        Some(if topic == "users" { 4 } else { 3 })
+    }
+
+    #[test]
+    fn topics_that_are_joined_have_equally_many_partitions() {
+        let error = plan(&joined(false), "app", partitions).unwrap_err();
+        let topics = vec!["users".to_owned(), "visits".to_owned()];
+        assert_eq!(error, TopicError::NotCopartitioned { topics, partitions: vec![4, 3] });
+        assert!(plan(&joined(false), "app", |_| Some(4)).is_ok());
+    }
+
+    #[test]
+    fn a_repartition_topic_takes_the_partitions_of_the_table_it_is_joined_with() {
+        let planned = plan(&joined(true), "app", partitions).unwrap();
+        let counts: Vec<_> = planned.iter().map(|topic| (&*topic.name, topic.partitions)).collect();
+        assert_eq!(
+            counts,
+            [("app-by-page-repartition", 4), ("app-users-STATE-STORE-0000000002-changelog", 4)]
+        );
+    }
+
+    #[test]
+    fn repartition_topics_that_are_joined_are_as_wide_as_the_widest() {
+        let builder = StreamsBuilder::new();
+        let by_city = builder
+            .stream(USERS)
+            .select_key(|_, city| city.clone())
+            .named("by-city")
+            .to_table()
+            .named("cities");
+        let visits = builder.stream(VISITS).select_key(|_, page| page.clone()).named("by-page");
+        visits.join_table(&by_city, |page, _| page).to(Topic::new("out"));
+        let planned = plan(&builder.build().unwrap(), "app", partitions).unwrap();
+        let repartitions: Vec<_> =
+            planned.iter().filter(|topic| topic.name.ends_with("-repartition")).collect();
+        assert!(
+            repartitions.len() == 2 && repartitions.iter().all(|topic| topic.partitions == 4),
+            "{planned:?}"
+        );
+    }
+
+    #[test]
+    fn a_number_of_partitions_that_does_not_fit_the_table_is_refused() {
+        let builder = StreamsBuilder::new();
+        let wide = builder.stream(VISITS).repartition(Repartitioned::from("wide").partitions(12));
+        wide.join_table(&builder.table(USERS), |page, _| page).to(Topic::new("out"));
+        let error = plan(&builder.build().unwrap(), "app", partitions).unwrap_err();
+        assert!(error.to_string().contains("12"), "{error}");
+    }
 
     #[test]
     fn a_repartition_topic_has_the_partitions_that_the_program_says() {

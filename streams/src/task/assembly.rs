@@ -131,12 +131,23 @@ impl<'a> Assembly<'a> {
         store
     }
 
+    /// The store of the table that node `id` makes, to be read.
+    #[expect(clippy::expect_used, reason = "who reads a table has had it kept")]
+    pub(crate) fn view<K: 'static, V: 'static>(&self, id: NodeId) -> Rc<RefCell<TypedStore<K, V>>> {
+        self.store(self.kept_in(id).expect("a table that is kept"))
+    }
+
     /// The store that the table of node `id` is kept in, if it is.
     pub(crate) fn kept_in(&self, id: NodeId) -> Option<StoreId> {
         match self.graph.values(id) {
             Some(Values::Stored(store)) => Some(store),
             Some(Values::Latent(_) | Values::Derived(_)) | None => None,
         }
+    }
+
+    /// Whether records without a key may pass `id` on their way through a repartition topic.
+    pub(crate) fn keeps_missing_keys(&self, id: NodeId) -> bool {
+        self.graph.leads_to_left_join(id)
     }
 
     /// Whether the table that node `id` makes tells of old values.

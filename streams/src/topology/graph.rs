@@ -46,6 +46,10 @@ pub(crate) struct Graph {
     /// Repartition topics with a number of partitions of their own.
     partitions: HashMap<TopicName, u32>,
     next_priority: u32,
+    /// Nodes and the tables they join: the topics of both have equally many partitions.
+    copartitions: Vec<(NodeId, NodeId)>,
+    /// The source of the repartition topic through which a stream of new keys last went into a join: the next join shares it.
+    joined: HashMap<NodeId, NodeId>,
     /// A mistake that an operator had no way to return.
     mistake: Option<TopologyError>,
 }
@@ -74,8 +78,15 @@ pub(crate) struct Node {
     /// Where it stands among the others, edges allowing: Kafka's `buildPriority`.
     priority: u32,
     /// The sink of the repartition topic that this source reads: it comes first.
-    written_by: Option<NodeId>,
+    pub(crate) written_by: Option<NodeId>,
+    /// Whether it joins records without a key too, so that a repartition topic above it lets them through.
+    pub(crate) welcomes_missing_keys: bool,
+    /// What happens when it is given a name, besides.
+    on_named: Option<OnNamed>,
 }
+
+/// Redraws the graph around a node that is given this name.
+pub(crate) type OnNamed = Arc<dyn Fn(&mut Graph, &str) + Send + Sync>;
 
 /// A node that is named after another one.
 #[derive(Debug, Clone, Copy)]
@@ -120,6 +131,8 @@ impl Graph {
             followers,
             priority: self.next_priority,
             written_by: None,
+            welcomes_missing_keys: false,
+            on_named: None,
         });
         self.next_priority += 1;
         for parent in parents {
@@ -131,6 +144,55 @@ impl Graph {
     /// Has a source come after the sink that writes its topic.
     pub(crate) fn put_after(&mut self, source: NodeId, sink: NodeId) {
         self.node_mut(source).written_by = Some(sink);
+    }
+
+    /// Says that the topics above `node` and above `table` have equally many partitions.
+    pub(crate) fn copartition(&mut self, node: NodeId, table: NodeId) {
+        self.copartitions.push((node, table));
+    }
+
+    pub(crate) fn copartitions(&self) -> &[(NodeId, NodeId)] {
+        &self.copartitions
+    }
+
+    /// The repartition of a stream for a join that the next join shares.
+    pub(crate) fn joined_through(&self, stream: NodeId) -> Option<NodeId> {
+        self.joined.get(&stream).copied()
+    }
+
+    pub(crate) fn join_through(&mut self, stream: NodeId, source: NodeId) {
+        self.joined.insert(stream, source);
+    }
+
+    pub(crate) fn welcome_missing_keys(&mut self, node: NodeId) {
+        self.node_mut(node).welcomes_missing_keys = true;
+    }
+
+    /// Whether a node below joins records without a key too (Kafka's `NodesWithRelaxedNullKeyJoinDownstream`).
+    pub(crate) fn leads_to_left_join(&self, node: NodeId) -> bool {
+        let below = |id: &NodeId| self.node(*id).welcomes_missing_keys || self.leads_to_left_join(*id);
+        let reads = |id: &NodeId| self.node(*id).written_by == Some(node);
+        self.node(node).children.iter().any(below) || self.ids().filter(reads).any(|id| below(&id))
+    }
+
+    pub(crate) fn on_named(&mut self, node: NodeId, redraw: OnNamed) {
+        self.node_mut(node).on_named = Some(redraw);
+    }
+
+    /// Moves the edge from `from` to `node`, so that it comes from `to`; what stands above `to` is made before `node`.
+    pub(crate) fn move_edge(&mut self, node: NodeId, from: NodeId, to: NodeId) {
+        self.node_mut(from).children.retain(|child| *child != node);
+        self.node_mut(to).children.push(node);
+        self.node_mut(node)
+            .parents
+            .iter_mut()
+            .filter(|parent| **parent == from)
+            .for_each(|parent| *parent = to);
+    }
+
+    /// Moves a node to the place of another one, edges allowing.
+    pub(crate) fn move_to(&mut self, node: NodeId, place: NodeId) {
+        self.node_mut(node).priority = self.node(place).priority;
     }
 
     /// Moves a node behind all that were made so far, edges allowing.
@@ -193,6 +255,9 @@ impl Graph {
                 self.node_mut(id).name = format!("{}{name}", self.node(parent).name);
             }
             None => name.clone_into(&mut self.node_mut(id).name),
+        }
+        if let Some(redraw) = self.node_mut(id).on_named.take() {
+            redraw(self, name);
         }
         for Follower { node, suffix, with_topic } in self.node(id).followers.clone() {
             let follower = self.node_mut(node);

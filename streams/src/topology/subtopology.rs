@@ -88,5 +88,33 @@ fn describe(graph: &Graph, id: u32, nodes: Vec<NodeId>) -> Subtopology {
             }
         }
     }
+    part.copartitions = copartitions(graph, &part);
     part
+}
+
+/// The topics above the two sides of each join; joins that share a topic make one group.
+fn copartitions(graph: &Graph, part: &Subtopology) -> Vec<CopartitionGroup> {
+    let mut groups: Vec<CopartitionGroup> = Vec::new();
+    for (node, table) in graph.copartitions().iter().filter(|(node, _)| part.nodes.contains(node)) {
+        let mut topics = Vec::new();
+        topics_above(graph, *node, &mut topics);
+        topics_above(graph, *table, &mut topics);
+        let meets = |group: &CopartitionGroup| group.0.iter().any(|topic| topics.contains(topic));
+        let (met, others): (Vec<_>, Vec<_>) = groups.into_iter().partition(meets);
+        topics.extend(met.into_iter().flat_map(|group| group.0));
+        topics.sort();
+        topics.dedup();
+        groups = others;
+        groups.push(CopartitionGroup(topics));
+    }
+    groups
+}
+
+fn topics_above(graph: &Graph, node: NodeId, topics: &mut Vec<TopicName>) {
+    if let NodeKind::Source { topics: read, .. } = &graph.node(node).kind {
+        topics.extend(read.iter().cloned());
+    }
+    for parent in &graph.node(node).parents {
+        topics_above(graph, *parent, topics);
+    }
 }

@@ -82,6 +82,108 @@ fn table(builder: &StreamsBuilder, kept: bool) -> KTable<u8, i64> {
     if kept { builder.table_in(IN, SOURCE) } else { builder.table(IN) }
 }
 
+/// A record of the stream or an update of the table.
+#[derive(Debug, Clone)]
+enum Joined {
+    Record(Option<u8>, Option<i64>),
+    Update(Input),
+}
+
+fn joined() -> impl Strategy<Value = Vec<Joined>> {
+    let value = || proptest::option::of(-9_i64..9);
+    let record = (proptest::option::of(0_u8..5), value()).prop_map(|(key, value)| Joined::Record(key, value));
+    let update = (0_u8..5, value()).prop_map(Joined::Update);
+    proptest::collection::vec(prop_oneof![record, update], 0..60)
+}
+
+const STREAM: Topic<Option<u8>, Option<i64>> = Topic::new("stream");
+const JOINED: Topic<Option<u8>, i64> = Topic::new("joined");
+
+/// What `JOINED` gets for `steps`.
+fn join(
+    steps: &[Joined],
+    draw: impl Fn(KStream<Option<u8>, Option<i64>>, KTable<u8, i64>) -> KStream<Option<u8>, i64>,
+    kept: bool,
+) -> Vec<(Option<u8>, i64)> {
+    let builder = StreamsBuilder::new();
+    draw(builder.stream(STREAM), table(&builder, kept)).to(JOINED);
+    let mut driver = TestDriver::new(&builder.build().unwrap()).unwrap();
+    for step in steps {
+        match step {
+            Joined::Record(key, value) => driver.input(STREAM).send(*key, *value).unwrap(),
+            Joined::Update((key, Some(value))) => driver.input(IN).send(*key, *value).unwrap(),
+            Joined::Update((key, None)) => driver.input(IN).send_tombstone(*key).unwrap(),
+        }
+    }
+    driver.output(JOINED).drain().into_iter().map(|record| (record.key, record.value)).collect()
+}
+
+/// The same with a map: `found` says what a key finds in it.
+fn expected(
+    steps: &[Joined],
+    found: impl Fn(&BTreeMap<u8, i64>, u8) -> Option<i64>,
+    combine: impl Fn(i64, Option<i64>) -> Option<i64>,
+) -> Vec<(Option<u8>, i64)> {
+    let mut table = BTreeMap::new();
+    let mut out = Vec::new();
+    for step in steps {
+        match step {
+            Joined::Record(key, Some(value)) => {
+                let found = key.and_then(|key| found(&table, key));
+                out.extend(combine(*value, found).map(|joined| (*key, joined)));
+            }
+            Joined::Record(_, None) => {}
+            Joined::Update((key, Some(value))) => drop(table.insert(*key, *value)),
+            Joined::Update((key, None)) => drop(table.remove(key)),
+        }
+    }
+    out
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn records_are_joined_with_what_the_table_holds(steps in joined(), kept: bool) {
+        let inner = join(&steps, |s, t| s.join_table(&t, |value, found| value * 100 + found), kept);
+        let of = |table: &BTreeMap<u8, i64>, key| table.get(&key).copied();
+        prop_assert_eq!(inner, expected(&steps, of, |value, found| Some(value * 100 + found?)));
+
+        let left = join(&steps, |s, t| s.left_join_table(&t, |value, found| value * 100 + found.unwrap_or(&50)), kept);
+        prop_assert_eq!(left, expected(&steps, of, |value, found| Some(value * 100 + found.unwrap_or(50))));
+    }
+
+    #[test]
+    fn a_derived_table_answers_from_the_one_above(steps in joined(), kept: bool) {
+        let derive = |table: KTable<u8, i64>| table.filter(odd).map_values_with_key(|key, value| value + i64::from(*key));
+        let joined = join(&steps, |s, t| s.join_table(&derive(t), |value, found| value * 100 + found), kept);
+        let of = |table: &BTreeMap<u8, i64>, key: u8| {
+            table.get(&key).filter(|value| odd(&key, value)).map(|value| value + i64::from(key))
+        };
+        prop_assert_eq!(joined, expected(&steps, of, |value, found| Some(value * 100 + found?)));
+    }
+
+    #[test]
+    fn a_rekeyed_stream_is_joined_by_its_new_keys(steps in joined()) {
+        let half = |key: Option<u8>| key.filter(|key| *key != 4).map(|key| key / 2);
+        let rekeyed: Vec<Joined> = steps
+            .iter()
+            .map(|step| match step {
+                Joined::Record(key, value) => Joined::Record(half(*key), *value),
+                update @ Joined::Update(_) => update.clone(),
+            })
+            .collect();
+        let of = |table: &BTreeMap<u8, i64>, key| table.get(&key).copied();
+
+        let by_half = move |s: KStream<Option<u8>, Option<i64>>| s.select_key(move |key, _| half(*key));
+        let inner = join(&steps, |s, t| by_half(s).join_table(&t, |value, found| value * 100 + found), true);
+        prop_assert_eq!(inner, expected(&rekeyed, of, |value, found| Some(value * 100 + found?)));
+
+        let left = join(&steps, |s, t| by_half(s).left_join_table(&t, |value, found| value * 100 + found.unwrap_or(&50)), true);
+        prop_assert_eq!(left, expected(&rekeyed, of, |value, found| Some(value * 100 + found.unwrap_or(50))));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 

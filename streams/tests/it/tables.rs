@@ -151,6 +151,17 @@ fn stream_of_tables(made: &Made, line: &Line<'_>) -> Option<Stream> {
             });
             by_first.map_values(or_gone)
         }
+        "join" => {
+            let (stream, table) = (&made.streams[line.number(1)], of(2));
+            named_stream(stream.join_table(table, |text, found| format!("{text},{found}")), line.name(3))
+        }
+        "left_join" => {
+            let (stream, table) = (&made.streams[line.number(1)], of(2));
+            let joined = stream.left_join_table_with_key(table, |key, text, found| {
+                format!("{key}:{text},{}", found.map_or("null", String::as_str))
+            });
+            named_stream(joined, line.name(3))
+        }
         _ => return None,
     })
 }

@@ -11,6 +11,8 @@ use crate::store::typed::{self, TypedStore};
 use crate::task::{Assembly, Flush, erase};
 use crate::topology::{NodeId, NodeKind, Values};
 
+use super::view;
+
 /// The value that an entry of the table above has here; `None`: it has none.
 pub(super) trait Derive<K, V, V2>: Fn(&K, V) -> Option<V2> + Send + Sync + 'static {}
 
@@ -61,19 +63,19 @@ impl<K: Element, V: Element> KTable<K, V> {
             }
         });
         let node = graph.add(name, NodeKind::Processor { factory }, &[self.node]);
-        let values = match named {
+        let (values, view) = match named {
             Some(store) => {
                 let spec = store.spec(store.name().unwrap_or_default().to_owned());
-                Values::Stored(graph.add_store(spec, typed::factory(store)))
+                (Values::Stored(graph.add_store(spec, typed::factory(store))), view::kept(node))
             }
-            None => Values::Derived(self.node),
+            None => (Values::Derived(self.node), view::derived(Arc::clone(&self.view), derive)),
         };
         graph.add_values(node, values);
         if filters && graph.send_old(self.node, false) {
             // Where the old values are at hand, they spare the nodes below the removal of what they never saw.
             graph.send_old(node, false);
         }
-        KTable::new(self.graph.clone(), node)
+        KTable { graph: self.graph.clone(), node, view }
     }
 }
 

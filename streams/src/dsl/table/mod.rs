@@ -7,28 +7,31 @@ mod map_values;
 pub(super) mod source;
 mod to;
 mod to_stream;
+mod view;
 
-use std::marker::PhantomData;
+use std::sync::Arc;
 
 use crate::topology::NodeId;
 
 use super::{Element, SharedGraph};
+pub(super) use view::MakeView;
+pub(crate) use view::View;
 
 /// A table: for each key its latest value. A key can be removed, so as a stream its values are `Option<V>`.
 #[must_use = "a table without a store that goes nowhere does nothing"]
 pub struct KTable<K, V> {
     pub(super) graph: SharedGraph,
     pub(super) node: NodeId,
-    types: PhantomData<fn() -> (K, V)>,
-}
-
-impl<K, V> KTable<K, V> {
-    pub(super) fn new(graph: SharedGraph, node: NodeId) -> Self {
-        Self { graph, node, types: PhantomData }
-    }
+    /// How a join reads it.
+    pub(super) view: MakeView<K, V>,
 }
 
 impl<K: Element, V: Element> KTable<K, V> {
+    /// The table that `node` makes, in a store of its own once anything needs it.
+    pub(super) fn new(graph: SharedGraph, node: NodeId) -> Self {
+        Self { graph, node, view: view::kept(node) }
+    }
+
     /// Names the node just made; without it the name is the one that Kafka Streams generates.
     ///
     /// ```
@@ -48,6 +51,6 @@ impl<K: Element, V: Element> KTable<K, V> {
 
 impl<K, V> Clone for KTable<K, V> {
     fn clone(&self) -> Self {
-        Self::new(self.graph.clone(), self.node)
+        Self { graph: self.graph.clone(), node: self.node, view: Arc::clone(&self.view) }
     }
 }
