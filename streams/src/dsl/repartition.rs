@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use crate::data::Data;
 use crate::processor::{Context, Downstream, ProcessError, Record};
-use crate::serde::SerdeHandle;
 use crate::task::{Assembly, erase};
 use crate::topology::{Graph, NodeId, NodeKind, TopicName};
 
@@ -66,7 +65,7 @@ fn add_named<K: Data, V: Data>(
     });
     let filter = graph.add(names.filter, NodeKind::Processor { factory }, &[parent]);
     let topic = TopicName::Internal(Arc::from(topic));
-    let (key, value) = (SerdeHandle::native(), SerdeHandle::native());
+    let (key, value) = (graph.key_serde::<K>(parent), graph.value_serde::<V>(parent));
     let sink = sink::add::<K, V>(graph, names.sink, filter, topic.clone(), key.clone(), value.clone());
     let source = source::add_below::<K, V>(graph, names.source, sink, topic, key, value);
     Repartition { filter, sink, source }

@@ -73,6 +73,7 @@ fn add_sources<K: Element, V: Element>(
     topics: Vec<TopicName>,
     serdes: Vec<Serdes<K, V>>,
 ) -> NodeId {
+    let first = serdes.first().cloned();
     let factory = Arc::new(move |assembly: &mut crate::task::Assembly<'_>, id| {
         let below = assembly.downstream::<K, V>(id);
         let source = |(key, value): &Serdes<K, V>| {
@@ -81,5 +82,9 @@ fn add_sources<K: Element, V: Element>(
         };
         serdes.iter().map(source).collect()
     });
-    graph.add(name, NodeKind::Source { topics, types: TypeId::of::<(K, V)>(), factory }, &[])
+    let source = graph.add(name, NodeKind::Source { topics, types: TypeId::of::<(K, V)>(), factory }, &[]);
+    if let Some((key, value)) = first {
+        graph.read_with(source, &key, &value);
+    }
+    source
 }

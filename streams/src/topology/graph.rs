@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::serdes::Serdes;
 use super::table::Table;
 use super::{StoreSpec, TopicName, TopologyError};
 use crate::store::typed::TaskStore;
@@ -43,6 +44,8 @@ pub(crate) struct Graph {
     counter: u32,
     /// Nodes whose names are not simply what they are told.
     naming: HashMap<NodeId, Naming>,
+    /// What records came with, by the node they leave.
+    pub(super) serdes: HashMap<NodeId, Serdes>,
     /// Repartition topics with a number of partitions of their own.
     partitions: HashMap<TopicName, u32>,
     next_priority: u32,

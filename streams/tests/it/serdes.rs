@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use bytes::Bytes;
 use millstream::data::{Data, DataError};
 use millstream::prelude::*;
+use millstream::serde::Serde;
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -106,4 +107,45 @@ proptest! {
         // Whatever the bytes, decoding answers.
         let _ = (i128::decode(&bytes), bool::decode(&bytes), String::decode(&bytes), Request::decode(&bytes));
     }
+}
+
+/// A number as decimal text.
+struct Decimal;
+
+impl Serde<i64> for Decimal {
+    fn encode(&self, value: &i64, out: &mut Vec<u8>) -> Result<bool, DataError> {
+        out.extend_from_slice(value.to_string().as_bytes());
+        Ok(true)
+    }
+
+    fn decode(&self, bytes: Option<&[u8]>) -> Result<i64, DataError> {
+        std::str::from_utf8(bytes.ok_or(DataError::Null)?)?.parse().map_err(DataError::format)
+    }
+}
+
+/// The key and value of a record 1, 23 in the repartition topic behind these operators, when both are read as decimal texts.
+fn repartitioned(draw: impl Fn(&KStream<i64, i64>) -> KStream<i64, i64>) -> (Bytes, Bytes) {
+    let numbers = Topic::with("in", Decimal, Decimal);
+    let builder = StreamsBuilder::new();
+    let stream = draw(&builder.stream(numbers.clone()));
+    stream.repartition("again").for_each(|_, _| {});
+    let mut driver = TestDriver::new(&builder.build().unwrap()).unwrap();
+    driver.input(numbers).send(1, 23).unwrap();
+    let record = driver.output(Topic::<Bytes, Bytes>::new("again-repartition")).next_record().unwrap();
+    (record.key, record.value)
+}
+
+/// As in Kafka Streams: what an operator replaces loses the serde that it came with.
+#[test]
+fn a_topics_serdes_go_with_the_records_into_repartition_topics() {
+    let decimal = |n: i64| Bytes::from(n.to_string());
+    let native = |n: i64| Bytes::copy_from_slice(&n.to_be_bytes());
+    let kept = (decimal(1), decimal(23));
+    assert_eq!(repartitioned(|numbers| numbers.filter(|_, _| true).peek(|_, _| {})), kept);
+    assert_eq!(repartitioned(|numbers| numbers.repartition("before")), kept);
+    assert_eq!(repartitioned(|numbers| numbers.split().branch(|_, _| true)), kept);
+    assert_eq!(repartitioned(|numbers| numbers.select_key(|k, _| *k)), (native(1), decimal(23)));
+    assert_eq!(repartitioned(|numbers| numbers.map_values(|n| n)), (decimal(1), native(23)));
+    assert_eq!(repartitioned(|numbers| numbers.try_map_values(Ok::<_, ()>).0), (decimal(1), native(23)));
+    assert_eq!(repartitioned(|numbers| numbers.map(|k, n| (k, n))), (native(1), native(23)));
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::dsl::{Element, KStream};
 use crate::processor::{Context, Downstream, ProcessError, Record};
-use crate::topology::NodeId;
+use crate::topology::{Changes, NodeId};
 
 impl<K: Element, V: Element> KStream<K, V> {
     /// Keeps the records for which `keep` is true.
@@ -27,7 +27,11 @@ impl<K: Element, V: Element> KStream<K, V> {
     /// ```
     pub fn filter(&self, keep: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Self {
         let keep = Arc::new(keep);
-        self.add("KSTREAM-FILTER-", false, move |node, below| Filter { node, keep: Arc::clone(&keep), below })
+        self.add("KSTREAM-FILTER-", Changes::Nothing, move |node, below| Filter {
+            node,
+            keep: Arc::clone(&keep),
+            below,
+        })
     }
 
     /// Drops the records for which `drop` is true.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::dsl::{Element, KStream, Output};
 use crate::processor::{Context, Downstream, ProcessError, Record};
-use crate::topology::NodeId;
+use crate::topology::{Changes, NodeId};
 
 impl<K: Element, V: Element> KStream<K, V> {
     /// Makes none, one or many records of each, with keys and values of their own.
@@ -33,7 +33,7 @@ impl<K: Element, V: Element> KStream<K, V> {
         map: impl Fn(&K, &V, &mut Output<(K2, V2)>) + Send + Sync + 'static,
     ) -> KStream<K2, V2> {
         let map = Arc::new(map);
-        self.add("KSTREAM-FLATMAP-", true, move |node, below| FlatMap {
+        self.add("KSTREAM-FLATMAP-", Changes::Both, move |node, below| FlatMap {
             node,
             map: Arc::clone(&map),
             output: Cell::default(),

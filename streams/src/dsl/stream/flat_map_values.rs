@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::dsl::{Element, KStream, Output};
 use crate::processor::{Context, Downstream, ProcessError, Record};
-use crate::topology::NodeId;
+use crate::topology::{Changes, NodeId};
 
 impl<K: Element, V: Element> KStream<K, V> {
     /// Makes none, one or many values of each, all under its key.
@@ -30,7 +30,7 @@ impl<K: Element, V: Element> KStream<K, V> {
         map: impl Fn(&V, &mut Output<V2>) + Send + Sync + 'static,
     ) -> KStream<K, V2> {
         let map = Arc::new(map);
-        self.add("KSTREAM-FLATMAPVALUES-", false, move |node, below| FlatMapValues {
+        self.add("KSTREAM-FLATMAPVALUES-", Changes::Values, move |node, below| FlatMapValues {
             node,
             map: Arc::clone(&map),
             output: Cell::default(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::dsl::{Element, KStream};
 use crate::processor::{Context, Downstream, ProcessError, Record};
-use crate::topology::NodeId;
+use crate::topology::{Changes, NodeId};
 
 impl<K: Element, V: Element> KStream<K, V> {
     /// Hands each record to `act` and ends there. After a crash records are handed over again.
@@ -28,11 +28,11 @@ impl<K: Element, V: Element> KStream<K, V> {
     /// ```
     pub fn for_each(&self, act: impl Fn(K, V) + Send + Sync + 'static) {
         let act = Arc::new(act);
-        let _end: KStream<(), ()> =
-            self.add("KSTREAM-FOREACH-", false, move |node, _below: Rc<dyn Downstream<(), ()>>| ForEach {
-                node,
-                act: Arc::clone(&act),
-            });
+        let _end: KStream<(), ()> = self.add(
+            "KSTREAM-FOREACH-",
+            Changes::Nothing,
+            move |node, _below: Rc<dyn Downstream<(), ()>>| ForEach { node, act: Arc::clone(&act) },
+        );
     }
 }
 

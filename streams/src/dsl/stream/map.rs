@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::dsl::{Element, KStream};
 use crate::processor::{Context, Downstream, ProcessError, Record};
-use crate::topology::NodeId;
+use crate::topology::{Changes, NodeId};
 
 impl<K: Element, V: Element> KStream<K, V> {
     /// Makes one record of each, with a key and value of its own. Grouping the result goes through a topic, since the key may
@@ -30,7 +30,7 @@ impl<K: Element, V: Element> KStream<K, V> {
         map: impl Fn(K, V) -> (K2, V2) + Send + Sync + 'static,
     ) -> KStream<K2, V2> {
         let map = Arc::new(map);
-        self.add("KSTREAM-MAP-", true, move |node, below| Map { node, map: Arc::clone(&map), below })
+        self.add("KSTREAM-MAP-", Changes::Both, move |node, below| Map { node, map: Arc::clone(&map), below })
     }
 }
 

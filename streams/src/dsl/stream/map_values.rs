@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::dsl::{Element, KStream};
 use crate::processor::{Context, Downstream, ProcessError, Record};
-use crate::topology::NodeId;
+use crate::topology::{Changes, NodeId};
 
 impl<K: Element, V: Element> KStream<K, V> {
     /// Makes a new value of each.
@@ -49,7 +49,7 @@ impl<K: Element, V: Element> KStream<K, V> {
         map: impl Fn(&K, V) -> V2 + Send + Sync + 'static,
     ) -> KStream<K, V2> {
         let map = Arc::new(map);
-        self.add("KSTREAM-MAPVALUES-", false, move |node, below| MapValues {
+        self.add("KSTREAM-MAPVALUES-", Changes::Values, move |node, below| MapValues {
             node,
             map: Arc::clone(&map),
             below,

@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 use crate::processor::Downstream;
 use crate::task::{Assembly, erase};
-use crate::topology::{NodeId, NodeKind};
+use crate::topology::{Changes, NodeId, NodeKind};
 
 use super::{Element, SharedGraph};
 
@@ -69,7 +69,7 @@ impl<K: Element, V: Element> KStream<K, V> {
     fn add<K2: Element, V2: Element, N: Downstream<K, V> + 'static>(
         &self,
         prefix: &str,
-        rekeyed: bool,
+        changes: Changes,
         make: impl Fn(NodeId, Rc<dyn Downstream<K2, V2>>) -> N + Send + Sync + 'static,
     ) -> KStream<K2, V2> {
         let factory = Arc::new(move |assembly: &mut Assembly<'_>, id| {
@@ -79,7 +79,8 @@ impl<K: Element, V: Element> KStream<K, V> {
         let graph = &mut *self.graph.borrow_mut();
         let name = graph.generate(prefix);
         let node = graph.add(name, NodeKind::Processor { factory }, &[self.node]);
-        KStream::new(self.graph.clone(), node, self.rekeyed || rekeyed)
+        graph.pass_serdes(self.node, node, changes);
+        KStream::new(self.graph.clone(), node, self.rekeyed || changes.keys())
     }
 }
 

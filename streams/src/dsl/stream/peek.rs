@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::dsl::{Element, KStream};
 use crate::processor::{Context, Downstream, ProcessError, Record};
-use crate::topology::NodeId;
+use crate::topology::{Changes, NodeId};
 
 impl<K: Element, V: Element> KStream<K, V> {
     /// Looks at each record and passes it on as it is. After a crash records are looked at again.
@@ -30,7 +30,11 @@ impl<K: Element, V: Element> KStream<K, V> {
     /// ```
     pub fn peek(&self, look: impl Fn(&K, &V) + Send + Sync + 'static) -> Self {
         let look = Arc::new(look);
-        self.add("KSTREAM-PEEK-", false, move |node, below| Peek { node, look: Arc::clone(&look), below })
+        self.add("KSTREAM-PEEK-", Changes::Nothing, move |node, below| Peek {
+            node,
+            look: Arc::clone(&look),
+            below,
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::dsl::{Element, KStream};
 use crate::processor::{Context, Downstream, ProcessError, Record};
-use crate::topology::NodeId;
+use crate::topology::{Changes, NodeId};
 
 impl<K: Element, V: Element> KStream<K, V> {
     /// Gives each record a new key. Grouping the result goes through a topic.
@@ -29,7 +29,7 @@ impl<K: Element, V: Element> KStream<K, V> {
         select: impl Fn(&K, &V) -> K2 + Send + Sync + 'static,
     ) -> KStream<K2, V> {
         let select = Arc::new(select);
-        self.add("KSTREAM-KEY-SELECT-", true, move |node, below| SelectKey {
+        self.add("KSTREAM-KEY-SELECT-", Changes::Keys, move |node, below| SelectKey {
             node,
             select: Arc::clone(&select),
             below,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::dsl::{Element, KStream, SharedGraph};
 use crate::processor::{Context, Downstream, ProcessError, Record};
 use crate::task::{Assembly, erase, pass};
-use crate::topology::{NodeId, NodeKind};
+use crate::topology::{Changes, NodeId, NodeKind};
 
 type Predicate<K, V> = Arc<dyn Fn(&K, &V) -> bool + Send + Sync>;
 
@@ -40,6 +40,7 @@ impl<K: Element, V: Element> KStream<K, V> {
         let branches = RefCell::default();
         let node =
             graph.add(name, NodeKind::Processor { factory: splitter::<K, V>(&branches) }, &[self.node]);
+        graph.pass_serdes(self.node, node, Changes::Nothing);
         Split { graph: self.graph.clone(), node, rekeyed: self.rekeyed, branches }
     }
 }
@@ -132,6 +133,7 @@ impl<K: Element, V: Element> Split<K, V> {
         let name = format!("{}{number}", graph.node(self.node).name);
         let child = graph.add(name, NodeKind::Processor { factory: pass::<K, V>() }, &[self.node]);
         graph.name_after_parent(child);
+        graph.pass_serdes(self.node, child, Changes::Nothing);
         self.branches.borrow_mut().push(Branch { wants, child });
         graph.node_mut(self.node).kind = NodeKind::Processor { factory: splitter(&self.branches) };
         KStream::new(self.graph.clone(), child, self.rekeyed)

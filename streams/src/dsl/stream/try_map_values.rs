@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::dsl::{Element, KStream};
 use crate::processor::{Context, Downstream, ProcessError, Record};
 use crate::task::{Assembly, erase, pass};
-use crate::topology::{NodeId, NodeKind};
+use crate::topology::{Changes, NodeId, NodeKind};
 
 impl<K: Element, V: Element> KStream<K, V> {
     /// Makes a new value of each, where that may fail: the stream of the values that were made, and the stream of the
@@ -51,6 +51,8 @@ impl<K: Element, V: Element> KStream<K, V> {
         let node = graph.add(name, NodeKind::Processor { factory }, &[self.node]);
         let values = graph.add(values, NodeKind::Processor { factory: pass::<K, V2>() }, &[node]);
         let failures = graph.add(failures, NodeKind::Processor { factory: pass::<K, E>() }, &[node]);
+        graph.pass_serdes(self.node, values, Changes::Values);
+        graph.pass_serdes(self.node, failures, Changes::Values);
         let made = KStream::new(self.graph.clone(), values, self.rekeyed);
         (made, KStream::new(self.graph.clone(), failures, self.rekeyed))
     }
