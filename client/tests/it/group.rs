@@ -15,6 +15,10 @@ use crate::broker::{admin, bootstrap, create_topic, unique};
 const WAIT: Duration = Duration::from_secs(30);
 
 async fn member(bootstrap: &str, group: &str, assignor: Arc<dyn Assignor>, topic: &str) -> Consumer {
+    member_of(bootstrap, group, vec![assignor], topic).await
+}
+
+async fn member_of(bootstrap: &str, group: &str, assignors: Vec<Arc<dyn Assignor>>, topic: &str) -> Consumer {
     let consumer = Consumer::builder()
         .bootstrap(bootstrap)
         .group_id(group)
@@ -22,7 +26,7 @@ async fn member(bootstrap: &str, group: &str, assignor: Arc<dyn Assignor>, topic
         .set("heartbeat.interval.ms", "500")
         .unwrap()
         .auto_offset_reset(OffsetReset::Earliest)
-        .assignors([assignor])
+        .assignors(assignors)
         .build()
         .await
         .unwrap();
@@ -78,6 +82,46 @@ async fn range_members_share() {
 #[tokio::test]
 async fn cooperative_members_share() {
     two_members_share_and_one_takes_over(Arc::new(CooperativeSticky)).await;
+}
+
+/// The way to upgrade a group (KIP-429): members that still revoke everything among members that do not.
+#[tokio::test]
+async fn eager_and_cooperative_members_share_in_a_rolling_upgrade() {
+    let bootstrap = bootstrap().await;
+    let topic = create_topic(&bootstrap, &unique("upgrade"), 4).await;
+    let group = unique("group");
+    let old = || -> Vec<Arc<dyn Assignor>> { vec![Arc::new(Range), Arc::new(CooperativeSticky)] };
+    let new = || -> Vec<Arc<dyn Assignor>> { vec![Arc::new(CooperativeSticky)] };
+    let mut members = Vec::new();
+    for _ in 0..2 {
+        members.push(member_of(&bootstrap, &group, old(), &topic).await);
+        until(&mut members, shared_fairly).await;
+    }
+    let admin = admin(&bootstrap).await;
+    let assignor = async || admin.describe_groups([group.clone()]).await.remove(0).1.unwrap().assignor;
+    assert_eq!(assignor().await, "range");
+    for _ in 0..2 {
+        members.remove(0).close().await.unwrap();
+        members.push(member_of(&bootstrap, &group, new(), &topic).await);
+        until(&mut members, shared_fairly).await;
+        assert_eq!(assignor().await, "cooperative-sticky");
+    }
+}
+
+/// Heartbeats go on while the program is busy with its records.
+#[tokio::test]
+async fn a_slow_program_keeps_its_partitions_beyond_the_session_timeout() {
+    let bootstrap = bootstrap().await;
+    let topic = create_topic(&bootstrap, &unique("busy"), 1).await;
+    let config = Consumer::builder().bootstrap(&bootstrap).group_id(unique("group"));
+    let config = config.session_timeout(Duration::from_secs(6)).set("heartbeat.interval.ms", "500").unwrap();
+    let mut consumer = config.build().await.unwrap();
+    consumer.subscribe([topic]).unwrap();
+    assert!(matches!(consumer.poll(WAIT).await.unwrap(), Some(Event::Assigned(_))));
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    assert!(consumer.poll(Duration::from_millis(500)).await.unwrap().is_none(), "nothing was lost");
+    assert_eq!(consumer.assignment().len(), 1);
+    consumer.commit().await.unwrap();
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 
 mod admin;
 mod broker;
+mod changes;
 mod consume;
 mod faults;
 mod group;

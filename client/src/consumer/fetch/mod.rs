@@ -150,7 +150,7 @@ impl Fetcher {
             let asked = wanted.into_iter().map(|(partition, ask, generation)| (partition, (ask, generation)));
             let longest = self.shared.config.fetch_max_wait;
             let wait = if held { source.held_wait.min(longest) } else { longest };
-            let request = request::fetch(source.session.next(asks), wait, &self.shared.config, &snapshot);
+            let request = request::fetch(source.session.next(asks), wait, &self.shared.config);
             let (shared, node) = (Arc::clone(&self.shared), Arc::clone(&source.node));
             let (asked, snapshot) = (asked.collect(), Arc::clone(&snapshot));
             let exchange = async move {
@@ -183,7 +183,8 @@ impl Fetcher {
                 place.preferred.filter(|(node, until)| *until > now && snapshot.brokers.contains_key(node));
             let source = near.map_or(leader, |(node, _)| node);
             let max_bytes = i32::try_from(config.max_partition_fetch_bytes).unwrap_or(i32::MAX);
-            let ask = Ask { offset, leader_epoch: metadata.leader_epoch.0, max_bytes };
+            let topic_id = snapshot.topic(&partition.topic).map_or_else(uuid::Uuid::nil, |topic| topic.id);
+            let ask = Ask { offset, leader_epoch: metadata.leader_epoch.0, max_bytes, topic_id };
             wanted.entry(source).or_default().push((partition.clone(), ask, place.generation));
         }
         drop(desk);
@@ -408,6 +409,15 @@ async fn exchange(
     let version = link.version::<FetchRequest>(cap)?;
     let mut request = request.clone();
     let by_id = version > request::NAMED_TOPICS_MAX;
+    if !by_id {
+        // By name a topic that was made anew is the one that the broker knows already.
+        for gone in &mut request.forgotten_topics_data {
+            let of_topic = request.topics.iter().filter(|topic| topic.topic == gone.topic);
+            let named: HashSet<i32> =
+                of_topic.flat_map(|topic| &topic.partitions).map(|partition| partition.partition).collect();
+            gone.partitions.retain(|index| !named.contains(index));
+        }
+    }
     for topic in &mut request.topics {
         if by_id { topic.topic = Default::default() } else { topic.topic_id = uuid::Uuid::nil() }
     }

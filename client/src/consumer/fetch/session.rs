@@ -1,6 +1,7 @@
 //! Fetch sessions (KIP-227): the broker remembers what a consumer reads, and is told the differences only.
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
+use uuid::Uuid;
 
 use crate::TopicPartition;
 
@@ -10,6 +11,8 @@ pub(super) struct Ask {
     pub(super) offset: i64,
     pub(super) leader_epoch: i32,
     pub(super) max_bytes: i32,
+    /// Nil on brokers that know none. Another one is another topic of the same name.
+    pub(super) topic_id: Uuid,
 }
 
 /// What to say in the next request.
@@ -18,7 +21,8 @@ pub(super) struct Differences {
     pub(super) session_id: i32,
     pub(super) epoch: i32,
     pub(super) changed: Vec<(TopicPartition, Ask)>,
-    pub(super) forgotten: Vec<TopicPartition>,
+    /// With the ids that the broker was told.
+    pub(super) forgotten: Vec<(TopicPartition, Uuid)>,
 }
 
 /// One session with one broker (`FetchSessionHandler`).
@@ -39,11 +43,13 @@ impl Session {
             self.told = wanted.iter().cloned().collect();
             return Differences { session_id: self.id, epoch: 0, changed: wanted, forgotten: Vec::new() };
         }
-        let names: HashSet<&TopicPartition> = wanted.iter().map(|(partition, _)| partition).collect();
-        let forgotten: Vec<TopicPartition> =
-            self.told.keys().filter(|partition| !names.contains(partition)).cloned().collect();
-        drop(names);
-        for partition in &forgotten {
+        let ids: HashMap<&TopicPartition, Uuid> =
+            wanted.iter().map(|(partition, ask)| (partition, ask.topic_id)).collect();
+        let told = self.told.iter().map(|(partition, ask)| (partition.clone(), ask.topic_id));
+        let forgotten: Vec<(TopicPartition, Uuid)> =
+            told.filter(|(partition, id)| ids.get(partition) != Some(id)).collect();
+        drop(ids);
+        for (partition, _) in &forgotten {
             self.told.remove(partition);
         }
         let changed: Vec<(TopicPartition, Ask)> =
@@ -76,7 +82,10 @@ mod tests {
     use super::*;
 
     fn ask(partition: i32, offset: i64) -> (TopicPartition, Ask) {
-        (TopicPartition::new("t", partition), Ask { offset, leader_epoch: 0, max_bytes: 100 })
+        (
+            TopicPartition::new("t", partition),
+            Ask { offset, leader_epoch: 0, max_bytes: 100, topic_id: Uuid::nil() },
+        )
     }
 
     #[test]
@@ -91,9 +100,23 @@ mod tests {
         session.answered(77);
         let third = session.next(vec![ask(1, 5)]);
         assert_eq!((third.epoch, third.changed.len()), (2, 0));
-        assert_eq!(third.forgotten, [TopicPartition::new("t", 0)]);
+        assert_eq!(third.forgotten, [(TopicPartition::new("t", 0), Uuid::nil())]);
         session.answered(77);
         assert_eq!(session.next(vec![ask(0, 9), ask(1, 5)]).changed, [ask(0, 9)], "told again");
+    }
+
+    #[test]
+    fn a_topic_made_anew_takes_the_place_of_the_old_one() {
+        let (old, new) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let of = |topic_id| (ask(0, 5).0, Ask { topic_id, ..ask(0, 5).1 });
+        let mut session = Session::default();
+        session.next(vec![of(old)]);
+        session.answered(77);
+        let next = session.next(vec![of(new)]);
+        assert_eq!((next.changed, next.forgotten), (vec![of(new)], vec![(ask(0, 5).0, old)]));
+        session.answered(77);
+        let next = session.next(vec![of(new)]);
+        assert!(next.changed.is_empty() && next.forgotten.is_empty());
     }
 
     #[test]
