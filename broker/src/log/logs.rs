@@ -283,6 +283,14 @@ impl Logs {
         Ok(())
     }
 
+    /// The partitions that have a directory.
+    pub(crate) fn on_disk(&self) -> Result<Vec<TopicPartition>, LogError> {
+        let entries =
+            self.shared.storage.list(&self.options.dir).map_err(LogError::io("list", &self.options.dir))?;
+        let dirs = entries.iter().filter(|entry| entry.is_dir);
+        Ok(dirs.filter_map(|entry| TopicPartition::from_dir_name(&entry.name)).collect())
+    }
+
     /// Removes the directories of partitions that `is_known` does not know: what a crash left of deleted topics.
     ///
     /// # Errors
@@ -291,13 +299,7 @@ impl Logs {
         &self,
         is_known: impl Fn(&str, Option<Uuid>, PartitionIndex) -> bool,
     ) -> Result<(), LogError> {
-        let entries =
-            self.shared.storage.list(&self.options.dir).map_err(LogError::io("list", &self.options.dir))?;
-        for name in entries
-            .iter()
-            .filter(|entry| entry.is_dir)
-            .filter_map(|entry| TopicPartition::from_dir_name(&entry.name))
-        {
+        for name in self.on_disk()? {
             let dir = self.options.dir.join(name.to_string());
             let id = read_topic_id(&*self.shared.storage, &dir);
             if !is_known(&name.topic, id, name.partition) {

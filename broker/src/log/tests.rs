@@ -18,6 +18,7 @@ mod damage;
 mod lookups;
 mod on_disk;
 mod simulation;
+mod syncs;
 
 /// A broker's directory on a simulated disk, without threads: flushes happen where a test says so.
 struct Broker {
@@ -82,8 +83,15 @@ fn append(partition: &Arc<Partition>, value: &str) -> Appended {
 
 /// Every record that can be read, as `(offset, key, value)`.
 fn contents(partition: &Arc<Partition>, up_to: ReadUpTo) -> Vec<(i64, String, Option<String>)> {
+    contents_from(partition, partition.log_start_offset(), up_to)
+}
+
+fn contents_from(
+    partition: &Arc<Partition>,
+    mut from: Offset,
+    up_to: ReadUpTo,
+) -> Vec<(i64, String, Option<String>)> {
     let mut records = Vec::new();
-    let mut from = partition.log_start_offset();
     let mut scratch = Vec::new();
     loop {
         let slice = partition.read(from, 300, up_to, true).unwrap();

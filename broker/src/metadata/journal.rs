@@ -55,6 +55,11 @@ impl Journal {
         Ok(journal)
     }
 
+    /// Whether nothing was ever written.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.partition.log_end_offset() == Offset(0)
+    }
+
     /// Writes changes and waits until they are durable; then they are part of the image.
     pub(crate) async fn commit(&mut self, changes: &[Change]) -> Result<(), MetadataError> {
         if changes.is_empty() {

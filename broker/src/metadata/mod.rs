@@ -188,6 +188,15 @@ impl Metadata {
 
 /// Removes what a crash left of topics that the log does not know.
 fn remove_strays(logs: &Logs, journal: &Journal) -> Result<(), BrokerError> {
+    if journal.is_blank()
+        && let Some(partition) = logs.on_disk()?.into_iter().find(|on_disk| &*on_disk.topic != METADATA_TOPIC)
+    {
+        let reason = format!(
+            "it is empty, and yet there is a partition {partition}: restore {METADATA_TOPIC}-0, or give a directory of \
+             this broker's own"
+        );
+        return Err(BrokerError::Metadata { offset: 0, reason });
+    }
     let known = |name: &str, id: Option<Uuid>, index: PartitionIndex| {
         name == METADATA_TOPIC
             || journal

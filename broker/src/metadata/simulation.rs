@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use millstream_wire::batch::BatchWriter;
+use millstream_wire::compression::Compression;
 use millstream_wire::ids::NodeId;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -12,11 +14,11 @@ use uuid::Uuid;
 
 use crate::config::Settings;
 use crate::error::BrokerError;
-use crate::log::{Logs, LogsOptions};
-use crate::metadata::METADATA_TOPIC;
+use crate::log::{AppendOrigin, Logs, LogsOptions};
 use crate::metadata::change::{Change, Resource};
 use crate::metadata::image::Image;
 use crate::metadata::journal::Journal;
+use crate::metadata::{METADATA_TOPIC, Metadata, NewTopic, now_ms};
 use crate::storage::simulated::{Crash, SimulatedStorage};
 use crate::storage::{Access, Storage};
 
@@ -201,4 +203,25 @@ async fn damage_to_the_log_or_to_its_snapshot_ends_the_start() {
         let refused = open(disk, &settings).err().unwrap();
         assert!(matches!(refused, BrokerError::Metadata { .. }), "{ending}: {refused}");
     }
+}
+
+#[tokio::test]
+async fn a_metadata_log_that_is_missing_ends_the_start() {
+    let settings = settings(&[]);
+    let disk = SimulatedStorage::new(1);
+    let opened = |disk: &SimulatedStorage| {
+        let options = LogsOptions { background: false, ..LogsOptions::new("/data", NodeId(1)) };
+        Metadata::open(Logs::open(options, Arc::new(disk.clone()))?, &settings, BTreeMap::new())
+    };
+    let metadata = opened(&disk).unwrap();
+    let topic = metadata.create_topic(NewTopic::with_defaults("kept")).await.unwrap();
+    let mut writer = BatchWriter::new(Compression::None, None);
+    writer.append(now_ms(), None, Some(b"x"), []);
+    topic.partitions[0].append(writer.finish().unwrap(), AppendOrigin::Client, now_ms()).unwrap();
+    drop((topic, metadata));
+    disk.crash(Crash::Process);
+    disk.remove_dir(&directory()).unwrap();
+    let refused = opened(&disk).err().unwrap().to_string();
+    assert!(refused.contains("kept-0"), "{refused}");
+    assert!(disk.list(Path::new("/data/kept-0")).is_ok(), "nothing was removed");
 }

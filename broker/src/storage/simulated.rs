@@ -37,6 +37,8 @@ struct Disk {
     rng: StdRng,
     dirs: BTreeMap<PathBuf, Dir>,
     files: BTreeMap<u64, File>,
+    /// Directories that were renamed or removed, and may come back at a crash.
+    ghosts: Vec<Ghost>,
     next_file: u64,
     /// Raised by a crash; handles of an earlier life no longer work.
     life: u64,
@@ -64,6 +66,17 @@ struct Dir {
     pending: Vec<Change>,
     /// Whether the parent knows this directory durably.
     is_durable: bool,
+}
+
+/// A directory under a durable name that it no longer has.
+#[derive(Debug)]
+struct Ghost {
+    path: PathBuf,
+    durable: BTreeMap<String, u64>,
+    /// What it is called now.
+    renamed: Option<PathBuf>,
+    /// Whether its files were removed: any of them may be gone.
+    is_emptied: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -114,6 +127,7 @@ impl SimulatedStorage {
             rng: StdRng::seed_from_u64(seed),
             dirs: BTreeMap::from([(PathBuf::from("/"), Dir { is_durable: true, ..Dir::default() })]),
             files: BTreeMap::new(),
+            ghosts: Vec::new(),
             next_file: 1,
             life: 0,
             locked: BTreeSet::new(),
@@ -150,6 +164,11 @@ impl SimulatedStorage {
     /// Lets this many changes (writes, names, syncs) succeed and fails all that follow, until the next crash.
     pub(crate) fn fail_after(&self, changes: u32) {
         self.disk.lock().changes_left = Some(changes);
+    }
+
+    /// How many of these are left.
+    pub(crate) fn changes_left(&self) -> u32 {
+        self.disk.lock().changes_left.unwrap_or(u32::MAX)
     }
 
     pub(crate) fn break_sync(&self, path_part: Option<&str>) {
@@ -198,6 +217,26 @@ impl Disk {
                 }
             }
             dir.live = dir.durable.clone();
+        }
+        for mut ghost in std::mem::take(&mut self.ghosts) {
+            if self.dirs.contains_key(&ghost.path) || crash == Crash::Torn && self.rng.random() {
+                continue;
+            }
+            if crash == Crash::Torn && ghost.is_emptied {
+                ghost.durable.retain(|_, _| self.rng.random());
+            }
+            let live = ghost.durable.clone();
+            let dir = Dir { live, durable: ghost.durable, pending: Vec::new(), is_durable: true };
+            self.dirs.insert(ghost.path, dir);
+        }
+    }
+
+    fn haunt(&mut self, path: &Path, renamed: Option<&Path>) {
+        if let Some(dir) = self.dirs.get(path).filter(|dir| dir.is_durable) {
+            let durable = dir.durable.clone();
+            let renamed_to = renamed.map(Path::to_owned);
+            let is_emptied = renamed.is_none();
+            self.ghosts.push(Ghost { path: path.to_owned(), durable, renamed: renamed_to, is_emptied });
         }
     }
 
@@ -297,8 +336,10 @@ impl Storage for SimulatedStorage {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let disk = &mut *self.disk.lock();
         disk.begin_change()?;
+        if disk.has_dir(from) {
+            disk.haunt(from, Some(to));
+        }
         if let Some(mut dir) = disk.dirs.remove(from) {
-            // Durable only with its parent; the old name does not come back, which is the harder case for us.
             dir.is_durable = false;
             disk.dirs.insert(to.to_owned(), dir);
             return Ok(());
@@ -317,7 +358,13 @@ impl Storage for SimulatedStorage {
     }
 
     fn remove_dir(&self, path: &Path) -> io::Result<()> {
-        self.disk.lock().dirs.retain(|dir, _| !dir.starts_with(path));
+        let disk = &mut *self.disk.lock();
+        disk.begin_change()?;
+        disk.haunt(path, None);
+        for ghost in disk.ghosts.iter_mut().filter(|ghost| ghost.renamed.as_deref() == Some(path)) {
+            ghost.is_emptied = true;
+        }
+        disk.dirs.retain(|dir, _| !dir.starts_with(path));
         Ok(())
     }
 
@@ -330,6 +377,7 @@ impl Storage for SimulatedStorage {
         for (_, child) in disk.dirs.iter_mut().filter(|(child, _)| child.parent() == Some(path)) {
             child.is_durable = true;
         }
+        disk.ghosts.retain(|ghost| ghost.path.parent() != Some(path));
         Ok(())
     }
 

@@ -204,7 +204,6 @@ impl<'a> Pass<'a> {
             swap::replace(&*self.storage, dir, target.base, &covered)?;
             log.replace_segments(group, target.seal());
         }
-        self.storage.sync_dir(dir)?;
         Ok(true)
     }
 }

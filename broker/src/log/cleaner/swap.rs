@@ -3,9 +3,9 @@
 //! 1. The new files are written as `.cleaned` and synced. A crash: they are removed at the next start.
 //! 2. They are renamed to `.swap`, the log last, and the directory is synced. From here on the new state wins.
 //! 3. The old files go, but for the log that has the new one's name. The directory is synced.
-//! 4. `.swap` is renamed away, the log last, replacing the old log. The directory is synced.
+//! 4. `.swap` is renamed away, the log last, replacing the old log.
 //!
-//! A start that finds a `.log.swap` does steps 3 and 4. Old segments that the new one outlived completely do not
+//! A start that finds a `.log.swap` does steps 3 and 4, so nothing hangs on when the last one is durable. Old segments that the new one outlived completely do not
 //! overlap it and may survive a crash in step 3: their records are in order, only compacted less.
 
 use std::io;
@@ -32,7 +32,6 @@ pub(in crate::log) fn finish_swaps(storage: &dyn Storage, dir: &Path) -> io::Res
             .map(|(_, old)| old)
             .collect();
         replace(storage, dir, base, &covered)?;
-        storage.sync_dir(dir)?;
     }
     // Indexes whose log was never renamed: the swap did not begin.
     for (kind, base) in finished.filter(|(kind, _)| *kind != FileKind::Log) {
@@ -41,7 +40,7 @@ pub(in crate::log) fn finish_swaps(storage: &dyn Storage, dir: &Path) -> io::Res
     Ok(())
 }
 
-/// Steps 3 and 4, less the last sync: `covered` are the bases of the old segments behind the one that has the new one's name.
+/// Steps 3 and 4: `covered` are the bases of the old segments behind the one that has the new one's name.
 pub(super) fn replace(storage: &dyn Storage, dir: &Path, base: Offset, covered: &[Offset]) -> io::Result<()> {
     for old in covered {
         for kind in SEGMENT_FILES.into_iter().chain([FileKind::Snapshot]) {
@@ -54,7 +53,7 @@ pub(super) fn replace(storage: &dyn Storage, dir: &Path, base: Offset, covered: 
     rename(storage, dir, base)
 }
 
-/// Step 4, without the sync.
+/// Step 4.
 fn rename(storage: &dyn Storage, dir: &Path, base: Offset) -> io::Result<()> {
     for kind in SEGMENT_FILES {
         let path = kind.path(dir, base);
