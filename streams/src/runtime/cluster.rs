@@ -9,6 +9,7 @@ use super::config::{Recipient, StreamsConfig};
 use super::topics::{self, InternalTopic};
 use super::{LinkError, StreamsError, TopicError};
 use crate::topology::Topology;
+use crate::window::to_millis;
 
 /// How long a source topic may stay unknown: brokers hear of what was created a moment ago one after the other.
 const SOURCES_WAIT: Duration = Duration::from_secs(3);
@@ -65,6 +66,10 @@ fn new_topic(topic: &InternalTopic, config: &StreamsConfig) -> NewTopic {
     for (name, value) in topic.configs {
         new = new.config(*name, *value);
     }
+    if let Some(retention_ms) = topic.retention_ms {
+        let kept = retention_ms.saturating_add(to_millis(config.window_changelog_surplus));
+        new = new.config("retention.ms", kept.to_string());
+    }
     for (name, value) in &config.topics {
         new.configs.retain(|(known, _)| known != name);
         new = new.config(name, value);
@@ -104,4 +109,38 @@ fn check(topic: &InternalTopic, found: i32) -> Result<(), TopicError> {
 
 pub(super) fn failed(doing: &str, source: millstream_client::Error) -> LinkError {
     LinkError { doing: doing.to_owned(), source: source.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prelude::*;
+
+    #[test]
+    fn a_window_changelog_outlives_its_windows_by_a_day() {
+        let builder = StreamsBuilder::new();
+        let grouped = builder.stream(Topic::<String, String>::new("in")).group_by_key();
+        let _table = grouped.windowed_by(TimeWindows::of(mins(1)).grace(secs(30))).count("views");
+        let topology = builder.build().unwrap();
+        let planned = topics::plan(&topology, "app", |_| Some(2)).unwrap();
+        let of = |config: &StreamsConfig| {
+            let new = new_topic(&planned[0], config);
+            (new.name, new.partitions, new.configs)
+        };
+        // What Kafka Streams creates for the same program.
+        let expected = |retention: &str| {
+            [
+                ("cleanup.policy", "compact,delete"),
+                ("message.timestamp.type", "CreateTime"),
+                ("retention.ms", retention),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        };
+        let mut config = StreamsConfig::default();
+        assert_eq!(of(&config), ("app-views-changelog".into(), Some(2), expected("86490000").into()));
+        config.set("windowstore.changelog.additional.retention.ms", "10000").unwrap();
+        assert_eq!(of(&config).2, expected("100000"));
+        config.set("topic.retention.ms", "7").unwrap();
+        assert_eq!(of(&config).2, expected("7"));
+    }
 }

@@ -41,6 +41,8 @@ pub(crate) struct StreamsConfig {
     pub(crate) purge_interval: Duration,
     /// `state.cleanup.delay.ms`.
     pub(crate) cleanup_delay: Duration,
+    /// `windowstore.changelog.additional.retention.ms`: how much longer than a window store its changelog keeps windows.
+    pub(crate) window_changelog_surplus: Duration,
     /// `replication.factor` of internal topics; -1: the broker's default.
     pub(crate) replication_factor: i16,
     /// What is passed on to the clients: `consumer.`, `main.consumer.`, `restore.consumer.`, `producer.`, `admin.`, and without
@@ -94,7 +96,7 @@ impl Recipient {
 type Set = fn(&mut StreamsConfig, &str) -> Result<(), String>;
 
 /// What takes effect here.
-const KEYS: [(&str, Set); 15] = [
+const KEYS: [(&str, Set); 16] = [
     ("application.id", |config, value| {
         config.application_id = value.to_owned();
         Ok(())
@@ -129,6 +131,9 @@ const KEYS: [(&str, Set); 15] = [
     }),
     ("repartition.purge.interval.ms", |config, value| assign(&mut config.purge_interval, millis(value))),
     ("state.cleanup.delay.ms", |config, value| assign(&mut config.cleanup_delay, millis(value))),
+    ("windowstore.changelog.additional.retention.ms", |config, value| {
+        assign(&mut config.window_changelog_surplus, millis(value))
+    }),
     ("replication.factor", |config, value| {
         assign(&mut config.replication_factor, number(value, -1..=i16::MAX))
     }),
@@ -202,6 +207,7 @@ impl Default for StreamsConfig {
             max_idle: MaxIdle::Millis(0),
             purge_interval: Duration::from_secs(30),
             cleanup_delay: Duration::from_secs(600),
+            window_changelog_surplus: Duration::from_secs(24 * 60 * 60),
             replication_factor: -1,
             clients: Vec::new(),
             topics: Vec::new(),

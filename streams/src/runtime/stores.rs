@@ -5,7 +5,10 @@ use std::sync::Arc;
 use super::StateDirectory;
 use super::config::StreamsConfig;
 use super::worker::{Backends, WorkerError};
+#[cfg(feature = "rocksdb")]
 use crate::store::backend::KeyValueBackend;
+#[cfg(feature = "rocksdb")]
+use crate::store::error::StoreError;
 use crate::store::memory;
 #[cfg(feature = "rocksdb")]
 use crate::store::rocksdb::{MemoryBudget, TaskDatabase};
@@ -39,19 +42,17 @@ impl Stores {
     #[cfg(feature = "rocksdb")]
     pub(crate) fn open(&self, task: TaskId, specs: &[StoreSpec]) -> Result<Backends, WorkerError> {
         let failed = |source| WorkerError::Store { task, source };
-        let on_disk = specs.iter().filter(|spec| spec.medium == Medium::Disk && spec.windows.is_none());
-        let names: Vec<&str> = on_disk.map(|spec| spec.name.as_str()).collect();
-        let database = if names.is_empty() {
+        let on_disk = || specs.iter().filter(|spec| spec.medium == Medium::Disk);
+        let database = if on_disk().next().is_none() {
             None
         } else {
+            let plain = on_disk().filter(|spec| spec.windows.is_none());
+            let names: Vec<&str> = plain.map(|spec| spec.name.as_str()).collect();
             let path = self.directory.task(task)?.join("rocksdb");
             Some(TaskDatabase::open(&path, &names, &self.budget).map_err(failed)?)
         };
         let open = |spec: &StoreSpec| match (&database, spec.medium) {
-            (Some(database), Medium::Disk) if spec.windows.is_none() => {
-                let store = database.store(&spec.name).map_err(failed)?;
-                Ok(Box::new(store) as Box<dyn KeyValueBackend>)
-            }
+            (Some(database), Medium::Disk) => on_disk_in(database, spec).map_err(failed),
             _ => Ok(memory::open(spec)),
         };
         specs.iter().map(open).collect()
@@ -66,4 +67,15 @@ impl Stores {
         self.directory.task(task)?;
         Ok(specs.iter().map(memory::open).collect())
     }
+}
+
+#[cfg(feature = "rocksdb")]
+fn on_disk_in(
+    database: &Arc<TaskDatabase>,
+    spec: &StoreSpec,
+) -> Result<Box<dyn KeyValueBackend>, StoreError> {
+    Ok(match spec.windows {
+        Some(windows) => Box::new(database.windows(&spec.name, windows)?),
+        None => Box::new(database.store(&spec.name)?),
+    })
 }

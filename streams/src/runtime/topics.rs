@@ -20,12 +20,19 @@ const REPARTITION: [(&str, &str); 4] = [
 const CHANGELOG: [(&str, &str); 2] =
     [("cleanup.policy", "compact"), ("message.timestamp.type", "CreateTime")];
 
+/// Configurations of a window store's changelog (`WindowedChangelogTopicConfig`): what has expired goes even if no record takes
+/// its place.
+const WINDOW_CHANGELOG: [(&str, &str); 2] =
+    [("cleanup.policy", "compact,delete"), ("message.timestamp.type", "CreateTime")];
+
 /// A topic that the application creates and owns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct InternalTopic {
     pub(crate) name: String,
     pub(crate) partitions: i32,
     pub(crate) configs: &'static [(&'static str, &'static str)],
+    /// How long (ms) the store behind a window changelog keeps its windows.
+    pub(crate) retention_ms: Option<i64>,
 }
 
 /// Why a topology does not fit the topics there are.
@@ -87,15 +94,24 @@ pub(crate) fn plan(
     let mut internal = BTreeMap::new();
     let sources = parts.iter().flat_map(|part| &part.sources).filter(|topic| topic.is_internal());
     for topic in sources {
-        internal.insert(topic.resolve(application_id), (known[topic], REPARTITION.as_slice()));
+        internal.insert(topic.resolve(application_id), (known[topic], REPARTITION.as_slice(), None));
     }
     for (part, tasks) in parts.iter().zip(&tasks) {
-        for changelog in part.stores.iter().filter_map(|store| store.changelog.as_ref()) {
-            internal.insert(changelog.resolve(application_id), (*tasks, CHANGELOG.as_slice()));
+        for store in &part.stores {
+            let Some(changelog) = &store.changelog else { continue };
+            let configs = if store.windows.is_some() { &WINDOW_CHANGELOG } else { &CHANGELOG };
+            let retention_ms = store.windows.map(|windows| windows.retention_ms);
+            internal.insert(changelog.resolve(application_id), (*tasks, configs.as_slice(), retention_ms));
         }
     }
     let internal = internal.into_iter();
-    Ok(internal.map(|(name, (partitions, configs))| InternalTopic { name, partitions, configs }).collect())
+    let topic = |(name, (partitions, configs, retention_ms))| InternalTopic {
+        name,
+        partitions,
+        configs,
+        retention_ms,
+    };
+    Ok(internal.map(topic).collect())
 }
 
 type Known = BTreeMap<TopicName, i32>;

@@ -1,10 +1,13 @@
-//! State in RocksDB: one database per task, a column family per store and one for the changelog positions (S6).
+//! State in RocksDB: one database per task, a column family per store, per segment of a window store, and one for the
+//! changelog positions (S6).
 //!
 //! ```text
 //! <state dir>/<task>/rocksdb/
 //!     default     unused, RocksDB insists on it
 //!     offsets     store name -> next_offset, written_at (8 bytes each, big-endian) ++ id of the changelog topic (16 bytes)
 //!     kv.<store>  key bytes -> value bytes
+//!     win.<store>.<length>.<start>
+//!                 a segment of a window store, both in ms: start ++ key bytes -> value bytes
 //! ```
 //!
 //! There is no write-ahead log: the changelog topic is one. `atomic_flush` keeps a store and its position on the same side of a
@@ -12,10 +15,16 @@
 
 mod budget;
 mod database;
+mod position;
+mod scan;
 mod store;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod window_tests;
+mod windows;
 
 pub use budget::{FLUSH_BYTES, FLUSH_RECORDS, MemoryBudget};
 pub use database::TaskDatabase;
 pub use store::RocksBackend;
+pub use windows::RocksWindowBackend;

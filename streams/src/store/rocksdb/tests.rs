@@ -7,7 +7,7 @@ use super::{FLUSH_BYTES, FLUSH_RECORDS, MemoryBudget, RocksBackend, TaskDatabase
 use crate::store::backend::{Checkpoint, KeyValueBackend, Position};
 use crate::store::conformance;
 
-fn budget() -> MemoryBudget {
+pub(super) fn budget() -> MemoryBudget {
     MemoryBudget::new(8 << 20)
 }
 
@@ -21,7 +21,7 @@ fn store_at(path: &Path) -> RocksBackend {
 }
 
 /// What a crash of the process leaves: the files as they are, without what RocksDB has in memory.
-fn crash(path: &Path) -> TempDir {
+pub(super) fn crash(path: &Path) -> TempDir {
     let image = tempfile::tempdir().unwrap();
     for file in fs::read_dir(path).unwrap() {
         let file = file.unwrap();
@@ -30,7 +30,7 @@ fn crash(path: &Path) -> TempDir {
     image
 }
 
-fn at(next_offset: i64) -> Position {
+pub(super) fn at(next_offset: i64) -> Position {
     Position::At(Checkpoint { next_offset, written_at: 0, changelog_id: uuid::Uuid::nil() })
 }
 
