@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use millstream_broker::{Broker, BrokerConfig};
 use millstream_client::{
-    Admin, ConfigResource, Consumer, Event, Offset, Producer, ProducerRecord, Record, TopicPartition,
+    Admin, ConfigResource, Consumer, Event, NewTopic, Offset, Producer, ProducerRecord, Record,
+    TopicPartition,
 };
 
 use crate::counts::{Counts, of_lines};
@@ -92,6 +93,13 @@ impl Evidence {
             *offset = found.get(&partition).map_or(0, |committed| committed.offset);
         }
         offsets
+    }
+
+    /// Creates the topics that the program creates before it starts to count.
+    pub(crate) fn create_topics(&self) {
+        let topics = [LINES, TOTALS].map(|topic| NewTopic::new(topic, PARTITIONS));
+        let created = self.admin.blocking(self.admin.create_topics(topics)).unwrap();
+        assert!(created.iter().all(|(_, created)| created.is_ok()), "{created:?}");
     }
 
     /// Sends lines as the program does, in turns to the partitions.

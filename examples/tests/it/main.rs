@@ -5,6 +5,7 @@
 
 mod counts;
 mod evidence;
+mod interchange;
 mod kafka;
 mod kill;
 mod ledger;
