@@ -5,7 +5,11 @@ pub use crate::dsl::{
     KGroupedStream, KGroupedTable, KStream, KTable, Output, Printed, Repartitioned, StreamsBuilder,
     TimeWindowedKStream, Topic,
 };
-pub use crate::processor::Record;
+pub use crate::processing::{
+    Context, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Open, Processor, Punctuation,
+    PunctuationKind, Punctuator, Stores,
+};
+pub use crate::processor::{ProcessError, Record};
 pub use crate::runtime::{AppState, Closing, Streams, StreamsError};
 pub use crate::store::{KeyValueStore, WindowStore};
 pub use crate::testing::{TestDriver, record};

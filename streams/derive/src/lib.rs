@@ -1,6 +1,7 @@
-//! `#[derive(Data)]` for Millstream.
+//! `#[derive(Data)]` and `#[derive(Stores)]` for Millstream.
 
 mod data;
+mod stores;
 
 use proc_macro::TokenStream;
 
@@ -13,4 +14,12 @@ use proc_macro::TokenStream;
 #[proc_macro_derive(Data, attributes(data))]
 pub fn derive_data(input: TokenStream) -> TokenStream {
     data::expand(syn::parse_macro_input!(input)).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Opens the stores that a processor's fields name: `#[store("name")]`, or `#[store(CONSTANT)]`.
+///
+/// `millstream::processing` has the example that runs.
+#[proc_macro_derive(Stores, attributes(store))]
+pub fn derive_stores(input: TokenStream) -> TokenStream {
+    stores::expand(syn::parse_macro_input!(input)).unwrap_or_else(syn::Error::into_compile_error).into()
 }

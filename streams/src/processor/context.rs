@@ -1,7 +1,9 @@
 //! What a node can reach while it processes a record.
 
-use crate::task::{RecordSink, TopicHandle};
-use crate::topology::NodeId;
+use std::rc::Rc;
+
+use crate::task::{RecordSink, Schedule, TaskId, TimeBudget, TopicHandle, Unlimited};
+use crate::topology::{NodeId, TopicName};
 
 use super::{Headers, ProcessError};
 
@@ -12,22 +14,50 @@ pub struct Context<'a> {
 }
 
 /// What of the context outlives a batch.
-#[derive(Debug)]
 pub(crate) struct ContextState {
+    pub(crate) task: TaskId,
     /// The node whose closure runs or that writes, so that a panic or an error can name it.
     pub(crate) node: NodeId,
     /// The largest timestamp this task has seen; `-1` before the first record.
     pub(crate) stream_time: i64,
     /// Records dropped because a key or value was missing: Kafka's `dropped-records`.
     pub(crate) dropped: u64,
+    /// What the machine's clock says in this turn, in milliseconds.
+    pub(crate) wall_clock: i64,
+    /// The topics that the task reads, by input.
+    pub(crate) topics: Vec<TopicName>,
+    /// The input of the record that is being processed; `None` outside of one.
+    pub(crate) input: Option<usize>,
+    /// Its offset.
+    pub(crate) offset: i64,
+    /// The punctuations of the task's processors.
+    pub(crate) schedule: Schedule,
+    /// How long they may take.
+    pub(crate) budget: Rc<dyn TimeBudget>,
+    /// Whether a processor wants a commit before its time.
+    pub(crate) commit_requested: bool,
     /// Encoding buffers, kept so that no record allocates.
     pub(crate) key: Vec<u8>,
     pub(crate) value: Vec<u8>,
 }
 
-impl Default for ContextState {
-    fn default() -> Self {
-        Self { node: NodeId(0), stream_time: -1, dropped: 0, key: Vec::new(), value: Vec::new() }
+impl ContextState {
+    pub(crate) fn new(task: TaskId, topics: Vec<TopicName>) -> Self {
+        Self {
+            task,
+            node: NodeId(0),
+            stream_time: -1,
+            dropped: 0,
+            wall_clock: 0,
+            topics,
+            input: None,
+            offset: -1,
+            schedule: Schedule::default(),
+            budget: Rc::new(Unlimited),
+            commit_requested: false,
+            key: Vec::new(),
+            value: Vec::new(),
+        }
     }
 }
 

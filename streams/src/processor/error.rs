@@ -23,12 +23,19 @@ pub(crate) enum FailureCause {
     )]
     Timestamp(i64),
     #[error(transparent)]
+    User(Box<dyn std::error::Error + Send + Sync>),
+    #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
     Sink(#[from] SinkError),
 }
 
 impl ProcessError {
+    /// A failure of a program's own: an error, or a text that says what is wrong.
+    pub fn new(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self(Box::new(FailureCause::User(error.into())))
+    }
+
     /// A key or value without bytes; `target` names the topic or store it was meant for.
     pub(crate) fn encode(part: &'static str, target: &str, source: DataError) -> Self {
         Self(Box::new(FailureCause::Encode { part, target: target.to_owned(), source }))

@@ -11,6 +11,7 @@ mod error;
 mod input;
 mod link;
 mod mailbox;
+mod punctuation_budget;
 mod shared;
 mod sink;
 mod state;

@@ -1,6 +1,7 @@
 //! A stream thread: an OS thread that owns its tasks. Here is only the waiting; the work is [`Worker`]'s.
 
 use std::panic::{self, AssertUnwindSafe};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ use super::clock::Clock;
 use super::cluster_link::ClusterLink;
 use super::config::StreamsConfig;
 use super::mailbox::Mail;
+use super::punctuation_budget::PunctuationBudget;
 use super::shared::{Shared, ThreadObserver};
 use super::stores::Stores;
 use super::worker::{Worker, WorkerConfig, WorkerError};
@@ -88,7 +90,8 @@ impl StreamThread {
         };
         let open = Box::new(move |task, specs: &[_]| stores.open(task, specs));
         let observer = Box::new(ThreadObserver { shared, thread: index });
-        let mut worker = Worker::new(worker_config, topology, link, open, observer, clock.now());
+        let budget = Rc::new(PunctuationBudget::default());
+        let mut worker = Worker::new(worker_config, topology, link, open, observer, budget, clock.now());
         let leave_group = run_until_told(&mut worker, &mut inbox, &clock)?;
         worker.shut_down(clock.now())?;
         worker.into_link().close(leave_group);

@@ -2,10 +2,11 @@
 
 use std::any::Any;
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::processing::Attended;
 use crate::processor::{Context, Discard, Downstream, FanOut, ProcessError};
 use crate::store::backend::KeyValueBackend;
 use crate::store::cache::CacheBudget;
@@ -39,6 +40,9 @@ pub(crate) struct Assembly<'a> {
     made: HashMap<NodeId, Box<dyn Any>>,
     stores: HashMap<StoreId, Rc<dyn TaskStore>>,
     flushes: Vec<(NodeId, Rc<dyn Flush>)>,
+    /// Stores of processors that are in the flush pass.
+    flushed: HashSet<StoreId>,
+    attended: Vec<(NodeId, Rc<dyn Attended>)>,
     sources: HashMap<NodeId, Vec<Rc<dyn Source>>>,
 }
 
@@ -48,6 +52,8 @@ pub(crate) struct Assembled {
     pub(crate) sources: HashMap<NodeId, Vec<Rc<dyn Source>>>,
     /// In topological order.
     pub(crate) flushes: Vec<(NodeId, Rc<dyn Flush>)>,
+    /// The processors, in topological order.
+    pub(crate) attended: Vec<(NodeId, Rc<dyn Attended>)>,
 }
 
 impl<'a> Assembly<'a> {
@@ -56,8 +62,16 @@ impl<'a> Assembly<'a> {
         sink: &'a mut dyn RecordSink,
         stores: HashMap<StoreId, Rc<dyn TaskStore>>,
     ) -> Self {
-        let (made, flushes, sources) = (HashMap::new(), Vec::new(), HashMap::new());
-        Self { graph, sink, made, stores, flushes, sources }
+        Self {
+            graph,
+            sink,
+            made: HashMap::new(),
+            stores,
+            flushes: Vec::new(),
+            flushed: HashSet::new(),
+            attended: Vec::new(),
+            sources: HashMap::new(),
+        }
     }
 
     /// The nodes of a part come in order from sources to sinks; each is made after those below it.
@@ -79,7 +93,8 @@ impl<'a> Assembly<'a> {
             }
         }
         self.flushes.reverse();
-        Assembled { sources: self.sources, flushes: self.flushes }
+        self.attended.reverse();
+        Assembled { sources: self.sources, flushes: self.flushes, attended: self.attended }
     }
 
     /// The nodes below `id` as one.
@@ -96,6 +111,10 @@ impl<'a> Assembly<'a> {
     /// The nodes below `id`, in the order in which they were attached.
     pub(crate) fn children(&self, id: NodeId) -> &'a [NodeId] {
         &self.graph.node(id).children
+    }
+
+    pub(crate) fn name(&self, id: NodeId) -> &'a str {
+        &self.graph.node(id).name
     }
 
     /// The name of the (first) node above `id`.
@@ -155,6 +174,16 @@ impl<'a> Assembly<'a> {
         self.graph.sends_old(id)
     }
 
+    /// The task's store of that name, for a node that is connected with it.
+    #[expect(
+        clippy::expect_used,
+        reason = "what a processor opens is connected with it when the topology is built"
+    )]
+    pub(crate) fn store_named(&self, name: &str) -> Rc<dyn Any> {
+        let store = self.graph.store_named(name).and_then(|id| self.stores.get(&id));
+        Rc::clone(store.expect("a store opens by the same name whenever its processor is made")).into_any()
+    }
+
     pub(crate) fn topic(&mut self, name: &TopicName) -> TopicHandle {
         self.sink.topic(name)
     }
@@ -162,6 +191,20 @@ impl<'a> Assembly<'a> {
     /// Adds a node to the flush pass.
     pub(crate) fn flushes(&mut self, id: NodeId, node: Rc<dyn Flush>) {
         self.flushes.push((id, node));
+    }
+
+    /// Adds a store of processors to the flush pass, once. Nodes are made from the sinks up, so it comes after everything that
+    /// writes to it.
+    pub(crate) fn flushes_store(&mut self, id: NodeId, name: &str, flush: Rc<dyn Flush>) {
+        let store = self.graph.store_named(name).filter(|store| self.graph.is_of_processors(*store));
+        if store.is_some_and(|store| self.flushed.insert(store)) {
+            self.flushes.push((id, flush));
+        }
+    }
+
+    /// Adds a node to those that are called beside their records.
+    pub(crate) fn attends(&mut self, id: NodeId, node: Rc<dyn Attended>) {
+        self.attended.push((id, node));
     }
 }
 

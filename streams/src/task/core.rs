@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
 
+use crate::processing::{Attended, Punctuation};
 use crate::processor::{Context, ContextState};
 use crate::store::backend::{KeyValueBackend, Position};
 use crate::store::cache::CacheBudget;
@@ -13,7 +14,10 @@ use crate::store::typed::{TaskStore, TypedStore};
 use crate::topology::{NodeId, StoreId, StoreSpec, Subtopology, TopicName, Topology};
 
 use super::assembly::{Assembled, changelog};
-use super::{Assembly, At, Failure, Flush, RawRecord, RecordSink, Source, StoreParts, TaskError, TaskId};
+use super::{
+    Assembly, At, Failure, Flush, PunctuationKind, RawRecord, RecordSink, Source, StoreParts, TaskError,
+    TaskId, TimeBudget,
+};
 
 /// An input of a task: the index of its topic in [`Subtopology::sources`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,6 +42,8 @@ pub struct Task {
     topology: Topology,
     inputs: Vec<Input>,
     flushes: Vec<(NodeId, Rc<dyn Flush>)>,
+    /// In topological order.
+    attended: Vec<(NodeId, Rc<dyn Attended>)>,
     stores: Vec<(StoreSpec, Rc<dyn TaskStore>)>,
     cache: Rc<CacheBudget>,
     state: ContextState,
@@ -57,7 +63,7 @@ impl Task {
         let stores = open_stores(topology, part, id, &env.cache, env.backends, env.sink);
         let by_id =
             part.store_ids.iter().copied().zip(stores.iter().map(|(_, store)| Rc::clone(store))).collect();
-        let Assembled { mut sources, flushes } =
+        let Assembled { mut sources, flushes, attended } =
             Assembly::new(topology.graph(), env.sink, by_id).assemble(part);
         let mut inputs = Vec::with_capacity(part.sources.len());
         for node in &part.source_nodes {
@@ -72,9 +78,10 @@ impl Task {
             topology: topology.clone(),
             inputs,
             flushes,
+            attended,
             stores,
             cache: env.cache,
-            state: ContextState::default(),
+            state: ContextState::new(id, part.sources.clone()),
         }
     }
 
@@ -93,6 +100,99 @@ impl Task {
         self.state.dropped
     }
 
+    /// Calls the `init` of its processors; before the first record. `budget` is what punctuations may take from then on.
+    pub fn init(
+        &mut self,
+        now: i64,
+        budget: Rc<dyn TimeBudget>,
+        sink: &mut dyn RecordSink,
+    ) -> Result<(), TaskError> {
+        self.state.wall_clock = now;
+        self.state.budget = budget;
+        let Self { attended, state, .. } = self;
+        let outcome = guard(|| {
+            for (node, processor) in attended.iter() {
+                state.node = *node;
+                processor.init(&mut Context { sink, state })?;
+            }
+            Ok(())
+        });
+        outcome.map_err(|failure| self.failed(failure, |node| At::Init { node }))
+    }
+
+    /// Calls the punctuations that are due at `now` (ms) on the wall clock, and those that have asked for another turn.
+    /// Returns whether there were any; what the budget does not allow waits for the next turn.
+    pub fn punctuate(&mut self, now: i64, sink: &mut dyn RecordSink) -> Result<bool, TaskError> {
+        self.state.wall_clock = now;
+        let mut any = false;
+        if self.state.schedule.next_on_wall_clock() <= now {
+            any |= self.pass(PunctuationKind::WallClock, now, sink)?;
+        }
+        let stream_time = self.state.stream_time;
+        if stream_time >= 0 && self.state.schedule.is_due_on_stream_time(stream_time) {
+            any |= self.pass(PunctuationKind::StreamTime, stream_time, sink)?;
+        }
+        Ok(any)
+    }
+
+    /// When (ms) [`punctuate`](Self::punctuate) has something to do; `i64::MAX`: never.
+    pub fn next_punctuation(&self) -> i64 {
+        let stream_time = self.state.stream_time;
+        if stream_time >= 0 && self.state.schedule.is_due_on_stream_time(stream_time) {
+            return i64::MIN;
+        }
+        self.state.schedule.next_on_wall_clock()
+    }
+
+    /// Calls every punctuation of a clock that is due once, the earliest first.
+    fn pass(
+        &mut self,
+        kind: PunctuationKind,
+        time: i64,
+        sink: &mut dyn RecordSink,
+    ) -> Result<bool, TaskError> {
+        let Self { attended, state, .. } = self;
+        state.input = None;
+        state.budget.begin();
+        let mut any = false;
+        let outcome = guard(|| {
+            while let Some(due) = state.schedule.take(kind, time) {
+                any = true;
+                state.node = due.node;
+                let at = Punctuation { id: due.id, kind, time };
+                let node = attended.iter().find(|(node, _)| *node == due.node);
+                if let Some((_, processor)) = node {
+                    processor.punctuate(at, &mut Context { sink, state })?;
+                }
+                if state.budget.is_spent() {
+                    break;
+                }
+            }
+            Ok(())
+        });
+        state.schedule.end_pass();
+        outcome.map_err(|failure| self.failed(failure, |node| At::Punctuation { node }))?;
+        Ok(any)
+    }
+
+    /// Whether a processor has asked for a commit since this was last asked.
+    pub fn take_commit_request(&mut self) -> bool {
+        std::mem::take(&mut self.state.commit_requested)
+    }
+
+    /// Calls the `close` of its processors; after the last commit.
+    pub fn close(&mut self) -> Result<(), TaskError> {
+        let Self { attended, state, .. } = self;
+        let outcome = guard(|| {
+            for (node, processor) in attended.drain(..) {
+                state.node = node;
+                processor.close();
+            }
+            Ok(())
+        });
+        outcome.map_err(|failure| self.failed(failure, |node| At::Close { node }))
+    }
+
     /// Passes one record through the nodes.
     pub fn process(
         &mut self,
@@ -104,9 +204,14 @@ impl Task {
         let Input { source, node, .. } = &self.inputs[input.0];
         self.state.node = *node;
         self.state.stream_time = self.state.stream_time.max(record.timestamp);
+        self.state.input = Some(input.0);
+        self.state.offset = offset;
         let mut cx = Context { sink, state: &mut self.state };
         let outcome = guard(|| source.process(record, &mut cx).map_err(Failure::from));
         outcome.map_err(|failure| self.at_record(input, offset, failure))?;
+        if self.state.schedule.is_due_on_stream_time(self.state.stream_time) {
+            self.pass(PunctuationKind::StreamTime, self.state.stream_time, sink)?;
+        }
         if self.cache.is_exceeded() { self.relieve(sink) } else { Ok(()) }
     }
 
@@ -114,6 +219,7 @@ impl Task {
     /// the order of the topology. [`write`](Self::write) makes it stick.
     pub fn flush(&mut self, sink: &mut dyn RecordSink) -> Result<(), TaskError> {
         let Self { flushes, state, .. } = self;
+        state.input = None;
         let outcome = guard(|| {
             for (node, flush) in flushes.iter() {
                 state.node = *node;
@@ -121,7 +227,7 @@ impl Task {
             }
             Ok(())
         });
-        outcome.map_err(|failure| self.at_flush(failure))
+        outcome.map_err(|failure| self.failed(failure, |node| At::Flush { node }))
     }
 
     /// Writes what [`flush`](Self::flush) staged; `position` says for a store how far its changelog is acknowledged.
@@ -166,8 +272,9 @@ impl Task {
         TaskError { task: self.id, at: Box::new(at), failure }
     }
 
-    fn at_flush(&self, failure: Failure) -> TaskError {
-        TaskError { task: self.id, at: Box::new(At::Flush { node: self.current_node() }), failure }
+    /// A failure outside of a record, at the node that the task was at.
+    fn failed(&self, failure: Failure, at: impl FnOnce(String) -> At) -> TaskError {
+        TaskError { task: self.id, at: Box::new(at(self.current_node())), failure }
     }
 
     fn at_store(&self, failure: StoreError) -> TaskError {

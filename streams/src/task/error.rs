@@ -35,6 +35,21 @@ pub enum At {
         /// The node whose closure, serde, store or sink failed.
         node: String,
     },
+    /// While a processor was told that its task begins.
+    Init {
+        /// Its node.
+        node: String,
+    },
+    /// While a processor was called on time.
+    Punctuation {
+        /// Its node, or a node below it.
+        node: String,
+    },
+    /// While a processor was told that its task ends.
+    Close {
+        /// Its node.
+        node: String,
+    },
     /// While the cache was flushed.
     Flush {
         /// The node whose store was being flushed, or a node below it.
@@ -50,6 +65,9 @@ impl std::fmt::Display for At {
             Self::Record { topic, partition, offset, node } => {
                 write!(formatter, "{topic}-{partition} at offset {offset}, node {node}")
             }
+            Self::Init { node } => write!(formatter, "init, node {node}"),
+            Self::Punctuation { node } => write!(formatter, "punctuation, node {node}"),
+            Self::Close { node } => write!(formatter, "close, node {node}"),
             Self::Flush { node } => write!(formatter, "flush, node {node}"),
             Self::Store => formatter.write_str("stores"),
         }

@@ -12,6 +12,9 @@ pub enum TopologyError {
     /// Two stores carry one name.
     #[error("two stores are named {0:?}; a store belongs to one operator")]
     DuplicateStore(String),
+    /// Two processors open one store as different ones.
+    #[error("two processors open store {0:?} with different types or options; share one constant")]
+    ConflictingStores(String),
     /// Two sources of different types read one topic.
     #[error("topic {0:?} is read twice with different types; read it once and share the stream")]
     ConflictingSources(String),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::serdes::Serdes;
 use super::table::Table;
 use super::{StoreSpec, TopicName, TopologyError};
+use crate::processing::Declared;
 use crate::store::typed::TaskStore;
 use crate::task::{Assembly, Source, StoreParts};
 
@@ -46,6 +47,8 @@ pub(crate) struct Graph {
     naming: HashMap<NodeId, Naming>,
     /// What records came with, by the node they leave.
     pub(super) serdes: HashMap<NodeId, Serdes>,
+    /// The stores that processors have opened and no other operator has made, with their types.
+    of_processors: HashMap<StoreId, TypeId>,
     /// Repartition topics with a number of partitions of their own.
     partitions: HashMap<TopicName, u32>,
     next_priority: u32,
@@ -64,6 +67,8 @@ enum Naming {
     Kept,
     /// It puts its parent's before it.
     AfterParent,
+    /// It gives back the number of its generated name, if that was the last: Kafka takes none for a named processor.
+    GivesBack(u32),
 }
 
 /// A node and its edges.
@@ -228,7 +233,33 @@ impl Graph {
     }
 
     pub(crate) fn connect_store(&mut self, node: NodeId, store: StoreId) {
-        self.node_mut(node).stores.push(store);
+        if !self.node(node).stores.contains(&store) {
+            self.node_mut(node).stores.push(store);
+        }
+    }
+
+    /// The store that a processor opens: the one of that name, or a new one.
+    pub(crate) fn share_store(&mut self, wanted: Declared) -> StoreId {
+        let Declared { spec, types, factory } = wanted;
+        let Some(id) = self.store_named(&spec.name) else {
+            let id = self.add_store(spec, factory);
+            self.of_processors.insert(id, types);
+            return id;
+        };
+        let shared = self.of_processors.get(&id);
+        if shared.is_some_and(|there| *there != types || self.store(id).0 != spec) {
+            self.mistake.get_or_insert(TopologyError::ConflictingStores(spec.name));
+        }
+        id
+    }
+
+    pub(crate) fn store_named(&self, name: &str) -> Option<StoreId> {
+        let found = self.stores.iter().position(|(spec, _)| spec.name == name)?;
+        Some(StoreId(found as u32))
+    }
+
+    pub(crate) fn is_of_processors(&self, store: StoreId) -> bool {
+        self.of_processors.contains_key(&store)
     }
 
     pub(crate) fn node(&self, id: NodeId) -> &Node {
@@ -253,6 +284,11 @@ impl Graph {
         self.check_name(name);
         match self.naming.get(&id) {
             Some(Naming::Kept) => {}
+            Some(Naming::GivesBack(number)) => {
+                self.counter -= u32::from(self.counter == number + 1);
+                name.clone_into(&mut self.node_mut(id).name);
+                self.naming.remove(&id);
+            }
             Some(Naming::AfterParent) => {
                 let parent = self.node(id).parents[0];
                 self.node_mut(id).name = format!("{}{name}", self.node(parent).name);
@@ -282,6 +318,11 @@ impl Graph {
         if !valid {
             self.mistake.get_or_insert(TopologyError::InvalidName(name.to_owned()));
         }
+    }
+
+    /// Has the node, the last one made, take no number should it be given a name.
+    pub(crate) fn takes_no_number_when_named(&mut self, id: NodeId) {
+        self.naming.insert(id, Naming::GivesBack(self.counter - 1));
     }
 
     /// Has names that the node is given stand behind its parent's.

@@ -7,6 +7,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use millstream::data::{Data, DataError};
 use millstream::prelude::*;
@@ -37,21 +38,20 @@ fn replay(topology: &Topology, run: &str) -> String {
     let mut driver = TestDriver::new(topology).unwrap();
     let topics = written(topology);
     let mut dialogue = String::new();
-    for line in run.lines().filter(|line| line.starts_with("in ")) {
+    for line in run.lines().filter(|line| line.starts_with("in ") || line.starts_with("clock ")) {
         writeln!(dialogue, "{line}").unwrap();
+        if let Some(by) = line.strip_prefix("clock ") {
+            driver.advance_wall_clock(Duration::from_millis(by.parse().unwrap())).unwrap();
+            show_outputs(&mut driver, &topics, &mut dialogue);
+            continue;
+        }
         let (topic, record) = line[3..].split_once(' ').unwrap();
         let [key, value, timestamp] = record.split('|').collect::<Vec<_>>()[..] else { panic!("{line}") };
         let topic: Topic<Option<String>, Option<String>> = Topic::with(topic.to_owned(), Native, Native);
         let nullable = |text: &str| (text != "null").then(|| text.to_owned());
         let mut input = driver.input(topic).at(timestamp.parse().unwrap());
         input.send(nullable(key), nullable(value)).unwrap();
-        for topic in &topics {
-            let output = Topic::<String, String>::with(topic.clone(), Hex, Hex);
-            for record in driver.output(output).drain() {
-                let Record { key, value, timestamp, .. } = record;
-                writeln!(dialogue, "out {topic} {key}|{value}|{timestamp}").unwrap();
-            }
-        }
+        show_outputs(&mut driver, &topics, &mut dialogue);
     }
     for store in stores(topology) {
         for (key, value) in entries(&driver, &store) {
@@ -59,6 +59,16 @@ fn replay(topology: &Topology, run: &str) -> String {
         }
     }
     dialogue
+}
+
+fn show_outputs(driver: &mut TestDriver, topics: &[String], dialogue: &mut String) {
+    for topic in topics {
+        let output = Topic::<String, String>::with(topic.clone(), Hex, Hex);
+        for record in driver.output(output).drain() {
+            let Record { key, value, timestamp, .. } = record;
+            writeln!(dialogue, "out {topic} {key}|{value}|{timestamp}").unwrap();
+        }
+    }
 }
 
 /// The topics that the topology writes to, in the order of their names in the cluster.

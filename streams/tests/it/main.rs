@@ -9,6 +9,7 @@ mod cluster;
 mod compile_fail;
 mod failures;
 mod golden;
+mod processors;
 mod programs;
 mod random;
 mod reference;

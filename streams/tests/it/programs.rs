@@ -2,6 +2,8 @@
 
 use millstream::prelude::*;
 
+use super::processors::{Shout, Tally, Ticks, Where};
+
 type Strings = Topic<String, String>;
 type Nullable = Topic<Option<String>, Option<String>>;
 type Longs = Topic<String, i64>;
@@ -137,6 +139,34 @@ pub(crate) const PROGRAMS: &[Program] = &[
     ("named_source_twice", |b| {
         strings(b, "a").named("first").to(Strings::new("c"));
         strings(b, "a").named("second").to(Strings::new("d"));
+    }),
+    ("processor", |b| {
+        strings(b, "a").process(Tally::open).to(Strings::new("b"));
+    }),
+    ("processor_named_then_count", |b| {
+        let own = strings(b, "a").process(Tally::open).named("own");
+        own.group_by_key().count("n").to(Longs::new("b"));
+    }),
+    ("processor_values_then_count", |b| {
+        strings(b, "a").process_values(|_| Shout).group_by_key().count("n").to(Longs::new("b"));
+    }),
+    ("processor_children", |b| {
+        let tally = strings(b, "a").process(Tally::to_children);
+        tally.map_values(|text| text).named("even").to(Strings::new("b"));
+        tally.map_values(|text| text).named("odd").to(Strings::new("c"));
+    }),
+    ("processor_shared_store", |b| {
+        strings(b, "a").process(Tally::open).to(Strings::new("c"));
+        strings(b, "b").process(Tally::open).to(Strings::new("d"));
+    }),
+    ("processor_stream_time", |b| {
+        strings(b, "a").process(|_| Ticks::new(PunctuationKind::StreamTime)).to(Strings::new("b"));
+    }),
+    ("processor_wall_clock", |b| {
+        strings(b, "a").process(|_| Ticks::new(PunctuationKind::WallClock)).to(Strings::new("b"));
+    }),
+    ("processor_metadata", |b| {
+        b.stream([Strings::new("a"), Strings::new("b")]).process(|_| Where).to(Strings::new("c"));
     }),
     ("group_by_key_count", |b| {
         b.stream(Nullable::new("a")).group_by_key().count("n").to(Longs::new("b"));

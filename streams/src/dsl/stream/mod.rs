@@ -11,6 +11,7 @@ mod map_values;
 mod merge;
 mod peek;
 mod print;
+mod process;
 mod repartition;
 mod select_key;
 mod split;

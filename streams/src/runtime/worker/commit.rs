@@ -10,8 +10,12 @@ const RETRY_MS: i64 = 100;
 impl<L: Link> Worker<L> {
     /// When the next commit is due; `None`: there is nothing to commit.
     pub(super) fn commit_due(&self) -> Option<i64> {
-        let uncommitted = self.running.iter().any(|running| running.uncommitted);
-        uncommitted.then(|| self.last_commit.saturating_add(self.config.commit_interval_ms))
+        let mut uncommitted = self.running.iter().filter(|running| running.uncommitted).peekable();
+        uncommitted.peek()?;
+        if uncommitted.any(|running| running.commit_requested) {
+            return Some(self.last_commit);
+        }
+        Some(self.last_commit.saturating_add(self.config.commit_interval_ms))
     }
 
     /// Commits everything that was processed:
@@ -26,6 +30,7 @@ impl<L: Link> Worker<L> {
     pub(crate) fn commit(&mut self, now: i64) -> Result<(), WorkerError> {
         self.last_commit = now;
         let Self { running, link, .. } = self;
+        running.iter_mut().for_each(|running| running.commit_requested = false);
         for Running { task, .. } in running.iter_mut().filter(|running| running.uncommitted) {
             task.flush(link)?;
         }

@@ -29,7 +29,7 @@ impl<L: Link> Worker<L> {
             self.plan_restore(&mut restoring, now)?;
             self.restoring.push(restoring);
         }
-        self.start_complete()
+        self.start_complete(now)
     }
 
     /// Commits, and lets the tasks of these partitions go with their state on disk.
@@ -47,7 +47,13 @@ impl<L: Link> Worker<L> {
     /// stores hold on disk is tied to the changelog, so that nothing has to be wiped.
     pub(super) fn lost(&mut self, partitions: &[TopicPartition]) {
         let leaving = self.by_task(partitions);
-        self.running.retain(|running| !leaving.contains_key(&running.task.id()));
+        for Running { mut task, .. } in
+            self.running.extract_if(.., |running| leaving.contains_key(&running.task.id()))
+        {
+            if let Err(error) = task.close() {
+                tracing::warn!("a task that was lost: {error}");
+            }
+        }
         self.stop_restoring(|id| leaving.contains_key(&id));
         self.report_tasks();
     }
@@ -61,7 +67,8 @@ impl<L: Link> Worker<L> {
     }
 
     fn close(&mut self, leaving: impl Fn(TaskId) -> bool) -> Result<(), WorkerError> {
-        for Running { task, .. } in self.running.extract_if(.., |running| leaving(running.task.id())) {
+        for Running { mut task, .. } in self.running.extract_if(.., |running| leaving(running.task.id())) {
+            task.close()?;
             flush_stores(task, &self.topology)?;
         }
         for restoring in &mut self.restoring {
@@ -172,22 +179,24 @@ impl<L: Link> Worker<L> {
             }
             break;
         }
-        self.start_complete()
+        self.start_complete(now)
     }
 
     /// Starts the tasks whose stores are complete.
-    fn start_complete(&mut self) -> Result<(), WorkerError> {
+    fn start_complete(&mut self, now: i64) -> Result<(), WorkerError> {
         let complete = self.restoring.extract_if(.., |restoring| restoring.missing.is_empty());
         for Restoring { id, inputs, backends, .. } in complete.collect::<Vec<_>>() {
             let env = TaskEnv { backends, sink: &mut self.link, cache: self.cache.clone() };
-            let task = Task::new(&self.topology, id, env);
+            let mut task = Task::new(&self.topology, id, env);
+            task.init(now, std::rc::Rc::clone(&self.punctuation_budget), &mut self.link)?;
             let mut queues = TaskInputs::default();
             for (input, partition) in inputs {
                 self.link.pause(&partition, false);
                 queues.add(input, partition.topic, partition.partition);
             }
             let place = self.running.partition_point(|running| running.task.id() < id);
-            self.running.insert(place, Running { task, inputs: queues, uncommitted: false });
+            self.running
+                .insert(place, Running { task, inputs: queues, uncommitted: false, commit_requested: false });
         }
         self.report_tasks();
         Ok(())

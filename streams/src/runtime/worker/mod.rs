@@ -22,7 +22,7 @@ use super::state_directory::StateDirectoryError;
 use crate::store::backend::KeyValueBackend;
 use crate::store::cache::CacheBudget;
 use crate::store::error::StoreError;
-use crate::task::{InputId, Task, TaskError, TaskId};
+use crate::task::{InputId, Task, TaskError, TaskId, TimeBudget};
 use crate::topology::{StoreSpec, Topology};
 
 pub use restore::RestoreProgress;
@@ -99,6 +99,8 @@ pub(crate) struct Worker<L> {
     link: L,
     open_stores: OpenStores,
     observer: Box<dyn Observer>,
+    /// How long the punctuations of a task may take in one turn.
+    punctuation_budget: Rc<dyn TimeBudget>,
     /// One budget for the caches of all tasks here.
     cache: Rc<CacheBudget>,
     /// In the order of their ids.
@@ -118,6 +120,8 @@ struct Running {
     inputs: TaskInputs,
     /// Whether anything was processed since the last commit.
     uncommitted: bool,
+    /// Whether a processor wants a commit before `commit.interval.ms` has passed.
+    commit_requested: bool,
 }
 
 /// A task whose stores are being filled.
@@ -147,6 +151,7 @@ impl<L: Link> Worker<L> {
         link: L,
         open_stores: OpenStores,
         observer: Box<dyn Observer>,
+        punctuation_budget: Rc<dyn TimeBudget>,
         now: i64,
     ) -> Self {
         let cache = Rc::new(CacheBudget::new(config.cache_bytes));
@@ -156,6 +161,7 @@ impl<L: Link> Worker<L> {
             link,
             open_stores,
             observer,
+            punctuation_budget,
             cache,
             running: Vec::new(),
             restoring: Vec::new(),

@@ -30,6 +30,8 @@ impl<L: Link> Worker<L> {
         for nth in 0..self.running.len() {
             let index = (self.turn + nth) % self.running.len();
             let turn = self.take_turn(index, now)?;
+            self.punctuate(index, now)?;
+            round.again_at = round.again_at.min(self.running[index].task.next_punctuation());
             round.records += turn.records;
             round.again_at = round.again_at.min(turn.again_at);
         }
@@ -47,9 +49,18 @@ impl<L: Link> Worker<L> {
         Ok(round)
     }
 
+    /// Calls what is due in a task although no record is there for it.
+    fn punctuate(&mut self, index: usize, now: i64) -> Result<(), WorkerError> {
+        let Self { running, link, .. } = self;
+        let Running { task, uncommitted, commit_requested, .. } = &mut running[index];
+        *uncommitted |= task.punctuate(now, link)?;
+        *commit_requested |= task.take_commit_request();
+        Ok(())
+    }
+
     fn take_turn(&mut self, index: usize, now: i64) -> Result<Round, WorkerError> {
         let Self { running, link, config, .. } = self;
-        let Running { task, inputs, uncommitted } = &mut running[index];
+        let Running { task, inputs, uncommitted, .. } = &mut running[index];
         let wait =
             inputs.wait(now, config.max_idle, |input| link.high_watermark(&input.topic, input.partition));
         match wait.map_err(|(index, error)| at_input(task, inputs, index, error))? {

@@ -5,6 +5,13 @@ import org.apache.kafka.streams.*;
 import org.apache.kafka.streams.kstream.*;
 import org.apache.kafka.common.serialization.*;
 import org.apache.kafka.common.utils.Bytes;
+import org.apache.kafka.streams.processor.*;
+import org.apache.kafka.streams.processor.api.*;
+import org.apache.kafka.streams.processor.api.Processor;
+import org.apache.kafka.streams.processor.api.ProcessorContext;
+import org.apache.kafka.streams.processor.api.ProcessorSupplier;
+import org.apache.kafka.streams.processor.api.Record;
+import org.apache.kafka.streams.processor.api.RecordMetadata;
 import org.apache.kafka.streams.state.*;
 import org.apache.kafka.streams.test.TestRecord;
 import java.util.*;
@@ -61,6 +68,15 @@ class Oracle {
         P.put("two_topics_twice", b -> { b.stream(List.of("b", "a"), SS).to("c", PS); b.stream(List.of("a", "b"), SS).mapValues(v -> v + "!").to("d", PS); });
         P.put("two_topics_counted", b -> b.stream(List.of("a", "b"), Consumed.with(S, S).withName("both")).groupByKey(G).count(mat("n", Serdes.Long())).toStream().to("c", PL));
         P.put("named_source_twice", b -> { b.stream("a", Consumed.with(S, S).withName("first")).to("c", PS); b.stream("a", Consumed.with(S, S).withName("second")).to("d", PS); });
+        P.put("processor", b -> b.stream("a", SS).process(Tally.with("tally", null)).to("b", PS));
+        P.put("processor_named_then_count", b -> b.stream("a", SS).process(Tally.with("tally", null), Named.as("own")).groupByKey(G).count(mat("n", Serdes.Long())).toStream().to("b", PL));
+        P.put("processor_values_then_count", b -> b.stream("a", SS).processValues(Shout::new).groupByKey(G).count(mat("n", Serdes.Long())).toStream().to("b", PL));
+        P.put("processor_children", b -> { KStream<String,String> s = b.stream("a", SS).process(Tally.with("tally", new String[]{"odd", "even"}));
+            s.mapValues(v -> v, Named.as("even")).to("b", PS); s.mapValues(v -> v, Named.as("odd")).to("c", PS); });
+        P.put("processor_shared_store", b -> { b.addStateStore(Tally.builder("tally")); b.stream("a", SS).process(() -> new Tally("tally", null), "tally").to("c", PS); b.stream("b", SS).process(() -> new Tally("tally", null), "tally").to("d", PS); });
+        P.put("processor_stream_time", b -> b.stream("a", SS).process(() -> new Ticks(PunctuationType.STREAM_TIME)).to("b", PS));
+        P.put("processor_wall_clock", b -> b.stream("a", SS).process(() -> new Ticks(PunctuationType.WALL_CLOCK_TIME)).to("b", PS));
+        P.put("processor_metadata", b -> b.stream(List.of("a", "b"), SS).process(Where::new).to("c", PS));
         P.put("group_by_key_count", b -> b.stream("a", SS).groupByKey(G).count(mat("n", Serdes.Long())).toStream().to("b", PL));
         P.put("group_by_key_after_map_values", b -> b.stream("a", SS).mapValues(v -> v + "!").groupByKey(G).reduce((x, y) -> x + y, mat("r", S)).toStream().to("b", PS));
         P.put("group_by_key_after_select_key", b -> b.stream("a", SS).selectKey((k, v) -> v).groupByKey(G).reduce((x, y) -> x + y, mat(S)).toStream().to("b", PS));
@@ -83,7 +99,59 @@ class Oracle {
         P.put("fan_of_three", b -> { KStream<String,String> s = b.stream("a", SS); s.mapValues(v -> v + 1).to("x", PS); s.mapValues(v -> v + 2).filter((k, v) -> true).to("y", PS); s.mapValues(v -> v + 3).filter((k, v) -> true).peek((k, v) -> {}).to("z", PS); });
     }
 
+    /** Counts the records of each key in a store, and passes them on: to every child, or to one of two in turn. */
+    static class Tally implements Processor<String,String,String,String> {
+        final String store; final String[] children; ProcessorContext<String,String> c; KeyValueStore<String,Long> counts;
+        Tally(String store, String[] children) { this.store = store; this.children = children; }
+        static ProcessorSupplier<String,String,String,String> with(String store, String[] children) {
+            return new ProcessorSupplier<>() {
+                public Processor<String,String,String,String> get() { return new Tally(store, children); }
+                public Set<StoreBuilder<?>> stores() { return Set.of(builder(store)); }
+            };
+        }
+        static StoreBuilder<?> builder(String name) { return Stores.keyValueStoreBuilder(Stores.inMemoryKeyValueStore(name), S, Serdes.Long()); }
+        public void init(ProcessorContext<String,String> c) { this.c = c; counts = c.getStateStore(store); }
+        public void process(Record<String,String> r) {
+            if (r.value().equals("x")) { counts.delete(r.key()); return; }
+            Long n = counts.get(r.key());
+            long now = n == null ? 1 : n + 1;
+            counts.put(r.key(), now);
+            Record<String,String> out = r.withValue(r.value() + now);
+            if (children == null) c.forward(out); else c.forward(out, children[(int) (now % 2 == 1 ? 0 : 1)]);
+        }
+    }
+    static class Shout implements FixedKeyProcessor<String,String,String> {
+        FixedKeyProcessorContext<String,String> c;
+        public void init(FixedKeyProcessorContext<String,String> c) { this.c = c; }
+        public void process(FixedKeyRecord<String,String> r) { for (String w : words(r.value())) c.forward(r.withValue(w + "!").withTimestamp(r.timestamp() + 1)); }
+    }
+    /** Passes records on; every 10 ms it says what time it is. */
+    static class Ticks implements Processor<String,String,String,String> {
+        final PunctuationType type; ProcessorContext<String,String> c;
+        Ticks(PunctuationType type) { this.type = type; }
+        public void init(ProcessorContext<String,String> c) {
+            this.c = c;
+            c.schedule(java.time.Duration.ofMillis(10), type, t -> c.forward(new Record<>("tick", "" + t, t)));
+            Cancellable[] thrice = new Cancellable[1]; int[] n = {0};
+            thrice[0] = c.schedule(java.time.Duration.ofMillis(7), type, t -> { c.forward(new Record<>("tock", "" + t, t)); if (++n[0] == 3) thrice[0].cancel(); });
+        }
+        public void process(Record<String,String> r) { c.forward(r); }
+    }
+    static class Where implements Processor<String,String,String,String> {
+        ProcessorContext<String,String> c;
+        public void init(ProcessorContext<String,String> c) { this.c = c; }
+        public void process(Record<String,String> r) { RecordMetadata m = c.recordMetadata().get(); c.forward(r.withValue(m.topic() + "-" + m.partition() + "@" + m.offset() + " " + c.taskId() + " " + c.currentStreamTimeMs())); }
+    }
+
     static String show(byte[] b) { return b == null ? "null" : HexFormat.of().formatHex(b); }
+
+    static void drain(TopologyTestDriver d, StringBuilder run) {
+        for (String sink : new TreeSet<>(d.producedTopicNames())) {
+            var o = d.createOutputTopic(sink, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+            sink = sink.startsWith("app-") ? sink.substring(4) : sink;
+            while (!o.isEmpty()) { var r = o.readRecord(); run.append("out ").append(sink).append(' ').append(show(r.key())).append('|').append(show(r.value())).append('|').append(r.timestamp()).append('\n'); }
+        }
+    }
 
     public static void main(String[] a) throws Exception {
         Path out = Path.of(a[0]);
@@ -98,7 +166,7 @@ class Oracle {
             Properties p = new Properties();
             p.put("application.id", "app"); p.put("bootstrap.servers", "none:1"); p.put("state.dir", Files.createTempDirectory("o").toString());
             StringBuilder run = new StringBuilder();
-            try (TopologyTestDriver d = new TopologyTestDriver(t, p)) {
+            try (TopologyTestDriver d = new TopologyTestDriver(t, p, java.time.Instant.ofEpochMilli(0))) {
                 Set<String> sources = new TreeSet<>();
                 t.describe().subtopologies().forEach(s -> s.nodes().forEach(n -> { if (n instanceof TopologyDescription.Source so && so.topicSet() != null) for (String x : so.topicSet()) if (!x.endsWith("-repartition")) sources.add(x); }));
                 String[][] input = {{"k1","a b a"},{"k2","ccc dd"},{"k1","b"},{"k3","x"},{"k1","a b a"},{"k2","x"},{"k2","dd"},{"k1","ccc"},{"k3","ccc dd"}};
@@ -107,15 +175,17 @@ class Oracle {
                 if (e.getKey().endsWith("nulls")) { input[3][0] = null; input[4][0] = null; input[5][1] = null; }
                 if (e.getKey().startsWith("group_by_key_count") || e.getKey().equals("aggregate")) { input[3][0] = null; input[5][1] = null; }
                 for (int i = 0; i < input.length; i++) {
+                    if (e.getKey().endsWith("wall_clock")) {
+                        long by = new long[]{3, 4, 2, 1, 25, 6, 4, 0, 10}[i];
+                        run.append("clock ").append(by).append('\n');
+                        d.advanceWallClockTime(java.time.Duration.ofMillis(by));
+                        drain(d, run);
+                    }
                     int turn = i % sources.size();
                     String topic = new ArrayList<>(sources).get(turn);
                     run.append("in ").append(topic).append(' ').append(input[i][0]).append('|').append(input[i][1]).append('|').append(ts[i]).append('\n');
                     d.createInputTopic(topic, new StringSerializer(), new StringSerializer()).pipeInput(new TestRecord<>(input[i][0], input[i][1], (org.apache.kafka.common.header.Headers) null, ts[i]));
-                    for (String sink : new TreeSet<>(d.producedTopicNames())) {
-                        var o = d.createOutputTopic(sink, new ByteArrayDeserializer(), new ByteArrayDeserializer());
-                        sink = sink.startsWith("app-") ? sink.substring(4) : sink;
-                        while (!o.isEmpty()) { var r = o.readRecord(); run.append("out ").append(sink).append(' ').append(show(r.key())).append('|').append(show(r.value())).append('|').append(r.timestamp()).append('\n'); }
-                    }
+                    drain(d, run);
                 }
                 for (String store : new TreeSet<>(d.getAllStateStores().keySet())) {
                     var all = d.<String,Object>getKeyValueStore(store).all();

@@ -11,7 +11,7 @@ use super::super::{Observer, RestoreProgress, Worker, WorkerConfig};
 use super::cluster::{Broker, Fault, PARTITIONS, SharedBroker, SimLink, Stored, fetched};
 use super::disk::Disk;
 use crate::prelude::*;
-use crate::task::TaskId;
+use crate::task::{TaskId, Unlimited};
 
 const COMMIT_INTERVAL_MS: i64 = 50;
 const REPARTITION: &str = "app-counts-repartition";
@@ -91,8 +91,15 @@ impl Group {
         let open = move |task, specs: &[crate::topology::StoreSpec]| {
             Ok(specs.iter().map(|_| stores.open(task)).collect())
         };
-        let worker =
-            Worker::new(config, self.topology.clone(), link, Box::new(open), Box::new(Quiet), self.now);
+        let worker = Worker::new(
+            config,
+            self.topology.clone(),
+            link,
+            Box::new(open),
+            Box::new(Quiet),
+            Rc::new(Unlimited),
+            self.now,
+        );
         Process { worker, disk, positions: HashMap::new() }
     }
 

@@ -4,6 +4,7 @@
 mod cluster;
 mod disk;
 mod group;
+mod punctuation;
 
 use std::collections::BTreeMap;
 
