@@ -10,3 +10,4 @@ mod faults;
 mod group;
 mod produce;
 mod truncation;
+mod two_nodes;
