@@ -1,6 +1,7 @@
 //! Membership in a classic consumer group: the protocol as a pure state machine, and the task that carries it out.
 
 mod assignor;
+mod handle;
 mod membership;
 mod protocol;
 mod requests;
@@ -12,4 +13,4 @@ pub use assignor::{
     Assignment, Assignor, CooperativeSticky, Members, Range, RebalanceProtocol, RoundRobin, Subscription,
     TopicSizes,
 };
-pub(crate) use shell::{Group, Topics};
+pub(crate) use handle::{Group, Topics};
