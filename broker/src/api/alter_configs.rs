@@ -15,6 +15,7 @@ pub(crate) async fn handle(context: &RequestContext, request: AlterConfigsReques
     let mut responses = Vec::with_capacity(request.resources.len());
     for resource in &request.resources {
         let response = AlterConfigsResourceResponse::default()
+            .with_error_message(None)
             .with_resource_type(resource.resource_type)
             .with_resource_name(resource.resource_name.clone());
         responses.push(match replace(context, resource, request.validate_only).await {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kafka_protocol::ResponseError;
 
 use crate::api::RequestContext;
-use crate::metadata::{MetadataError, Topic};
+use crate::metadata::{MetadataError, Topic, name_fault};
 
 /// `ConfigResource.Type`.
 const TOPIC: i8 = 2;
@@ -25,6 +25,9 @@ impl ConfigResource {
     pub(crate) fn find(context: &RequestContext, kind: i8, name: &str) -> Result<Self, ResourceError> {
         match kind {
             TOPIC => {
+                if let Some(fault) = name_fault(name) {
+                    return Err(resource_error(&MetadataError::InvalidTopic(fault)));
+                }
                 let topic = context
                     .broker
                     .metadata

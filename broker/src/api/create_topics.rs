@@ -1,26 +1,25 @@
 //! CreateTopics.
 
-use std::collections::HashMap;
-
+use indexmap::IndexMap;
 use kafka_protocol::messages::create_topics_request::CreatableTopic;
 use kafka_protocol::messages::create_topics_response::{CreatableTopicConfigs, CreatableTopicResult};
-use kafka_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse};
+use kafka_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse, TopicName};
 
 use crate::api::{RequestContext, text};
 use crate::config::{TOPIC_DEFINITIONS, TopicValues};
 use crate::metadata::{MetadataError, NewTopic, Partitions};
 
 pub(crate) async fn handle(context: &RequestContext, request: CreateTopicsRequest) -> CreateTopicsResponse {
-    let mut times = HashMap::new();
+    let mut times: IndexMap<&TopicName, (&CreatableTopic, usize)> = IndexMap::new();
     for topic in &request.topics {
-        *times.entry(topic.name.clone()).or_insert(0) += 1;
+        times.entry(&topic.name).or_insert((topic, 0)).1 += 1;
     }
-    let mut results = Vec::with_capacity(request.topics.len());
-    for topic in &request.topics {
-        let created = if times[&topic.name] > 1 {
-            Err(MetadataError::InvalidRequest("Duplicate topic name.".to_owned()))
-        } else {
-            create(context, topic, request.validate_only).await
+    let mut results = Vec::with_capacity(times.len());
+    // One result for each name, however often it stands in the request.
+    for (topic, times) in times.into_values() {
+        let created = match times {
+            1 => create(context, topic, request.validate_only).await,
+            _ => Err(MetadataError::InvalidRequest("Duplicate topic name.".to_owned())),
         };
         results.push(created.unwrap_or_else(|error| refused(topic, &error)));
     }
@@ -35,7 +34,10 @@ async fn create(
     let metadata = &context.broker.metadata;
     let wanted = wanted(topic)?;
     let values = wanted.values.clone();
-    let result = CreatableTopicResult::default().with_name(topic.name.clone()).with_replication_factor(1);
+    let result = CreatableTopicResult::default()
+        .with_name(topic.name.clone())
+        .with_error_message(None)
+        .with_replication_factor(1);
     let result = if validate_only {
         result.with_num_partitions(metadata.check_topic(&wanted)?)
     } else {

@@ -1,5 +1,6 @@
 //! DeleteTopics, by name or by id.
 
+use indexmap::IndexMap;
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::delete_topics_response::DeletableTopicResult;
 use kafka_protocol::messages::{DeleteTopicsRequest, DeleteTopicsResponse};
@@ -18,16 +19,25 @@ pub(crate) async fn handle(context: &RequestContext, request: DeleteTopicsReques
         let named = |name| DeleteTopicState::default().with_name(Some(name));
         request.topic_names.into_iter().map(named).collect()
     };
-    let mut responses = Vec::with_capacity(topics.len());
+    let mut times: IndexMap<_, (DeleteTopicState, usize)> = IndexMap::new();
     for topic in topics {
-        responses.push(delete(context, topic).await);
+        times.entry((topic.name.clone(), topic.topic_id)).or_insert((topic, 0)).1 += 1;
+    }
+    let mut responses = Vec::with_capacity(times.len());
+    // One result for each topic, however often it stands in the request.
+    for (topic, times) in times.into_values() {
+        responses.push(delete(context, topic, times > 1).await);
     }
     DeleteTopicsResponse::default().with_responses(responses)
 }
 
-async fn delete(context: &RequestContext, topic: DeleteTopicState) -> DeletableTopicResult {
+async fn delete(context: &RequestContext, topic: DeleteTopicState, is_twice: bool) -> DeletableTopicResult {
     let result = DeletableTopicResult::default().with_name(topic.name.clone()).with_topic_id(topic.topic_id);
     let deleted = match find(context, &topic) {
+        Ok(_) if is_twice => {
+            let what = if topic.name.is_some() { "name" } else { "id" };
+            Err(MetadataError::InvalidRequest(format!("Duplicate topic {what}.")))
+        }
         Ok(id) => context.broker.metadata.delete_topic(id).await,
         Err(error) => Err(error),
     };

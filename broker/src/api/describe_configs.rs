@@ -10,7 +10,8 @@ use kafka_protocol::protocol::StrBytes;
 use crate::api::config_resource::{ConfigResource, ResourceError};
 use crate::api::{RequestContext, text};
 use crate::config::{
-    Definition, Kind, Resolved, Source, TOPIC_DEFINITIONS, broker_definitions, topic_definition,
+    Definition, INERT_TOPIC_DEFINITIONS, Kind, Resolved, Source, Synonym, TOPIC_DEFINITIONS,
+    broker_definitions,
 };
 use crate::metadata::Topic;
 
@@ -72,9 +73,14 @@ fn topic_entries(context: &RequestContext, topic: &Topic) -> Vec<Entry> {
     let effective = TOPIC_DEFINITIONS
         .iter()
         .map(|row| Entry::of(&row.definition, broker.resolve_topic(row, &topic.values), false));
-    // A value that has no effect here is shown all the same: whoever set it looks for it.
-    let others = topic.values.iter().filter(|(name, _)| topic_definition(name).is_none());
-    effective.chain(others.map(|(name, value)| Entry::without_meaning(name, value))).collect()
+    // Those without an effect are shown all the same: whoever set one looks for it, and tools expect the others.
+    let inert = INERT_TOPIC_DEFINITIONS.iter().filter_map(|row| {
+        let own = topic.values.get(row.name).map(|value| (value.clone(), Source::Topic));
+        let (value, source) = own.or(row.default.map(|value| (value.to_owned(), Source::Default)))?;
+        let synonym = Synonym { name: row.name, value: value.clone(), source };
+        Some(Entry::of(row, Resolved { value: Some(value), source, synonyms: vec![synonym] }, false))
+    });
+    effective.chain(inert).collect()
 }
 
 fn broker_entries(context: &RequestContext) -> Vec<Entry> {
@@ -89,13 +95,6 @@ impl Entry {
         Self { name, kind, doc, read_only, resolved }
     }
 
-    fn without_meaning(name: &str, value: &str) -> Self {
-        let resolved =
-            Resolved { value: Some(value.to_owned()), source: Source::Topic, synonyms: Vec::new() };
-        let doc = "Known to Kafka, without an effect here.";
-        Self { name: name.to_owned(), kind: Kind::String, doc, read_only: false, resolved }
-    }
-
     fn respond(self, request: &DescribeConfigsRequest) -> DescribeConfigsResourceResult {
         let mut result = DescribeConfigsResourceResult::default()
             .with_name(text(self.name))
@@ -103,11 +102,9 @@ impl Entry {
             .with_read_only(self.read_only)
             .with_config_source(self.resolved.source as i8)
             .with_config_type(self.kind as i8);
-        if request.include_documentation {
-            result = result.with_documentation(Some(text(self.doc)));
-        }
+        result = result.with_documentation(request.include_documentation.then(|| text(self.doc)));
         if request.include_synonyms {
-            let synonym = |synonym: crate::config::Synonym| {
+            let synonym = |synonym: Synonym| {
                 DescribeConfigsSynonym::default()
                     .with_name(text(synonym.name))
                     .with_value(Some(text(synonym.value)))

@@ -30,6 +30,7 @@ pub(crate) async fn handle(
     let mut responses = Vec::with_capacity(request.resources.len());
     for resource in &request.resources {
         let response = AlterConfigsResourceResponse::default()
+            .with_error_message(None)
             .with_resource_type(resource.resource_type)
             .with_resource_name(resource.resource_name.clone());
         responses.push(match alter(context, resource, request.validate_only).await {
@@ -116,6 +117,11 @@ fn altered_topic(
     let mut values = topic.values.clone();
     let broker = context.broker.metadata.broker_values();
     for config in configs {
+        if config.config_operation == DELETE {
+            // Also one that nobody knows: it is not there any more.
+            values.remove(&*config.name);
+            continue;
+        }
         let definition = effective(classify_topic(&config.name))?;
         let current = topic_definition(&config.name).and_then(|row| broker.resolve_topic(row, &values).value);
         apply(&mut values, config, definition, current.as_deref())?;

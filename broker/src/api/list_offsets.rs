@@ -42,7 +42,7 @@ fn answer_topic(context: &RequestContext, topic: &ListOffsetsTopic) -> ListOffse
         let partition = found.as_ref().and_then(|found| found.partition(asked.partition_index));
         match partition
             .ok_or(ResponseError::UnknownTopicOrPartition)
-            .and_then(|partition| find(partition, asked))
+            .and_then(|partition| find(partition, asked, context.version()))
         {
             Ok(found) => respond(context, asked, 0, &found),
             Err(error) => respond(context, asked, error.code(), &Found::nothing()),
@@ -53,13 +53,16 @@ fn answer_topic(context: &RequestContext, topic: &ListOffsetsTopic) -> ListOffse
         .with_partitions(topic.partitions.iter().map(answer).collect())
 }
 
-fn find(partition: &Partition, asked: &ListOffsetsPartition) -> Result<Found, ResponseError> {
+fn find(partition: &Partition, asked: &ListOffsetsPartition, version: i16) -> Result<Found, ResponseError> {
     check_leader_epoch(partition, asked.current_leader_epoch)?;
     if partition.is_offline() {
         return Err(ResponseError::KafkaStorageError);
     }
     match asked.timestamp {
         LATEST => Ok(Found::place(partition, partition.high_watermark())),
+        MAX_TIMESTAMP if version < 7 => Err(ResponseError::UnsupportedVersion),
+        EARLIEST_LOCAL if version < 8 => Err(ResponseError::UnsupportedVersion),
+        LATEST_TIERED if version < 9 => Err(ResponseError::UnsupportedVersion),
         EARLIEST | EARLIEST_LOCAL => Ok(Found::place(partition, partition.log_start_offset())),
         LATEST_TIERED => Ok(Found::nothing()),
         MAX_TIMESTAMP => timed(partition.max_timestamp_offset()),

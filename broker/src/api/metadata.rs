@@ -1,5 +1,7 @@
 //! Metadata: brokers, topics, partitions. Topics that are asked for by name may be created on the way.
 
+use std::collections::HashSet;
+
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::metadata_response::{
@@ -55,7 +57,8 @@ async fn named_topics(
 ) -> Vec<MetadataResponseTopic> {
     let mut creatable = if may_create { MAX_AUTO_CREATED } else { 0 };
     let mut described = Vec::new();
-    for topic in topics {
+    let mut seen = HashSet::new();
+    for topic in topics.iter().filter(|topic| seen.insert((&topic.name, topic.topic_id))) {
         let Some(name) = &topic.name else {
             described.push(by_id(context, topic));
             continue;
@@ -88,7 +91,11 @@ async fn create(context: &RequestContext, name: &TopicName) -> MetadataResponseT
         Ok(topic) => describe(context, &topic),
         Err(error) => {
             tracing::info!("topic {} was not created: {error}", &**name);
-            missing(name, error.code())
+            let code = match error {
+                MetadataError::InvalidRequest(_) => ResponseError::UnknownTopicOrPartition,
+                error => error.code(),
+            };
+            missing(name, code)
         }
     }
 }

@@ -1,25 +1,40 @@
 //! Names that Apache Kafka 4.x knows and that mean nothing here: taken with a warning, so that an existing file works.
 
+use crate::config::definition::{Definition, Kind, Rule};
+
 /// Topic configurations of Kafka without an effect on one node without tiers.
-pub(crate) static KNOWN_TOPIC_NAMES: &[&str] = &[
-    "compression.gzip.level",
-    "compression.lz4.level",
-    "compression.zstd.level",
-    "errors.deadletterqueue.group.enable",
-    "follower.replication.throttled.replicas",
-    "internal.segment.bytes",
-    "leader.replication.throttled.replicas",
-    "local.retention.bytes",
-    "local.retention.ms",
-    "min.insync.replicas",
-    "preallocate",
-    "remote.copy.lag.bytes",
-    "remote.copy.lag.ms",
-    "remote.log.copy.disable",
-    "remote.log.delete.on.disable",
-    "remote.storage.enable",
-    "unclean.leader.election.enable",
+pub(crate) static INERT_TOPIC_DEFINITIONS: &[Definition] = &[
+    inert("compression.gzip.level", Kind::Int, "-1", Rule::Any),
+    inert("compression.lz4.level", Kind::Int, "9", Rule::Between(1, 17)),
+    inert("compression.zstd.level", Kind::Int, "3", Rule::Between(-131_072, 22)),
+    inert("errors.deadletterqueue.group.enable", Kind::Boolean, "false", Rule::Any),
+    inert("follower.replication.throttled.replicas", Kind::List, "", Rule::Any),
+    Definition { default: None, ..inert("internal.segment.bytes", Kind::Int, "", Rule::AtLeast(1)) },
+    inert("leader.replication.throttled.replicas", Kind::List, "", Rule::Any),
+    inert("local.retention.bytes", Kind::Long, "-2", Rule::AtLeast(-2)),
+    inert("local.retention.ms", Kind::Long, "-2", Rule::AtLeast(-2)),
+    inert("min.insync.replicas", Kind::Int, "1", Rule::AtLeast(1)),
+    inert("preallocate", Kind::Boolean, "false", Rule::Any),
+    inert("remote.copy.lag.bytes", Kind::Long, "-1", Rule::AtLeast(-2)),
+    inert("remote.copy.lag.ms", Kind::Long, "0", Rule::AtLeast(-2)),
+    inert("remote.log.copy.disable", Kind::Boolean, "false", Rule::Any),
+    inert("remote.log.delete.on.disable", Kind::Boolean, "false", Rule::Any),
+    inert(REMOTE_STORAGE, Kind::Boolean, "false", Rule::Any),
+    inert("unclean.leader.election.enable", Kind::Boolean, "false", Rule::Any),
 ];
+
+/// What would keep segments elsewhere. Nothing does, so it cannot be switched on.
+pub(crate) const REMOTE_STORAGE: &str = "remote.storage.enable";
+
+const fn inert(name: &'static str, kind: Kind, default: &'static str, rule: Rule) -> Definition {
+    let doc = "Known to Kafka, without an effect here.";
+    Definition { name, kind, default: Some(default), rule, dynamic: true, doc }
+}
+
+/// Finds a topic configuration that Kafka has and this broker has no use for.
+pub(crate) fn inert_topic_definition(name: &str) -> Option<&'static Definition> {
+    INERT_TOPIC_DEFINITIONS.iter().find(|row| row.name == name)
+}
 
 /// Broker configurations of Kafka without an effect here.
 pub(crate) static KNOWN_BROKER_NAMES: &[&str] = &[

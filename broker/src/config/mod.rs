@@ -19,6 +19,7 @@ pub use error::ConfigError;
 pub(crate) use broker_config::DataDirectory;
 pub(crate) use definition::{Definition, Kind, split_list};
 pub(crate) use endpoint::Endpoint;
+pub(crate) use known::INERT_TOPIC_DEFINITIONS;
 pub(crate) use names::{Class, broker_definitions, classify_broker, classify_topic};
 pub(crate) use resolve::{BrokerValues, Resolved, Source, Synonym};
 pub(crate) use settings::Settings;

@@ -2,7 +2,7 @@
 
 use crate::config::ConfigError;
 use crate::config::definition::Definition;
-use crate::config::known::{KNOWN_BROKER_NAMES, KNOWN_TOPIC_NAMES};
+use crate::config::known::{INERT_TOPIC_DEFINITIONS, KNOWN_BROKER_NAMES, inert_topic_definition};
 use crate::config::settings::BROKER_DEFINITIONS;
 use crate::config::topic::{TOPIC_DEFINITIONS, broker_defaults, topic_definition};
 
@@ -49,11 +49,11 @@ pub(crate) fn classify_topic(name: &str) -> Result<Class, ConfigError> {
     if let Some(row) = topic_definition(name) {
         return Ok(Class::Effective(&row.definition));
     }
-    if KNOWN_TOPIC_NAMES.contains(&name) {
+    if inert_topic_definition(name).is_some() {
         return Ok(Class::WithoutMeaning);
     }
     let effective = TOPIC_DEFINITIONS.iter().map(|row| row.definition.name);
-    Err(unknown(name, effective.chain(KNOWN_TOPIC_NAMES.iter().copied())))
+    Err(unknown(name, effective.chain(INERT_TOPIC_DEFINITIONS.iter().map(|row| row.name))))
 }
 
 /// `listener.name.NAME.key` configures one listener; such keys concern security, which waits.
@@ -84,7 +84,7 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), count);
-        assert!(TOPIC_DEFINITIONS.iter().all(|row| !KNOWN_TOPIC_NAMES.contains(&row.definition.name)));
+        assert!(TOPIC_DEFINITIONS.iter().all(|row| inert_topic_definition(row.definition.name).is_none()));
     }
 
     #[test]

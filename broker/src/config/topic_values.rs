@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use crate::config::definition::Definition;
+use crate::config::known::{REMOTE_STORAGE, inert_topic_definition};
 use crate::config::topic::{TOPIC_DEFINITIONS, TopicDefinition};
 use crate::config::{BrokerValues, Class, ConfigError, classify_topic};
 use crate::log::{LogConfig, TopicCompression};
@@ -16,6 +17,12 @@ pub(crate) fn check_topic_value(name: &str, value: &str) -> Result<(), ConfigErr
     match classify_topic(name)? {
         Class::Effective(definition) => definition.check(value),
         Class::WithoutMeaning => {
+            if let Some(definition) = inert_topic_definition(name) {
+                definition.check(value)?;
+                if name == REMOTE_STORAGE && value == "true" {
+                    return Err(definition.invalid(value, "this broker has no remote storage".to_owned()));
+                }
+            }
             tracing::warn!("topic configuration {name}={value} is known to Kafka and has no effect here");
             Ok(())
         }

@@ -317,9 +317,12 @@ impl Partition {
     }
 
     /// Where the newest epoch at or below `epoch` ends: that epoch and the offset after its last record (KIP-101).
-    /// `None` if the log has only newer ones.
+    /// `None` if the log has only newer ones, or is not yet so far.
     pub fn end_offset_for_epoch(&self, epoch: LeaderEpoch) -> Option<(LeaderEpoch, Offset)> {
         let log = self.log.lock();
+        if epoch > log.epoch {
+            return None;
+        }
         if epoch == log.epoch {
             return Some((epoch, log.end));
         }

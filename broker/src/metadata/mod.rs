@@ -29,11 +29,13 @@ use crate::log::{Logs, Partition};
 use catalog::Catalog;
 use journal::Journal;
 use new_topic::check_limits;
+use topic_name::collide;
 
 pub(crate) use error::MetadataError;
 pub(crate) use journal::{METADATA_TOPIC, now_ms};
 pub(crate) use new_topic::{NewTopic, Partitions, check_replicas};
 pub(crate) use topic::Topic;
+pub(crate) use topic_name::name_fault;
 
 /// The metadata of this node, shared by all connections.
 pub(crate) struct Metadata {
@@ -120,6 +122,11 @@ impl Metadata {
         let partitions = topic.check(self.node_id, self.num_partitions, &self.broker_values())?;
         if self.catalog.read().by_name(&topic.name).is_some() {
             return Err(MetadataError::TopicExists(topic.name.clone()));
+        }
+        if let Some(other) = self.catalog.read().all().find(|other| collide(&topic.name, &other.name)) {
+            let (name, other) = (&topic.name, &other.name);
+            let text = format!("Topic '{name}' collides with existing topic: {other}");
+            return Err(MetadataError::InvalidTopic(text));
         }
         let existing = self.catalog.read().all().map(|topic| topic.partitions.len()).sum();
         check_limits(usize::try_from(partitions).unwrap_or(0), existing, self.max_partitions)?;

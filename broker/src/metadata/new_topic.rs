@@ -2,6 +2,7 @@
 
 use crate::config::{BrokerValues, TopicValues, check_topic_value, log_config};
 use crate::metadata::error::MetadataError;
+use crate::metadata::journal::METADATA_TOPIC;
 use crate::metadata::topic_name::name_fault;
 
 /// Partitions that one request may create, as Kafka's controller bounds a batch of records.
@@ -46,6 +47,10 @@ impl NewTopic {
     ) -> Result<i32, MetadataError> {
         if let Some(fault) = name_fault(&self.name) {
             return Err(MetadataError::InvalidTopic(fault));
+        }
+        if self.name == METADATA_TOPIC {
+            let text = format!("Creation of internal topic {METADATA_TOPIC} is prohibited.");
+            return Err(MetadataError::InvalidRequest(text));
         }
         for (name, value) in &self.values {
             check_topic_value(name, value)?;

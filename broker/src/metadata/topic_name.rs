@@ -11,6 +11,12 @@ pub(crate) fn is_internal(name: &str) -> bool {
     INTERNAL.contains(&name)
 }
 
+/// Whether two names would be one in the names of metrics, where a dot and an underscore are the same.
+pub(crate) fn collide(one: &str, other: &str) -> bool {
+    let same = |byte: u8| if byte == b'_' { b'.' } else { byte };
+    one.len() == other.len() && one.bytes().map(same).eq(other.bytes().map(same))
+}
+
 /// Says what is wrong with a topic name, in Kafka's words.
 pub(crate) fn name_fault(name: &str) -> Option<String> {
     if name.is_empty() {
@@ -31,6 +37,12 @@ pub(crate) fn name_fault(name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_dot_collides_with_an_underscore() {
+        assert!(collide("a.b_c", "a_b.c"));
+        assert!(!collide("a.b", "a-b") && !collide("a.b", "a.bc"));
+    }
 
     #[test]
     fn names_that_would_be_no_directory_are_refused() {

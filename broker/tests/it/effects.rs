@@ -376,14 +376,21 @@ fn the_offsets_topic_is_made_as_asked_for() {
     open.close();
 }
 
+/// The configurations that have an effect.
 fn described(client: &mut Client, kind: i8, resource: &str) -> Vec<DescribeConfigsResourceResult> {
     let resource = DescribeConfigsResource::default()
         .with_resource_type(kind)
         .with_resource_name(text(resource))
         .with_configuration_keys(None);
-    let request =
-        DescribeConfigsRequest::default().with_resources(vec![resource]).with_include_synonyms(true);
-    client.call(4, &request).results.remove(0).configs
+    let request = DescribeConfigsRequest::default()
+        .with_resources(vec![resource])
+        .with_include_synonyms(true)
+        .with_include_documentation(true);
+    let has_effect = |config: &DescribeConfigsResourceResult| {
+        !config.documentation.as_ref().is_some_and(|text| text.contains("without an effect here"))
+    };
+    let configs = client.call(4, &request).results.remove(0).configs;
+    configs.into_iter().filter(has_effect).collect()
 }
 
 /// Defaults of topics that have no value of their own, which nothing therefore tells before they are set.

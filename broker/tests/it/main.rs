@@ -6,6 +6,7 @@ mod admin;
 mod apis;
 mod client;
 mod configs;
+mod corners;
 mod effects;
 mod fetch;
 mod groups;

@@ -200,7 +200,7 @@ fn read(
     let partition = partition.ok_or(unknown)?;
     check_leader_epoch(partition, wanted.leader_epoch)?;
     let (high_watermark, log_start_offset) = (partition.high_watermark(), partition.log_start_offset());
-    if let Some((epoch, end)) = diverging(wanted, partition) {
+    if let Some((epoch, end)) = diverging(wanted, partition)? {
         return Ok(Read::Diverged { epoch, end, high_watermark, log_start_offset });
     }
     // The common case of a consumer that has read everything, without taking the partition's lock.
@@ -216,11 +216,15 @@ fn read(
 }
 
 /// Where the client's log has left ours, if it says what it has and has other records than we do.
-fn diverging(wanted: &Wanted, partition: &Partition) -> Option<(LeaderEpoch, Offset)> {
+fn diverging(wanted: &Wanted, partition: &Partition) -> Result<Option<(LeaderEpoch, Offset)>, ResponseError> {
     let last_fetched = LeaderEpoch(wanted.last_fetched_epoch);
     if last_fetched.0 < 0 {
-        return None;
+        return Ok(None);
     }
-    let (epoch, end) = partition.end_offset_for_epoch(last_fetched).unwrap_or((LeaderEpoch(-1), Offset(-1)));
-    (epoch < last_fetched || end.0 < wanted.fetch_offset).then_some((epoch, end))
+    // An epoch that our log does not reach, or does not reach any more, cannot be compared.
+    let (epoch, end) = partition.end_offset_for_epoch(last_fetched).ok_or(ResponseError::OffsetOutOfRange)?;
+    if wanted.fetch_offset < partition.log_start_offset().0 {
+        return Err(ResponseError::OffsetOutOfRange);
+    }
+    Ok((epoch < last_fetched || end.0 < wanted.fetch_offset).then_some((epoch, end)))
 }
