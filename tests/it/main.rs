@@ -4,3 +4,4 @@ mod java;
 mod kafka_python;
 mod kcat;
 mod kill;
+mod streams;
