@@ -14,4 +14,4 @@ pub use crate::runtime::{AppState, Closing, Streams, StreamsError};
 pub use crate::store::{KeyValueStore, WindowStore};
 pub use crate::testing::{TestDriver, record};
 pub use crate::topology::{Topology, TopologyError};
-pub use crate::window::{TimeWindows, Window, Windowed, days, hours, millis, mins, secs, windowed};
+pub use crate::window::{TimeWindows, Window, Windowed, days, hours, last, millis, mins, secs, windowed};

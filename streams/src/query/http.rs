@@ -4,11 +4,18 @@
 //! GET /stores                              [{"name": "counts", "approximate_count": 3}]
 //! GET /stores/counts/whale                 {"key": "whale", "value": 1}
 //! GET /stores/counts?from=a&to=b&limit=10  {"entries": [{"key": "a", "value": 1}], "complete": true}
+//!
+//! GET /stores/views/whale?from=0&to=60000  {"key": "whale", "windows": [{"start": 0, "end": 60000, "value": 1}]}
+//! GET /stores/views?from=0&to=60000        {"entries": [{"key": "whale", "start": 0, "end": 60000, "value": 1}], "complete": true}
 //! ```
+//!
+//! The last two are of a window store, `views`: `from` and `to` are starts of windows in milliseconds, both included. Where an
+//! answer is not complete, `from=START&after=KEY` with the last entry's goes on behind it.
 //!
 //! Errors are `{"error": "rebalancing", "message": "what to do"}` with a status that fits.
 
 use std::net::SocketAddr;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
@@ -21,7 +28,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::served::{ServeError, TextRange};
+use super::served::{ServeError, ServedWindows, TextRange, TextSpan};
 use super::{QueryError, Served};
 
 /// Entries of a range unless the request says how many.
@@ -30,7 +37,7 @@ const DEFAULT_LIMIT: usize = 100;
 /// Entries that one response may have; a client goes on behind the last key.
 const MAX_LIMIT: usize = 10_000;
 
-type Stores = Arc<Vec<Box<dyn Served>>>;
+type Stores = Arc<Vec<Served>>;
 
 /// A listening server, not serving yet.
 pub(crate) struct Server {
@@ -48,11 +55,11 @@ impl Server {
 }
 
 /// Serves until the future is dropped.
-pub(crate) async fn serve(server: Server, stores: Vec<Box<dyn Served>>) -> std::io::Result<()> {
+pub(crate) async fn serve(server: Server, stores: Vec<Served>) -> std::io::Result<()> {
     axum::serve(server.listener, router(stores)).await
 }
 
-fn router(stores: Vec<Box<dyn Served>>) -> Router {
+fn router(stores: Vec<Served>) -> Router {
     Router::new()
         .route("/stores", get(list))
         .route("/stores/{name}", get(range))
@@ -76,12 +83,26 @@ async fn list(State(stores): State<Stores>) -> Result<Json<Value>, ServeError> {
 async fn one(
     State(stores): State<Stores>,
     Path((name, key)): Path<(String, String)>,
+    query: Result<Query<RangeQuery>, QueryRejection>,
 ) -> Result<Response, ServeError> {
-    let found = find(&stores, &name)?.get(&key).await?;
-    Ok(match found {
-        Some((key, value)) => Json(json!({ "key": key, "value": value })).into_response(),
-        None => failure(StatusCode::NOT_FOUND, "no_such_key", &format!("store {name:?} has no key {key:?}")),
-    })
+    match find(&stores, &name)? {
+        Served::Entries(store) => Ok(match store.get(&key).await? {
+            Some((key, value)) => Json(json!({ "key": key, "value": value })).into_response(),
+            None => {
+                failure(StatusCode::NOT_FOUND, "no_such_key", &format!("store {name:?} has no key {key:?}"))
+            }
+        }),
+        Served::Windows(store) => match query.map_err(|rejection| rejection.body_text()) {
+            Ok(Query(query)) => match query.starts() {
+                Ok(starts) => {
+                    let (key, windows) = store.of_key(&key, starts).await?;
+                    Ok(Json(json!({ "key": key, "windows": windows })).into_response())
+                }
+                Err(text) => Ok(bad_query(&text)),
+            },
+            Err(text) => Ok(bad_query(&text)),
+        },
+    }
 }
 
 #[derive(Deserialize)]
@@ -89,7 +110,27 @@ async fn one(
 struct RangeQuery {
     from: Option<String>,
     to: Option<String>,
+    /// Of window stores: the key to go on behind, in the windows that start at `from`.
+    after: Option<String>,
     limit: Option<usize>,
+}
+
+impl RangeQuery {
+    fn limit(&self) -> usize {
+        self.limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT)
+    }
+
+    /// The bounds as starts of windows.
+    fn starts(&self) -> Result<(Bound<i64>, Bound<i64>), String> {
+        let bound = |text: &Option<String>| match text.as_ref().map(|text| text.parse()) {
+            Some(Ok(start)) => Ok(Bound::Included(start)),
+            Some(Err(_)) => {
+                Err("windows are asked for by their starts, in milliseconds since 1970".to_owned())
+            }
+            None => Ok(Bound::Unbounded),
+        };
+        Ok((bound(&self.from)?, bound(&self.to)?))
+    }
 }
 
 async fn range(
@@ -98,21 +139,44 @@ async fn range(
     query: Result<Query<RangeQuery>, QueryRejection>,
 ) -> Result<Response, ServeError> {
     // A misspelt bound would answer with the whole store.
-    let Query(RangeQuery { from, to, limit }) = match query {
-        Ok(query) => query,
-        Err(rejection) => return Ok(failure(StatusCode::BAD_REQUEST, "bad_query", &rejection.body_text())),
+    let query = match query {
+        Ok(Query(query)) => query,
+        Err(rejection) => return Ok(bad_query(&rejection.body_text())),
     };
-    let limit = limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT);
-    let wanted = TextRange { from, to, limit };
-    let entries = find(&stores, &name)?.range(wanted).await?;
-    let complete = entries.len() < limit;
-    let entries = entries.into_iter().map(|(key, value)| json!({ "key": key, "value": value }));
-    Ok(Json(json!({ "entries": entries.collect::<Value>(), "complete": complete })).into_response())
+    let limit = query.limit();
+    match find(&stores, &name)? {
+        Served::Windows(store) => span(&**store, query).await,
+        Served::Entries(_) if query.after.is_some() => Ok(bad_query("only window stores know `after`")),
+        Served::Entries(store) => {
+            let RangeQuery { from, to, .. } = query;
+            let entries = store.range(TextRange { from, to, limit }).await?;
+            let complete = entries.len() < limit;
+            let entries = entries.into_iter().map(|(key, value)| json!({ "key": key, "value": value }));
+            Ok(Json(json!({ "entries": entries.collect::<Value>(), "complete": complete })).into_response())
+        }
+    }
 }
 
-fn find<'a>(stores: &'a Stores, name: &str) -> Result<&'a dyn Served, QueryError> {
+async fn span(store: &dyn ServedWindows, query: RangeQuery) -> Result<Response, ServeError> {
+    let limit = query.limit();
+    let (starts, after) = match (query.starts(), query.after) {
+        (Err(text), _) => return Ok(bad_query(&text)),
+        (Ok(starts), None) => (starts, None),
+        (Ok(starts @ (Bound::Included(start), _)), Some(key)) => (starts, Some((start, key))),
+        (Ok(_), Some(_)) => return Ok(bad_query("`after` goes on in the windows that start at `from`")),
+    };
+    let entries = store.of_all(TextSpan { starts, after, limit }).await?;
+    let complete = entries.len() < limit;
+    Ok(Json(json!({ "entries": entries, "complete": complete })).into_response())
+}
+
+fn bad_query(message: &str) -> Response {
+    failure(StatusCode::BAD_REQUEST, "bad_query", message)
+}
+
+fn find<'a>(stores: &'a Stores, name: &str) -> Result<&'a Served, QueryError> {
     let found = stores.iter().find(|store| store.name() == name);
-    found.map(|store| &**store).ok_or_else(|| QueryError::UnknownStore(name.to_owned()))
+    found.ok_or_else(|| QueryError::UnknownStore(name.to_owned()))
 }
 
 impl IntoResponse for ServeError {
@@ -144,6 +208,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
 
+    use super::super::served::ServedEntries;
     use super::*;
 
     /// A store of the keys a to e, ready or not.
@@ -157,7 +222,7 @@ mod tests {
         }
     }
 
-    impl Served for Letters {
+    impl ServedEntries for Letters {
         fn name(&self) -> &str {
             if self.ready { "letters" } else { "restoring" }
         }
@@ -194,8 +259,8 @@ mod tests {
     async fn answers_and_errors_are_json() {
         let server = Server::bind("127.0.0.1:0").await.unwrap();
         let address = server.address;
-        let stores: Vec<Box<dyn Served>> =
-            vec![Box::new(Letters { ready: true }), Box::new(Letters { ready: false })];
+        let stores = [true, false].map(|ready| Served::Entries(Box::new(Letters { ready })));
+        let stores = Vec::from(stores);
         let serving = tokio::spawn(serve(server, stores));
 
         assert_eq!(ask(address, "/stores/letters/c").await, (200, json!({ "key": "c", "value": 2 })));
@@ -209,6 +274,7 @@ mod tests {
             ("/stores/restoring/c", 503, "rebalancing"),
             ("/stores/letters?form=b", 400, "bad_query"),
             ("/stores/letters?limit=few", 400, "bad_query"),
+            ("/stores/letters?after=b", 400, "bad_query"),
             ("/", 404, "no_such_path"),
         ] {
             let (found, body) = ask(address, path).await;

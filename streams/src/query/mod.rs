@@ -5,12 +5,16 @@
 
 mod error;
 mod http;
+mod named;
 mod served;
 mod store;
+mod windows;
 
 pub use error::QueryError;
+pub use named::{QueryableStore, ServableStore};
 pub use store::LocalStore;
+pub use windows::LocalWindowStore;
 
 pub(crate) use http::{Server, serve};
-pub(crate) use served::{Served, ServedStore};
+pub(crate) use served::Served;
 pub(crate) use store::Owners;

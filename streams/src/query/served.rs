@@ -1,13 +1,37 @@
+use std::ops::Bound;
+
 use futures::future::{BoxFuture, FutureExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{LocalStore, Owners, QueryError};
-use crate::store::KeyValueStore;
+use super::{LocalStore, LocalWindowStore, QueryError};
+use crate::window::{Window, Windowed};
 
 /// A store that the program shows over HTTP, its types hidden behind JSON.
-pub(crate) trait Served: Send + Sync {
+pub enum Served {
+    Entries(Box<dyn ServedEntries>),
+    Windows(Box<dyn ServedWindows>),
+}
+
+impl Served {
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Entries(store) => store.name(),
+            Self::Windows(store) => store.name(),
+        }
+    }
+
+    pub(crate) async fn approximate_count(&self) -> Result<u64, ServeError> {
+        match self {
+            Self::Entries(store) => store.approximate_count().await,
+            Self::Windows(store) => store.approximate_count().await,
+        }
+    }
+}
+
+/// A key-value store.
+pub trait ServedEntries: Send + Sync {
     fn name(&self) -> &str;
     /// The entry of a key, the key as its type writes it: as [`range`](Self::range) has it.
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<(Value, Value)>, ServeError>>;
@@ -15,9 +39,32 @@ pub(crate) trait Served: Send + Sync {
     fn approximate_count(&self) -> BoxFuture<'_, Result<u64, ServeError>>;
 }
 
+/// A window store.
+pub trait ServedWindows: Send + Sync {
+    fn name(&self) -> &str;
+    /// A key as its type writes it, and its windows: `{"start": 0, "end": 60000, "value": 1}`.
+    fn of_key<'a>(
+        &'a self,
+        key: &'a str,
+        starts: (Bound<i64>, Bound<i64>),
+    ) -> BoxFuture<'a, Result<(Value, Vec<Value>), ServeError>>;
+    /// The windows of all keys: `{"key": "a", "start": 0, "end": 60000, "value": 1}`.
+    fn of_all(&self, span: TextSpan) -> BoxFuture<'_, Result<Vec<Value>, ServeError>>;
+    fn approximate_count(&self) -> BoxFuture<'_, Result<u64, ServeError>>;
+}
+
+/// A span of starts of windows as a URL says it.
+#[derive(Debug, Clone)]
+pub struct TextSpan {
+    pub(crate) starts: (Bound<i64>, Bound<i64>),
+    /// The start and the key of the window to go on behind.
+    pub(crate) after: Option<(i64, String)>,
+    pub(crate) limit: usize,
+}
+
 /// A range as a URL says it, both ends included.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct TextRange {
+pub struct TextRange {
     pub(crate) from: Option<String>,
     pub(crate) to: Option<String>,
     pub(crate) limit: usize,
@@ -25,7 +72,7 @@ pub(crate) struct TextRange {
 
 /// Why a request has no answer.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ServeError {
+pub enum ServeError {
     #[error(transparent)]
     Query(#[from] QueryError),
     #[error("{text:?} is no key of this store: {reason}")]
@@ -34,30 +81,7 @@ pub(crate) enum ServeError {
     Json(#[from] serde_json::Error),
 }
 
-/// Opens a store for serving once the application runs.
-pub(crate) struct ServedStore(Box<OpenStore>);
-
-type OpenStore = dyn FnOnce(Owners) -> Result<Box<dyn Served>, QueryError> + Send;
-
-impl ServedStore {
-    pub(crate) fn new<K, V>(store: KeyValueStore<K, V>) -> Self
-    where
-        K: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
-        V: Serialize + Clone + Send + 'static,
-    {
-        let open = move |owners| {
-            let store = LocalStore::open(&store, owners)?;
-            Ok(Box::new(store) as Box<dyn Served>)
-        };
-        Self(Box::new(open))
-    }
-
-    pub(crate) fn open(self, owners: Owners) -> Result<Box<dyn Served>, QueryError> {
-        (self.0)(owners)
-    }
-}
-
-impl<K, V> Served for LocalStore<K, V>
+impl<K, V> ServedEntries for LocalStore<K, V>
 where
     K: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
     V: Serialize + Clone + Send + 'static,
@@ -90,6 +114,53 @@ where
 
     fn approximate_count(&self) -> BoxFuture<'_, Result<u64, ServeError>> {
         async move { Ok(LocalStore::approximate_count(self).await?) }.boxed()
+    }
+}
+
+impl<K, V> ServedWindows for LocalWindowStore<K, V>
+where
+    K: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
+    V: Serialize + Clone + Send + 'static,
+{
+    fn name(&self) -> &str {
+        LocalWindowStore::name(self)
+    }
+
+    fn of_key<'a>(
+        &'a self,
+        key: &'a str,
+        starts: (Bound<i64>, Bound<i64>),
+    ) -> BoxFuture<'a, Result<(Value, Vec<Value>), ServeError>> {
+        async move {
+            let key = parse::<K>(key)?;
+            let windows = LocalWindowStore::fetch(self, &key, starts).await?.into_iter();
+            let json = windows.map(|(window, value)| {
+                Ok(json!({ "start": window.start, "end": window.end, "value": serde_json::to_value(value)? }))
+            });
+            let windows = json.collect::<Result<_, ServeError>>()?;
+            Ok((serde_json::to_value(key)?, windows))
+        }
+        .boxed()
+    }
+
+    fn of_all(&self, span: TextSpan) -> BoxFuture<'_, Result<Vec<Value>, ServeError>> {
+        async move {
+            let behind = |(start, key): (i64, String)| {
+                Ok::<_, ServeError>(Windowed::new(parse::<K>(&key)?, Window::of_size(start, 0)))
+            };
+            let after = span.after.map(behind).transpose()?;
+            let entries = LocalWindowStore::fetch_behind(self, after, span.starts, span.limit).await?;
+            let json = entries.into_iter().map(|(Windowed { key, window }, value)| {
+                let (key, value) = (serde_json::to_value(key)?, serde_json::to_value(value)?);
+                Ok(json!({ "key": key, "start": window.start, "end": window.end, "value": value }))
+            });
+            json.collect()
+        }
+        .boxed()
+    }
+
+    fn approximate_count(&self) -> BoxFuture<'_, Result<u64, ServeError>> {
+        async move { Ok(LocalWindowStore::approximate_count(self).await?) }.boxed()
     }
 }
 

@@ -7,7 +7,6 @@ use tokio::sync::oneshot;
 use super::QueryError;
 use crate::runtime::{LocalTasks, Mail, Mailbox};
 use crate::serde::SerdeHandle;
-use crate::store::KeyValueStore;
 use crate::store::backend::Direction;
 use crate::store::error::StoreError;
 use crate::store::typed::TypedStore;
@@ -19,7 +18,7 @@ const CHUNK: usize = 1_000;
 
 /// The stream threads of an application: whoever owns the tasks.
 #[derive(Clone)]
-pub(crate) struct Owners {
+pub struct Owners {
     pub(crate) threads: Arc<[Mailbox]>,
     pub(crate) topology: Topology,
 }
@@ -44,12 +43,12 @@ where
     K: Clone + Send + 'static,
     V: Clone + Send + 'static,
 {
-    pub(crate) fn open(store: &KeyValueStore<K, V>, owners: Owners) -> Result<Self, QueryError> {
-        let name = store.name().unwrap_or_default();
+    pub(super) fn open(name: Option<&str>, key: SerdeHandle<K>, owners: Owners) -> Result<Self, QueryError> {
+        let name = name.unwrap_or_default();
         let mut parts = owners.topology.subtopologies().iter();
         let part = parts.find(|part| part.stores.iter().any(|spec| spec.name == name));
         let part = part.ok_or_else(|| QueryError::UnknownStore(name.to_owned()))?.id;
-        Ok(Self { name: name.into(), part, key: store.key.clone(), owners, value: PhantomData })
+        Ok(Self { name: name.into(), part, key, owners, value: PhantomData })
     }
 
     /// The store's name.
@@ -75,7 +74,8 @@ where
     /// # Errors
     /// See [`QueryError`].
     pub async fn range(&self, range: impl RangeBounds<K>, limit: usize) -> Result<Vec<(K, V)>, QueryError> {
-        self.collect(range.start_bound().cloned(), range.end_bound().cloned(), limit).await
+        let range = (range.start_bound().cloned(), range.end_bound().cloned());
+        self.collect(limit, move |store, after, wanted| chunk(store, &range, after, wanted)).await
     }
 
     /// Every entry, in the order of the keys' bytes.
@@ -83,7 +83,7 @@ where
     /// # Errors
     /// See [`QueryError`].
     pub async fn all(&self) -> Result<Vec<(K, V)>, QueryError> {
-        self.collect(Bound::Unbounded, Bound::Unbounded, usize::MAX).await
+        self.range(.., usize::MAX).await
     }
 
     /// Roughly how many entries the tasks here have.
@@ -95,18 +95,19 @@ where
         Ok(counts.into_iter().sum())
     }
 
-    /// Asks for a chunk of every task, merges what all of them have told about, and goes on behind it.
-    async fn collect(
-        &self,
-        mut from: Bound<K>,
-        to: Bound<K>,
-        limit: usize,
-    ) -> Result<Vec<(K, V)>, QueryError> {
+    /// Asks for a chunk of every task, merges what all of them have told about, and goes on behind it. `read` is given the key
+    /// to go on behind, and how many entries are wanted.
+    pub(super) async fn collect<F>(&self, limit: usize, read: F) -> Result<Vec<(K, V)>, QueryError>
+    where
+        F: Fn(&TypedStore<K, V>, Option<&K>, usize) -> Result<Vec<(K, V)>, StoreError>,
+        F: Clone + Send + 'static,
+    {
         let mut collected = Vec::new();
+        let mut after = None;
         loop {
             let wanted = CHUNK.min(limit - collected.len());
-            let bounds = (from.clone(), to.clone());
-            let chunks = self.ask(move |store| chunk(store, &bounds, wanted)).await?;
+            let (read, behind) = (read.clone(), after.take());
+            let chunks = self.ask(move |store| read(store, behind.as_ref(), wanted)).await?;
             let complete = chunks.iter().all(|chunk| chunk.len() < wanted);
             let mut merged = self.merge(chunks)?;
             // What lies behind the first `wanted` may interleave with what a full chunk has left out.
@@ -117,7 +118,7 @@ where
             let last = merged.last().map(|(key, _)| key.clone());
             collected.append(&mut merged);
             match last {
-                Some(last) if !complete && collected.len() < limit => from = Bound::Excluded(last),
+                Some(last) if !complete && collected.len() < limit => after = Some(last),
                 _ => return Ok(collected),
             }
         }
@@ -136,7 +137,7 @@ where
     }
 
     /// Runs `read` on the store of every task here, on the threads that own them.
-    async fn ask<T, F>(&self, read: F) -> Result<Vec<T>, QueryError>
+    pub(super) async fn ask<T, F>(&self, read: F) -> Result<Vec<T>, QueryError>
     where
         T: Send + 'static,
         F: Fn(&TypedStore<K, V>) -> Result<T, StoreError> + Clone + Send + 'static,
@@ -184,10 +185,12 @@ fn answer_of<K: 'static, V: 'static, T>(
 fn chunk<K: Clone, V: Clone>(
     store: &TypedStore<K, V>,
     (from, to): &(Bound<K>, Bound<K>),
+    after: Option<&K>,
     wanted: usize,
 ) -> Result<Vec<(K, V)>, StoreError> {
     let mut entries = Vec::new();
-    store.range(from.as_ref(), to.as_ref(), Direction::Forward, |key, value, _timestamp| {
+    let from = after.map_or_else(|| from.as_ref(), Bound::Excluded);
+    store.range(from, to.as_ref(), Direction::Forward, |key, value, _timestamp| {
         if entries.len() < wanted {
             entries.push((key, value));
         }

@@ -9,8 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::shared::Shared;
 use super::{AppBuilder, AppState, Metrics, StreamsError};
-use crate::query::{LocalStore, Owners, QueryError};
-use crate::store::KeyValueStore;
+use crate::query::{Owners, QueryError, QueryableStore};
 use crate::topology::Topology;
 
 /// A running application.
@@ -62,16 +61,13 @@ impl Streams {
         self.query_address
     }
 
-    /// A store by its typed name, as far as its tasks run in this process.
+    /// A store by its typed name, as far as its tasks run in this process: a [`LocalStore`](crate::query::LocalStore), or a
+    /// [`LocalWindowStore`](crate::query::LocalWindowStore).
     ///
     /// # Errors
     /// [`QueryError::UnknownStore`]: the topology has none of that name.
-    pub fn store<K, V>(&self, store: impl Into<KeyValueStore<K, V>>) -> Result<LocalStore<K, V>, QueryError>
-    where
-        K: Clone + Send + 'static,
-        V: Clone + Send + 'static,
-    {
-        LocalStore::open(&store.into(), self.owners.clone())
+    pub fn store<S: QueryableStore>(&self, store: S) -> Result<S::Local, QueryError> {
+        store.open(self.owners.clone())
     }
 
     /// Commits, stops, leaves the group, and waits for all of it.

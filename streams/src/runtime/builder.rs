@@ -1,14 +1,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 use super::config::StreamsConfig;
 use super::shared::{RestoreListener, StateListener};
 use super::{AppState, ConfigError, RestoreProgress, Streams, StreamsError, supervisor};
-use crate::query::ServedStore;
-use crate::store::KeyValueStore;
+use crate::query::ServableStore;
 use crate::topology::Topology;
 
 /// Configures an application; made by [`Streams::builder`].
@@ -20,7 +16,7 @@ pub struct AppBuilder {
     mistake: Option<ConfigError>,
     pub(super) state_listeners: Vec<StateListener>,
     pub(super) restore_listeners: Vec<RestoreListener>,
-    pub(super) served: Vec<ServedStore>,
+    pub(super) served: Vec<Box<dyn ServableStore>>,
     pub(super) query_listen: Option<String>,
 }
 
@@ -91,12 +87,8 @@ impl AppBuilder {
     }
 
     /// Serves a store over HTTP, once [`query_listen`](Self::query_listen) says where.
-    pub fn serve<K, V>(mut self, store: impl Into<KeyValueStore<K, V>>) -> Self
-    where
-        K: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
-        V: Serialize + Clone + Send + 'static,
-    {
-        self.served.push(ServedStore::new(store.into()));
+    pub fn serve(mut self, store: impl ServableStore) -> Self {
+        self.served.push(Box::new(store));
         self
     }
 

@@ -175,13 +175,14 @@ impl Supervisor {
 fn serve(
     network: &Runtime,
     address: &str,
-    served: Vec<query::ServedStore>,
+    served: Vec<Box<dyn query::ServableStore>>,
     owners: &Owners,
 ) -> Result<SocketAddr, StreamsError> {
     let failed =
         |source| StreamsError::System { doing: format!("listening for queries on {address}"), source };
     let server = network.block_on(query::Server::bind(address)).map_err(failed)?;
-    let stores: Result<Vec<_>, _> = served.into_iter().map(|store| store.open(owners.clone())).collect();
+    let stores: Result<Vec<_>, _> =
+        served.into_iter().map(|store| store.open_served(owners.clone())).collect();
     let listening = server.address;
     network.spawn(query::serve(server, stores?));
     Ok(listening)

@@ -99,7 +99,7 @@ impl<K: Clone, V: Clone> TypedStore<K, V> {
         })
     }
 
-    fn key_bytes(&self, key: &K) -> Result<Vec<u8>, StoreError> {
+    pub(crate) fn key_bytes(&self, key: &K) -> Result<Vec<u8>, StoreError> {
         let mut bytes = Vec::new();
         let encoded = self.key_serde.encode(key, &mut bytes);
         encoded.map_err(|source| StoreError::Encode { store: self.name.clone(), source })?;

@@ -9,7 +9,7 @@ use crate::store::backend::Direction;
 use crate::store::error::StoreError;
 use crate::store::typed::TypedStore;
 use crate::task::Task;
-use crate::window::Windowed;
+use crate::window::{Window, Windowed};
 
 use super::TestableStore;
 
@@ -47,10 +47,10 @@ impl<K: Clone, V: Clone> TestWindowStore<K, V> {
         &self,
         key: impl Into<K>,
         starts: impl RangeBounds<i64>,
-    ) -> Result<Vec<(Windowed<K>, V)>, StoreError> {
+    ) -> Result<Vec<(Window, V)>, StoreError> {
         let mut entries = Vec::new();
-        self.store.borrow().windows_of(&key.into(), &starts, Direction::Forward, |key, value, _| {
-            entries.push((key, value));
+        self.store.borrow().windows_of(&key.into(), &starts, Direction::Forward, |window, value, _| {
+            entries.push((window, value));
             ControlFlow::Continue(())
         })?;
         Ok(entries)
@@ -62,7 +62,7 @@ impl<K: Clone, V: Clone> TestWindowStore<K, V> {
     /// The store cannot be read.
     pub fn fetch_all(&self, starts: impl RangeBounds<i64>) -> Result<Vec<(Windowed<K>, V)>, StoreError> {
         let mut entries = Vec::new();
-        self.store.borrow().windows_in(&starts, Direction::Forward, |key, value, _| {
+        self.store.borrow().windows_in(&starts, None, |key, value, _| {
             entries.push((key, value));
             ControlFlow::Continue(())
         })?;

@@ -6,7 +6,7 @@ mod time_windows;
 mod windowed;
 
 pub use span::Window;
-pub use time::{days, hours, millis, mins, secs};
+pub use time::{days, hours, last, millis, mins, secs};
 pub use time_windows::TimeWindows;
 pub use windowed::{Windowed, windowed};
 

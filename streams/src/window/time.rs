@@ -1,6 +1,7 @@
 //! Durations as a program says them, usable in constants.
 
-use std::time::Duration;
+use std::ops::RangeFrom;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// So many milliseconds.
 pub const fn millis(count: u64) -> Duration {
@@ -38,4 +39,16 @@ pub const fn days(count: u64) -> Duration {
 pub(crate) const fn to_millis(duration: Duration) -> i64 {
     let millis = duration.as_millis();
     if millis > i64::MAX as u128 { i64::MAX } else { millis as i64 }
+}
+
+/// The event times (ms) from so long before now on, to query a window store with.
+///
+/// ```
+/// use millstream::prelude::*;
+///
+/// assert!(last(mins(10)).start < last(mins(1)).start);
+/// ```
+pub fn last(duration: Duration) -> RangeFrom<i64> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    to_millis(now).saturating_sub(to_millis(duration))..
 }

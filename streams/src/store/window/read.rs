@@ -23,23 +23,28 @@ impl<K: Clone, V: Clone> TypedStore<Windowed<K>, V> {
     }
 
     /// Visits the windows of all keys whose starts (ms) lie in `starts`, by start, then by the bytes of the key, until `visit`
-    /// breaks.
+    /// breaks; those behind `after` only, if there is one.
     ///
     /// # Errors
     /// The backend cannot be read, or holds what does not decode.
     pub fn windows_in(
         &self,
         starts: &impl RangeBounds<i64>,
-        direction: Direction,
+        after: Option<&Windowed<K>>,
         visit: impl FnMut(Windowed<K>, V, i64) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
         let Some((first, last)) = self.live(starts) else { return Ok(()) };
         // No window starts at the last millisecond there is, since it would be empty.
-        let (from, behind) = (first.to_be_bytes(), last.saturating_add(1).to_be_bytes());
-        self.scan((Bound::Included(&from), Bound::Excluded(&behind)), direction, visit)
+        let (first, behind) = (first.to_be_bytes(), last.saturating_add(1).to_be_bytes());
+        let after = after.map(|after| self.key_bytes(after)).transpose()?;
+        let from = match &after {
+            Some(after) if after[..] > first[..] => Bound::Excluded(&after[..]),
+            _ => Bound::Included(&first[..]),
+        };
+        self.scan((from, Bound::Excluded(&behind)), Direction::Forward, visit)
     }
 
-    /// As [`windows_in`](Self::windows_in), for one key.
+    /// Visits the windows of a key whose starts (ms) lie in `starts`, until `visit` breaks.
     ///
     /// # Errors
     /// The key has no bytes, the backend cannot be read, or holds what does not decode.
@@ -48,7 +53,7 @@ impl<K: Clone, V: Clone> TypedStore<Windowed<K>, V> {
         key: &K,
         starts: &impl RangeBounds<i64>,
         direction: Direction,
-        mut visit: impl FnMut(Windowed<K>, V, i64) -> ControlFlow<()>,
+        mut visit: impl FnMut(Window, V, i64) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
         let Some((first, last)) = self.live(starts) else { return Ok(()) };
         let WindowSpec { advance_ms, size_ms, .. } = self.spec();
@@ -63,7 +68,7 @@ impl<K: Clone, V: Clone> TypedStore<Windowed<K>, V> {
         while let Some(start) = next() {
             windowed.window = Window::of_size(start, size_ms);
             if let Some((value, timestamp)) = self.get(&windowed)?
-                && visit(windowed.clone(), value, timestamp).is_break()
+                && visit(windowed.window, value, timestamp).is_break()
             {
                 break;
             }

@@ -1,5 +1,6 @@
 //! Windowed aggregations.
 
+mod application;
 mod kafka;
 mod mistakes;
 mod reference;

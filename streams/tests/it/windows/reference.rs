@@ -153,7 +153,8 @@ proptest! {
         let within: Vec<_> = all.iter().filter(|(key, _)| (from..to).contains(&key.window.start)).cloned().collect();
         prop_assert_eq!(&store.fetch_all(from..to).unwrap(), &within);
         for key in 0..3 {
-            let of_key: Vec<_> = within.iter().filter(|(windowed, _)| windowed.key == key).cloned().collect();
+            let of_key = within.iter().filter(|(windowed, _)| windowed.key == key);
+            let of_key: Vec<_> = of_key.map(|(windowed, value)| (windowed.window, *value)).collect();
             prop_assert_eq!(store.fetch(key, from..to).unwrap(), of_key);
             let single = all.iter().find(|(windowed, _)| windowed.key == key && windowed.window.start == from);
             prop_assert_eq!(store.get(key, from).unwrap(), single.map(|(_, value)| *value));

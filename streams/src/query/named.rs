@@ -1,0 +1,68 @@
+//! Typed names of stores, and how each kind is asked.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::served::Served;
+use super::{LocalStore, LocalWindowStore, Owners, QueryError};
+use crate::store::{KeyValueStore, WindowStore};
+
+/// The typed name of a store that [`Streams::store`](crate::Streams::store) can open.
+pub trait QueryableStore {
+    /// What the store is asked through.
+    type Local;
+
+    #[doc(hidden)]
+    fn open(self, owners: Owners) -> Result<Self::Local, QueryError>;
+}
+
+/// The typed name of a store that [`AppBuilder::serve`](crate::runtime::AppBuilder::serve) can show over HTTP: its keys can be
+/// read from a URL, its entries written as JSON.
+pub trait ServableStore: Send + 'static {
+    #[doc(hidden)]
+    fn open_served(self: Box<Self>, owners: Owners) -> Result<Served, QueryError>;
+}
+
+impl<K, V> QueryableStore for KeyValueStore<K, V>
+where
+    K: Clone + Send + 'static,
+    V: Clone + Send + 'static,
+{
+    type Local = LocalStore<K, V>;
+
+    fn open(self, owners: Owners) -> Result<Self::Local, QueryError> {
+        LocalStore::open(self.name(), self.key.clone(), owners)
+    }
+}
+
+impl<K, V> QueryableStore for WindowStore<K, V>
+where
+    K: Clone + Send + 'static,
+    V: Clone + Send + 'static,
+{
+    type Local = LocalWindowStore<K, V>;
+
+    fn open(self, owners: Owners) -> Result<Self::Local, QueryError> {
+        LocalWindowStore::open(&self, owners)
+    }
+}
+
+impl<K, V> ServableStore for KeyValueStore<K, V>
+where
+    K: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
+    V: Serialize + Clone + Send + 'static,
+{
+    fn open_served(self: Box<Self>, owners: Owners) -> Result<Served, QueryError> {
+        Ok(Served::Entries(Box::new(QueryableStore::open(*self, owners)?)))
+    }
+}
+
+impl<K, V> ServableStore for WindowStore<K, V>
+where
+    K: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
+    V: Serialize + Clone + Send + 'static,
+{
+    fn open_served(self: Box<Self>, owners: Owners) -> Result<Served, QueryError> {
+        Ok(Served::Windows(Box::new(QueryableStore::open(*self, owners)?)))
+    }
+}
