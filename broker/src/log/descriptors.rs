@@ -69,23 +69,18 @@ struct Cache {
 }
 
 impl Descriptors {
-    /// The open files of `id`, opened by `open` if they are not.
+    /// The open files of `id`, opened by `open` if they are not. The caller holds the lock of their log, so that nobody
+    /// else opens or forgets them meanwhile; other partitions' files are to be had while a disk is slow to open these.
     pub(super) fn get(
         &self,
         id: SegmentId,
         open: impl FnOnce() -> io::Result<OpenSegment>,
     ) -> io::Result<Arc<OpenSegment>> {
-        let cache = &mut *self.cache.lock();
-        cache.clock += 1;
-        if let Some((segment, used)) = cache.open.get_mut(&id) {
-            *used = cache.clock;
-            return Ok(Arc::clone(segment));
+        if let Some(segment) = self.cache.lock().find(id) {
+            return Ok(segment);
         }
         let segment = Arc::new(open()?);
-        if cache.open.len() >= MAX_OPEN_SEALED_SEGMENTS {
-            cache.close_least_recent();
-        }
-        cache.open.insert(id, (Arc::clone(&segment), cache.clock));
+        self.cache.lock().insert(id, Arc::clone(&segment));
         Ok(segment)
     }
 
@@ -96,6 +91,20 @@ impl Descriptors {
 }
 
 impl Cache {
+    fn find(&mut self, id: SegmentId) -> Option<Arc<OpenSegment>> {
+        self.clock += 1;
+        let (segment, used) = self.open.get_mut(&id)?;
+        *used = self.clock;
+        Some(Arc::clone(segment))
+    }
+
+    fn insert(&mut self, id: SegmentId, segment: Arc<OpenSegment>) {
+        if self.open.len() >= MAX_OPEN_SEALED_SEGMENTS {
+            self.close_least_recent();
+        }
+        self.open.insert(id, (segment, self.clock));
+    }
+
     fn close_least_recent(&mut self) {
         if let Some(id) = self.open.iter().min_by_key(|(_, (_, used))| *used).map(|(id, _)| *id) {
             self.open.remove(&id);

@@ -210,7 +210,7 @@ impl Partition {
         if let Some(nothing) = self.read_at_end(from, up_to) {
             return Ok(nothing);
         }
-        let (mut slice, mut located) = {
+        let (mut slice, mut holder) = {
             let log = self.log.lock();
             let (start, end) = (log.start, log.limit(up_to).offset);
             if from < start || from > end {
@@ -222,10 +222,11 @@ impl Partition {
                 log_start_offset: start,
                 log_end_offset: log.end,
             };
-            (slice, log.locate(from, up_to, max_bytes, reach).map_err(|error| self.unread(&error))?)
+            (slice, log.holder(from, up_to, max_bytes, reach).map_err(|error| self.unread(&error))?)
         };
-        // The headers are walked without the lock: what lies below the limit does not change any more.
-        while let Some(place) = located {
+        // Indexes and headers are read without the lock: what lies below the limit does not change any more.
+        while let Some(found) = holder {
+            let place = found.locate(max_bytes, reach).map_err(|error| self.unread(&error))?;
             let next = match self.cut(&place, reach, from, max_bytes, min_one)? {
                 Cut::Range(range) => {
                     slice.ranges = smallvec![range];
@@ -237,7 +238,7 @@ impl Partition {
             };
             let Some(next) = next else { break };
             let log = self.log.lock();
-            located = log.locate(next, up_to, max_bytes, reach).map_err(|error| self.unread(&error))?;
+            holder = log.holder(next, up_to, max_bytes, reach).map_err(|error| self.unread(&error))?;
         }
         Ok(slice)
     }

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::descriptors::{Descriptors, OpenSegment};
 use super::epochs::Epochs;
 use super::incoming::{Incoming, producer_stamp};
+use super::index::{Index, OffsetEntry};
 use super::names::{EPOCHS_FILE, FileKind, METADATA_FILE};
 use super::producers::{Producers, Verdict};
 use super::read::ReadUpTo;
@@ -153,6 +154,22 @@ pub(super) struct Located {
     pub(super) end: u64,
     /// The next segment's base, for offsets that compaction removed from the end of this one.
     pub(super) next_segment: Option<Offset>,
+}
+
+/// The segment that holds an offset.
+pub(super) enum Holder {
+    /// The active one. Its index is in memory and grows, so it was asked under the lock.
+    Active(Located),
+    /// Its index may be on the disk, so it is asked without the lock.
+    Sealed {
+        base: Offset,
+        /// The offset, counted from the base.
+        relative: u32,
+        open: Arc<OpenSegment>,
+        /// See [`Located`].
+        end: u64,
+        next_segment: Option<Offset>,
+    },
 }
 
 impl Log {
@@ -405,33 +422,31 @@ impl Log {
         true
     }
 
-    /// Where to look for `from`; `None` at the limit.
-    pub(super) fn locate(
+    /// Which segment to search for `from`; `None` at the limit.
+    pub(super) fn holder(
         &self,
         from: Offset,
         up_to: ReadUpTo,
         max_bytes: usize,
         reach: Reach,
-    ) -> io::Result<Option<Located>> {
+    ) -> io::Result<Option<Holder>> {
         let limit = self.limit(up_to);
         if from >= limit.offset {
             return Ok(None);
         }
         if let Some(active) = self.active.as_ref().filter(|active| from >= active.base) {
             let relative = (from.0 - active.base.0) as u32;
-            let entry = active.offsets.floor_within(reach, |entry| entry.relative <= relative)?;
-            let scan_from = entry.map_or(0, |entry| u64::from(entry.position));
             let end = if limit.segment == active.base { limit.position } else { active.size };
-            let stop = stop_within(&active.offsets, scan_from, max_bytes, end, reach)?;
-            let file = Arc::clone(&active.file);
-            return Ok(Some(Located {
-                segment: active.base,
+            let (scan_from, stop) = bounds(&active.offsets, relative, max_bytes, end, reach)?;
+            let (segment, file) = (active.base, Arc::clone(&active.file));
+            return Ok(Some(Holder::Active(Located {
+                segment,
                 file,
                 scan_from,
                 stop,
                 end,
                 next_segment: None,
-            }));
+            })));
         }
         let Some((_, segment)) = self.sealed.range(..=from).next_back() else { return Ok(None) };
         let open = match reach {
@@ -440,14 +455,13 @@ impl Log {
             }
             Reach::Disk => self.open(segment)?,
         };
-        let relative = (from.0 - segment.base.0) as u32;
-        let entry = open.offsets.floor_within(reach, |entry| entry.relative <= relative)?;
-        let scan_from = entry.map_or(0, |entry| u64::from(entry.position));
-        let end = if limit.segment == segment.base { limit.position } else { segment.size };
-        let stop = stop_within(&open.offsets, scan_from, max_bytes, end, reach)?;
-        let next_segment = self.segment_after(segment.base);
-        let file = Arc::clone(&open.log);
-        Ok(Some(Located { segment: segment.base, file, scan_from, stop, end, next_segment }))
+        Ok(Some(Holder::Sealed {
+            base: segment.base,
+            relative: (from.0 - segment.base.0) as u32,
+            open,
+            end: if limit.segment == segment.base { limit.position } else { segment.size },
+            next_segment: self.segment_after(segment.base),
+        }))
     }
 
     pub(super) fn limit(&self, up_to: ReadUpTo) -> LogPosition {
@@ -507,18 +521,34 @@ impl Log {
     }
 }
 
-/// The last batch boundary that the index knows within `max_bytes` of `scan_from`.
-fn stop_within(
-    offsets: &super::index::Index<super::index::OffsetEntry>,
-    scan_from: u64,
+impl Holder {
+    /// Asks the index.
+    pub(super) fn locate(self, max_bytes: usize, reach: Reach) -> io::Result<Located> {
+        match self {
+            Self::Active(located) => Ok(located),
+            Self::Sealed { base, relative, open, end, next_segment } => {
+                let (scan_from, stop) = bounds(&open.offsets, relative, max_bytes, end, reach)?;
+                let file = Arc::clone(&open.log);
+                Ok(Located { segment: base, file, scan_from, stop, end, next_segment })
+            }
+        }
+    }
+}
+
+/// The last batch boundaries that an index knows: at or before an offset, and within `max_bytes` from there.
+fn bounds(
+    offsets: &Index<OffsetEntry>,
+    relative: u32,
     max_bytes: usize,
     end: u64,
     reach: Reach,
-) -> io::Result<u64> {
+) -> io::Result<(u64, u64)> {
+    let entry = offsets.floor_within(reach, |entry| entry.relative <= relative)?;
+    let scan_from = entry.map_or(0, |entry| u64::from(entry.position));
     let furthest = scan_from.saturating_add(max_bytes as u64);
     if furthest >= end {
-        return Ok(end);
+        return Ok((scan_from, end));
     }
     let entry = offsets.floor_within(reach, |entry| u64::from(entry.position) <= furthest)?;
-    Ok(entry.map_or(scan_from, |entry| u64::from(entry.position)).max(scan_from))
+    Ok((scan_from, entry.map_or(scan_from, |entry| u64::from(entry.position)).max(scan_from)))
 }

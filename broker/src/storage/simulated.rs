@@ -28,7 +28,7 @@ pub(crate) enum Crash {
 #[derive(Clone, Debug)]
 pub(crate) struct SimulatedStorage {
     disk: Arc<Mutex<Disk>>,
-    /// Woken when a sync need not hang any more.
+    /// Woken when what hangs need not hang any more.
     released: Arc<Condvar>,
 }
 
@@ -56,6 +56,10 @@ struct Disk {
     cold_reads: Vec<ThreadId>,
     /// Syncs of files whose path contains this hang.
     held_sync: Option<String>,
+    /// Reads of files whose path contains this hang.
+    held_read: Option<String>,
+    /// Reads that have begun to hang.
+    hung_reads: usize,
 }
 
 #[derive(Debug, Default)]
@@ -138,6 +142,8 @@ impl SimulatedStorage {
             cold: None,
             cold_reads: Vec::new(),
             held_sync: None,
+            held_read: None,
+            hung_reads: 0,
         };
         Self { disk: Arc::new(Mutex::new(disk)), released: Arc::default() }
     }
@@ -149,6 +155,7 @@ impl SimulatedStorage {
         disk.locked.clear();
         disk.changes_left = None;
         disk.held_sync = None;
+        disk.held_read = None;
         self.released.notify_all();
         if crash == Crash::Process {
             return;
@@ -183,6 +190,17 @@ impl SimulatedStorage {
     pub(crate) fn hold_sync(&self, path_part: Option<&str>) {
         self.disk.lock().held_sync = path_part.map(str::to_owned);
         self.released.notify_all();
+    }
+
+    /// The same of reads.
+    pub(crate) fn hold_read(&self, path_part: Option<&str>) {
+        self.disk.lock().held_read = path_part.map(str::to_owned);
+        self.released.notify_all();
+    }
+
+    /// How many reads have hung so far.
+    pub(crate) fn hung_reads(&self) -> usize {
+        self.disk.lock().hung_reads
     }
 
     /// Drops these files from the page cache: their bytes from `position` on have to come from the disk, each time.
@@ -423,6 +441,15 @@ impl Handle {
         act(disk)
     }
 
+    /// Waits while reads of this file hang.
+    fn hang(&self) {
+        let disk = &mut self.disk.lock();
+        if self.breaks(&disk.held_read) {
+            disk.hung_reads += 1;
+            self.released.wait_while(disk, |disk| self.breaks(&disk.held_read));
+        }
+    }
+
     fn is_cold(&self, disk: &Disk, end: u64) -> bool {
         let Some((part, from)) = &disk.cold else { return false };
         end > *from && self.path.to_string_lossy().contains(part)
@@ -435,6 +462,7 @@ impl Handle {
 
 impl StoredFile for Handle {
     fn read_at(&self, buf: &mut [u8], position: u64) -> io::Result<usize> {
+        self.hang();
         self.with(|disk| {
             if self.breaks(&disk.broken_read) {
                 return Err(eio());

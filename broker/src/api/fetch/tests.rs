@@ -27,19 +27,27 @@ const BATCHES: i64 = 10;
 const BATCH_BYTES: usize = 300_000;
 const SEGMENT_BYTES: &str = "1048576";
 
-/// A topic of some segments; returns its one partition and all of its bytes.
-async fn fill(shared: &Arc<Shared>) -> (Arc<Partition>, Vec<u8>) {
-    let mut topic = NewTopic::with_defaults("cold");
-    topic.values.insert("segment.bytes".into(), SEGMENT_BYTES.into());
-    shared.metadata.create_topic(topic).await.unwrap();
-    let partition = shared.metadata.partition("cold", 0).unwrap();
-    for number in 0..BATCHES {
-        let mut writer = BatchWriter::new(Compression::None, None);
-        let value = vec![number as u8; BATCH_BYTES];
-        writer.append(NOW, None, Some(&value), NO_HEADERS);
-        partition.append(writer.finish().unwrap(), AppendOrigin::Client, NOW).unwrap();
-    }
+fn append(partition: &Arc<Partition>, number: i64) {
+    let mut writer = BatchWriter::new(Compression::None, None);
+    let value = vec![number as u8; BATCH_BYTES];
+    writer.append(NOW, None, Some(&value), NO_HEADERS);
+    partition.append(writer.finish().unwrap(), AppendOrigin::Client, NOW).unwrap();
+}
+
+/// A topic of some segments that nobody has read from; returns its one partition.
+async fn write(shared: &Arc<Shared>, topic: &str) -> Arc<Partition> {
+    let mut new = NewTopic::with_defaults(topic);
+    new.values.insert("segment.bytes".into(), SEGMENT_BYTES.into());
+    shared.metadata.create_topic(new).await.unwrap();
+    let partition = shared.metadata.partition(topic, 0).unwrap();
+    (0..BATCHES).for_each(|number| append(&partition, number));
     partition.flush().unwrap();
+    partition
+}
+
+/// The same, with its segments open; returns all bytes of it, too.
+async fn fill(shared: &Arc<Shared>) -> (Arc<Partition>, Vec<u8>) {
+    let partition = write(shared, "cold").await;
     let mut bytes = Vec::new();
     for offset in 0..BATCHES {
         let batch = partition.read(Offset(offset), 1, ReadUpTo::HighWatermark, true).unwrap();
@@ -49,9 +57,13 @@ async fn fill(shared: &Arc<Shared>) -> (Arc<Partition>, Vec<u8>) {
 }
 
 fn request(offset: i64) -> FetchRequest {
+    request_of("cold", offset)
+}
+
+fn request_of(topic: &'static str, offset: i64) -> FetchRequest {
     let partition = FetchPartition::default().with_fetch_offset(offset).with_partition_max_bytes(1 << 20);
     let topic = FetchTopic::default()
-        .with_topic(TopicName(StrBytes::from_static_str("cold")))
+        .with_topic(TopicName(StrBytes::from_static_str(topic)))
         .with_partitions(vec![partition]);
     FetchRequest::default()
         .with_min_bytes(1)
@@ -170,4 +182,39 @@ async fn a_cold_log_that_cannot_be_read_is_an_error_of_its_partition() {
     let response = fetch(&shared, &request(0)).await;
     assert_eq!(only_partition(&response).error_code, ResponseError::KafkaStorageError.code());
     assert!(partition.is_offline());
+}
+
+#[tokio::test]
+async fn a_disk_that_hangs_under_a_look_up_holds_up_no_append_and_no_other_partition() {
+    let disk = SimulatedStorage::new(1);
+    let shared = Shared::simulated(&disk);
+    let (partition, all) = fill(&shared).await;
+    write(&shared, "cold-and-closed").await;
+    write(&shared, "warm").await;
+    fetch(&shared, &request_of("warm", 0)).await;
+    disk.make_cold("/cold", 0);
+    disk.hold_read(Some("/cold"));
+    let waiting = ["cold", "cold-and-closed"].map(|topic| match begin(&shared, &request_of(topic, 0)) {
+        Answer::Waiting(reply) => tokio::spawn(reply),
+        _ => panic!("{topic} is cold"),
+    });
+    while disk.hung_reads() < waiting.len() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let (done, told) = std::sync::mpsc::channel();
+    let begun = shared.clone();
+    std::thread::spawn(move || {
+        append(&partition, BATCHES);
+        let warm = begin(&begun, &request_of("warm", 0));
+        let _ = done.send(matches!(warm, Answer::Ready(_)));
+    });
+    // Without a limit the fault would be a test that does not end.
+    let answered = told.recv_timeout(Duration::from_secs(60));
+    disk.hold_read(None);
+    assert_eq!(answered, Ok(true));
+    for reply in waiting {
+        let response = decode(reply.await.unwrap().unwrap());
+        let records = only_partition(&response).records.clone().unwrap();
+        assert!(!records.is_empty() && records == all[..records.len()]);
+    }
 }
