@@ -41,6 +41,15 @@ pub(crate) enum Closed {
 }
 
 impl Closed {
+    /// What became of the connection, in a word or two.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Frame(_) => "closed for a bad frame",
+            Self::Request(_) => "closed for a bad request",
+            Self::ByClient | Self::ByServer | Self::Idle(_) | Self::Io(_) => "closed",
+        }
+    }
+
     /// Whether it is nothing an operator has to know.
     pub(crate) fn is_ordinary(&self) -> bool {
         matches!(self, Self::ByClient | Self::ByServer | Self::Idle(_) | Self::Io(_))
@@ -181,6 +190,10 @@ impl Connection {
     }
 
     fn check_idle(&mut self) -> Result<(), Closed> {
+        // Whoever waits for an answer is not idle: a join lasts as long as the slowest member.
+        if !self.waiting.is_empty() {
+            return Ok(());
+        }
         let quiet = self.last_activity.elapsed();
         let limit = self.shared.settings.connections_max_idle_ms;
         if u64::try_from(limit).is_ok_and(|limit| quiet >= Duration::from_millis(limit)) {

@@ -1,5 +1,6 @@
 //! The listening socket: admits connections and gives each a task.
 
+use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
@@ -9,10 +10,12 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::api::{Peer, Shared};
 use crate::config::Endpoint;
 use crate::server::admission::{Admission, Place};
+use crate::server::complaints::{Complaints, INTERVAL, Unsaid};
 use crate::server::connection::{Closed, Connection};
 
 /// How long to wait after an accept that failed for want of descriptors or memory.
@@ -68,16 +71,22 @@ pub(crate) async fn listen(listener: TcpListener, shared: Arc<Shared>, mut stop:
     let settings = &shared.settings;
     let admission = Admission::new(settings.max_connections, settings.max_connections_per_ip);
     let mut connections = JoinSet::new();
+    let mut complaints = Complaints::default();
+    let mut tick = tokio::time::interval(INTERVAL);
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, remote)) => admit(&mut connections, &shared, &admission, stream, remote, &stop),
+                Ok((stream, remote)) => match admission.admit(remote.ip()) {
+                    Ok(place) => admit(&mut connections, &shared, stream, remote, place, &stop),
+                    Err(refused) => complain(&mut complaints, remote, "refused", &refused),
+                },
                 Err(error) => {
                     tracing::warn!("a connection was not accepted: {error}");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
-            Some(ended) = connections.join_next(), if !connections.is_empty() => report(ended),
+            Some(ended) = connections.join_next(), if !connections.is_empty() => report(&mut complaints, ended),
+            _ = tick.tick() => complaints.take_due(Instant::now()).iter().for_each(count),
             _ = stop.changed() => break,
         }
     }
@@ -87,15 +96,11 @@ pub(crate) async fn listen(listener: TcpListener, shared: Arc<Shared>, mut stop:
 fn admit(
     connections: &mut JoinSet<(SocketAddr, Closed)>,
     shared: &Arc<Shared>,
-    admission: &Arc<Admission>,
     stream: TcpStream,
     remote: SocketAddr,
+    place: Place,
     stop: &watch::Receiver<bool>,
 ) {
-    let place = match admission.admit(remote.ip()) {
-        Ok(place) => place,
-        Err(refused) => return tracing::warn!("connection from {remote} refused: {refused}"),
-    };
     match prepare(&stream) {
         Ok(local) => {
             let connection = Connection::new(shared.clone(), Peer { remote, local });
@@ -125,10 +130,10 @@ async fn serve(
     (remote, closed)
 }
 
-fn report(ended: Result<(SocketAddr, Closed), tokio::task::JoinError>) {
+fn report(complaints: &mut Complaints, ended: Result<(SocketAddr, Closed), tokio::task::JoinError>) {
     match ended {
         Ok((remote, closed)) if closed.is_ordinary() => tracing::debug!("connection from {remote}: {closed}"),
-        Ok((remote, closed)) => tracing::warn!("connection from {remote} closed: {closed}"),
+        Ok((remote, closed)) => complain(complaints, remote, closed.kind(), &closed),
         Err(error) if error.is_panic() => tracing::error!("a connection's task panicked: {error}"),
         Err(_cancelled) => {}
     }
@@ -155,5 +160,25 @@ mod tests {
         let chosen_by_host = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_congestion_control").unwrap();
         assert_eq!(of_connections_to("0.0.0.0").await, chosen_by_host.trim());
         assert_eq!(of_connections_to("127.0.0.1").await, "reno");
+    }
+}
+
+/// Says why a connection ended, unless it was said of this peer just now.
+fn complain(complaints: &mut Complaints, remote: SocketAddr, kind: &'static str, why: &dyn fmt::Display) {
+    if complaints.note(remote.ip(), kind, Instant::now()) {
+        tracing::warn!("connection from {remote} {kind}: {why}");
+    }
+}
+
+/// Says how often something happened that was not said each time.
+fn count(unsaid: &Unsaid) {
+    let seconds = INTERVAL.as_secs();
+    match unsaid {
+        Unsaid { about: Some((peer, kind)), count } => {
+            tracing::warn!("{count} more connections from {peer} {kind} within {seconds} s");
+        }
+        Unsaid { about: None, count } => {
+            tracing::warn!("{count} connections from many other peers refused or ended within {seconds} s");
+        }
     }
 }

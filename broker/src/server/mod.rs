@@ -5,6 +5,7 @@
 //! ```
 
 mod admission;
+mod complaints;
 mod connection;
 mod cursor;
 mod dispatch;

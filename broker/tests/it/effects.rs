@@ -259,6 +259,15 @@ fn a_quiet_connection_is_closed() {
 }
 
 #[test]
+fn a_connection_that_waits_for_its_answer_is_not_quiet() {
+    let settings = [("connections.max.idle.ms", "100"), ("group.initial.rebalance.delay.ms", "500")];
+    let mut open = start(&settings, &[]);
+    assert_eq!(open.client.call(3, &join("g")).error_code, 0);
+    assert!(open.client.is_closed_by_broker(), "now it is");
+    open.close();
+}
+
+#[test]
 fn produces_beyond_the_bytes_in_flight_wait_and_are_answered() {
     let mut open = start(&[("connection.max.inflight.bytes", "1"), ("log.flusher.threads", "1")], &[]);
     for _ in 0..20 {

@@ -232,6 +232,6 @@ impl ClassicGroup {
 }
 
 fn reason(what: &str, join: &Join) -> String {
-    let why = join.reason.as_deref().unwrap_or("not given");
+    let why = join.reason.as_deref().filter(|reason| !reason.is_empty()).unwrap_or("not given");
     format!("{what} (client id {:.249}, its reason: {why})", join.client_id)
 }
