@@ -31,7 +31,22 @@ struct Found {
     leader_epoch: i32,
 }
 
+/// A time is looked for on a blocking pool: the search reads indexes, headers and a batch, which may be on the disk alone.
 pub(crate) async fn handle(context: &RequestContext, request: ListOffsetsRequest) -> ListOffsetsResponse {
+    if !request.topics.iter().flat_map(|topic| &topic.partitions).any(is_by_time) {
+        return answer(context, &request);
+    }
+    let context = context.clone();
+    let searched = tokio::task::spawn_blocking(move || answer(&context, &request));
+    // It fails only where the runtime shuts down, and then nobody waits for the answer.
+    searched.await.unwrap_or_default()
+}
+
+fn is_by_time(asked: &ListOffsetsPartition) -> bool {
+    asked.timestamp >= 0 || asked.timestamp == MAX_TIMESTAMP
+}
+
+fn answer(context: &RequestContext, request: &ListOffsetsRequest) -> ListOffsetsResponse {
     let topics = request.topics.iter().map(|topic| answer_topic(context, topic)).collect();
     ListOffsetsResponse::default().with_topics(topics)
 }
@@ -106,4 +121,63 @@ fn respond(
         return response;
     }
     response.with_leader_epoch(found.leader_epoch)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+    use kafka_protocol::messages::TopicName;
+    use kafka_protocol::protocol::StrBytes;
+    use millstream_wire::batch::{BatchWriter, NO_HEADERS};
+    use millstream_wire::compression::Compression;
+
+    use super::*;
+    use crate::api::{Peer, Shared};
+    use crate::log::AppendOrigin;
+    use crate::metadata::NewTopic;
+    use crate::server::RequestHeader;
+    use crate::storage::simulated::SimulatedStorage;
+
+    const NOW: i64 = 1_700_000_000_000;
+
+    fn context(broker: Arc<Shared>) -> RequestContext {
+        let local = SocketAddr::from(([127, 0, 0, 1], 9092));
+        let header = Bytes::from_static(b"\x00\x02\x00\x07\0\0\0\x01\xff\xff\x00");
+        let (header, _) = RequestHeader::split(&header).unwrap();
+        RequestContext { broker, peer: Peer { remote: local, local }, header }
+    }
+
+    async fn list(context: &RequestContext, timestamp: i64) -> i64 {
+        let asked = ListOffsetsPartition::default().with_timestamp(timestamp).with_current_leader_epoch(-1);
+        let name = TopicName(StrBytes::from_static_str("a"));
+        let topic = ListOffsetsTopic::default().with_name(name).with_partitions(vec![asked]);
+        let response = handle(context, ListOffsetsRequest::default().with_topics(vec![topic])).await;
+        let found = &response.topics[0].partitions[0];
+        assert_eq!(found.error_code, 0);
+        found.offset
+    }
+
+    #[tokio::test]
+    async fn a_time_is_looked_for_off_the_connections_thread() {
+        let disk = SimulatedStorage::new(1);
+        let context = context(Shared::simulated(&disk));
+        let metadata = &context.broker.metadata;
+        metadata.create_topic(NewTopic::with_defaults("a")).await.unwrap();
+        let partition = metadata.partition("a", 0).unwrap();
+        for at in 0..3 {
+            let mut writer = BatchWriter::new(Compression::None, None);
+            writer.append(NOW + at, None, Some(b"x"), NO_HEADERS);
+            partition.append(writer.finish().unwrap(), AppendOrigin::Client, NOW).unwrap();
+        }
+        partition.flush().unwrap();
+        disk.make_cold("/a-0/", 0);
+        assert_eq!((list(&context, EARLIEST).await, list(&context, LATEST).await), (0, 3));
+        assert!(disk.cold_reads().is_empty(), "the ends of a log are known");
+        assert_eq!((list(&context, NOW + 1).await, list(&context, MAX_TIMESTAMP).await), (1, 2));
+        let readers = disk.cold_reads();
+        assert!(!readers.is_empty() && !readers.contains(&std::thread::current().id()));
+    }
 }
