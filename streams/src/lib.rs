@@ -68,7 +68,9 @@ pub mod testing;
 pub mod topology;
 pub mod window;
 
-pub use dsl::{KGroupedStream, KGroupedTable, KStream, KTable, StreamsBuilder, TimeWindowedKStream, Topic};
+pub use dsl::{
+    GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable, StreamsBuilder, TimeWindowedKStream, Topic,
+};
 pub use runtime::{Streams, StreamsError};
 pub use store::{KeyValueStore, WindowStore};
 pub use topology::Topology;

@@ -2,8 +2,8 @@
 
 pub use crate::data::{Data, Json, Text};
 pub use crate::dsl::{
-    KGroupedStream, KGroupedTable, KStream, KTable, Output, Printed, Repartitioned, StreamsBuilder,
-    TimeWindowedKStream, Topic,
+    GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable, Output, Printed, Repartitioned,
+    StreamsBuilder, TimeWindowedKStream, Topic,
 };
 pub use crate::processing::{
     Context, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Open, Processor, Punctuation,

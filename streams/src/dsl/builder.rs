@@ -6,8 +6,9 @@ use crate::serde::{Nullable, SerdeHandle};
 use crate::store::KeyValueStore;
 use crate::topology::{Topology, TopologyError};
 
+use super::global_table::Lookup;
 use super::table::source::add_table;
-use super::{Consumed, Element, IntoConsumed, KStream, KTable, SharedGraph, Topic, source};
+use super::{Consumed, Element, GlobalKTable, IntoConsumed, KStream, KTable, SharedGraph, Topic, source};
 
 /// Collects the streams and tables of a program; [`build`](Self::build) makes the [`Topology`].
 #[derive(Clone, Default)]
@@ -112,6 +113,69 @@ impl StreamsBuilder {
         store: impl Into<KeyValueStore<K, V>>,
     ) -> KTable<K, V> {
         self.add_table(topic, store.into())
+    }
+
+    /// The table of all partitions of a topic, kept whole by every instance, to be looked up by any key
+    /// ([`join_global`](KStream::join_global)). It is filled before the application processes its first record, by a thread of
+    /// its own, which goes on filling it. Its topic is its changelog.
+    ///
+    /// ```
+    /// # use millstream::prelude::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// const PRICES: Topic<String, i64> = Topic::new("prices");
+    /// const SALES: Topic<i64, String> = Topic::new("sales"); // till, item
+    /// const OUT: Topic<i64, i64> = Topic::new("out");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let prices = builder.global_table(PRICES);
+    /// builder.stream(SALES).join_global(&prices, |_till, item| item.clone(), |_item, price| *price).to(OUT);
+    ///
+    /// let mut driver = TestDriver::new(&builder.build()?)?;
+    /// driver.input(PRICES).send("tea", 3)?;
+    /// driver.input(SALES).send(1, "tea")?;
+    /// assert_eq!(driver.output(OUT).drain(), [record(1, 3)]);
+    /// # Ok(()) }
+    /// ```
+    pub fn global_table<K: Element, V: Element>(&self, topic: Topic<K, V>) -> GlobalKTable<K, V> {
+        let store = KeyValueStore::generated_with(topic.key.clone(), topic.value.clone());
+        self.global_table_in(topic, store)
+    }
+
+    /// [`global_table`](Self::global_table), in a store of this name.
+    ///
+    /// ```
+    /// # use millstream::prelude::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// const PRICES: Topic<String, i64> = Topic::new("prices");
+    /// const BY_ITEM: KeyValueStore<String, i64> = KeyValueStore::new("prices-by-item");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let _prices = builder.global_table_in(PRICES, BY_ITEM);
+    /// builder.stream(Topic::<i64, String>::new("sales")).for_each(|_, _| {});
+    ///
+    /// let mut driver = TestDriver::new(&builder.build()?)?;
+    /// driver.input(PRICES).send("tea", 3)?;
+    /// assert_eq!(driver.store(BY_ITEM)?.get("tea")?, Some(3));
+    /// # Ok(()) }
+    /// ```
+    pub fn global_table_in<K: Element, V: Element>(
+        &self,
+        topic: Topic<K, V>,
+        store: impl Into<KeyValueStore<K, V>>,
+    ) -> GlobalKTable<K, V> {
+        let store = store.into().unlogged();
+        let graph = &mut *self.graph.borrow_mut();
+        let generated = || graph.generate(&format!("{}-STATE-STORE-", topic.name()));
+        let store_name = store.name().map(str::to_owned).unwrap_or_else(generated);
+        let (name, table) = (graph.generate("KSTREAM-SOURCE-"), graph.generate("KTABLE-SOURCE-"));
+        let key = SerdeHandle::shared(Nullable(topic.key.clone()));
+        let value = SerdeHandle::shared(Nullable(topic.value.clone()));
+        let source = source::add(graph, name, topic.topic_name(), key, value);
+        let (key, value) = (store.key.clone(), store.value.clone());
+        let node = add_table(graph, table, source, store.named(store_name), None, |key, value| (key, value));
+        graph.follow(node, source, "-source");
+        let store = graph.make_global(node);
+        GlobalKTable::new(self.graph.clone(), node, Lookup { store, key, value })
     }
 
     fn add_table<K: Element, V: Element>(

@@ -3,6 +3,7 @@
 mod builder;
 mod consumed;
 mod element;
+mod global_table;
 mod grouped;
 mod grouped_table;
 mod output;
@@ -17,6 +18,7 @@ mod windowed;
 pub use builder::StreamsBuilder;
 pub use consumed::{Consumed, IntoConsumed};
 pub use element::Element;
+pub use global_table::GlobalKTable;
 pub use grouped::KGroupedStream;
 pub use grouped_table::KGroupedTable;
 pub use output::Output;

@@ -93,6 +93,12 @@ impl<K, V> KeyValueStore<K, V> {
         self
     }
 
+    /// The same store under this name.
+    pub(crate) fn named(mut self, name: String) -> Self {
+        self.name = Some(Cow::Owned(name));
+        self
+    }
+
     /// The name, unless it is to be generated.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()

@@ -11,6 +11,7 @@ pub mod memory;
 mod read;
 #[cfg(feature = "rocksdb")]
 pub mod rocksdb;
+pub mod shared;
 pub mod typed;
 pub mod window;
 

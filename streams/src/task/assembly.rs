@@ -10,6 +10,7 @@ use crate::processing::Attended;
 use crate::processor::{Context, Discard, Downstream, FanOut, ProcessError};
 use crate::store::backend::KeyValueBackend;
 use crate::store::cache::CacheBudget;
+use crate::store::shared::{Globals, SharedBackend};
 use crate::store::typed::{TaskStore, TypedStore};
 use crate::topology::{
     Graph, NodeId, NodeKind, ProcessorFactory, StoreId, StoreSpec, Subtopology, TopicName, Values,
@@ -39,6 +40,8 @@ pub(crate) struct Assembly<'a> {
     /// `Rc<dyn Downstream<K, V>>` of the nodes made so far.
     made: HashMap<NodeId, Box<dyn Any>>,
     stores: HashMap<StoreId, Rc<dyn TaskStore>>,
+    /// The stores of global tables.
+    globals: &'a Globals,
     flushes: Vec<(NodeId, Rc<dyn Flush>)>,
     /// Stores of processors that are in the flush pass.
     flushed: HashSet<StoreId>,
@@ -61,12 +64,14 @@ impl<'a> Assembly<'a> {
         graph: &'a Graph,
         sink: &'a mut dyn RecordSink,
         stores: HashMap<StoreId, Rc<dyn TaskStore>>,
+        globals: &'a Globals,
     ) -> Self {
         Self {
             graph,
             sink,
             made: HashMap::new(),
             stores,
+            globals,
             flushes: Vec::new(),
             flushed: HashSet::new(),
             attended: Vec::new(),
@@ -154,6 +159,13 @@ impl<'a> Assembly<'a> {
     #[expect(clippy::expect_used, reason = "who reads a table has had it kept")]
     pub(crate) fn view<K: 'static, V: 'static>(&self, id: NodeId) -> Rc<RefCell<TypedStore<K, V>>> {
         self.store(self.kept_in(id).expect("a table that is kept"))
+    }
+
+    /// The name and the bytes of a global table's store.
+    #[expect(clippy::expect_used, reason = "who makes tasks has made the global stores first")]
+    pub(crate) fn global(&self, id: StoreId) -> (Arc<str>, SharedBackend) {
+        let name = &self.graph.store(id).0.name;
+        (name.as_str().into(), self.globals.get(name).expect("a global store before the tasks that read it"))
     }
 
     /// The store that the table of node `id` is kept in, if it is.

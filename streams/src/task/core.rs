@@ -10,6 +10,7 @@ use crate::processor::{Context, ContextState};
 use crate::store::backend::{KeyValueBackend, Position};
 use crate::store::cache::CacheBudget;
 use crate::store::error::StoreError;
+use crate::store::shared::Globals;
 use crate::store::typed::{TaskStore, TypedStore};
 use crate::topology::{NodeId, StoreId, StoreSpec, Subtopology, TopicName, Topology};
 
@@ -58,13 +59,18 @@ struct Input {
 impl Task {
     /// Makes the task's nodes. The sub-topology must exist and have as many stores as `env` has backends.
     pub fn new(topology: &Topology, id: TaskId, env: TaskEnv<'_>) -> Self {
-        let part = &topology.subtopologies()[id.subtopology as usize];
+        Self::with_globals(topology, id, env, &Globals::default())
+    }
+
+    /// The same, for a topology with global tables: `globals` has all of their stores.
+    pub fn with_globals(topology: &Topology, id: TaskId, env: TaskEnv<'_>, globals: &Globals) -> Self {
+        let part = topology.part(id.subtopology);
         assert_eq!(part.stores.len(), env.backends.len(), "a backend for every store");
         let stores = open_stores(topology, part, id, &env.cache, env.backends, env.sink);
         let by_id =
             part.store_ids.iter().copied().zip(stores.iter().map(|(_, store)| Rc::clone(store))).collect();
         let Assembled { mut sources, flushes, attended } =
-            Assembly::new(topology.graph(), env.sink, by_id).assemble(part);
+            Assembly::new(topology.graph(), env.sink, by_id, globals).assemble(part);
         let mut inputs = Vec::with_capacity(part.sources.len());
         for node in &part.source_nodes {
             let of_node = sources.remove(node).into_iter().flatten();

@@ -8,6 +8,7 @@ use crate::dsl::Topic;
 use crate::store::backend::{KeyValueBackend, Position};
 use crate::store::cache::CacheBudget;
 use crate::store::memory;
+use crate::store::shared::Globals;
 use crate::task::{InputId, RawRecord, Task, TaskEnv, TaskId, Unlimited};
 use crate::topology::{StoreSpec, TopicName, Topology};
 
@@ -67,13 +68,18 @@ impl TestDriver {
         let mut bus = Bus::default();
         let cache = Rc::new(CacheBudget::new(CACHE_BYTES));
         let (mut tasks, mut readers) = (Vec::new(), HashMap::new());
-        for part in topology.subtopologies() {
+        let mut globals = Globals::default();
+        for part in topology.globals().iter().chain(topology.subtopologies()) {
             let id = TaskId { subtopology: part.id, partition: 0 };
-            let backends = part.stores.iter().map(|spec| open(id, spec)).collect::<Result<_, _>>()?;
+            let mut backends =
+                part.stores.iter().map(|spec| open(id, spec)).collect::<Result<Vec<_>, _>>()?;
+            if topology.globals().iter().any(|global| global.id == part.id) {
+                backends = globals.share(part, backends);
+            }
             let inputs = part.sources.iter().enumerate();
             readers.extend(inputs.map(|(index, topic)| (topic.clone(), (tasks.len(), InputId(index)))));
             let env = TaskEnv { backends, sink: &mut bus, cache: Rc::clone(&cache) };
-            let mut task = Task::new(topology, id, env);
+            let mut task = Task::with_globals(topology, id, env, &globals);
             task.init(0, Rc::new(Unlimited), &mut bus)?;
             tasks.push(task);
         }

@@ -21,13 +21,20 @@ impl<'a> Description<'a> {
 impl fmt::Display for Description<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Topologies:\n ")?;
-        for part in self.topology.subtopologies() {
-            writeln!(formatter, "  Sub-topology: {}", part.id)?;
+        let mut parts: Vec<&Subtopology> = self.topology.subtopologies().iter().collect();
+        parts.extend(self.topology.globals());
+        parts.sort_by_key(|part| part.id);
+        for part in parts {
+            let is_global = part.is_global(self.topology.graph());
+            let remark = if is_global { " for global store (will not generate tasks)" } else { "" };
+            writeln!(formatter, "  Sub-topology: {}{remark}", part.id)?;
             let layout = Layout::new(self.topology.graph(), part);
             for node in layout.in_order(part.nodes.clone()) {
                 write_node(formatter, &layout, node)?;
             }
-            formatter.write_str("\n")?;
+            if !is_global {
+                formatter.write_str("\n")?;
+            }
         }
         Ok(())
     }

@@ -89,6 +89,8 @@ pub(crate) struct Node {
     pub(crate) written_by: Option<NodeId>,
     /// Whether it joins records without a key too, so that a repartition topic above it lets them through.
     pub(crate) welcomes_missing_keys: bool,
+    /// Whether it fills the store of a global table, which no task does.
+    pub(crate) global: bool,
     /// What happens when it is given a name, besides.
     on_named: Option<OnNamed>,
 }
@@ -140,6 +142,7 @@ impl Graph {
             priority: self.next_priority,
             written_by: None,
             welcomes_missing_keys: false,
+            global: false,
             on_named: None,
         });
         self.next_priority += 1;

@@ -31,18 +31,34 @@ pub struct Topology {
 struct Built {
     graph: Graph,
     subtopologies: Vec<Subtopology>,
+    globals: Vec<Subtopology>,
 }
 
 impl Topology {
     pub(crate) fn build(graph: Graph) -> Result<Self, TopologyError> {
         graph.check()?;
-        let subtopologies = subtopology::partition(&graph);
-        Ok(Self { inner: Arc::new(Built { graph, subtopologies }) })
+        let parts = subtopology::partition(&graph).into_iter();
+        let (globals, subtopologies) = parts.partition(|part| part.is_global(&graph));
+        Ok(Self { inner: Arc::new(Built { graph, subtopologies, globals }) })
     }
 
-    /// The parts that run independently of each other, by id: 0, 1, 2…
+    /// The parts that run independently of each other, in the order of their ids: 0, 1, 2…, those of
+    /// [`globals`](Self::globals) left out.
     pub fn subtopologies(&self) -> &[Subtopology] {
         &self.inner.subtopologies
+    }
+
+    /// The parts that fill the stores of global tables, one a table. No task runs them: every process has each of them once,
+    /// for all partitions of its topic.
+    pub fn globals(&self) -> &[Subtopology] {
+        &self.inner.globals
+    }
+
+    /// The part of that id.
+    #[expect(clippy::expect_used, reason = "ids come from the parts themselves")]
+    pub(crate) fn part(&self, id: u32) -> &Subtopology {
+        let mut parts = self.subtopologies().iter().chain(self.globals());
+        parts.find(|part| part.id == id).expect("a part of this topology")
     }
 
     /// The text that Kafka Streams prints for the same program (`Topology.describe()`).

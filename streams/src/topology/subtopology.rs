@@ -20,6 +20,13 @@ pub struct Subtopology {
     pub(crate) store_ids: Vec<StoreId>,
 }
 
+impl Subtopology {
+    /// Whether it fills the store of a global table.
+    pub(super) fn is_global(&self, graph: &Graph) -> bool {
+        self.nodes.iter().any(|node| graph.node(*node).global)
+    }
+}
+
 /// Numbers the parts as Kafka's `InternalTopologyBuilder.makeNodeGroups` does: by the first of their nodes that was made.
 pub(crate) fn partition(graph: &Graph) -> Vec<Subtopology> {
     let (groups, order) = (groups(graph), graph.order());

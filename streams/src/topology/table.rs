@@ -67,6 +67,12 @@ impl Graph {
         can
     }
 
+    /// Takes the table that `node` makes out of the tasks; returns its store.
+    pub(crate) fn make_global(&mut self, node: NodeId) -> StoreId {
+        self.node_mut(node).global = true;
+        self.node(node).stores[0]
+    }
+
     fn set_values(&mut self, node: NodeId, values: Values) {
         if let Some(table) = &mut self.node_mut(node).table {
             table.values = values;

@@ -23,6 +23,7 @@ type Store<V> = KeyValueStore<String, V>;
 struct Made {
     streams: Vec<Stream>,
     tables: Vec<Table>,
+    globals: Vec<GlobalKTable<String, String>>,
 }
 
 /// The words of one line.
@@ -140,7 +141,7 @@ fn stream_of_streams(made: &Made, builder: &StreamsBuilder, line: &Line<'_>) -> 
 }
 
 fn stream_of_tables(made: &Made, line: &Line<'_>) -> Option<Stream> {
-    let of = |index| &made.tables[line.number(index)];
+    let of = |index: usize| &made.tables[line.number(index)];
     let or_gone = |text: Option<String>| text.unwrap_or("gone".into());
     Some(match line.word(0) {
         "to_stream" => named_stream(of(1).to_stream(), line.name(2)).map_values(or_gone),
@@ -160,6 +161,21 @@ fn stream_of_tables(made: &Made, line: &Line<'_>) -> Option<Stream> {
             let joined = stream.left_join_table_with_key(table, |key, text, found| {
                 format!("{key}:{text},{}", found.map_or("null", String::as_str))
             });
+            named_stream(joined, line.name(3))
+        }
+        "g_join" => {
+            let (stream, table) = (&made.streams[line.number(1)], &made.globals[line.number(2)]);
+            let joined =
+                stream.join_global(table, |_, text| first(text), |text, found| format!("{text},{found}"));
+            named_stream(joined, line.name(3))
+        }
+        "g_left_join" => {
+            let (stream, table) = (&made.streams[line.number(1)], &made.globals[line.number(2)]);
+            let joined = stream.left_join_global(
+                table,
+                |_, text| first(text),
+                |text, found| format!("{text},{}", found.map_or("null", String::as_str)),
+            );
             named_stream(joined, line.name(3))
         }
         _ => return None,
@@ -227,6 +243,17 @@ fn apply(builder: &StreamsBuilder, made: &mut Made, line: &str) {
     let line = &Line(line.split(' ').collect());
     if line.word(0) == "to" {
         made.streams[line.number(1)].to(topic(line.word(2)));
+        return;
+    }
+    if line.word(0) == "global" {
+        let table = match line.given_store(2) {
+            Some(store) => builder.global_table_in(topic(line.word(1)), store),
+            None => builder.global_table(topic(line.word(1))),
+        };
+        made.globals.push(match line.name(3) {
+            Some(name) => table.named(name),
+            None => table,
+        });
         return;
     }
     let stream = stream_of_streams(made, builder, line).or_else(|| stream_of_tables(made, line));

@@ -30,7 +30,7 @@ impl TaskAssignor {
 
     /// What each sub-topology reads, by its name in the cluster.
     fn sources(&self, subtopology: u32) -> impl Iterator<Item = Arc<str>> {
-        let part = &self.topology.subtopologies()[subtopology as usize];
+        let part = self.topology.part(subtopology);
         part.sources.iter().map(|topic| topic.resolve(&self.application_id).into())
     }
 

@@ -84,7 +84,7 @@ impl<L: Link> Worker<L> {
         self.last_purge = now;
         let mut before = Vec::new();
         for running in &self.running {
-            let part = &self.topology.subtopologies()[running.task.id().subtopology as usize];
+            let part = self.topology.part(running.task.id().subtopology);
             let internal = |topic: &str| {
                 let mut sources = part.sources.iter().filter(|source| source.is_internal());
                 sources.any(|source| source.resolve(&self.config.application_id) == topic)

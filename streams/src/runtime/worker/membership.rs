@@ -23,7 +23,7 @@ impl<L: Link> Worker<L> {
             for (_, partition) in &inputs {
                 self.link.pause(partition, true);
             }
-            let part = &self.topology.subtopologies()[id.subtopology as usize];
+            let part = self.topology.part(id.subtopology);
             let backends = (self.open_stores)(id, &part.stores)?;
             let mut restoring = Restoring { id, inputs, backends, missing: Vec::new(), since: now };
             self.plan_restore(&mut restoring, now)?;
@@ -110,7 +110,7 @@ impl<L: Link> Worker<L> {
 
     fn plan_restore(&mut self, restoring: &mut Restoring, now: i64) -> Result<(), WorkerError> {
         let task = restoring.id;
-        let part = &self.topology.subtopologies()[task.subtopology as usize];
+        let part = self.topology.part(task.subtopology);
         let logged = part
             .stores
             .iter()
@@ -207,7 +207,7 @@ impl<L: Link> Worker<L> {
 fn flush_stores(mut task: Task, topology: &crate::topology::Topology) -> Result<(), WorkerError> {
     let mut flushed = Ok(());
     let id = task.id();
-    for store in &topology.subtopologies()[id.subtopology as usize].stores {
+    for store in &topology.part(id.subtopology).stores {
         task.with_backend(&store.name, |backend| {
             if flushed.is_ok() {
                 flushed = backend.flush();
