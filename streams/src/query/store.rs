@@ -11,7 +11,7 @@ use crate::store::backend::Direction;
 use crate::store::error::StoreError;
 use crate::store::typed::TypedStore;
 use crate::task::Task;
-use crate::topology::Topology;
+use crate::topology::{Subtopology, Topology};
 
 /// Entries that one visit of the owner reads; longer ranges come in several visits, with batches processed in between.
 const CHUNK: usize = 1_000;
@@ -20,6 +20,8 @@ const CHUNK: usize = 1_000;
 #[derive(Clone)]
 pub struct Owners {
     pub(crate) threads: Arc<[Mailbox]>,
+    /// The thread that fills the global tables.
+    pub(crate) global: Arc<[Mailbox]>,
     pub(crate) topology: Topology,
 }
 
@@ -45,8 +47,13 @@ where
 {
     pub(super) fn open(name: Option<&str>, key: SerdeHandle<K>, owners: Owners) -> Result<Self, QueryError> {
         let name = name.unwrap_or_default();
-        let mut parts = owners.topology.subtopologies().iter();
-        let part = parts.find(|part| part.stores.iter().any(|spec| spec.name == name));
+        let mut owners = owners;
+        let has_store = |part: &&Subtopology| part.stores.iter().any(|spec| spec.name == name);
+        let topology = owners.topology.clone();
+        let part = topology.subtopologies().iter().find(has_store).or_else(|| {
+            owners.threads = Arc::clone(&owners.global);
+            topology.globals().iter().find(has_store)
+        });
         let part = part.ok_or_else(|| QueryError::UnknownStore(name.to_owned()))?.id;
         Ok(Self { name: name.into(), part, key, owners, value: PhantomData })
     }

@@ -80,8 +80,8 @@ impl ClusterLink {
         let producer = producer(config, &client_id)?;
         let (consumer, restorer, producer, admin) = network.block_on(async {
             let consumer =
-                consumer(member, config, Recipient::MainConsumer)?.build().await.map_err(connecting)?;
-            let restorer = self::consumer(restorer, config, Recipient::RestoreConsumer)?
+                configured(member, config, Recipient::MainConsumer)?.build().await.map_err(connecting)?;
+            let restorer = configured(restorer, config, Recipient::RestoreConsumer)?
                 .build()
                 .await
                 .map_err(connecting)?;
@@ -192,11 +192,11 @@ fn of_changelog(event: ClientEvent) -> Option<Event> {
     }
 }
 
-fn range(fetched: millstream_client::Fetched) -> FetchedRange {
+pub(super) fn range(fetched: millstream_client::Fetched) -> FetchedRange {
     FetchedRange { source: fetched.partition, offset: fetched.offset, bytes: fetched.bytes }
 }
 
-fn consumer(
+pub(super) fn configured(
     mut builder: ConsumerConfig,
     config: &StreamsConfig,
     recipient: Recipient,
@@ -294,27 +294,10 @@ impl Link for ClusterLink {
         if partitions.is_empty() {
             return Ok(Vec::new());
         }
-        let asking = |error| failed("asking where the changelogs begin and end", error);
-        network.block_on(async {
-            let starts = restorer.beginning_offsets(partitions.iter().cloned()).await.map_err(asking)?;
-            let ends = restorer.end_offsets(partitions.iter().cloned()).await.map_err(asking)?;
-            let topics: BTreeSet<&str> = partitions.iter().map(|partition| &*partition.topic).collect();
-            for (topic, described) in admin.describe_topics(topics).await.map_err(asking)? {
-                let described = described.map_err(asking)?;
-                changelog_ids.insert(topic.into(), described.id);
-            }
-            let mut bounds = Vec::new();
-            for partition in partitions {
-                let at = |offsets: &HashMap<TopicPartition, Offset>| {
-                    offsets.get(partition).map_or(0, |offset| offset.0)
-                };
-                let delete_retention_ms = delete_retention(admin, &partition.topic).await;
-                let topic_id = changelog_ids.get(&partition.topic).copied().unwrap_or_default();
-                let (start, end) = (at(&starts), at(&ends));
-                bounds.push(ChangelogBounds { start, end, delete_retention_ms, topic_id });
-            }
-            Ok(bounds)
-        })
+        let bounds = network.block_on(changelog_bounds_of(restorer, admin, partitions))?;
+        let topics = partitions.iter().map(|partition| Arc::clone(&partition.topic));
+        changelog_ids.extend(topics.zip(bounds.iter().map(|bounds| bounds.topic_id)));
+        Ok(bounds)
     }
 
     fn restore(&mut self, changelog: &TopicPartition, from: i64) {
@@ -350,6 +333,32 @@ fn refused(error: &millstream_client::Error) -> Option<Committed> {
         Some(ErrorCode::RebalanceInProgress) => Some(Committed::Later),
         _ => error.is_retriable().then_some(Committed::Later),
     }
+}
+
+/// Where partitions begin and end, and what topic they are of.
+pub(super) async fn changelog_bounds_of(
+    consumer: &Consumer,
+    admin: &Admin,
+    partitions: &[TopicPartition],
+) -> Result<Vec<ChangelogBounds>, LinkError> {
+    let asking = |error| failed("asking where the changelogs begin and end", error);
+    let starts = consumer.beginning_offsets(partitions.iter().cloned()).await.map_err(asking)?;
+    let ends = consumer.end_offsets(partitions.iter().cloned()).await.map_err(asking)?;
+    let topics: BTreeSet<&str> = partitions.iter().map(|partition| &*partition.topic).collect();
+    let mut ids: HashMap<String, Uuid> = HashMap::new();
+    for (topic, described) in admin.describe_topics(topics).await.map_err(asking)? {
+        ids.insert(topic, described.map_err(asking)?.id);
+    }
+    let mut bounds = Vec::new();
+    for partition in partitions {
+        let at =
+            |offsets: &HashMap<TopicPartition, Offset>| offsets.get(partition).map_or(0, |offset| offset.0);
+        let delete_retention_ms = delete_retention(admin, &partition.topic).await;
+        let topic_id = ids.get(&*partition.topic).copied().unwrap_or_default();
+        let (start, end) = (at(&starts), at(&ends));
+        bounds.push(ChangelogBounds { start, end, delete_retention_ms, topic_id });
+    }
+    Ok(bounds)
 }
 
 async fn delete_retention(admin: &Admin, topic: &str) -> i64 {

@@ -45,7 +45,7 @@ pub(crate) struct StreamsConfig {
     pub(crate) window_changelog_surplus: Duration,
     /// `replication.factor` of internal topics; -1: the broker's default.
     pub(crate) replication_factor: i16,
-    /// What is passed on to the clients: `consumer.`, `main.consumer.`, `restore.consumer.`, `producer.`, `admin.`, and without
+    /// What is passed on to the clients: `consumer.`, `main.consumer.`, `restore.consumer.`, `global.consumer.`, `producer.`, `admin.`, and without
     /// a prefix to all of them.
     pub(crate) clients: Vec<(Recipient, String, String)>,
     /// `topic.`: configurations of the internal topics.
@@ -59,22 +59,24 @@ pub(crate) enum Recipient {
     Consumers,
     MainConsumer,
     RestoreConsumer,
+    GlobalConsumer,
     Producer,
     Admin,
 }
 
 impl Recipient {
-    const PREFIXES: [(&str, Self); 5] = [
+    const PREFIXES: [(&str, Self); 6] = [
         ("consumer.", Self::Consumers),
         ("main.consumer.", Self::MainConsumer),
         ("restore.consumer.", Self::RestoreConsumer),
+        ("global.consumer.", Self::GlobalConsumer),
         ("producer.", Self::Producer),
         ("admin.", Self::Admin),
     ];
 
     /// Whether a configuration for `self` concerns the client that `other` names.
     pub(crate) fn covers(self, other: Self) -> bool {
-        let consumer = matches!(other, Self::MainConsumer | Self::RestoreConsumer);
+        let consumer = matches!(other, Self::MainConsumer | Self::RestoreConsumer | Self::GlobalConsumer);
         self == Self::All || self == other || (self == Self::Consumers && consumer)
     }
 
@@ -83,7 +85,7 @@ impl Recipient {
         if self.covers(Self::Producer) {
             Producer::builder().set(name, value)?;
         }
-        if self.covers(Self::MainConsumer) || self.covers(Self::RestoreConsumer) {
+        if [Self::MainConsumer, Self::RestoreConsumer, Self::GlobalConsumer].iter().any(|c| self.covers(*c)) {
             Consumer::builder().set(name, value)?;
         }
         if self.covers(Self::Admin) {

@@ -8,6 +8,7 @@ mod cluster;
 mod cluster_link;
 mod config;
 mod error;
+mod global;
 mod input;
 mod link;
 mod mailbox;

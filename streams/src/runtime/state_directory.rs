@@ -91,6 +91,17 @@ impl StateDirectory {
         Ok(path)
     }
 
+    /// The directory of a global table's store, created if need be. No task's name is like that, so it is never cleaned.
+    pub(crate) fn global(&self, store: &str) -> Result<PathBuf, StateDirectoryError> {
+        let path = self.root.join("global").join(store);
+        fs::create_dir_all(&path).map_err(|source| failed(&path, source))?;
+        Ok(path)
+    }
+
+    pub(crate) fn failed(path: &Path, source: io::Error) -> StateDirectoryError {
+        failed(path, source)
+    }
+
     /// The tasks that have state here.
     pub fn tasks(&self) -> Result<Vec<TaskId>, StateDirectoryError> {
         let mut tasks = Vec::new();

@@ -1,5 +1,6 @@
 //! Opening the stores of tasks on this machine.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::StateDirectory;
@@ -39,8 +40,19 @@ impl Stores {
     }
 
     /// The stores of a task, in the order of `specs`.
-    #[cfg(feature = "rocksdb")]
     pub(crate) fn open(&self, task: TaskId, specs: &[StoreSpec]) -> Result<Backends, WorkerError> {
+        let directory = self.directory.task(task)?;
+        self.open_at(&directory, task, specs)
+    }
+
+    /// The stores of a task in this directory.
+    #[cfg(feature = "rocksdb")]
+    pub(crate) fn open_at(
+        &self,
+        directory: &Path,
+        task: TaskId,
+        specs: &[StoreSpec],
+    ) -> Result<Backends, WorkerError> {
         let failed = |source| WorkerError::Store { task, source };
         let on_disk = || specs.iter().filter(|spec| spec.medium == Medium::Disk);
         let database = if on_disk().next().is_none() {
@@ -48,7 +60,7 @@ impl Stores {
         } else {
             let plain = on_disk().filter(|spec| spec.windows.is_none());
             let names: Vec<&str> = plain.map(|spec| spec.name.as_str()).collect();
-            let path = self.directory.task(task)?.join("rocksdb");
+            let path = directory.join("rocksdb");
             Some(TaskDatabase::open(&path, &names, &self.budget).map_err(failed)?)
         };
         let open = |spec: &StoreSpec| match (&database, spec.medium) {
@@ -60,11 +72,15 @@ impl Stores {
 
     /// Built without RocksDB every store is in memory.
     #[cfg(not(feature = "rocksdb"))]
-    pub(crate) fn open(&self, task: TaskId, specs: &[StoreSpec]) -> Result<Backends, WorkerError> {
+    pub(crate) fn open_at(
+        &self,
+        _directory: &Path,
+        task: TaskId,
+        specs: &[StoreSpec],
+    ) -> Result<Backends, WorkerError> {
         if specs.iter().any(|spec| spec.medium == Medium::Disk) {
             tracing::warn!(%task, "built without the feature `rocksdb`: stores are in memory and restored at every start");
         }
-        self.directory.task(task)?;
         Ok(specs.iter().map(memory::open).collect())
     }
 }

@@ -18,6 +18,7 @@ use super::shared::{Shared, ThreadObserver};
 use super::stores::Stores;
 use super::worker::{Worker, WorkerConfig, WorkerError};
 use super::{StateDirectory, StreamsError};
+use crate::store::shared::Globals;
 use crate::topology::Topology;
 
 /// Fetched ranges and rebalances that are taken in before tasks get their turn.
@@ -33,6 +34,7 @@ pub(super) struct StreamThread {
     pub(super) topology: Topology,
     pub(super) directory: Arc<StateDirectory>,
     pub(super) stores: Stores,
+    pub(super) globals: Globals,
     pub(super) shared: Arc<Shared>,
     pub(super) inbox: mpsc::Receiver<Mail>,
     pub(super) network: Handle,
@@ -77,7 +79,7 @@ impl StreamThread {
     }
 
     fn run(self) -> Result<(), WorkerError> {
-        let Self { index, config, topology, directory, stores, shared, mut inbox, network } = self;
+        let Self { index, config, topology, directory, stores, globals, shared, mut inbox, network } = self;
         let link = ClusterLink::connect(index, &config, &topology, &directory, &network)?;
         let clock = Clock::start();
         let worker_config = WorkerConfig {
@@ -91,7 +93,8 @@ impl StreamThread {
         let open = Box::new(move |task, specs: &[_]| stores.open(task, specs));
         let observer = Box::new(ThreadObserver { shared, thread: index });
         let budget = Rc::new(PunctuationBudget::default());
-        let mut worker = Worker::new(worker_config, topology, link, open, observer, budget, clock.now());
+        let worker = Worker::new(worker_config, topology, link, open, observer, budget, clock.now());
+        let mut worker = worker.with_globals(globals);
         let leave_group = run_until_told(&mut worker, &mut inbox, &clock)?;
         worker.shut_down(clock.now())?;
         worker.into_link().close(leave_group);

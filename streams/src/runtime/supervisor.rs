@@ -9,12 +9,15 @@ use tokio::runtime::{Handle, Runtime};
 use tokio::sync::{mpsc, oneshot};
 
 use super::cluster;
+use super::global::GlobalThread;
 use super::mailbox::{Mail, Mailbox, mailbox};
 use super::shared::Shared;
 use super::stores::Stores;
 use super::stream_thread::{StreamThread, ThreadEnd};
+use super::worker::WorkerError;
 use super::{AppBuilder, AppState, Closing, StateDirectory, Streams, StreamsError};
 use crate::query::{self, Owners};
+use crate::store::shared::Globals;
 
 /// Threads for sockets: stream threads do the work, the network only moves bytes.
 const NETWORK_THREADS: usize = 1;
@@ -63,6 +66,7 @@ struct Supervisor {
     shared: Arc<Shared>,
     directory: Arc<StateDirectory>,
     cleanup_delay: Duration,
+    /// Of the stream threads, then of the global one.
     mailboxes: Arc<[Mailbox]>,
     threads: Vec<JoinHandle<()>>,
     ends: mpsc::UnboundedReceiver<ThreadEnd>,
@@ -79,7 +83,12 @@ impl Supervisor {
         let shared = Shared::new(config.threads, state_listeners, restore_listeners);
         let (mailboxes, inboxes): (Vec<_>, Vec<_>) = (0..config.threads).map(|_| mailbox()).unzip();
         let mailboxes: Arc<[Mailbox]> = mailboxes.into();
-        let owners = Owners { threads: Arc::clone(&mailboxes), topology: topology.clone() };
+        let (global_mailbox, global_inbox) = mailbox();
+        let owners = Owners {
+            threads: Arc::clone(&mailboxes),
+            global: Arc::from([global_mailbox.clone()]),
+            topology: topology.clone(),
+        };
         let query_address = match query_listen {
             Some(address) => Some(serve(&network, &address, served, &owners)?),
             None => None,
@@ -88,8 +97,21 @@ impl Supervisor {
         shared.enter(AppState::Rebalancing);
         let config = Arc::new(config);
         let stores = Stores::new(Arc::clone(&directory), &config);
-        let (ended, ends) = mpsc::unbounded_channel();
+        let (ended, mut ends) = mpsc::unbounded_channel();
         let mut threads = Vec::new();
+        let globals = if topology.globals().is_empty() {
+            Globals::default()
+        } else {
+            let opened = GlobalThread::open(&config, &topology, &directory, &stores, network.handle());
+            let (thread, globals) = opened.map_err(global_failed)?;
+            let (complete, completed) = oneshot::channel();
+            threads.push(thread.spawn(global_inbox, complete, ended.clone())?);
+            if completed.blocking_recv().is_err() {
+                let end = ends.blocking_recv().map(ThreadEnd::failure);
+                return Err(end.unwrap_or_else(|| StreamsError::Lost("the global thread".to_owned())));
+            }
+            globals
+        };
         for (index, inbox) in inboxes.into_iter().enumerate() {
             let thread = StreamThread {
                 index,
@@ -97,6 +119,7 @@ impl Supervisor {
                 topology: topology.clone(),
                 directory: Arc::clone(&directory),
                 stores: stores.clone(),
+                globals: globals.clone(),
                 shared: Arc::clone(&shared),
                 inbox,
                 network: network.handle().clone(),
@@ -108,6 +131,7 @@ impl Supervisor {
         let (stop, stopped) = mpsc::channel(1);
         let (finish, finished) = oneshot::channel();
         let streams = Streams { shared: Arc::clone(&shared), owners, query_address, stop, finished, runtime };
+        let mailboxes = mailboxes.iter().cloned().chain([global_mailbox]).collect();
         let supervisor = Self { network, shared, directory, cleanup_delay, mailboxes, threads, ends };
         Ok((supervisor, streams, finish, stopped))
     }
@@ -170,6 +194,10 @@ impl Supervisor {
         }
         failure
     }
+}
+
+fn global_failed(source: WorkerError) -> StreamsError {
+    StreamsError::Thread { thread: "global".to_owned(), source }
 }
 
 fn serve(

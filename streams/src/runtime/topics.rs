@@ -84,7 +84,8 @@ pub(crate) fn plan(
     partitions: impl Fn(&str) -> Option<i32>,
 ) -> Result<Vec<InternalTopic>, TopicError> {
     let parts = topology.subtopologies();
-    let mut known = external_sources(parts, partitions)?;
+    external_sources(topology.globals(), &partitions)?;
+    let mut known = external_sources(parts, &partitions)?;
     let wanted = parts.iter().flat_map(|part| &part.sources);
     known.extend(wanted.filter_map(|topic| Some((topic.clone(), topology.wanted_partitions(topic)? as i32))));
     settle_repartitions(parts, &mut known)?;

@@ -107,6 +107,10 @@ fn join(
 ) -> Vec<(Option<u8>, i64)> {
     let builder = StreamsBuilder::new();
     draw(builder.stream(STREAM), table(&builder, kept)).to(JOINED);
+    play(&builder, steps)
+}
+
+fn play(builder: &StreamsBuilder, steps: &[Joined]) -> Vec<(Option<u8>, i64)> {
     let mut driver = TestDriver::new(&builder.build().unwrap()).unwrap();
     for step in steps {
         match step {
@@ -116,6 +120,16 @@ fn join(
         }
     }
     driver.output(JOINED).drain().into_iter().map(|record| (record.key, record.value)).collect()
+}
+
+/// As [`join`], with a global table of the same topic.
+fn join_global(
+    steps: &[Joined],
+    draw: impl Fn(KStream<Option<u8>, Option<i64>>, GlobalKTable<u8, i64>) -> KStream<Option<u8>, i64>,
+) -> Vec<(Option<u8>, i64)> {
+    let builder = StreamsBuilder::new();
+    draw(builder.stream(STREAM), builder.global_table(IN)).to(JOINED);
+    play(&builder, steps)
 }
 
 /// The same with a map: `found` says what a key finds in it.
@@ -151,6 +165,34 @@ proptest! {
 
         let left = join(&steps, |s, t| s.left_join_table(&t, |value, found| value * 100 + found.unwrap_or(&50)), kept);
         prop_assert_eq!(left, expected(&steps, of, |value, found| Some(value * 100 + found.unwrap_or(50))));
+    }
+
+    #[test]
+    fn records_are_joined_with_what_a_global_table_holds_for_their_values(steps in joined()) {
+        let wanted = |_: &Option<u8>, value: &i64| u8::try_from(*value).ok();
+        let table = |steps: &[Joined]| {
+            let updates = steps.iter().filter_map(|step| match step {
+                Joined::Update(update) => Some(*update),
+                Joined::Record(..) => None,
+            });
+            last(&updates.collect::<Vec<_>>())
+        };
+        let expect = |left: bool| -> Vec<(Option<u8>, i64)> {
+            let joined = steps.iter().enumerate().filter_map(|(index, step)| {
+                let Joined::Record(key, Some(value)) = step else { return None };
+                let wanted = wanted(key, value);
+                let found = wanted.and_then(|wanted| table(&steps[..index]).get(&wanted).copied());
+                let joins = if left { wanted.is_some() || key.is_none() } else { found.is_some() };
+                joins.then(|| (*key, value * 100 + found.unwrap_or(50)))
+            });
+            joined.collect()
+        };
+        let inner = join_global(&steps, |s, t| s.join_global(&t, wanted, |value, found| value * 100 + found));
+        prop_assert_eq!(inner, expect(false));
+        let left = join_global(&steps, |s, t| {
+            s.left_join_global(&t, wanted, |value, found| value * 100 + found.unwrap_or(&50))
+        });
+        prop_assert_eq!(left, expect(true));
     }
 
     #[test]

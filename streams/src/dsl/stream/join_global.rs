@@ -8,7 +8,7 @@ use crate::dsl::table::View;
 use crate::dsl::{Element, GlobalKTable, KStream};
 use crate::processor::{Context, Downstream, ProcessError, Record};
 use crate::task::{Assembly, erase};
-use crate::topology::{NodeId, NodeKind};
+use crate::topology::{Changes, NodeId, NodeKind};
 
 impl<K: Data, V: Data> KStream<K, V> {
     /// Joins each record with the value that a global table has for the key that `lookup` takes from the record; a record for
@@ -126,6 +126,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         if left {
             graph.welcome_missing_keys(node);
         }
+        graph.pass_serdes(self.node, node, Changes::Values);
         KStream::new(self.graph.clone(), node, self.rekeyed)
     }
 }

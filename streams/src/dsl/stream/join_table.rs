@@ -8,7 +8,7 @@ use crate::dsl::table::View;
 use crate::dsl::{Element, KStream, KTable, repartition};
 use crate::processor::{Context, Downstream, ProcessError, Record};
 use crate::task::{Assembly, erase};
-use crate::topology::{NodeId, NodeKind};
+use crate::topology::{Changes, NodeId, NodeKind};
 
 impl<K: Data, V: Data> KStream<K, V> {
     /// Joins each record with the value that the table has for its key at that moment; a record for whose key it has none is
@@ -124,6 +124,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         if let Some(repartitioned) = repartitioned {
             repartitioned.name_after::<K, V>(graph, self.node, node);
         }
+        graph.pass_serdes(self.node, node, Changes::Values);
         KStream::new(self.graph.clone(), node, false)
     }
 }

@@ -3,5 +3,5 @@
 mod partition;
 mod task;
 
-pub(crate) use partition::RunError;
+pub(crate) use partition::{PartitionQueue, RunError};
 pub(crate) use task::{MaxIdle, TaskInputs, Wait};

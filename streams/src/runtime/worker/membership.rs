@@ -187,7 +187,7 @@ impl<L: Link> Worker<L> {
         let complete = self.restoring.extract_if(.., |restoring| restoring.missing.is_empty());
         for Restoring { id, inputs, backends, .. } in complete.collect::<Vec<_>>() {
             let env = TaskEnv { backends, sink: &mut self.link, cache: self.cache.clone() };
-            let mut task = Task::new(&self.topology, id, env);
+            let mut task = Task::with_globals(&self.topology, id, env, &self.globals);
             task.init(now, std::rc::Rc::clone(&self.punctuation_budget), &mut self.link)?;
             let mut queues = TaskInputs::default();
             for (input, partition) in inputs {

@@ -22,10 +22,13 @@ use super::state_directory::StateDirectoryError;
 use crate::store::backend::KeyValueBackend;
 use crate::store::cache::CacheBudget;
 use crate::store::error::StoreError;
+use crate::store::shared::Globals;
 use crate::task::{InputId, Task, TaskError, TaskId, TimeBudget};
 use crate::topology::{StoreSpec, Topology};
 
 pub use restore::RestoreProgress;
+pub(crate) use restore::{RestorePlan, plan};
+pub(crate) use turn::{at_source, raw};
 
 /// What a worker is told once.
 #[derive(Debug, Clone)]
@@ -103,6 +106,8 @@ pub(crate) struct Worker<L> {
     punctuation_budget: Rc<dyn TimeBudget>,
     /// One budget for the caches of all tasks here.
     cache: Rc<CacheBudget>,
+    /// The stores of the global tables, filled by another thread.
+    globals: Globals,
     /// In the order of their ids.
     running: Vec<Running>,
     restoring: Vec<Restoring>,
@@ -163,6 +168,7 @@ impl<L: Link> Worker<L> {
             observer,
             punctuation_budget,
             cache,
+            globals: Globals::default(),
             running: Vec::new(),
             restoring: Vec::new(),
             settled: false,
@@ -170,6 +176,12 @@ impl<L: Link> Worker<L> {
             last_commit: now,
             last_purge: now,
         }
+    }
+
+    /// Gives the tasks to come the stores of the global tables.
+    pub(crate) fn with_globals(mut self, globals: Globals) -> Self {
+        self.globals = globals;
+        self
     }
 
     /// Takes in what happened in the cluster.

@@ -1,6 +1,6 @@
 //! Processing: a bounded number of records from each task in turn.
 
-use millstream_wire::batch::Record as WireRecord;
+use millstream_wire::batch::{BatchError, Record as WireRecord};
 
 use super::super::input::{RunError, TaskInputs, Wait};
 use super::super::link::{FetchedRange, Link, TopicPartition};
@@ -101,7 +101,8 @@ impl<L: Link> Worker<L> {
     }
 }
 
-fn raw<'a>(record: &WireRecord<'a>) -> RawRecord<'a> {
+/// A record of a batch as a task takes it.
+pub(crate) fn raw<'a>(record: &WireRecord<'a>) -> RawRecord<'a> {
     let mut headers = Headers::default();
     for header in record.headers.iter() {
         headers.push(header.name(), header.value.map(<[u8]>::to_vec));
@@ -122,11 +123,18 @@ fn at_input(task: &Task, inputs: &TaskInputs, index: usize, error: RunError<Task
         RunError::Batch(offset, error) => (offset, error),
     };
     let input = inputs.get(index);
-    let at = At::Record {
-        topic: input.topic.to_string(),
-        partition: input.partition,
-        offset,
-        node: "source".to_owned(),
-    };
+    let source = TopicPartition { topic: input.topic.clone(), partition: input.partition };
+    at_source(task, &source, offset, &error)
+}
+
+/// Names the place where a source's bytes are no records.
+pub(crate) fn at_source(
+    task: &Task,
+    source: &TopicPartition,
+    offset: i64,
+    error: &BatchError,
+) -> WorkerError {
+    let (topic, partition) = (source.topic.to_string(), source.partition);
+    let at = At::Record { topic, partition, offset, node: "source".to_owned() };
     TaskError { task: task.id(), at: Box::new(at), failure: Failure::Batch(error.to_string()) }.into()
 }

@@ -1,0 +1,128 @@
+//! The global tables themselves, as a state machine: fetched ranges in, stores filled. It waits for nothing.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use hashbrown::HashMap;
+
+use super::super::input::{PartitionQueue, RunError};
+use super::super::link::{FetchedRange, TopicPartition};
+use super::super::worker::{Backends, WorkerError, at_source, raw};
+use crate::processor::Headers;
+use crate::store::backend::Position;
+use crate::store::cache::CacheBudget;
+use crate::store::shared::Globals;
+use crate::task::{InputId, RecordSink, SinkError, Task, TaskEnv, TaskId, TopicHandle};
+use crate::topology::{TopicName, Topology};
+
+/// One task a table, each fed with all partitions of its topic.
+pub(super) struct Tables {
+    tasks: Vec<Task>,
+    partitions: HashMap<TopicPartition, Partition>,
+}
+
+/// A partition of a table's topic.
+struct Partition {
+    /// The index of its table.
+    table: usize,
+    queue: PartitionQueue,
+    /// The first offset that is not in the store.
+    next_offset: i64,
+    /// Where the partition ended when the application started: before that is read nothing else runs.
+    end: i64,
+}
+
+impl Tables {
+    /// The tables of `topology` over their stores, in the order of [`Topology::globals`].
+    pub(super) fn new(topology: &Topology, stores: Vec<Backends>, cache_bytes: usize) -> Self {
+        let cache = Rc::new(CacheBudget::new(cache_bytes));
+        let task = |(part, backends): (&crate::topology::Subtopology, Backends)| {
+            let id = TaskId { subtopology: part.id, partition: 0 };
+            let env = TaskEnv { backends, sink: &mut Nowhere, cache: Rc::clone(&cache) };
+            Task::with_globals(topology, id, env, &Globals::default())
+        };
+        Self { tasks: topology.globals().iter().zip(stores).map(task).collect(), partitions: HashMap::new() }
+    }
+
+    /// Has a table read a partition from `next_offset`; it is complete when it has come to `end`.
+    pub(super) fn read(&mut self, table: usize, partition: TopicPartition, next_offset: i64, end: i64) {
+        self.partitions
+            .insert(partition, Partition { table, queue: PartitionQueue::new(), next_offset, end });
+    }
+
+    /// Puts fetched records into their table's store; `position` is where the partition is read next.
+    pub(super) fn fetched(&mut self, range: FetchedRange, position: i64) -> Result<(), WorkerError> {
+        let Some(partition) = self.partitions.get_mut(&range.source) else { return Ok(()) };
+        let task = &mut self.tasks[partition.table];
+        partition.queue.push(range.offset, range.bytes);
+        loop {
+            let process = |record: millstream_wire::batch::Record<'_>| {
+                task.process(InputId(0), raw(&record), &mut Nowhere)
+            };
+            match partition.queue.run(i64::MAX, usize::MAX, process) {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(RunError::Process(error)) => return Err(error.into()),
+                Err(RunError::Batch(offset, error)) => {
+                    return Err(at_source(task, &range.source, offset, &error));
+                }
+            }
+        }
+        task.flush(&mut Nowhere)?;
+        task.write(|_| Position::Unchanged)?;
+        partition.next_offset = partition.next_offset.max(position);
+        Ok(())
+    }
+
+    /// Whether all is read that was there at the start.
+    pub(super) fn are_complete(&self) -> bool {
+        self.partitions.values().all(|partition| partition.next_offset >= partition.end)
+    }
+
+    /// How far a table has come in each of its partitions.
+    pub(super) fn positions(&self, table: usize) -> BTreeMap<i32, i64> {
+        let of_table = self.partitions.iter().filter(|(_, partition)| partition.table == table);
+        of_table.map(|(source, partition)| (source.partition, partition.next_offset)).collect()
+    }
+
+    /// Puts a table on disk.
+    pub(super) fn flush(&mut self, table: usize, name: &str) -> Result<(), WorkerError> {
+        let task = &mut self.tasks[table];
+        let mut flushed = Ok(());
+        task.with_backend(name, |backend| flushed = backend.flush());
+        flushed.map_err(|source| WorkerError::Store { task: task.id(), source })
+    }
+
+    /// Empties a table that is to be read anew.
+    pub(super) fn clear(&mut self, table: usize, name: &str) -> Result<(), WorkerError> {
+        let task = &mut self.tasks[table];
+        let mut cleared = Ok(());
+        task.with_backend(name, |backend| cleared = backend.clear());
+        cleared.map_err(|source| WorkerError::Store { task: task.id(), source })
+    }
+
+    pub(super) fn tasks(&self) -> Vec<&Task> {
+        self.tasks.iter().collect()
+    }
+}
+
+/// A global table writes no topic: its own is its changelog.
+struct Nowhere;
+
+impl RecordSink for Nowhere {
+    fn topic(&mut self, _name: &TopicName) -> TopicHandle {
+        TopicHandle(0)
+    }
+
+    fn send(
+        &mut self,
+        _topic: TopicHandle,
+        _partition: Option<i32>,
+        _timestamp: i64,
+        _key: Option<&[u8]>,
+        _value: Option<&[u8]>,
+        _headers: &Headers,
+    ) -> Result<(), SinkError> {
+        Ok(())
+    }
+}
