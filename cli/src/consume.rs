@@ -87,7 +87,8 @@ impl FromStr for Start {
 
 impl Consume {
     pub(crate) async fn run(self) -> Result<()> {
-        let mut config = self.cluster.consumer()?;
+        // It is there, as is asked first; should it be deleted, nobody wants it back empty.
+        let mut config = self.cluster.consumer()?.set("allow.auto.create.topics", "false")?;
         if self.from_beginning {
             config = config.auto_offset_reset(OffsetReset::Earliest);
         }

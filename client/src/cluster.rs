@@ -37,8 +37,11 @@ struct Core {
     /// Read for every batch, written at every refresh.
     snapshot: RwLock<Arc<Snapshot>>,
     interest: Mutex<Interest>,
-    /// Asks the refresher for a round.
+    /// Asks the refresher for a round, `retry.backoff.ms` after the last one at the earliest: what a round does not mend
+    /// may be asked for again as soon as it is over.
     wanted: Notify,
+    /// Asks for a round now: a topic is asked for that was not before.
+    urgent: Notify,
     /// The version of the newest snapshot.
     version: watch::Sender<u64>,
     /// Why the last round failed, for the error of whoever gives up waiting.
@@ -60,6 +63,7 @@ impl Cluster {
             snapshot: RwLock::default(),
             interest: Mutex::default(),
             wanted: Notify::new(),
+            urgent: Notify::new(),
             version: watch::Sender::new(0),
             last_failure: Mutex::new(None),
         });
@@ -97,13 +101,13 @@ impl Cluster {
     /// Replaces the topics that are always asked for; `all` for a pattern.
     pub(crate) fn pin(&self, topics: impl IntoIterator<Item = Arc<str>>, all: bool) {
         self.core.interest.lock().pin(topics, all);
-        self.request_refresh();
+        self.core.urgent.notify_one();
     }
 
     /// Notes that the topic is in use.
     pub(crate) fn touch(&self, topic: &str) {
         if self.core.interest.lock().touch(topic, Instant::now()) {
-            self.request_refresh();
+            self.core.urgent.notify_one();
         }
     }
 
@@ -202,9 +206,23 @@ impl Core {
             if failures > 0 {
                 tokio::time::sleep(backoff.delay(failures)).await;
             } else {
-                let age = self.config.metadata_max_age.max(backoff.base);
-                let _ = tokio::time::timeout(age, self.wanted.notified()).await;
+                self.due().await;
             }
+        }
+    }
+
+    /// Waits for a reason to refresh what was refreshed just now.
+    async fn due(&self) {
+        let pause = self.config.retry_backoff;
+        let last = tokio::time::Instant::now();
+        let asked = async {
+            self.wanted.notified().await;
+            tokio::time::sleep_until(last + pause).await;
+        };
+        tokio::select! {
+            () = asked => {}
+            () = self.urgent.notified() => {}
+            () = tokio::time::sleep(self.config.metadata_max_age.max(pause)) => {}
         }
     }
 

@@ -98,6 +98,9 @@ impl ResetOffsets {
         } else {
             self.partitions(&admin).await?
         };
+        if partitions.is_empty() {
+            bail!("group {} has no offsets to move; name topics with --topic", self.group);
+        }
         let earliest = offsets(&admin, &partitions, EARLIEST).await?;
         let latest = offsets(&admin, &partitions, LATEST).await?;
         let dated = match self.to.time() {

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use indexmap::IndexMap;
 use millstream_wire::ids::NodeId;
+use uuid::Uuid;
 
 use super::{Event, Fetched};
 use crate::partition::OffsetAndMetadata;
@@ -48,6 +49,10 @@ pub(crate) struct Place {
     pub(crate) not_before: Option<Instant>,
     /// A broker that the leader named as nearer (KIP-392), and until when it is asked instead.
     pub(crate) preferred: Option<(NodeId, Instant)>,
+    /// The topic that the position belongs to, by what a broker served; nil before that.
+    pub(crate) topic_id: Uuid,
+    /// The metadata says that the topic does not exist.
+    pub(crate) absent: bool,
     pub(crate) high_watermark: Option<i64>,
     pub(crate) log_start: Option<i64>,
 }
@@ -141,6 +146,7 @@ impl Desk {
         place.processed = to.ok();
         place.fetched_epoch = -1;
         place.position_epoch = -1;
+        place.topic_id = Uuid::nil();
         place.resolving = false;
         place.generation = generation;
         self.drop_void();
@@ -313,6 +319,8 @@ impl Place {
             resolving: false,
             not_before: None,
             preferred: None,
+            topic_id: Uuid::nil(),
+            absent: false,
             high_watermark: None,
             log_start: None,
         }

@@ -18,7 +18,7 @@ use millstream_wire::messages::response_header_version;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::broker::create_topic;
+use crate::broker::{admin, create_topic};
 
 const WAIT: Duration = Duration::from_secs(30);
 
@@ -33,6 +33,8 @@ struct Node {
     /// Refuses fetches with this code, if it is not 0.
     refuses: AtomicI32,
     fetches: AtomicUsize,
+    /// Times it was asked for metadata.
+    asked: AtomicUsize,
 }
 
 struct Doors {
@@ -101,6 +103,7 @@ impl Doors {
             send(&mut upstream, &request).await?;
             let mut answer = frame(&mut upstream).await?;
             if key == ApiKey::Metadata as i16 {
+                node.asked.fetch_add(1, Ordering::Relaxed);
                 answer = self.as_two(answer, version);
             }
             send(&mut client, &answer).await?;
@@ -248,5 +251,31 @@ async fn a_broker_that_takes_nothing_is_passed_over() {
         assert!(Instant::now() < deadline);
     }
     producer.close().await.unwrap();
+    broker.close().await;
+}
+
+/// The metadata is asked for every `retry.backoff.ms` then, not as fast as the network carries it.
+#[tokio::test]
+async fn whoever_waits_for_a_topic_that_is_gone_waits_quietly() {
+    let (broker, doors) = open().await;
+    let config = Consumer::builder().bootstrap(&doors.bootstrap()).auto_offset_reset(OffsetReset::Earliest);
+    let mut consumer = config.set("allow.auto.create.topics", "false").unwrap().build().await.unwrap();
+    let topic = create_topic(&doors.bootstrap(), "gone", 1).await;
+    consumer.assign([TopicPartition::new(topic.as_str(), 0)]);
+    let producer = Producer::builder().bootstrap(&doors.bootstrap()).build().await.unwrap();
+    producer.send(ProducerRecord::to(&topic).value(&7_u32.to_be_bytes())).await.unwrap().await.unwrap();
+    assert_eq!(one(&mut consumer).await, 7);
+    drop(producer);
+    admin(&doors.bootstrap()).await.delete_topics([&topic]).await.unwrap().remove(0).1.unwrap();
+    let asked = || doors.nodes.iter().map(|node| node.asked.load(Ordering::Relaxed)).sum::<usize>();
+    let before = asked();
+    assert!(consumer.poll(Duration::from_secs(2)).await.unwrap().is_none());
+    let times = asked() - before;
+    assert!((1..60).contains(&times), "asked {times} times in two seconds");
+
+    create_topic(&doors.bootstrap(), &topic, 1).await;
+    let producer = Producer::builder().bootstrap(&doors.bootstrap()).build().await.unwrap();
+    producer.send(ProducerRecord::to(&topic).value(&8_u32.to_be_bytes())).await.unwrap().await.unwrap();
+    assert_eq!(one(&mut consumer).await, 8);
     broker.close().await;
 }

@@ -20,10 +20,11 @@ use millstream_wire::ids::NodeId;
 use self::resolve::{Want, resolve, validate};
 use self::session::{Ask, Session};
 use super::config::OffsetReset;
-use super::desk::Missing;
+use super::desk::{Desk, Missing};
 use super::shared::Shared;
 use crate::connection::{Link, Node};
 use crate::metadata::{Broker, Snapshot};
+use crate::offsets::EARLIEST;
 use crate::{Error, ErrorCode, Result, TopicPartition};
 
 /// A fetcher with nothing to do looks around this often.
@@ -166,7 +167,8 @@ impl Fetcher {
         let config = &self.shared.config;
         let mut wanted: HashMap<NodeId, Vec<(TopicPartition, Ask, u64)>> = HashMap::new();
         let mut unknown = false;
-        let desk = self.shared.desk();
+        let mut desk = self.shared.desk();
+        note_topics(&mut desk, snapshot, config.auto_offset_reset);
         for (partition, place) in desk.places() {
             let Ok(offset) = place.fetch_from else { continue };
             if place.resolving
@@ -303,6 +305,9 @@ impl Fetcher {
             response::fetched(partition.clone(), ask, generation, data, self.shared.config.check_crcs);
         self.shared.update(|desk| {
             if let Some(place) = desk.place_mut(&partition) {
+                if place.generation == generation {
+                    place.topic_id = ask.topic_id;
+                }
                 place.high_watermark = Some(data.high_watermark);
                 place.log_start = Some(data.log_start_offset).filter(|offset| *offset >= 0);
                 place.not_before = None;
@@ -347,6 +352,28 @@ impl Fetcher {
             }
         });
         code.is_retriable()
+    }
+}
+
+/// Says which topics are gone. One that was made anew under its old name is read from its start: the position was one in
+/// the old topic, and all that is in the new one came later.
+fn note_topics(desk: &mut Desk, snapshot: &Snapshot, reset: OffsetReset) {
+    let mut anew = Vec::new();
+    for (partition, place) in desk.places_mut() {
+        let Some(topic) = snapshot.topic(&partition.topic) else { continue };
+        let absent = topic.error == Some(ErrorCode::UnknownTopicOrPartition);
+        if absent && !place.absent {
+            tracing::warn!(%partition, "the topic does not exist any more; waiting for it");
+        }
+        place.absent = absent;
+        if !place.topic_id.is_nil() && !topic.id.is_nil() && place.topic_id != topic.id {
+            tracing::warn!(%partition, "the topic was deleted and made anew; its old positions mean nothing");
+            anew.push(partition.clone());
+        }
+    }
+    let start = if reset == OffsetReset::None { Missing::Reset } else { Missing::Seek(EARLIEST) };
+    for partition in anew {
+        desk.seek(&partition, Err(start));
     }
 }
 
