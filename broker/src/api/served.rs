@@ -63,11 +63,13 @@ served! {
     OffsetForLeaderEpoch 2..=4 => api::offset_for_leader_epoch::handle;
     DescribeConfigs 1..=4 => api::describe_configs::handle;
     AlterConfigs 0..=2 => api::alter_configs::handle;
+    DescribeLogDirs 1..=4 => api::describe_log_dirs::handle;
     CreatePartitions 0..=3 => api::create_partitions::handle;
     DeleteGroups 0..=2 => api::delete_groups::handle;
     IncrementalAlterConfigs 0..=1 => api::incremental_alter_configs::handle;
     OffsetDelete 0..=0 => api::offset_delete::handle;
     DescribeCluster 0..=2 => api::describe_cluster::handle;
+    DescribeProducers 0..=0 => api::describe_producers::handle;
     ListConfigResources 0..=1 => api::list_config_resources::handle;
     DescribeTopicPartitions 0..=0 => api::describe_topic_partitions::handle;
 }

@@ -18,7 +18,7 @@ use super::partition_metadata::{self, print_id};
 use super::recovery::{self, Past, Unrecoverable};
 use super::state::{Log, LogHome};
 use super::{LogConfig, LogError, Partition, TopicPartition, cleaner};
-use crate::storage::{Access, Storage};
+use crate::storage::{Access, Space, Storage};
 
 pub(super) const LOCK_FILE: &str = ".lock";
 const CLEAN_SHUTDOWN_FILE: &str = ".kafka_cleanshutdown";
@@ -157,6 +157,12 @@ impl Logs {
     /// The id of the cluster, drawn when the directory was made.
     pub fn cluster_id(&self) -> &str {
         &self.identity.cluster_id
+    }
+
+    /// The directory of the logs, absolute where that can be told, and the room in its file system if that is known.
+    pub fn place(&self) -> (PathBuf, Option<Space>) {
+        let dir = &self.options.dir;
+        (std::path::absolute(dir).unwrap_or_else(|_| dir.clone()), self.shared.storage.space(dir).ok())
     }
 
     /// The leader epoch of this life of the broker.

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::incoming::{self, AppendOrigin};
 use super::logs::Shared;
+use super::producers::ActiveProducer;
 use super::read::{FileRange, ReadSlice, ReadUpTo};
 use super::scan::{Headers, damaged};
 use super::state::{AppendFailure, Appended, Located, Log};
@@ -142,6 +143,16 @@ impl Partition {
             self.publish(log);
         }
         self.queue_flush();
+    }
+
+    /// Bytes of all segments.
+    pub fn size(&self) -> u64 {
+        self.log.lock().size()
+    }
+
+    /// The idempotent producers that wrote here of late, by id.
+    pub(crate) fn producers(&self) -> Vec<ActiveProducer> {
+        self.log.lock().producers.active()
     }
 
     /// Whether the storage failed this partition; it serves nobody until the broker is restarted.

@@ -53,6 +53,17 @@ impl Sequenced {
     }
 }
 
+/// What others may know of a producer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ActiveProducer {
+    pub(crate) id: ProducerId,
+    pub(crate) epoch: ProducerEpoch,
+    /// Sequence number of its last record; -1 if it wrote none in this epoch.
+    pub(crate) last_sequence: i32,
+    /// The newest time it wrote, in ms since 1970.
+    pub(crate) last_timestamp: i64,
+}
+
 /// The producer's part of a batch that arrives or is replayed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ProducerStamp {
@@ -111,6 +122,19 @@ impl Producers {
         } else {
             Err(AppendError::OutOfOrderSequence { id: stamp.id, sequence: stamp.first_sequence, expected })
         }
+    }
+
+    /// All of them, by id.
+    pub(super) fn active(&self) -> Vec<ActiveProducer> {
+        let active = |(id, known): (&ProducerId, &Producer)| ActiveProducer {
+            id: *id,
+            epoch: known.epoch,
+            last_sequence: known.batches.last().map_or(-1, |batch| batch.last_sequence),
+            last_timestamp: known.last_timestamp,
+        };
+        let mut producers: Vec<_> = self.entries.iter().map(active).collect();
+        producers.sort_unstable_by_key(|producer| producer.id.0);
+        producers
     }
 
     /// Takes note of a batch that lies in the log, its last record at `last_offset`.

@@ -172,13 +172,12 @@ fn complain(complaints: &mut Complaints, remote: SocketAddr, kind: &'static str,
 
 /// Says how often something happened that was not said each time.
 fn count(unsaid: &Unsaid) {
-    let seconds = INTERVAL.as_secs();
     match unsaid {
         Unsaid { about: Some((peer, kind)), count } => {
-            tracing::warn!("{count} more connections from {peer} {kind} within {seconds} s");
+            tracing::warn!("{count} more connections from {peer} {kind} since that was said last");
         }
         Unsaid { about: None, count } => {
-            tracing::warn!("{count} connections from many other peers refused or ended within {seconds} s");
+            tracing::warn!("{count} connections from many other peers ended badly since that was said last");
         }
     }
 }

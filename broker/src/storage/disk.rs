@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustix::io::{Errno, ReadWriteFlags};
 use smallvec::SmallVec;
 
-use super::{Access, Entry, Storage, StoredFile};
+use super::{Access, Entry, Space, Storage, StoredFile};
 
 /// The file system of the machine.
 #[derive(Clone, Copy, Debug, Default)]
@@ -54,6 +54,12 @@ impl Storage for DiskStorage {
 
     fn remove_dir(&self, path: &Path) -> io::Result<()> {
         fs::remove_dir_all(path)
+    }
+
+    fn space(&self, dir: &Path) -> io::Result<Space> {
+        let found = rustix::fs::statvfs(dir)?;
+        let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
+        Ok(Space { total: bytes(found.f_blocks), usable: bytes(found.f_bavail) })
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {

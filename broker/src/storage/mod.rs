@@ -33,6 +33,8 @@ pub trait Storage: Send + Sync + Debug {
     fn remove_dir(&self, path: &Path) -> io::Result<()>;
     /// Makes the names in `dir` durable.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+    /// The room in the file system that holds `dir`.
+    fn space(&self, dir: &Path) -> io::Result<Space>;
     /// Takes the exclusive lock `path` until the guard is dropped; `WouldBlock` if another process has it.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>>;
 
@@ -107,6 +109,15 @@ pub enum Access {
     Write,
     /// For reading and writing; an existing file loses its content.
     Create,
+}
+
+/// Room in a file system, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// All of it, used or not.
+    pub total: u64,
+    /// What this process may still write.
+    pub usable: u64,
 }
 
 /// A name in a directory.

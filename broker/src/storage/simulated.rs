@@ -11,7 +11,7 @@ use parking_lot::{Condvar, Mutex};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use super::{Access, Entry, Storage, StoredFile};
+use super::{Access, Entry, Space, Storage, StoredFile};
 
 /// What a power cut does to bytes that were written and not synced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -397,6 +397,11 @@ impl Storage for SimulatedStorage {
         }
         disk.ghosts.retain(|ghost| ghost.path.parent() != Some(path));
         Ok(())
+    }
+
+    fn space(&self, _dir: &Path) -> io::Result<Space> {
+        const TOTAL: u64 = 1 << 40;
+        Ok(Space { total: TOTAL, usable: self.disk.lock().space.unwrap_or(TOTAL) })
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>> {

@@ -5,6 +5,11 @@ use kafka_protocol::messages::create_topics_request::CreatableTopic;
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::describe_configs_response::DescribeConfigsResult;
+use kafka_protocol::messages::describe_log_dirs_request::DescribableLogDirTopic;
+use kafka_protocol::messages::describe_log_dirs_response::{
+    DescribeLogDirsPartition, DescribeLogDirsResult, DescribeLogDirsTopic,
+};
+use kafka_protocol::messages::describe_producers_request::TopicRequest;
 use kafka_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
@@ -12,12 +17,15 @@ use kafka_protocol::messages::offset_for_leader_epoch_request::{
     OffsetForLeaderPartition, OffsetForLeaderTopic,
 };
 use kafka_protocol::messages::{
-    CreateTopicsRequest, DeleteTopicsRequest, DescribeConfigsRequest, IncrementalAlterConfigsRequest,
-    ListOffsetsRequest, MetadataRequest, OffsetForLeaderEpochRequest,
+    CreateTopicsRequest, DeleteTopicsRequest, DescribeConfigsRequest, DescribeLogDirsRequest,
+    DescribeProducersRequest, IncrementalAlterConfigsRequest, ListOffsetsRequest, MetadataRequest,
+    OffsetForLeaderEpochRequest,
 };
 use millstream_broker::{Broker, BrokerConfig};
+use millstream_wire::batch::ProducerState;
+use millstream_wire::ids::{ProducerEpoch, ProducerId};
 
-use crate::client::{Client, batch, fetch_partition, fetch_request, name, text, topic};
+use crate::client::{Client, batch, fetch_partition, fetch_request, name, text, timed_batch, topic};
 
 const TOPIC: i8 = 2;
 const SET: i8 = 0;
@@ -170,6 +178,76 @@ fn places_in_a_log_are_told_in_the_versions_that_know_them() {
         assert_eq!(code(since - 1, timestamp), ResponseError::UnsupportedVersion.code(), "{timestamp}");
         assert_eq!(code(since, timestamp), 0, "{timestamp}");
     }
+    broker.close_blocking();
+}
+
+fn log_dirs(
+    client: &mut Client,
+    version: i16,
+    topics: Option<Vec<(&str, Vec<i32>)>>,
+) -> DescribeLogDirsResult {
+    let asked = |(topic, partitions): (&str, Vec<i32>)| {
+        DescribableLogDirTopic::default().with_topic(name(topic)).with_partitions(partitions)
+    };
+    let topics = topics.map(|topics| topics.into_iter().map(asked).collect());
+    let mut response = client.call(version, &DescribeLogDirsRequest::default().with_topics(topics));
+    assert_eq!((response.error_code, response.results.len()), (0, 1));
+    response.results.remove(0)
+}
+
+#[test]
+fn partitions_tell_their_size_and_the_directory_its_room() {
+    let (broker, mut client) = start();
+    client.create_topic("two", 2, &[]);
+    let written = batch(&["some bytes"]);
+    let bytes = i64::try_from(written.len()).unwrap();
+    client.produce("two", 1, -1, written);
+    let sizes = |result: &DescribeLogDirsResult| -> Vec<(String, i32, i64)> {
+        let of = |topic: &DescribeLogDirsTopic| {
+            let name = topic.name.to_string();
+            let of = |partition: &DescribeLogDirsPartition| {
+                assert!(partition.offset_lag == 0 && !partition.is_future_key);
+                (name.clone(), partition.partition_index, partition.partition_size)
+            };
+            topic.partitions.iter().map(of).collect::<Vec<_>>()
+        };
+        result.topics.iter().flat_map(of).collect()
+    };
+    let two = |partition, bytes| ("two".to_owned(), partition, bytes);
+    for version in 1..=4 {
+        let all = log_dirs(&mut client, version, None);
+        assert_eq!(sizes(&all), [("there".to_owned(), 0, 0), two(0, 0), two(1, bytes)], "version {version}");
+        assert!(all.log_dir.starts_with('/'));
+        assert!(version < 4 || (all.total_bytes >= all.usable_bytes && all.usable_bytes > 0));
+    }
+    let some = log_dirs(&mut client, 4, Some(vec![("two", vec![1, 9, 1]), ("missing", vec![0])]));
+    assert_eq!(sizes(&some), [two(1, bytes)]);
+    assert_eq!(log_dirs(&mut client, 4, Some(Vec::new())).topics, []);
+    broker.close_blocking();
+}
+
+#[test]
+fn producers_are_described_by_partition() {
+    let (broker, mut client) = start();
+    let producer = |id| ProducerState { id: ProducerId(id), epoch: ProducerEpoch(3), base_sequence: 0 };
+    client.produce("there", 0, -1, timed_batch(&["a", "b"], producer(7), 1_000));
+    client.produce("there", 0, -1, timed_batch(&["a"], producer(5), 2_000));
+    let topic = |topic: &str, partitions| {
+        TopicRequest::default().with_name(name(topic)).with_partition_indexes(partitions)
+    };
+    let asked = vec![topic("there", vec![0, 4]), topic("missing", vec![0]), topic("a/b", vec![0])];
+    let response = client.call(0, &DescribeProducersRequest::default().with_topics(asked));
+    let there = &response.topics[0].partitions[0];
+    let described = there.active_producers.iter().map(|producer| {
+        (producer.producer_id.0, producer.producer_epoch, producer.last_sequence, producer.last_timestamp)
+    });
+    assert_eq!(described.collect::<Vec<_>>(), [(5, 3, 0, 2_000), (7, 3, 1, 1_001)]);
+    let producers = &there.active_producers;
+    assert!(producers.iter().all(|producer| producer.current_txn_start_offset == -1));
+    let unknown = ResponseError::UnknownTopicOrPartition.code();
+    assert_eq!((there.error_code, response.topics[0].partitions[1].error_code), (0, unknown));
+    assert_eq!(response.topics[1].partitions[0].error_code, unknown);
+    assert_eq!(response.topics[2].partitions[0].error_code, ResponseError::InvalidTopicException.code());
     broker.close_blocking();
 }
 
