@@ -2,7 +2,7 @@
 
 pub use crate::data::{Data, Json, Text};
 pub use crate::dsl::{
-    GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable, Output, Printed, Repartitioned,
+    GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable, Output, Partitions, Printed, Repartitioned,
     StreamsBuilder, TimeWindowedKStream, Topic,
 };
 pub use crate::processing::{

@@ -31,7 +31,7 @@ impl<K: Data, V> Downstream<K, V> for PresentKey<K, V> {
 #[derive(Clone, Copy)]
 pub(super) struct Repartition {
     filter: NodeId,
-    sink: NodeId,
+    pub(super) sink: NodeId,
     /// Where the records come out again.
     pub(super) source: NodeId,
 }

@@ -78,6 +78,35 @@ impl Context<'_> {
         self.state.dropped += 1;
     }
 
+    /// Hands encoded bytes to partitions of the caller's choice: a copy to each, or nothing, which counts as dropped.
+    pub(crate) fn send_to(
+        &mut self,
+        topic: TopicHandle,
+        partitions: &[i32],
+        timestamp: i64,
+        headers: &Headers,
+        encode: impl FnOnce(&mut Vec<u8>, &mut Vec<u8>) -> Result<(bool, bool), ProcessError>,
+    ) -> Result<(), ProcessError> {
+        if partitions.is_empty() {
+            self.drop_record();
+            return Ok(());
+        }
+        let ContextState { key, value, .. } = &mut *self.state;
+        key.clear();
+        value.clear();
+        let (has_key, has_value) = encode(key, value)?;
+        let (key, value) = (has_key.then_some(key.as_slice()), has_value.then_some(value.as_slice()));
+        let there = self.sink.partitions(topic);
+        for partition in partitions {
+            if !(0..there).contains(partition) {
+                let text = format!("the partitioner chose partition {partition} of a topic that has {there}");
+                return Err(ProcessError::new(text));
+            }
+            self.sink.send(topic, Some(*partition), timestamp, key, value, headers)?;
+        }
+        Ok(())
+    }
+
     /// Hands encoded bytes to the sink; the encoder fills `key` and `value` and says which of them are not null. The last
     /// `unpartitioned_suffix` bytes of the key have no say in the partition.
     #[inline]

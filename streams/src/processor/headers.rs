@@ -31,6 +31,17 @@ impl Headers {
         self.0.as_ref()?.iter().rev().find(|header| header.name == name)
     }
 
+    /// Removes every header of this name.
+    pub fn remove(&mut self, name: &str) {
+        let Some(headers) = &mut self.0 else { return };
+        if headers.iter().any(|header| header.name == name) {
+            Arc::make_mut(headers).retain(|header| header.name != name);
+        }
+        if headers.is_empty() {
+            self.0 = None;
+        }
+    }
+
     /// Adds a header at the end.
     pub fn push(&mut self, name: impl Into<String>, value: Option<Vec<u8>>) {
         let headers = self.0.get_or_insert_default();

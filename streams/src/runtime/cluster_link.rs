@@ -235,6 +235,10 @@ impl RecordSink for ClusterLink {
         self.sink.topic(name)
     }
 
+    fn partitions(&mut self, topic: TopicHandle) -> i32 {
+        self.sink.partitions(topic)
+    }
+
     fn partition_for_key(&mut self, topic: TopicHandle, key: &[u8]) -> Option<i32> {
         self.sink.partition_for_key(topic, key)
     }

@@ -44,6 +44,13 @@ impl Sink {
         TopicHandle(index as u32)
     }
 
+    /// See [`RecordSink::partitions`](crate::task::RecordSink::partitions). A topic that is not there has one: sending to it
+    /// says what is wrong.
+    pub(crate) fn partitions(&self, topic: TopicHandle) -> i32 {
+        let client = self.topics[topic.0 as usize].client.as_ref();
+        client.map_or(1, |client| self.producer.partitions(*client))
+    }
+
     /// See [`RecordSink::partition_for_key`](crate::task::RecordSink::partition_for_key).
     pub(crate) fn partition_for_key(&mut self, topic: TopicHandle, key: &[u8]) -> Option<i32> {
         let client = *self.topics[topic.0 as usize].client.as_ref().ok()?;

@@ -87,7 +87,7 @@ impl<'a> Assembly<'a> {
                     let sources = factory(&mut self, id);
                     self.sources.insert(id, sources);
                 }
-                NodeKind::Processor { factory } => {
+                NodeKind::Processor { factory } | NodeKind::DynamicSink { factory, .. } => {
                     let node = factory(&mut self, id);
                     self.made.insert(id, node);
                 }

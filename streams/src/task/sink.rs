@@ -16,8 +16,14 @@ pub struct TopicHandle(pub u32);
 /// Key and value come as bytes in buffers that the task reuses. That is one short copy into the open batch; a callback that
 /// encodes in place would cost two virtual calls and a shift of the bytes behind the length, which is more for small records.
 pub trait RecordSink {
-    /// A handle for a topic; called once per topic while a task is made. The same name gives the same handle.
+    /// A handle for a topic; called once per topic while a task is made, or when a record first names it. The same name gives
+    /// the same handle.
     fn topic(&mut self, name: &TopicName) -> TopicHandle;
+
+    /// How many partitions a topic has, for partitioners. A sink that does not tell partitions apart has one.
+    fn partitions(&mut self, _topic: TopicHandle) -> i32 {
+        1
+    }
 
     /// The partition that [`send`](Self::send) would choose for a record of this key; `None`: there is but one to choose.
     fn partition_for_key(&mut self, _topic: TopicHandle, _key: &[u8]) -> Option<i32> {

@@ -32,6 +32,12 @@ impl<'a, K, V> TestInput<'a, K, V> {
         self
     }
 
+    /// The headers of the records to come, in place of those added so far.
+    pub fn headers(mut self, headers: Headers) -> Self {
+        self.headers = headers;
+        self
+    }
+
     /// Sends a record and processes all that follows from it.
     ///
     /// # Errors

@@ -69,6 +69,9 @@ fn write_node(formatter: &mut fmt::Formatter<'_>, layout: &Layout<'_>, id: NodeI
                 "    Processor: {name} (stores: [{stores}])\n      --> {below}\n      <-- {above}"
             )
         }
+        NodeKind::DynamicSink { extractor, .. } => {
+            writeln!(formatter, "    Sink: {} (extractor class: {extractor})\n      <-- {above}", node.name)
+        }
         NodeKind::Sink { topic, .. } => {
             writeln!(formatter, "    Sink: {} (topic: {topic})\n      <-- {above}", node.name)
         }

@@ -111,9 +111,23 @@ pub(crate) struct Follower {
 /// What a node does in a task.
 #[derive(Clone)]
 pub(crate) enum NodeKind {
-    Source { topics: Vec<TopicName>, types: TypeId, factory: SourceFactory },
-    Processor { factory: ProcessorFactory },
-    Sink { topic: TopicName, factory: SinkFactory },
+    Source {
+        topics: Vec<TopicName>,
+        types: TypeId,
+        factory: SourceFactory,
+    },
+    Processor {
+        factory: ProcessorFactory,
+    },
+    Sink {
+        topic: TopicName,
+        factory: SinkFactory,
+    },
+    /// A sink whose records name their topics; `extractor` is the type that does.
+    DynamicSink {
+        extractor: &'static str,
+        factory: ProcessorFactory,
+    },
 }
 
 impl Graph {
@@ -308,7 +322,10 @@ impl Graph {
             match &mut follower.kind {
                 NodeKind::Sink { topic, .. } if with_topic => *topic = renamed(),
                 NodeKind::Source { topics, .. } if with_topic => *topics = vec![renamed()],
-                NodeKind::Sink { .. } | NodeKind::Source { .. } | NodeKind::Processor { .. } => {}
+                NodeKind::Sink { .. }
+                | NodeKind::DynamicSink { .. }
+                | NodeKind::Source { .. }
+                | NodeKind::Processor { .. } => {}
             }
         }
     }
@@ -338,7 +355,7 @@ impl Graph {
     pub(crate) fn source_of(&mut self, wanted: &[TopicName], wanted_types: TypeId) -> Option<NodeId> {
         let found = self.ids().find(|id| match &self.node(*id).kind {
             NodeKind::Source { topics, types, .. } => *types == wanted_types && topics == wanted,
-            NodeKind::Processor { .. } | NodeKind::Sink { .. } => false,
+            NodeKind::Processor { .. } | NodeKind::Sink { .. } | NodeKind::DynamicSink { .. } => false,
         })?;
         self.naming.insert(found, Naming::Kept);
         Some(found)
@@ -396,7 +413,7 @@ impl Graph {
         let mut read: HashMap<&TopicName, &[TopicName]> = HashMap::new();
         let sources = self.nodes.iter().filter_map(|node| match &node.kind {
             NodeKind::Source { topics, .. } => Some(topics.as_slice()),
-            NodeKind::Processor { .. } | NodeKind::Sink { .. } => None,
+            NodeKind::Processor { .. } | NodeKind::Sink { .. } | NodeKind::DynamicSink { .. } => None,
         });
         for topics in sources {
             for topic in topics {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 pub use description::Description;
 pub use error::TopologyError;
-pub(crate) use graph::{Graph, NodeId, NodeKind, ProcessorFactory, StoreFactory, StoreId};
+pub(crate) use graph::{Graph, NodeId, NodeKind, ProcessorFactory, SinkFactory, StoreFactory, StoreId};
 pub use name::TopicName;
 pub(crate) use serdes::Changes;
 pub use spec::{CopartitionGroup, Medium, StoreSpec, WindowSpec};

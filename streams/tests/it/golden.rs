@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use millstream::data::{Data, DataError};
 use millstream::prelude::*;
+use millstream::processor::{Header, Headers};
 use millstream::serde::{Native, Serde};
 use millstream::topology::Subtopology;
 
@@ -36,7 +37,14 @@ impl Serde<String> for Hex {
 /// Sends the inputs of `run` and returns the whole dialogue as the oracle writes it.
 fn replay(topology: &Topology, run: &str) -> String {
     let mut driver = TestDriver::new(topology).unwrap();
-    let topics = written(topology);
+    let mut topics = written(topology);
+    for line in run.lines().filter_map(|line| line.strip_prefix("out ")) {
+        let topic = line.split(' ').next().unwrap().to_owned();
+        // A topic that the records themselves have named.
+        if !topics.contains(&topic) {
+            topics.push(topic);
+        }
+    }
     let mut dialogue = String::new();
     for line in run.lines().filter(|line| line.starts_with("in ") || line.starts_with("clock ")) {
         writeln!(dialogue, "{line}").unwrap();
@@ -46,10 +54,13 @@ fn replay(topology: &Topology, run: &str) -> String {
             continue;
         }
         let (topic, record) = line[3..].split_once(' ').unwrap();
-        let [key, value, timestamp] = record.split('|').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        let mut record = record.split('|');
+        let mut next = || record.next().unwrap_or_else(|| panic!("{line}"));
+        let (key, value, timestamp) = (next(), next(), next());
         let topic: Topic<Option<String>, Option<String>> = Topic::with(topic.to_owned(), Native, Native);
         let nullable = |text: &str| (text != "null").then(|| text.to_owned());
-        let mut input = driver.input(topic).at(timestamp.parse().unwrap());
+        let headers = headers(record.next());
+        let mut input = driver.input(topic).at(timestamp.parse().unwrap()).headers(headers);
         input.send(nullable(key), nullable(value)).unwrap();
         show_outputs(&mut driver, &topics, &mut dialogue);
     }
@@ -65,10 +76,52 @@ fn show_outputs(driver: &mut TestDriver, topics: &[String], dialogue: &mut Strin
     for topic in topics {
         let output = Topic::<String, String>::with(topic.clone(), Hex, Hex);
         for record in driver.output(output).drain() {
-            let Record { key, value, timestamp, .. } = record;
-            writeln!(dialogue, "out {topic} {key}|{value}|{timestamp}").unwrap();
+            let Record { key, value, timestamp, headers } = record;
+            writeln!(dialogue, "out {topic} {key}|{value}|{timestamp}{}", shown(&headers)).unwrap();
         }
     }
+}
+
+/// Headers as the oracle writes them: `name=value;name=value`, a null without its sign.
+fn headers(text: Option<&str>) -> Headers {
+    let mut headers = Headers::default();
+    for header in text.into_iter().flat_map(|text| text.split(';')) {
+        match header.split_once('=') {
+            Some((name, value)) => headers.push(name, Some(value.into())),
+            None => headers.push(header, None),
+        }
+    }
+    headers
+}
+
+fn shown(headers: &Headers) -> String {
+    let header = |header: &Header| match &header.value {
+        Some(value) => format!("{}={}", header.name, String::from_utf8_lossy(value)),
+        None => header.name.clone(),
+    };
+    let all: Vec<String> = headers.iter().map(header).collect();
+    if all.is_empty() { String::new() } else { format!("|{}", all.join(";")) }
+}
+
+/// The text of a topology, with the extractors of topic names called as the oracle calls its own.
+fn described(topology: &Topology) -> String {
+    let text = topology.describe().to_string();
+    let line = |line: &str| match line.split_once("(extractor class: ") {
+        Some((before, _)) => format!("{before}(extractor class: EXTRACTOR)\n"),
+        None => format!("{line}\n"),
+    };
+    text.lines().map(line).collect()
+}
+
+/// The programs, and those that run once more with headers on their inputs.
+fn programs() -> impl Iterator<Item = (String, fn(&StreamsBuilder))> {
+    PROGRAMS.iter().flat_map(|(name, program)| {
+        let with_headers = format!("headers_{name}");
+        let is_there = data().join(format!("{with_headers}.txt")).exists();
+        [Some(((*name).to_owned(), *program)), is_there.then_some((with_headers, *program))]
+            .into_iter()
+            .flatten()
+    })
 }
 
 /// The topics that the topology writes to, in the order of their names in the cluster.
@@ -101,13 +154,13 @@ fn entries(driver: &TestDriver, name: &str) -> Vec<(String, String)> {
 #[test]
 fn programs_behave_as_in_kafka_streams() {
     let mut failures = String::new();
-    for (name, program) in PROGRAMS {
+    for (name, program) in programs() {
         let expected = fs::read_to_string(data().join(format!("{name}.txt"))).unwrap();
         let (text, run) = expected.split_once("---\n").unwrap();
         let builder = StreamsBuilder::new();
         program(&builder);
         let topology = builder.build().unwrap();
-        let (described, dialogue) = (topology.describe().to_string(), replay(&topology, run));
+        let (described, dialogue) = (described(&topology), replay(&topology, run));
         if described != text {
             writeln!(failures, "{name}: expected\n{text}\ngot\n{described}").unwrap();
         }
@@ -123,7 +176,7 @@ fn every_fixture_has_its_program() {
     for file in fs::read_dir(data()).unwrap() {
         let path = file.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap();
-        let known = PROGRAMS.iter().any(|(program, _)| *program == name);
+        let known = programs().any(|(program, _)| program == name);
         assert!(known || path.extension().unwrap() == "java", "{name}");
     }
 }

@@ -10,6 +10,7 @@ mod compile_fail;
 mod failures;
 mod global;
 mod golden;
+mod partitioners;
 mod processors;
 mod programs;
 mod random;

@@ -111,6 +111,30 @@ impl Processor<String, String> for Ticks {
     }
 }
 
+/// Counts its records in a header, and drops the header "n" of every third.
+#[derive(Default)]
+pub(crate) struct Stamp {
+    seen: usize,
+}
+
+impl Processor<String, String> for Stamp {
+    type Out = (String, String);
+
+    fn process(
+        &mut self,
+        mut record: Record<String, String>,
+        cx: &mut Context<Self::Out>,
+    ) -> Result<(), ProcessError> {
+        self.seen += 1;
+        if self.seen.is_multiple_of(3) {
+            record.headers.remove("n");
+        }
+        record.headers.push("seen", Some(self.seen.to_string().into_bytes()));
+        cx.forward(record);
+        Ok(())
+    }
+}
+
 pub(crate) struct Where;
 
 impl Processor<String, String> for Where {

@@ -2,7 +2,7 @@
 
 use millstream::prelude::*;
 
-use super::processors::{Shout, Tally, Ticks, Where};
+use super::processors::{Shout, Stamp, Tally, Ticks, Where};
 
 type Strings = Topic<String, String>;
 type Nullable = Topic<Option<String>, Option<String>>;
@@ -18,6 +18,10 @@ fn strings(builder: &StreamsBuilder, topic: &'static str) -> KStream<String, Str
 
 fn split(builder: &StreamsBuilder) -> KStream<String, String> {
     strings(builder, "lines").flat_map_values(|line, out| words(line).for_each(|word| out.push(word)))
+}
+
+fn by_length(record: &Record<String, String>) -> &'static str {
+    if record.value.len() > 2 { "long" } else { "short" }
 }
 
 /// A program and the name of its fixture.
@@ -167,6 +171,16 @@ pub(crate) const PROGRAMS: &[Program] = &[
     }),
     ("processor_metadata", |b| {
         b.stream([Strings::new("a"), Strings::new("b")]).process(|_| Where).to(Strings::new("c"));
+    }),
+    ("to_dynamic", |b| {
+        strings(b, "a").to_dynamic(by_length);
+    }),
+    ("to_dynamic_named", |b| {
+        strings(b, "a").select_key(|_, text| text.clone()).to_dynamic(by_length).named("by-length");
+    }),
+    ("processor_headers", |b| {
+        let stamped = strings(b, "a").process(|_| Stamp::default());
+        stamped.map_values(|text| text + "!").to(Strings::new("b"));
     }),
     ("group_by_key_count", |b| {
         b.stream(Nullable::new("a")).group_by_key().count("n").to(Longs::new("b"));

@@ -17,6 +17,7 @@ mod repartition;
 mod select_key;
 mod split;
 mod to;
+mod to_dynamic;
 mod to_table;
 mod try_map_values;
 

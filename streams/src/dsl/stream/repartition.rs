@@ -1,10 +1,12 @@
 //! Through a topic of the application's own.
 
 use std::borrow::Cow;
-use std::marker::PhantomData;
 
 use crate::data::Data;
-use crate::dsl::{KStream, repartition};
+use crate::dsl::partitioner::{Partitioner, partitioner};
+use crate::dsl::repartition::Repartition;
+use crate::dsl::sink::Encoding;
+use crate::dsl::{KStream, Partitions, repartition, sink};
 
 impl<K: Data, V: Data> KStream<K, V> {
     /// Sends the records through a topic that the application makes and owns (Kafka's `repartition`): the records of one key
@@ -31,7 +33,7 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// # Ok(()) }
     /// ```
     pub fn repartition(&self, how: impl Into<Repartitioned<K, V>>) -> Self {
-        let Repartitioned { name, partitions, .. } = how.into();
+        let Repartitioned { name, partitions, partitioner } = how.into();
         let graph = &mut *self.graph.borrow_mut();
         let prefix = match name {
             Some(name) => {
@@ -40,7 +42,11 @@ impl<K: Data, V: Data> KStream<K, V> {
             }
             None => graph.generate("KSTREAM-REPARTITION-"),
         };
-        let source = repartition::add::<K, V>(graph, self.node, &prefix).source;
+        let encoding = Encoding::new(graph.key_serde(self.node), graph.value_serde(self.node));
+        let Repartition { sink, source, .. } = repartition::add::<K, V>(graph, self.node, &prefix);
+        if partitioner.is_some() {
+            sink::redraw::<K, V>(graph, sink, Encoding { partitioner, ..encoding });
+        }
         if let Some(partitions) = partitions {
             graph.set_partitions(source, partitions);
         }
@@ -49,24 +55,42 @@ impl<K: Data, V: Data> KStream<K, V> {
 }
 
 /// What the topic of a [`KStream::repartition`] is like.
-#[derive(Debug, Clone)]
 #[must_use = "it says how to repartition and does not do it"]
 pub struct Repartitioned<K, V> {
     name: Option<Cow<'static, str>>,
     /// `None`: as many as what is written has tasks, or as what it is joined with has partitions.
     partitions: Option<u32>,
-    types: PhantomData<fn(K, V)>,
+    /// `None`: the hash of the key decides.
+    partitioner: Option<Partitioner<K, V>>,
 }
 
 impl<K, V> Repartitioned<K, V> {
     /// A topic whose name is generated as Kafka Streams would. It changes when operators are added before it.
     pub const fn generated() -> Self {
-        Self { name: None, partitions: None, types: PhantomData }
+        Self { name: None, partitions: None, partitioner: None }
     }
 
     /// How many partitions the topic has (Kafka's `withNumberOfPartitions`).
     pub const fn partitions(mut self, partitions: u32) -> Self {
         self.partitions = Some(partitions);
+        self
+    }
+
+    /// Has a closure choose the partition by key, value and the number of partitions, as
+    /// [`Sink::partitioned_by`](crate::dsl::Sink::partitioned_by) (Kafka's `withStreamPartitioner`).
+    ///
+    /// ```
+    /// # use millstream::prelude::*;
+    /// let builder = StreamsBuilder::new();
+    /// let orders = builder.stream(Topic::<String, i64>::new("orders"));
+    /// let by_size = Repartitioned::from("by-size").partitions(4).partitioned_by(|_, cents, _| (*cents > 1_000) as i32);
+    /// let _orders = orders.repartition(by_size);
+    /// ```
+    pub fn partitioned_by<P: Into<Partitions>>(
+        mut self,
+        choose: impl Fn(&K, &V, i32) -> P + Send + Sync + 'static,
+    ) -> Self {
+        self.partitioner = Some(partitioner(choose));
         self
     }
 }

@@ -1,5 +1,6 @@
 //! Into a topic.
 
+use crate::dsl::sink::Encoding;
 use crate::dsl::{Element, KStream, Sink, Topic, sink};
 
 impl<K: Element, V: Element> KStream<K, V> {
@@ -19,10 +20,11 @@ impl<K: Element, V: Element> KStream<K, V> {
     /// assert_eq!(driver.output(OUT).drain(), [record("a", 1).at(7)]);
     /// # Ok(()) }
     /// ```
-    pub fn to(&self, topic: Topic<K, V>) -> Sink {
+    pub fn to(&self, topic: Topic<K, V>) -> Sink<K, V> {
         let graph = &mut *self.graph.borrow_mut();
         let name = graph.generate("KSTREAM-SINK-");
+        let encoding = Encoding::new(topic.key.clone(), topic.value.clone());
         let node = sink::add(graph, name, self.node, topic.topic_name(), topic.key, topic.value);
-        Sink { graph: self.graph.clone(), node }
+        Sink { graph: self.graph.clone(), node, encoding, redraw: Box::new(sink::redraw) }
     }
 }

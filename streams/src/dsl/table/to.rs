@@ -20,7 +20,7 @@ impl<K: Element, V: Element> KTable<K, V> {
     /// assert_eq!(driver.output(COPY).drain(), [record("ada", "London")]);
     /// # Ok(()) }
     /// ```
-    pub fn to(&self, topic: Topic<K, V>) -> Sink {
+    pub fn to(&self, topic: Topic<K, V>) -> Sink<K, Option<V>> {
         self.to_stream().to(topic.with_tombstones())
     }
 }

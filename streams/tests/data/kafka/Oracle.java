@@ -77,6 +77,9 @@ class Oracle {
         P.put("processor_stream_time", b -> b.stream("a", SS).process(() -> new Ticks(PunctuationType.STREAM_TIME)).to("b", PS));
         P.put("processor_wall_clock", b -> b.stream("a", SS).process(() -> new Ticks(PunctuationType.WALL_CLOCK_TIME)).to("b", PS));
         P.put("processor_metadata", b -> b.stream(List.of("a", "b"), SS).process(Where::new).to("c", PS));
+        P.put("to_dynamic", b -> b.stream("a", SS).to(new ByLength(), PS));
+        P.put("to_dynamic_named", b -> b.stream("a", SS).selectKey((k, v) -> v).to(new ByLength(), Produced.with(S, S).withName("by-length")));
+        P.put("processor_headers", b -> b.stream("a", SS).process(Stamp::new).mapValues(v -> v + "!").to("b", PS));
         P.put("group_by_key_count", b -> b.stream("a", SS).groupByKey(G).count(mat("n", Serdes.Long())).toStream().to("b", PL));
         P.put("group_by_key_after_map_values", b -> b.stream("a", SS).mapValues(v -> v + "!").groupByKey(G).reduce((x, y) -> x + y, mat("r", S)).toStream().to("b", PS));
         P.put("group_by_key_after_select_key", b -> b.stream("a", SS).selectKey((k, v) -> v).groupByKey(G).reduce((x, y) -> x + y, mat(S)).toStream().to("b", PS));
@@ -137,6 +140,19 @@ class Oracle {
         }
         public void process(Record<String,String> r) { c.forward(r); }
     }
+    /** Counts its records in a header, and drops the header "n" of every third. */
+    static class Stamp implements Processor<String,String,String,String> {
+        ProcessorContext<String,String> c; int seen;
+        public void init(ProcessorContext<String,String> c) { this.c = c; }
+        public void process(Record<String,String> r) { if (++seen % 3 == 0) r.headers().remove("n"); r.headers().add("seen", ("" + seen).getBytes()); c.forward(r); }
+    }
+    static class ByLength implements TopicNameExtractor<String,String> {
+        public String extract(String k, String v, RecordContext c) { return v.length() > 2 ? "long" : "short"; }
+        public String toString() { return "EXTRACTOR"; }
+    }
+    /** Programs that also run with headers on their inputs, under the name headers_NAME. */
+    static final List<String> WITH_HEADERS = List.of("word_count", "filter", "map_values", "map", "flat_map", "select_key_peek_foreach", "merge", "split", "repartition", "repartition_twice",
+        "two_topics_counted", "aggregate_delete", "group_by_key_after_select_key", "table", "table_materialized", "count_then_merge", "processor", "processor_values_then_count", "processor_stream_time", "processor_headers", "to_dynamic");
     static class Where implements Processor<String,String,String,String> {
         ProcessorContext<String,String> c;
         public void init(ProcessorContext<String,String> c) { this.c = c; }
@@ -145,18 +161,26 @@ class Oracle {
 
     static String show(byte[] b) { return b == null ? "null" : HexFormat.of().formatHex(b); }
 
+    /** Nothing if there are none, else |name=value;name=value, a null without its sign. */
+    static String show(org.apache.kafka.common.header.Headers headers) {
+        StringJoiner all = new StringJoiner(";", "|", "").setEmptyValue("");
+        for (var h : headers) all.add(h.key() + (h.value() == null ? "" : "=" + new String(h.value())));
+        return all.toString();
+    }
     static void drain(TopologyTestDriver d, StringBuilder run) {
         for (String sink : new TreeSet<>(d.producedTopicNames())) {
             var o = d.createOutputTopic(sink, new ByteArrayDeserializer(), new ByteArrayDeserializer());
             sink = sink.startsWith("app-") ? sink.substring(4) : sink;
-            while (!o.isEmpty()) { var r = o.readRecord(); run.append("out ").append(sink).append(' ').append(show(r.key())).append('|').append(show(r.value())).append('|').append(r.timestamp()).append('\n'); }
+            while (!o.isEmpty()) { var r = o.readRecord(); run.append("out ").append(sink).append(' ').append(show(r.key())).append('|').append(show(r.value())).append('|').append(r.timestamp()).append(show(r.headers())).append('\n'); }
         }
     }
 
     public static void main(String[] a) throws Exception {
         Path out = Path.of(a[0]);
         Files.createDirectories(out);
-        for (var e : P.entrySet()) {
+        Map<String, Consumer<StreamsBuilder>> programs = new LinkedHashMap<>(P);
+        for (String name : WITH_HEADERS) programs.put("headers_" + name, P.get(name));
+        for (var e : programs.entrySet()) {
             StreamsBuilder b = new StreamsBuilder();
             e.getValue().accept(b);
             Topology t = b.build();
@@ -183,8 +207,10 @@ class Oracle {
                     }
                     int turn = i % sources.size();
                     String topic = new ArrayList<>(sources).get(turn);
-                    run.append("in ").append(topic).append(' ').append(input[i][0]).append('|').append(input[i][1]).append('|').append(ts[i]).append('\n');
-                    d.createInputTopic(topic, new StringSerializer(), new StringSerializer()).pipeInput(new TestRecord<>(input[i][0], input[i][1], (org.apache.kafka.common.header.Headers) null, ts[i]));
+                    var headers = new org.apache.kafka.common.header.internals.RecordHeaders();
+                    if (e.getKey().startsWith("headers_") && i != 4) headers.add("n", ("" + i).getBytes()).add("m", i % 2 == 0 ? "even".getBytes() : null).add("n", "last".getBytes());
+                    run.append("in ").append(topic).append(' ').append(input[i][0]).append('|').append(input[i][1]).append('|').append(ts[i]).append(show(headers)).append('\n');
+                    d.createInputTopic(topic, new StringSerializer(), new StringSerializer()).pipeInput(new TestRecord<>(input[i][0], input[i][1], headers, ts[i]));
                     drain(d, run);
                 }
                 for (String store : new TreeSet<>(d.getAllStateStores().keySet())) {
