@@ -7,8 +7,10 @@ use kafka_protocol::messages::{DescribeClusterRequest, DescribeClusterResponse};
 use crate::api::operations::{CLUSTER_OPERATIONS, if_asked};
 use crate::api::{RequestContext, text};
 
-/// `EndpointType` of brokers; 2 asks for controllers, which have no endpoint of their own here.
+/// `EndpointType` of brokers.
 const BROKERS: i8 = 1;
+/// That of controllers, which have no endpoint of their own here.
+const CONTROLLERS: i8 = 2;
 
 pub(crate) async fn handle(
     context: &RequestContext,
@@ -20,10 +22,20 @@ pub(crate) async fn handle(
         .with_controller_id(context.node_id())
         .with_cluster_authorized_operations(operations)
         .with_endpoint_type(request.endpoint_type);
-    if request.endpoint_type != BROKERS {
-        return response
-            .with_error_code(ResponseError::MismatchedEndpointType.code())
-            .with_error_message(Some(text("The request was sent to an endpoint of type BROKER.")));
+    let refused = |error: ResponseError, message: &str| {
+        let response = response.clone().with_controller_id((-1).into());
+        response.with_error_code(error.code()).with_error_message(Some(text(message)))
+    };
+    match request.endpoint_type {
+        BROKERS => {}
+        CONTROLLERS => {
+            let message = "The request was sent to an endpoint of type BROKER.";
+            return refused(ResponseError::MismatchedEndpointType, message);
+        }
+        other => {
+            let message = format!("Unsupported endpoint type {other}.");
+            return refused(ResponseError::UnsupportedEndpointType, &message);
+        }
     }
     let (host, port) = context.advertised();
     let broker = DescribeClusterBroker::default()

@@ -11,7 +11,7 @@ use kafka_protocol::messages::{DescribeTopicPartitionsRequest, DescribeTopicPart
 use crate::api::operations::{NO_OPERATIONS, TOPIC_OPERATIONS};
 use crate::api::{RequestContext, text};
 use crate::log::Partition;
-use crate::metadata::Topic;
+use crate::metadata::{Topic, name_fault};
 
 pub(crate) async fn handle(
     context: &RequestContext,
@@ -71,8 +71,12 @@ fn cursor(name: String, partition: usize) -> Cursor {
 }
 
 fn unknown(name: String) -> DescribeTopicPartitionsResponseTopic {
+    let error = match name_fault(&name) {
+        Some(_) => ResponseError::InvalidTopicException,
+        None => ResponseError::UnknownTopicOrPartition,
+    };
     DescribeTopicPartitionsResponseTopic::default()
-        .with_error_code(ResponseError::UnknownTopicOrPartition.code())
+        .with_error_code(error.code())
         .with_name(Some(TopicName(name.into())))
         .with_topic_authorized_operations(NO_OPERATIONS)
 }

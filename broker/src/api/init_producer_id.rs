@@ -11,6 +11,9 @@ pub(crate) async fn handle(
 ) -> InitProducerIdResponse {
     let unknown = InitProducerIdResponse::default().with_producer_id(ProducerId(-1)).with_producer_epoch(-1);
     if let Some(transactional_id) = &request.transactional_id {
+        if transactional_id.is_empty() {
+            return unknown.with_error_code(ResponseError::InvalidRequest.code());
+        }
         tracing::warn!(
             "producer {} asked for transactional id {}: this broker serves no transactions yet",
             context.client_id(),

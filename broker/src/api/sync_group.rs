@@ -8,10 +8,17 @@ use kafka_protocol::messages::{SyncGroupRequest, SyncGroupResponse};
 use crate::api::{RequestContext, text};
 use crate::group::{GroupError, GroupId, InstanceId, MemberId, Sender, Sync, SyncAnswer};
 
+/// Since this version a member says which protocol it takes part in (KIP-559).
+const PROTOCOL_NAMED: i16 = 5;
+
 pub(crate) async fn handle(context: &RequestContext, request: SyncGroupRequest) -> SyncGroupResponse {
     let group = GroupId::from(&**request.group_id);
     if group.as_str().is_empty() {
         return response(Err(GroupError::InvalidGroupId));
+    }
+    let names_protocol = request.protocol_type.is_some() && request.protocol_name.is_some();
+    if context.version() >= PROTOCOL_NAMED && !names_protocol {
+        return response(Err(GroupError::InconsistentGroupProtocol));
     }
     response(context.broker.groups.sync(&group, sync(request)).await)
 }

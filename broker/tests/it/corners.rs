@@ -17,9 +17,10 @@ use kafka_protocol::messages::offset_for_leader_epoch_request::{
     OffsetForLeaderPartition, OffsetForLeaderTopic,
 };
 use kafka_protocol::messages::{
-    CreateTopicsRequest, DeleteTopicsRequest, DescribeConfigsRequest, DescribeLogDirsRequest,
-    DescribeProducersRequest, IncrementalAlterConfigsRequest, ListOffsetsRequest, MetadataRequest,
-    OffsetForLeaderEpochRequest,
+    CreateTopicsRequest, DeleteTopicsRequest, DescribeClusterRequest, DescribeConfigsRequest,
+    DescribeLogDirsRequest, DescribeProducersRequest, DescribeTopicPartitionsRequest, GroupId,
+    IncrementalAlterConfigsRequest, InitProducerIdRequest, ListOffsetsRequest, MetadataRequest,
+    OffsetForLeaderEpochRequest, SyncGroupRequest, TransactionalId, describe_topic_partitions_request,
 };
 use millstream_broker::{Broker, BrokerConfig};
 use millstream_wire::batch::ProducerState;
@@ -248,6 +249,32 @@ fn producers_are_described_by_partition() {
     assert_eq!((there.error_code, response.topics[0].partitions[1].error_code), (0, unknown));
     assert_eq!(response.topics[1].partitions[0].error_code, unknown);
     assert_eq!(response.topics[2].partitions[0].error_code, ResponseError::InvalidTopicException.code());
+    broker.close_blocking();
+}
+
+#[test]
+fn what_a_request_must_say_and_does_not_is_named_by_its_code() {
+    let (broker, mut client) = start();
+    let sync = SyncGroupRequest::default()
+        .with_group_id(GroupId(text("g")))
+        .with_member_id(text("m"))
+        .with_generation_id(1);
+    assert_eq!(client.call(5, &sync).error_code, ResponseError::InconsistentGroupProtocol.code());
+    assert_eq!(client.call(4, &sync).error_code, ResponseError::UnknownMemberId.code());
+    let empty = InitProducerIdRequest::default().with_transactional_id(Some(TransactionalId(text(""))));
+    assert_eq!(client.call(4, &empty).error_code, ResponseError::InvalidRequest.code());
+    for (endpoint, error) in
+        [(2, ResponseError::MismatchedEndpointType), (9, ResponseError::UnsupportedEndpointType)]
+    {
+        let request = DescribeClusterRequest::default().with_endpoint_type(endpoint);
+        let response = client.call(1, &request);
+        assert_eq!((response.error_code, response.controller_id.0), (error.code(), -1));
+    }
+    let asked = describe_topic_partitions_request::TopicRequest::default().with_name(name("a/b"));
+    let request =
+        DescribeTopicPartitionsRequest::default().with_topics(vec![asked]).with_response_partition_limit(10);
+    let code = client.call(0, &request).topics[0].error_code;
+    assert_eq!(code, ResponseError::InvalidTopicException.code());
     broker.close_blocking();
 }
 

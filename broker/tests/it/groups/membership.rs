@@ -138,6 +138,8 @@ fn every_version_of_every_member_api_is_answered() {
     }
     for version in 0..=5 {
         let request = SyncGroupRequest::default().with_group_id(group()).with_member_id(text("x"));
+        let named = (version >= 5).then(|| text("consumer"));
+        let request = request.with_protocol_type(named.clone()).with_protocol_name(named);
         assert_eq!(client.call(version, &request).error_code, UNKNOWN_MEMBER_ID);
     }
     for version in 0..=4 {
