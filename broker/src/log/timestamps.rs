@@ -6,9 +6,11 @@ use std::sync::Arc;
 use millstream_wire::batch::{Batch, BatchHeader};
 use millstream_wire::ids::{LeaderEpoch, Offset};
 
+use super::descriptors::OpenSegment;
 use super::incoming::MAX_DECOMPRESSED_BYTES;
 use super::read::FileRange;
 use super::scan::Headers;
+use super::segment::Sealed;
 use super::state::{Located, Log};
 use super::{Partition, ReadError, ReadUpTo};
 
@@ -33,19 +35,15 @@ impl Partition {
         self.check_readable()?;
         let start = self.log_start_offset();
         let mut from = start;
-        loop {
-            let place = {
-                let log = self.log.lock();
-                log.locate_time(from, timestamp).map_err(|error| self.read_failed(&error))?
-            };
-            let Some(place) = place else { return Ok(None) };
-            let found = place.find_time(start, timestamp).map_err(|error| self.read_failed(&error))?;
-            match (found, place.next_segment) {
-                (Some(found), _) => return Ok(Some(found)),
-                (None, Some(next)) => from = next,
-                (None, None) => return Ok(None),
+        while let Some(holder) = self.time_holder(from, timestamp)? {
+            let next = holder.next_segment();
+            if let Some(found) = holder.find(start, timestamp).map_err(|error| self.read_failed(&error))? {
+                return Ok(Some(found));
             }
+            let Some(next) = next else { break };
+            from = next;
         }
+        Ok(None)
     }
 
     /// The first record below the high watermark that has the largest timestamp; `None` in an empty partition.
@@ -54,75 +52,115 @@ impl Partition {
     /// As [`Partition::offset_for_timestamp`].
     pub fn max_timestamp_offset(&self) -> Result<Option<TimedOffset>, ReadError> {
         self.check_readable()?;
-        let largest = {
-            let log = self.log.lock();
-            log.largest_timestamp().map_err(|error| self.read_failed(&error))?
-        };
+        let (mut largest, mut from) = (None, self.log_start_offset());
+        while let Some(holder) = self.time_holder(from, i64::MIN)? {
+            largest = largest.max(holder.largest().map_err(|error| self.read_failed(&error))?);
+            let Some(next) = holder.next_segment() else { break };
+            from = next;
+        }
         match largest {
             Some(largest) => self.offset_for_timestamp(largest),
             None => Ok(None),
         }
     }
+
+    fn time_holder(&self, from: Offset, timestamp: i64) -> Result<Option<TimeHolder>, ReadError> {
+        self.log.lock().time_holder(from, timestamp).map_err(|error| self.read_failed(&error))
+    }
+}
+
+/// A segment that may hold a time. It is found under the log's lock and searched without, for it may be on the disk.
+enum TimeHolder {
+    Active {
+        located: Located,
+        /// The newest timestamp, where all of the segment is readable.
+        largest: Option<i64>,
+    },
+    Sealed {
+        segment: Arc<Sealed>,
+        open: Arc<OpenSegment>,
+        /// Where the readable part of it ends.
+        end: u64,
+        next_segment: Option<Offset>,
+    },
 }
 
 impl Log {
-    /// Where to look for the first record of at least `timestamp`, from the segment of `from` on.
-    fn locate_time(&self, from: Offset, timestamp: i64) -> io::Result<Option<Located>> {
+    /// The first segment, from that of `from` on, that is not known to be older than `timestamp`.
+    fn time_holder(&self, from: Offset, timestamp: i64) -> io::Result<Option<TimeHolder>> {
         let limit = self.limit(ReadUpTo::HighWatermark);
         let in_active = self.active.as_ref().is_some_and(|active| from >= active.base);
         let holder = self.sealed.range(..=from).next_back().filter(|_| !in_active);
         let first = holder.map_or(from, |(base, _)| *base);
-        for (_, segment) in self.sealed.range(first..).take_while(|(base, _)| **base < limit.offset) {
-            let open = self.open(segment)?;
-            if segment.largest_timestamp(&open)? < timestamp {
-                continue;
-            }
-            let older = open.times.floor(|entry| entry.timestamp < timestamp)?;
-            let relative = older.map_or(0, |entry| entry.relative);
-            let scan_from = open.position_of(relative)?;
-            let end = if limit.segment == segment.base { limit.position } else { segment.size };
-            let next_segment = self.segment_after(segment.base);
-            let (segment, file) = (segment.base, Arc::clone(&open.log));
-            return Ok(Some(Located { segment, file, scan_from, stop: end, end, next_segment }));
+        let known_older =
+            |segment: &Sealed| segment.largest_timestamp.get().is_some_and(|largest| *largest < timestamp);
+        let mut readable = self.sealed.range(first..).take_while(|(base, _)| **base < limit.offset);
+        if let Some((_, segment)) = readable.find(|(_, segment)| !known_older(segment)) {
+            return Ok(Some(TimeHolder::Sealed {
+                segment: Arc::clone(segment),
+                open: self.open(segment)?,
+                end: if limit.segment == segment.base { limit.position } else { segment.size },
+                next_segment: self.segment_after(segment.base),
+            }));
         }
-        let Some(active) = self.active.as_ref().filter(|active| active.largest_timestamp >= timestamp) else {
+        let active = self.active.as_ref().filter(|active| active.base == limit.segment);
+        let Some(active) = active.filter(|active| active.largest_timestamp >= timestamp) else {
             return Ok(None);
         };
-        if limit.segment != active.base {
-            return Ok(None);
-        }
         let older = active.times.floor(|entry| entry.timestamp < timestamp)?;
         let relative = older.map_or(0, |entry| entry.relative);
         let entry = active.offsets.floor(|entry| entry.relative <= relative)?;
         let scan_from = entry.map_or(0, |entry| u64::from(entry.position));
         let end = limit.position;
         let (segment, file) = (active.base, Arc::clone(&active.file));
-        Ok(Some(Located { segment, file, scan_from, stop: end, end, next_segment: None }))
+        let whole = end == active.size && active.size > 0;
+        Ok(Some(TimeHolder::Active {
+            located: Located { segment, file, scan_from, stop: end, end, next_segment: None },
+            largest: whole.then_some(active.largest_timestamp),
+        }))
+    }
+}
+
+impl TimeHolder {
+    fn next_segment(&self) -> Option<Offset> {
+        match self {
+            Self::Active { .. } => None,
+            Self::Sealed { next_segment, .. } => *next_segment,
+        }
     }
 
-    /// The largest timestamp below the high watermark.
-    fn largest_timestamp(&self) -> io::Result<Option<i64>> {
-        let limit = self.limit(ReadUpTo::HighWatermark);
-        let mut largest = None;
-        for (base, segment) in self.sealed.range(..limit.offset) {
-            let known = if limit.segment == *base {
-                let open = self.open(segment)?;
-                walk_largest(Headers::new(Arc::clone(&open.log), 0, limit.position))?
-            } else {
-                Some(segment.largest_timestamp(&*self.open(segment)?)?).filter(|_| segment.size > 0)
-            };
-            largest = largest.max(known);
-        }
-        let Some(active) = self.active.as_ref().filter(|active| active.base == limit.segment) else {
-            return Ok(largest);
+    /// The first record here that is not below `start` and has at least `timestamp`.
+    fn find(self, start: Offset, timestamp: i64) -> io::Result<Option<TimedOffset>> {
+        let located = match self {
+            Self::Active { located, .. } => located,
+            Self::Sealed { segment, open, .. } if segment.largest_timestamp(&open)? < timestamp => {
+                return Ok(None);
+            }
+            Self::Sealed { segment, open, end, next_segment } => {
+                let older = open.times.floor(|entry| entry.timestamp < timestamp)?;
+                let scan_from = open.position_of(older.map_or(0, |entry| entry.relative))?;
+                let (segment, file) = (segment.base, Arc::clone(&open.log));
+                Located { segment, file, scan_from, stop: end, end, next_segment }
+            }
         };
-        let known = if limit.position == active.size {
-            Some(active.largest_timestamp).filter(|_| active.size > 0)
-        } else {
+        located.find_time(start, timestamp)
+    }
+
+    /// The newest timestamp of what is readable here.
+    fn largest(&self) -> io::Result<Option<i64>> {
+        match self {
+            Self::Active { largest: Some(largest), .. } => Ok(Some(*largest)),
             // Some of it is not synced yet and may hold the newest record.
-            walk_largest(Headers::new(Arc::clone(&active.file), 0, limit.position))?
-        };
-        Ok(largest.max(known))
+            Self::Active { located, .. } => {
+                walk_largest(Headers::new(Arc::clone(&located.file), 0, located.end))
+            }
+            Self::Sealed { segment, open, end, .. } if *end < segment.size => {
+                walk_largest(Headers::new(Arc::clone(&open.log), 0, *end))
+            }
+            Self::Sealed { segment, open, .. } => {
+                Ok(Some(segment.largest_timestamp(open)?).filter(|_| segment.size > 0))
+            }
+        }
     }
 }
 

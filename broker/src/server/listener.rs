@@ -139,6 +139,25 @@ fn report(complaints: &mut Complaints, ended: Result<(SocketAddr, Closed), tokio
     }
 }
 
+/// Says why a connection ended, unless it was said of this peer just now.
+fn complain(complaints: &mut Complaints, remote: SocketAddr, kind: &'static str, why: &dyn fmt::Display) {
+    if complaints.note(remote.ip(), kind, Instant::now()) {
+        tracing::warn!("connection from {remote} {kind}: {why}");
+    }
+}
+
+/// Says how often something happened that was not said each time.
+fn count(unsaid: &Unsaid) {
+    match unsaid {
+        Unsaid { about: Some((peer, kind)), count } => {
+            tracing::warn!("{count} more connections from {peer} {kind} since that was said last");
+        }
+        Unsaid { about: None, count } => {
+            tracing::warn!("{count} connections from many other peers ended badly since that was said last");
+        }
+    }
+}
+
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod tests {
@@ -160,24 +179,5 @@ mod tests {
         let chosen_by_host = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_congestion_control").unwrap();
         assert_eq!(of_connections_to("0.0.0.0").await, chosen_by_host.trim());
         assert_eq!(of_connections_to("127.0.0.1").await, "reno");
-    }
-}
-
-/// Says why a connection ended, unless it was said of this peer just now.
-fn complain(complaints: &mut Complaints, remote: SocketAddr, kind: &'static str, why: &dyn fmt::Display) {
-    if complaints.note(remote.ip(), kind, Instant::now()) {
-        tracing::warn!("connection from {remote} {kind}: {why}");
-    }
-}
-
-/// Says how often something happened that was not said each time.
-fn count(unsaid: &Unsaid) {
-    match unsaid {
-        Unsaid { about: Some((peer, kind)), count } => {
-            tracing::warn!("{count} more connections from {peer} {kind} since that was said last");
-        }
-        Unsaid { about: None, count } => {
-            tracing::warn!("{count} connections from many other peers ended badly since that was said last");
-        }
     }
 }

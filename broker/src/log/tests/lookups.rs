@@ -169,3 +169,29 @@ fn a_read_ends_with_a_whole_batch_within_its_bound() {
         );
     }
 }
+
+#[test]
+fn a_disk_that_hangs_while_a_time_is_looked_for_holds_up_no_append() {
+    let broker = Broker::new();
+    let partition = broker.partition(&page());
+    for at in 0..30 {
+        partition.append(compressed(&[NOW + at]), AppendOrigin::Client, NOW).unwrap();
+    }
+    partition.max_timestamp_offset().unwrap();
+    broker.disk.hold_read(Some("/data"));
+    let searched = Arc::clone(&partition);
+    let search = std::thread::spawn(move || searched.offset_for_timestamp(NOW + 10).unwrap().unwrap().offset);
+    while broker.disk.hung_reads() == 0 {
+        std::thread::yield_now();
+    }
+    let (done, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let appended = partition.append(compressed(&[NOW + 30]), AppendOrigin::Client, NOW);
+        let _ = done.send(appended.unwrap().base_offset);
+    });
+    // Without a limit the fault would be a test that does not end.
+    let appended = told.recv_timeout(std::time::Duration::from_secs(60));
+    broker.disk.hold_read(None);
+    assert_eq!(appended, Ok(Offset(30)));
+    assert_eq!(search.join().unwrap(), Offset(10));
+}
