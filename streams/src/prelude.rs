@@ -1,9 +1,11 @@
 //! What a program needs: `use millstream::prelude::*;`.
 
 pub use crate::data::{Data, Json, Text};
+pub use millstream_client::OffsetReset;
+
 pub use crate::dsl::{
-    GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable, Output, Partitions, Printed, Repartitioned,
-    StreamsBuilder, TimeWindowedKStream, Topic,
+    Consumed, GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable, Output, Partitions, Printed,
+    Repartitioned, StreamsBuilder, TimeWindowedKStream, TimestampExtractor, Topic,
 };
 pub use crate::processing::{
     Context, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Open, Processor, Punctuation,

@@ -8,6 +8,18 @@ use crate::config::parse::{INT, POSITIVE, boolean, count_in, int_in, list, milli
 use crate::config::{Configured, Key, set};
 use crate::{ClientConfig, ConfigError, Consumer, Result};
 
+/// The policies of single topics.
+#[derive(Clone)]
+pub(crate) struct TopicResets(Arc<ResetOf>);
+
+type ResetOf = dyn Fn(&str) -> Option<OffsetReset> + Send + Sync;
+
+impl std::fmt::Debug for TopicResets {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("TopicResets")
+    }
+}
+
 /// Where to begin without a committed offset, or where the position is outside the log (`auto.offset.reset`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OffsetReset {
@@ -59,6 +71,8 @@ pub struct ConsumerConfig {
     pub assignors: Vec<Arc<dyn Assignor>>,
     /// `auto.offset.reset` (latest).
     pub auto_offset_reset: OffsetReset,
+    /// What holds for single topics instead.
+    pub(crate) topic_resets: Option<TopicResets>,
     /// `enable.auto.commit` (true).
     pub auto_commit: bool,
     /// `auto.commit.interval.ms` (5 s).
@@ -96,6 +110,7 @@ impl Default for ConsumerConfig {
             max_poll_interval: Duration::from_secs(300),
             assignors: vec![Arc::new(Range), Arc::new(CooperativeSticky)],
             auto_offset_reset: OffsetReset::Latest,
+            topic_resets: None,
             auto_commit: true,
             auto_commit_interval: Duration::from_secs(5),
             isolation_level: IsolationLevel::ReadUncommitted,
@@ -151,6 +166,22 @@ impl ConsumerConfig {
     pub fn auto_offset_reset(mut self, reset: OffsetReset) -> Self {
         self.auto_offset_reset = reset;
         self
+    }
+
+    /// What holds for single topics instead of `auto.offset.reset`; asked by name, `None` where that holds.
+    #[must_use]
+    pub fn auto_offset_reset_of(
+        mut self,
+        of_topic: impl Fn(&str) -> Option<OffsetReset> + Send + Sync + 'static,
+    ) -> Self {
+        self.topic_resets = Some(TopicResets(Arc::new(of_topic)));
+        self
+    }
+
+    /// Where a partition of `topic` is read from without a committed offset.
+    pub(crate) fn reset_of(&self, topic: &str) -> OffsetReset {
+        let of_topic = self.topic_resets.as_ref().and_then(|TopicResets(of_topic)| of_topic(topic));
+        of_topic.unwrap_or(self.auto_offset_reset)
     }
 
     /// `enable.auto.commit`.

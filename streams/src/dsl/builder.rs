@@ -54,7 +54,7 @@ impl StreamsBuilder {
     /// # Ok(()) }
     /// ```
     pub fn stream<C: IntoConsumed>(&self, from: C) -> KStream<C::Key, C::Value> {
-        let Consumed { mut topics } = from.into_consumed();
+        let Consumed { mut topics, timestamps, offset_reset } = from.into_consumed();
         topics.sort_by(|a, b| a.name().cmp(b.name()));
         topics.dedup_by(|a, b| a.name() == b.name());
         let graph = &mut *self.graph.borrow_mut();
@@ -62,8 +62,11 @@ impl StreamsBuilder {
         let names: Vec<_> = topics.iter().map(Topic::topic_name).collect();
         let node = match graph.source_of(&names, TypeId::of::<(C::Key, C::Value)>()) {
             Some(source) => source,
-            None => source::add_topics(graph, name, topics),
+            None => source::add_topics(graph, name, topics, timestamps),
         };
+        if let Some(reset) = offset_reset {
+            graph.reset_offsets(&names, reset);
+        }
         KStream::new(self.graph.clone(), node, false)
     }
 

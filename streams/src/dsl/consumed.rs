@@ -1,15 +1,93 @@
 //! What a stream is read from.
 
+use std::sync::Arc;
+
+use millstream_client::OffsetReset;
+
+use super::timestamps::{TimestampExtractor, Timestamps};
 use super::{Element, Topic};
+use crate::processor::Record;
 
 /// The topics of a stream: one, or several whose records are read as one stream.
-#[derive(Debug, Clone)]
+///
+/// Made of the topics, it can say more about the reading of them (Kafka's `Consumed`):
+///
+/// ```
+/// # use millstream::prelude::*;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// const READINGS: Topic<String, i64> = Topic::new("readings");
+/// const OUT: Topic<String, i64> = Topic::new("out");
+///
+/// let builder = StreamsBuilder::new();
+/// let readings = Consumed::from(READINGS)
+///     .offset_reset(OffsetReset::Latest)
+///     .timestamps_by(|record, _| Some(record.value));
+/// builder.stream(readings).to(OUT);
+///
+/// let mut driver = TestDriver::new(&builder.build()?)?;
+/// driver.input(READINGS).at(5).send("a", 1_000)?;
+/// assert_eq!(driver.output(OUT).drain(), [record("a", 1_000).at(1_000)]);
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
 #[must_use = "it says what to read and does not do it"]
 pub struct Consumed<K: 'static, V: 'static> {
     pub(super) topics: Vec<Topic<K, V>>,
+    pub(super) timestamps: Timestamps<K, V>,
+    /// `None`: what `auto.offset.reset` says.
+    pub(super) offset_reset: Option<OffsetReset>,
 }
 
-/// What [`StreamsBuilder::stream`](crate::StreamsBuilder::stream) reads: a [`Topic`], an array or a vector of topics.
+impl<K, V> Consumed<K, V> {
+    fn new(topics: Vec<Topic<K, V>>) -> Self {
+        Self { topics, timestamps: Timestamps::Default, offset_reset: None }
+    }
+
+    /// Where the event times of the records come from, instead of `default.timestamp.extractor`.
+    pub fn timestamps(mut self, extractor: TimestampExtractor) -> Self {
+        self.timestamps = Timestamps::Of(extractor);
+        self
+    }
+
+    /// Has a closure say when a record happened, in milliseconds since 1970 (Kafka's `TimestampExtractor`). It sees the record
+    /// with its own timestamp, and the largest time so far of its partition, `-1` before the first. `None`, or a time before
+    /// 1970, drops the record, which is counted.
+    pub fn timestamps_by(
+        mut self,
+        extract: impl Fn(&Record<K, V>, i64) -> Option<i64> + Send + Sync + 'static,
+    ) -> Self {
+        self.timestamps = Timestamps::Own(Arc::new(extract));
+        self
+    }
+
+    /// Where reading begins for a group that has committed no offset, and where it goes on when the offset is not there any
+    /// more, instead of what `auto.offset.reset` says (Kafka's `AutoOffsetReset`). `OffsetReset::None` stops the application.
+    pub fn offset_reset(mut self, reset: OffsetReset) -> Self {
+        self.offset_reset = Some(reset);
+        self
+    }
+}
+
+impl<K: Element, V: Element> From<Topic<K, V>> for Consumed<K, V> {
+    fn from(topic: Topic<K, V>) -> Self {
+        Self::new(vec![topic])
+    }
+}
+
+impl<K: Element, V: Element, const N: usize> From<[Topic<K, V>; N]> for Consumed<K, V> {
+    fn from(topics: [Topic<K, V>; N]) -> Self {
+        Self::new(topics.into())
+    }
+}
+
+impl<K: Element, V: Element> From<Vec<Topic<K, V>>> for Consumed<K, V> {
+    fn from(topics: Vec<Topic<K, V>>) -> Self {
+        Self::new(topics)
+    }
+}
+
+/// What [`StreamsBuilder::stream`](crate::StreamsBuilder::stream) reads: a [`Topic`], an array or a vector of topics, or a
+/// [`Consumed`] of them.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is nothing that a stream can be read from",
     note = "a `Topic<K, V>` is, or several of the same types: `[A, B]`"
@@ -29,7 +107,7 @@ impl<K: Element, V: Element> IntoConsumed for Topic<K, V> {
     type Value = V;
 
     fn into_consumed(self) -> Consumed<K, V> {
-        Consumed { topics: vec![self] }
+        self.into()
     }
 }
 
@@ -38,7 +116,7 @@ impl<K: Element, V: Element, const N: usize> IntoConsumed for [Topic<K, V>; N] {
     type Value = V;
 
     fn into_consumed(self) -> Consumed<K, V> {
-        Consumed { topics: self.into() }
+        self.into()
     }
 }
 
@@ -47,7 +125,7 @@ impl<K: Element, V: Element> IntoConsumed for Vec<Topic<K, V>> {
     type Value = V;
 
     fn into_consumed(self) -> Consumed<K, V> {
-        Consumed { topics: self }
+        self.into()
     }
 }
 

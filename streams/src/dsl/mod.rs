@@ -13,6 +13,7 @@ mod sink;
 mod source;
 mod stream;
 mod table;
+mod timestamps;
 mod topic;
 mod windowed;
 
@@ -27,6 +28,7 @@ pub use partitioner::Partitions;
 pub use sink::Sink;
 pub use stream::{KStream, Printed, Repartitioned, Split};
 pub use table::KTable;
+pub use timestamps::TimestampExtractor;
 pub use topic::Topic;
 pub use windowed::{TimeWindowedKStream, Windowing};
 

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use crate::dsl::TimestampExtractor;
 use crate::task::{RecordSink, Schedule, TaskId, TimeBudget, TopicHandle, Unlimited};
 use crate::topology::{NodeId, TopicName};
 
@@ -22,6 +23,8 @@ pub(crate) struct ContextState {
     pub(crate) stream_time: i64,
     /// Records dropped because a key or value was missing: Kafka's `dropped-records`.
     pub(crate) dropped: u64,
+    /// Where times come from for sources that say nothing of it: `default.timestamp.extractor`.
+    pub(crate) timestamps: TimestampExtractor,
     /// What the machine's clock says in this turn, in milliseconds.
     pub(crate) wall_clock: i64,
     /// The topics that the task reads, by input.
@@ -48,6 +51,7 @@ impl ContextState {
             node: NodeId(0),
             stream_time: -1,
             dropped: 0,
+            timestamps: TimestampExtractor::default(),
             wall_clock: 0,
             topics,
             input: None,
@@ -65,6 +69,12 @@ impl Context<'_> {
     /// The largest timestamp that this task has seen, in milliseconds; `-1` before the first record.
     pub fn stream_time(&self) -> i64 {
         self.state.stream_time
+    }
+
+    /// A record of this time passes.
+    #[inline]
+    pub(crate) fn advance(&mut self, timestamp: i64) {
+        self.state.stream_time = self.state.stream_time.max(timestamp);
     }
 
     /// Says which node answers for what happens next.

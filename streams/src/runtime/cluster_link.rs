@@ -72,6 +72,7 @@ impl ClusterLink {
             .group_instance_id(format!("{process}-{}", thread + 1))
             .auto_commit(false)
             .auto_offset_reset(OffsetReset::Earliest)
+            .auto_offset_reset_of(resets(topology, &application_id))
             .assignors([Arc::new(assignor) as Arc<dyn millstream_client::Assignor>]);
         let restorer = Consumer::builder()
             .client_id(format!("{client_id}-restore-consumer"))
@@ -183,6 +184,15 @@ impl ClusterLink {
             _ => return None,
         })
     }
+}
+
+/// What the program says of its sources.
+fn resets(topology: &Topology, application_id: &str) -> impl Fn(&str) -> Option<OffsetReset> + use<> {
+    let sources = topology.subtopologies().iter().flat_map(|part| &part.sources);
+    let resets: HashMap<String, OffsetReset> = sources
+        .filter_map(|topic| Some((topic.resolve(application_id), topology.offset_reset(topic)?)))
+        .collect();
+    move |topic| resets.get(topic).copied()
 }
 
 fn of_changelog(event: ClientEvent) -> Option<Event> {

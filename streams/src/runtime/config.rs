@@ -8,6 +8,7 @@ use millstream_client::{Admin, Consumer, Producer};
 
 use super::error::ConfigError;
 use super::input::MaxIdle;
+use crate::dsl::TimestampExtractor;
 
 /// The configuration of an application. Names and defaults are those of `StreamsConfig`, with two exceptions that are said at
 /// their fields.
@@ -35,6 +36,8 @@ pub(crate) struct StreamsConfig {
     /// `buffered.records.per.partition`. 10,000 where Kafka has 1,000: the records stay as they were fetched, so that a
     /// buffered one costs its bytes and nothing else, and a second bound of 8 MiB a partition holds.
     pub(crate) buffered_records: usize,
+    /// `default.timestamp.extractor`.
+    pub(crate) timestamps: TimestampExtractor,
     /// `max.task.idle.ms`.
     pub(crate) max_idle: MaxIdle,
     /// `repartition.purge.interval.ms`.
@@ -98,7 +101,7 @@ impl Recipient {
 type Set = fn(&mut StreamsConfig, &str) -> Result<(), String>;
 
 /// What takes effect here.
-const KEYS: [(&str, Set); 16] = [
+const KEYS: [(&str, Set); 17] = [
     ("application.id", |config, value| {
         config.application_id = value.to_owned();
         Ok(())
@@ -124,6 +127,7 @@ const KEYS: [(&str, Set); 16] = [
     ("buffered.records.per.partition", |config, value| {
         assign(&mut config.buffered_records, number(value, 1..=usize::MAX))
     }),
+    ("default.timestamp.extractor", |config, value| assign(&mut config.timestamps, value.parse())),
     ("max.task.idle.ms", |config, value| {
         config.max_idle = match number(value, -1..=i64::MAX)? {
             -1 => MaxIdle::Never,
@@ -206,6 +210,7 @@ impl Default for StreamsConfig {
             flush_records: 1_000_000,
             flush_bytes: 64 << 20,
             buffered_records: 10_000,
+            timestamps: TimestampExtractor::default(),
             max_idle: MaxIdle::Millis(0),
             purge_interval: Duration::from_secs(30),
             cleanup_delay: Duration::from_secs(600),

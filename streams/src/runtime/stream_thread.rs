@@ -86,6 +86,7 @@ impl StreamThread {
             application_id: config.application_id.as_str().into(),
             commit_interval_ms: config.commit_interval.as_millis() as i64,
             purge_interval_ms: config.purge_interval.as_millis() as i64,
+            timestamps: config.timestamps,
             max_idle: config.max_idle,
             max_buffered_records: config.buffered_records,
             cache_bytes: config.cache_bytes / config.threads,

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
 
+use crate::dsl::TimestampExtractor;
 use crate::processing::{Attended, Punctuation};
 use crate::processor::{Context, ContextState};
 use crate::store::backend::{KeyValueBackend, Position};
@@ -104,6 +105,16 @@ impl Task {
     /// Records dropped because a key or value was missing (Kafka's `dropped-records-total`).
     pub fn dropped_records(&self) -> u64 {
         self.state.dropped
+    }
+
+    /// Tells where times come from for sources that say nothing of it, `default.timestamp.extractor`.
+    pub fn extract_timestamps(&mut self, by_default: TimestampExtractor) {
+        self.state.timestamps = by_default;
+    }
+
+    /// Tells what the machine's clock says, in milliseconds, for what is processed until it is told again.
+    pub fn set_wall_clock(&mut self, now: i64) {
+        self.state.wall_clock = now;
     }
 
     /// Calls the `init` of its processors; before the first record. `budget` is what punctuations may take from then on.
@@ -209,7 +220,6 @@ impl Task {
         let offset = record.offset;
         let Input { source, node, .. } = &self.inputs[input.0];
         self.state.node = *node;
-        self.state.stream_time = self.state.stream_time.max(record.timestamp);
         self.state.input = Some(input.0);
         self.state.offset = offset;
         let mut cx = Context { sink, state: &mut self.state };

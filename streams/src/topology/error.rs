@@ -23,6 +23,9 @@ pub enum TopologyError {
         "topics {0:?} and {1:?} are read as one stream each, and overlap: read the same topics in both, or every topic once and merge the streams"
     )]
     OverlappingSources(Vec<String>, Vec<String>),
+    /// Two streams of one topic are to begin at different places.
+    #[error("topic {0:?} is read twice with different offset resets; a topic is read once, from one place")]
+    ConflictingResets(String),
     /// A repartition topic without partitions.
     #[error("the repartition topic {0:?} is to have no partitions; it needs one at least")]
     NoPartitions(String),

@@ -5,6 +5,8 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use millstream_client::OffsetReset;
+
 use super::serdes::Serdes;
 use super::table::Table;
 use super::{StoreSpec, TopicName, TopologyError};
@@ -49,6 +51,8 @@ pub(crate) struct Graph {
     pub(super) serdes: HashMap<NodeId, Serdes>,
     /// The stores that processors have opened and no other operator has made, with their types.
     of_processors: HashMap<StoreId, TypeId>,
+    /// Where reading begins without a committed offset, for topics of which the program says so.
+    resets: HashMap<TopicName, OffsetReset>,
     /// Repartition topics with a number of partitions of their own.
     partitions: HashMap<TopicName, u32>,
     next_priority: u32,
@@ -359,6 +363,23 @@ impl Graph {
         })?;
         self.naming.insert(found, Naming::Kept);
         Some(found)
+    }
+
+    /// Says where reading of these topics begins without a committed offset.
+    pub(crate) fn reset_offsets(&mut self, topics: &[TopicName], reset: OffsetReset) {
+        for topic in topics {
+            if self.resets.insert(topic.clone(), reset).is_some_and(|before| before != reset) {
+                self.mistake.get_or_insert(TopologyError::ConflictingResets(topic.to_string()));
+            }
+        }
+    }
+
+    /// What the program says of a topic; a repartition topic is read from its beginning.
+    pub(crate) fn offset_reset(&self, topic: &TopicName) -> Option<OffsetReset> {
+        if topic.is_internal() {
+            return Some(OffsetReset::Earliest);
+        }
+        self.resets.get(topic).copied()
     }
 
     /// Gives the topic that a source reads a number of partitions of its own.

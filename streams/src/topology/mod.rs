@@ -12,6 +12,8 @@ mod table;
 
 use std::sync::Arc;
 
+use millstream_client::OffsetReset;
+
 pub use description::Description;
 pub use error::TopologyError;
 pub(crate) use graph::{Graph, NodeId, NodeKind, ProcessorFactory, SinkFactory, StoreFactory, StoreId};
@@ -64,6 +66,11 @@ impl Topology {
     /// The text that Kafka Streams prints for the same program (`Topology.describe()`).
     pub fn describe(&self) -> Description<'_> {
         Description::new(self)
+    }
+
+    /// Where reading of a source topic begins without a committed offset; `None`: where `auto.offset.reset` says.
+    pub fn offset_reset(&self, topic: &TopicName) -> Option<OffsetReset> {
+        self.inner.graph.offset_reset(topic)
     }
 
     /// How many partitions the program wants a repartition topic to have, if it says so.

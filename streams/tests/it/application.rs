@@ -10,7 +10,7 @@ use millstream::prelude::*;
 use millstream::runtime::AppBuilder;
 use millstream_client::TopicPartition;
 
-use crate::cluster::{Cluster, PATIENCE, counting, counts, wait_until};
+use crate::cluster::{COUNTS, Cluster, LINES, PATIENCE, counting, counts, wait_until};
 
 #[test]
 fn instances_share_the_tasks_and_one_takes_over_what_another_leaves() {
@@ -78,6 +78,24 @@ fn what_has_been_read_of_a_repartition_topic_is_purged() {
         cluster.send(&["a b c"]);
         start() > 0
     });
+    block_on(app.close()).unwrap();
+}
+
+#[test]
+fn a_source_begins_where_the_program_says() {
+    let cluster = Cluster::start(1);
+    let state = tempfile::tempdir().unwrap();
+    cluster.send_bytes(&[b"old"]);
+    let builder = StreamsBuilder::new();
+    let latest = builder.stream(Consumed::from(LINES).offset_reset(OffsetReset::Latest));
+    let _counts = latest.group_by(|_, line| line.clone()).count(COUNTS);
+    let app = cluster.app(builder.build().unwrap(), state.path()).start_blocking().unwrap();
+    // The repartition topic has no committed offset either, and is read from its beginning all the same.
+    wait_until("reading what is new", || {
+        cluster.send_bytes(&[b"new"]);
+        counts(&[&app]).contains_key("new")
+    });
+    assert_eq!(counts(&[&app]).get("old"), None);
     block_on(app.close()).unwrap();
 }
 

@@ -138,6 +138,12 @@ fn mistakes_in_a_topology_are_found_when_it_is_built() {
     });
     assert_eq!(overlap, TopologyError::OverlappingSources(vec!["a".into(), "b".into()], vec!["a".into()]));
 
+    let resets = built(|b| {
+        b.stream(Consumed::from(A).offset_reset(OffsetReset::Latest)).for_each(|_, _| {});
+        b.stream(Consumed::from(A).offset_reset(OffsetReset::Earliest)).for_each(|_, _| {});
+    });
+    assert_eq!(resets, TopologyError::ConflictingResets("a".into()));
+
     let none = built(|b| {
         let _through = b.stream(A).repartition(Repartitioned::from("x").partitions(0));
     });

@@ -20,4 +20,5 @@ mod serdes;
 mod stops;
 mod table_reference;
 mod tables;
+mod timestamps;
 mod windows;

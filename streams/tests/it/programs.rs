@@ -182,6 +182,16 @@ pub(crate) const PROGRAMS: &[Program] = &[
         let stamped = strings(b, "a").process(|_| Stamp::default());
         stamped.map_values(|text| text + "!").to(Strings::new("b"));
     }),
+    ("timestamps_own", |b| {
+        let own = Consumed::from(Strings::new("a")).timestamps_by(|record, partition_time| {
+            match record.value.as_str() {
+                "x" => None,
+                "dd" => Some(partition_time),
+                _ => Some(record.timestamp + 5),
+            }
+        });
+        b.stream(own).process(|_| Where).to(Strings::new("b"));
+    }),
     ("group_by_key_count", |b| {
         b.stream(Nullable::new("a")).group_by_key().count("n").to(Longs::new("b"));
     }),

@@ -168,7 +168,7 @@ impl Fetcher {
         let mut wanted: HashMap<NodeId, Vec<(TopicPartition, Ask, u64)>> = HashMap::new();
         let mut unknown = false;
         let mut desk = self.shared.desk();
-        note_topics(&mut desk, snapshot, config.auto_offset_reset);
+        note_topics(&mut desk, snapshot, |topic| config.reset_of(topic));
         for (partition, place) in desk.places() {
             let Ok(offset) = place.fetch_from else { continue };
             if place.resolving
@@ -330,7 +330,7 @@ impl Fetcher {
 
     fn refused(&self, partition: &TopicPartition, ask: Ask, generation: u64, code: ErrorCode) -> bool {
         let backoff = self.shared.cluster.retry_backoff().delay(1);
-        let reset = self.shared.config.auto_offset_reset;
+        let reset = self.shared.config.reset_of(&partition.topic);
         self.shared.update(|desk| {
             let Some(place) = desk.place_mut(partition).filter(|place| place.generation == generation) else { return };
             place.not_before = Some(Instant::now() + backoff);
@@ -357,7 +357,7 @@ impl Fetcher {
 
 /// Says which topics are gone. One that was made anew under its old name is read from its start: the position was one in
 /// the old topic, and all that is in the new one came later.
-fn note_topics(desk: &mut Desk, snapshot: &Snapshot, reset: OffsetReset) {
+fn note_topics(desk: &mut Desk, snapshot: &Snapshot, reset_of: impl Fn(&str) -> OffsetReset) {
     let mut anew = Vec::new();
     for (partition, place) in desk.places_mut() {
         let Some(topic) = snapshot.topic(&partition.topic) else { continue };
@@ -371,8 +371,9 @@ fn note_topics(desk: &mut Desk, snapshot: &Snapshot, reset: OffsetReset) {
             anew.push(partition.clone());
         }
     }
-    let start = if reset == OffsetReset::None { Missing::Reset } else { Missing::Seek(EARLIEST) };
     for partition in anew {
+        let no_reset = reset_of(&partition.topic) == OffsetReset::None;
+        let start = if no_reset { Missing::Reset } else { Missing::Seek(EARLIEST) };
         desk.seek(&partition, Err(start));
     }
 }

@@ -75,7 +75,7 @@ fn timestamp(shared: &Shared, want: &Want) -> Result<i64> {
     if let Missing::Seek(timestamp) = want.missing {
         return Ok(timestamp);
     }
-    match shared.config.auto_offset_reset {
+    match shared.config.reset_of(&want.partition.topic) {
         OffsetReset::Earliest => Ok(EARLIEST),
         OffsetReset::Latest => Ok(LATEST),
         OffsetReset::ByDuration(age) => {
@@ -111,7 +111,7 @@ pub(super) async fn validate(
         });
         return Ok(());
     };
-    if shared.config.auto_offset_reset == OffsetReset::None {
+    if shared.config.reset_of(&want.partition.topic) == OffsetReset::None {
         return Err(Error::LogTruncated {
             topic: want.partition.topic.clone(),
             partition: want.partition.partition,

@@ -188,6 +188,7 @@ impl<L: Link> Worker<L> {
         for Restoring { id, inputs, backends, .. } in complete.collect::<Vec<_>>() {
             let env = TaskEnv { backends, sink: &mut self.link, cache: self.cache.clone() };
             let mut task = Task::with_globals(&self.topology, id, env, &self.globals);
+            task.extract_timestamps(self.config.timestamps);
             task.init(now, std::rc::Rc::clone(&self.punctuation_budget), &mut self.link)?;
             let mut queues = TaskInputs::default();
             for (input, partition) in inputs {

@@ -19,6 +19,7 @@ use super::input::{MaxIdle, TaskInputs};
 use super::link::{Event, Link, LinkError, TopicPartition};
 use super::mailbox::LocalTasks;
 use super::state_directory::StateDirectoryError;
+use crate::dsl::TimestampExtractor;
 use crate::store::backend::KeyValueBackend;
 use crate::store::cache::CacheBudget;
 use crate::store::error::StoreError;
@@ -39,6 +40,8 @@ pub(crate) struct WorkerConfig {
     pub(crate) commit_interval_ms: i64,
     /// `repartition.purge.interval.ms`.
     pub(crate) purge_interval_ms: i64,
+    /// `default.timestamp.extractor`.
+    pub(crate) timestamps: TimestampExtractor,
     /// `max.task.idle.ms`.
     pub(crate) max_idle: MaxIdle,
     /// `buffered.records.per.partition`: above it a partition is not fetched.

@@ -68,6 +68,7 @@ impl<L: Link> Worker<L> {
             Wait::Until(again_at) => return Ok(Round { records: 0, again_at }),
             Wait::Ready => {}
         }
+        task.set_wall_clock(now);
         let ran = inputs.run(RECORDS_PER_TURN, |input, record| task.process(input, raw(&record), link));
         let records = ran.map_err(|(index, error)| at_input(task, inputs, index, error))?;
         *uncommitted |= records > 0;

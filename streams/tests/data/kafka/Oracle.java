@@ -80,6 +80,7 @@ class Oracle {
         P.put("to_dynamic", b -> b.stream("a", SS).to(new ByLength(), PS));
         P.put("to_dynamic_named", b -> b.stream("a", SS).selectKey((k, v) -> v).to(new ByLength(), Produced.with(S, S).withName("by-length")));
         P.put("processor_headers", b -> b.stream("a", SS).process(Stamp::new).mapValues(v -> v + "!").to("b", PS));
+        P.put("timestamps_own", b -> b.stream("a", Consumed.with(S, S).withTimestampExtractor((r, partitionTime) -> r.value().equals("x") ? -1 : r.value().equals("dd") ? partitionTime : r.timestamp() + 5)).process(Where::new).to("b", PS));
         P.put("group_by_key_count", b -> b.stream("a", SS).groupByKey(G).count(mat("n", Serdes.Long())).toStream().to("b", PL));
         P.put("group_by_key_after_map_values", b -> b.stream("a", SS).mapValues(v -> v + "!").groupByKey(G).reduce((x, y) -> x + y, mat("r", S)).toStream().to("b", PS));
         P.put("group_by_key_after_select_key", b -> b.stream("a", SS).selectKey((k, v) -> v).groupByKey(G).reduce((x, y) -> x + y, mat(S)).toStream().to("b", PS));

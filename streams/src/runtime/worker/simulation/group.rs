@@ -82,6 +82,7 @@ impl Group {
             application_id: "app".into(),
             commit_interval_ms: COMMIT_INTERVAL_MS,
             purge_interval_ms: COMMIT_INTERVAL_MS,
+            timestamps: crate::dsl::TimestampExtractor::default(),
             max_idle: MaxIdle::Millis(0),
             max_buffered_records: 4,
             cache_bytes: 600,

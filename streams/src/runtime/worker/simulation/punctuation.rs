@@ -84,6 +84,7 @@ impl Bench {
             application_id: "app".into(),
             commit_interval_ms: 30_000,
             purge_interval_ms: i64::MAX,
+            timestamps: crate::dsl::TimestampExtractor::default(),
             max_idle: MaxIdle::Millis(0),
             max_buffered_records: 4,
             cache_bytes: 1 << 20,
