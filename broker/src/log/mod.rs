@@ -30,6 +30,7 @@ mod read;
 mod recovery;
 mod reindex;
 mod retention;
+mod roll;
 mod scan;
 mod segment;
 mod snapshot;
@@ -37,6 +38,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod timestamps;
+mod unsynced;
 mod waiters;
 
 pub use config::{Cleanup, Durability, InvalidValue, LogConfig, TimestampType, TopicCompression};

@@ -2,7 +2,6 @@
 //! simulation drives both over a storage that forgets.
 
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::ops::Bound;
 use std::path::PathBuf;
@@ -17,13 +16,13 @@ use super::descriptors::{Descriptors, OpenSegment};
 use super::epochs::Epochs;
 use super::incoming::{Incoming, producer_stamp};
 use super::index::{Index, OffsetEntry};
-use super::names::{EPOCHS_FILE, FileKind, METADATA_FILE};
 use super::producers::{Producers, Verdict};
 use super::read::ReadUpTo;
 use super::retention::Doomed;
 use super::segment::{Active, Sealed};
-use super::{AppendError, Durability, LogConfig, partition_metadata, reindex, snapshot};
-use crate::storage::{Access, Reach, Storage, StoredFile};
+use super::unsynced::Unsynced;
+use super::{AppendError, Durability, LogConfig, reindex};
+use crate::storage::{Reach, Storage, StoredFile};
 
 /// An offset and where its batch begins: what bounds a read without a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +35,7 @@ pub(super) struct LogPosition {
 }
 
 impl LogPosition {
-    fn start_of(segment: Offset) -> Self {
+    pub(super) fn start_of(segment: Offset) -> Self {
         Self { offset: segment, segment, position: 0 }
     }
 }
@@ -104,40 +103,6 @@ pub(super) struct Log {
     pub(super) unsynced: Unsynced,
     /// Files of removed segments that wait for `file.delete.delay.ms`.
     pub(super) doomed: Vec<Doomed>,
-}
-
-/// What was written and not yet fsynced.
-#[derive(Debug, Default)]
-pub(super) struct Unsynced {
-    /// Files apart from the active segment's.
-    files: Vec<Arc<dyn StoredFile>>,
-    /// Whether the active segment was written to.
-    active: bool,
-    /// Whether names in the partition's directory changed.
-    pub(super) names: bool,
-    /// Whether the directory itself is new.
-    dir: bool,
-    /// Whether a segment was sealed.
-    sealed: bool,
-    /// Records appended since the last flush, for `flush.messages`.
-    records: i64,
-    /// When the first of them was appended, in ms since 1970, for `flush.ms`.
-    since: Option<i64>,
-}
-
-/// Syncs to be done outside the lock. Once all are done, `target` is durable.
-#[derive(Debug)]
-pub(super) struct FlushJob {
-    files: Vec<Arc<dyn StoredFile>>,
-    dirs: SmallVec<[PathBuf; 2]>,
-    target: LogPosition,
-}
-
-impl FlushJob {
-    pub(super) fn run(&self, storage: &dyn Storage) -> io::Result<()> {
-        self.files.iter().try_for_each(|file| file.sync())?;
-        self.dirs.iter().try_for_each(|dir| storage.sync_dir(dir))
-    }
 }
 
 /// A stretch of one segment's file in which an offset is to be found.
@@ -273,153 +238,12 @@ impl Log {
         Ok(())
     }
 
-    /// Makes the active segment if there is none, or seals it if the batches do not belong into it any more.
-    fn make_room(&mut self, bytes: u64, records: i64, timestamp: i64, now_ms: i64) -> io::Result<()> {
-        let Some(active) = &self.active else { return self.create_files() };
-        let now = if timestamp >= 0 { timestamp } else { now_ms };
-        let too_old = active
-            .first_timestamp
-            .is_some_and(|first| now.saturating_sub(first) > self.segment_ms(active.base));
-        let full = active.size + bytes > u64::from(self.config.segment_bytes)
-            || active.index_bytes() >= self.config.segment_index_bytes as usize
-            || !active.reaches(self.end.plus(records));
-        if active.size > 0 && (too_old || full) { self.roll() } else { Ok(()) }
-    }
-
-    /// `segment.ms` less this segment's share of the jitter; a compacted log also rolls for `max.compaction.lag.ms`.
-    fn segment_ms(&self, base: Offset) -> i64 {
-        let config = &self.config;
-        let lag = if config.cleanup.compact { config.max_compaction_lag_ms } else { i64::MAX };
-        (config.segment_ms - self.jitter_ms(base)).min(lag)
-    }
-
-    /// Below `segment.jitter.ms`. Drawn from where the segment lies and not from a random source: logs that were begun
-    /// together do not roll together, and the same log rolls at the same time whenever it is asked.
-    fn jitter_ms(&self, base: Offset) -> i64 {
-        let bound = self.config.segment_jitter_ms.min(self.config.segment_ms);
-        if bound <= 0 {
-            return 0;
-        }
-        let mut hasher = DefaultHasher::new();
-        (&self.home.dir, base.0).hash(&mut hasher);
-        (hasher.finish() % bound.unsigned_abs()).cast_signed()
-    }
-
-    fn create_files(&mut self) -> io::Result<()> {
-        let LogHome { dir, storage, topic_id, .. } = &self.home;
-        storage.create_dir(dir)?;
-        let metadata = storage.open(&dir.join(METADATA_FILE), Access::Create)?;
-        metadata.write_all_at(&[partition_metadata::to_text(*topic_id).as_bytes()], 0)?;
-        self.active = Some(Active::create(&**storage, dir, self.end)?);
-        self.unsynced.files.push(metadata);
-        self.unsynced.names = true;
-        self.unsynced.dir = true;
-        self.durable = LogPosition::start_of(self.end);
-        self.high_watermark = self.durable;
-        Ok(())
-    }
-
-    /// Seals the active segment and begins a new one at the log end.
-    pub(super) fn roll(&mut self) -> io::Result<()> {
-        let Some(active) = &mut self.active else { return Ok(()) };
-        let LogHome { dir, storage, .. } = &self.home;
-        if self.config.durability == Durability::Sync && self.unsynced.active {
-            // A power cut must not keep the next segment and tear this one: recovery could not tell that from a disk
-            // that lost what was acknowledged. Once per segment, of what one group commit would sync anyway.
-            active.file.sync()?;
-            if self.unsynced.names {
-                storage.sync_dir(dir)?;
-            }
-        }
-        let indexes = active.write_indexes(&**storage, dir, None)?;
-        let next = Active::create(&**storage, dir, self.end)?;
-        let old = std::mem::replace(active, next);
-        self.sealed.insert(old.base, old.seal());
-        self.unsynced.files.push(old.file);
-        self.unsynced.files.extend(indexes);
-        self.unsynced.active = false;
-        self.unsynced.sealed = true;
-        self.unsynced.names = true;
-        self.write_snapshot()
-    }
-
-    /// Writes the producers as they are at the log end.
-    pub(super) fn write_snapshot(&mut self) -> io::Result<()> {
-        let file =
-            self.home.storage.open(&FileKind::Snapshot.path(&self.home.dir, self.end), Access::Create)?;
-        file.write_all_at(&[&snapshot::encode(&self.producers)], 0)?;
-        self.unsynced.files.push(file);
-        self.unsynced.names = true;
-        Ok(())
-    }
-
-    pub(super) fn write_epochs(&mut self) -> io::Result<()> {
-        let file = self.home.storage.open(&self.home.dir.join(EPOCHS_FILE), Access::Create)?;
-        file.write_all_at(&[self.epochs.to_text().as_bytes()], 0)?;
-        self.unsynced.files.push(file);
-        self.unsynced.names = true;
-        Ok(())
-    }
-
-    /// Writes what is only in memory, so that a clean start need not scan.
-    pub(super) fn write_for_close(&mut self) -> io::Result<()> {
-        let Some(active) = &mut self.active else { return Ok(()) };
-        self.unsynced.files.extend(active.write_indexes(&*self.home.storage, &self.home.dir, None)?);
-        self.write_epochs()?;
-        self.write_snapshot()
-    }
-
     /// The end of the log as a position.
     pub(super) fn end_position(&self) -> LogPosition {
         match &self.active {
             Some(active) => LogPosition { offset: self.end, segment: active.base, position: active.size },
             None => LogPosition::start_of(self.end),
         }
-    }
-
-    /// Whether what was appended must be synced without delay. In `page` a sealed segment is, as in Kafka, so that
-    /// the recovery point moves on.
-    pub(super) fn wants_flush(&self) -> bool {
-        match self.config.durability {
-            Durability::Sync => true,
-            Durability::Page => self.unsynced.sealed || self.unsynced.records >= self.config.flush_messages,
-        }
-    }
-
-    /// When the oldest record was appended that is not synced, in ms since 1970.
-    pub(super) fn unsynced_since(&self) -> Option<i64> {
-        self.unsynced.since
-    }
-
-    /// What has to be synced to make all of the log durable; `None` if it is.
-    pub(super) fn begin_flush(&mut self) -> Option<FlushJob> {
-        let unsynced = std::mem::take(&mut self.unsynced);
-        let target = self.end_position();
-        let mut files = unsynced.files;
-        if let Some(active) = self.active.as_ref().filter(|_| unsynced.active) {
-            files.push(Arc::clone(&active.file));
-        }
-        let mut dirs = SmallVec::new();
-        if unsynced.names {
-            dirs.push(self.home.dir.clone());
-        }
-        if let Some(parent) = self.home.dir.parent().filter(|_| unsynced.dir) {
-            dirs.push(parent.to_owned());
-        }
-        (!files.is_empty() || !dirs.is_empty()).then_some(FlushJob { files, dirs, target })
-    }
-
-    /// Takes note that a job was run. Returns whether the high watermark moved.
-    pub(super) fn finish_flush(&mut self, job: &FlushJob) -> bool {
-        if job.target.offset < self.durable.offset {
-            return false;
-        }
-        self.durable = self.settled(job.target);
-        if self.config.durability == Durability::Page || self.high_watermark.offset >= self.durable.offset {
-            return false;
-        }
-        self.high_watermark = self.durable;
-        true
     }
 
     /// Which segment to search for `from`; `None` at the limit.
@@ -504,7 +328,7 @@ impl Log {
     }
 
     /// The same offset as a position that cleaning cannot move: the end of a sealed segment is the start of the next.
-    fn settled(&self, position: LogPosition) -> LogPosition {
+    pub(super) fn settled(&self, position: LogPosition) -> LogPosition {
         let next = self.segment_after(position.segment);
         next.filter(|next| *next <= position.offset)
             .map_or(position, |next| LogPosition { offset: position.offset, ..LogPosition::start_of(next) })

@@ -7,6 +7,7 @@ mod apis;
 mod client;
 mod configs;
 mod corners;
+mod effective;
 mod effects;
 mod fetch;
 mod groups;
