@@ -2,6 +2,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use hashbrown::HashMap;
 use millstream_wire::ids::{LeaderEpoch, NodeId, Offset, PartitionIndex};
@@ -50,6 +51,8 @@ pub struct LogsOptions {
     pub producer_expiration_ms: i64,
     /// How often producers are looked through (`producer.id.expiration.check.interval.ms`).
     pub producer_check_ms: i64,
+    /// How long [`Logs::close`] waits for a disk that does not answer.
+    pub close_patience: Duration,
 }
 
 impl LogsOptions {
@@ -65,6 +68,7 @@ impl LogsOptions {
             cleaner_backoff_ms: 15_000,
             producer_expiration_ms: 86_400_000,
             producer_check_ms: 600_000,
+            close_patience: Duration::from_secs(30),
         }
     }
 }
@@ -352,13 +356,13 @@ impl Logs {
     /// are lost.
     ///
     /// # Errors
-    /// When something cannot be written; the next start then recovers.
+    /// When something cannot be written, or not in time; the next start then recovers.
     pub fn close(&self) -> Result<(), LogError> {
         self.shared.flusher.close();
         self.stop.stop();
-        for thread in self.threads.lock().drain(..) {
-            // A thread that panicked has nothing to add: its partition was not flushed, and is below.
-            let _ = thread.join();
+        if !self.join_threads() {
+            let dir = &self.options.dir;
+            return Err(LogError::io("sync", dir)(io::ErrorKind::TimedOut.into()));
         }
         let mut all_closed = true;
         for partition in self.partitions() {
@@ -369,6 +373,23 @@ impl Logs {
             self.leave_clean_mark()?;
         }
         Ok(())
+    }
+
+    /// Waits for the threads, but not for ever: one may hang in a sync. Returns whether all have ended.
+    fn join_threads(&self) -> bool {
+        const LOOK_EVERY: Duration = Duration::from_millis(1);
+        let deadline = Instant::now() + self.options.close_patience;
+        for thread in self.threads.lock().drain(..) {
+            while !thread.is_finished() {
+                if Instant::now() >= deadline {
+                    return false;
+                }
+                std::thread::sleep(LOOK_EVERY);
+            }
+            // A thread that panicked has nothing to add: its partition was not flushed, and will be.
+            let _ = thread.join();
+        }
+        true
     }
 
     fn leave_clean_mark(&self) -> Result<(), LogError> {

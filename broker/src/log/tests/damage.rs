@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::*;
 use crate::storage::{Access, Storage};
@@ -36,6 +37,24 @@ fn logs(broker: &Broker) -> Vec<String> {
 
 fn truncate(broker: &Broker, path: &Path, by: usize) {
     broker.disk.damage(path, |bytes| bytes.truncate(bytes.len() - by));
+}
+
+#[test]
+fn a_disk_that_hangs_does_not_keep_the_broker_from_stopping() {
+    let disk = SimulatedStorage::new(1);
+    let hasty = LogsOptions { flushers: 1, close_patience: Duration::from_millis(20), ..options() };
+    let logs = Logs::open(hasty, Arc::new(disk.clone())).unwrap();
+    let open = |logs: &Logs| {
+        let config = Arc::new(LogConfig::default());
+        logs.open_partition(TOPIC, TOPIC_ID, PartitionIndex(0), config).unwrap()
+    };
+    disk.hold_sync(Some("/topic-0/"));
+    append(&open(&logs), "not acknowledged");
+    assert!(matches!(logs.close(), Err(LogError::Io { action: "sync", .. })));
+    drop(logs);
+    disk.crash(Crash::Process);
+    let broker = Broker::start(disk);
+    assert_eq!(super::values(&open(&broker.logs), ReadUpTo::HighWatermark), ["not acknowledged"]);
 }
 
 #[test]
