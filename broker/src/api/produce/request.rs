@@ -17,6 +17,10 @@ pub(super) const FLEXIBLE: i16 = 9;
 /// Since this version topics are named by id.
 const TOPIC_IDS: i16 = 13;
 
+/// The shortest wait for `acks=all`. A client that says 0 does not expect to be told of a time-out each time: on one
+/// node of Apache Kafka there is nothing to wait for, here there is a disk.
+const MIN_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// How a topic is named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum TopicData {
@@ -52,7 +56,7 @@ impl ProduceRequest {
         let mut fields = Cursor::new(body, version >= FLEXIBLE);
         let _transactional_id = fields.nullable_string()?;
         let acks = fields.i16()?;
-        let timeout = Duration::from_millis(u64::try_from(fields.i32()?).unwrap_or(0));
+        let timeout = Duration::from_millis(u64::try_from(fields.i32()?).unwrap_or(0)).max(MIN_TIMEOUT);
         let topics_left = fields.count()?;
         Some(Self { acks, timeout, version, fields, topics_left, partitions_left: 0, in_topic: false })
     }
