@@ -16,4 +16,6 @@ pub use crate::runtime::{AppState, Closing, Streams, StreamsError};
 pub use crate::store::{KeyValueStore, WindowStore};
 pub use crate::testing::{TestDriver, record};
 pub use crate::topology::{Topology, TopologyError};
-pub use crate::window::{TimeWindows, Window, Windowed, days, hours, last, millis, mins, secs, windowed};
+pub use crate::window::{
+    Emit, TimeWindows, Window, Windowed, days, hours, last, millis, mins, secs, windowed,
+};

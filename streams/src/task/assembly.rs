@@ -107,7 +107,17 @@ impl<'a> Assembly<'a> {
         &self,
         id: NodeId,
     ) -> Rc<dyn Downstream<K, V>> {
-        let mut children = self.children(id).iter().map(|child| self.child::<K, V>(*child));
+        self.downstream_without(id, None)
+    }
+
+    /// The nodes below `id` as one, but for one that takes other records.
+    pub(crate) fn downstream_without<K: Clone + 'static, V: Clone + 'static>(
+        &self,
+        id: NodeId,
+        other: Option<NodeId>,
+    ) -> Rc<dyn Downstream<K, V>> {
+        let children = self.children(id).iter().filter(|child| Some(**child) != other);
+        let mut children = children.map(|child| self.child::<K, V>(*child));
         let Some(last) = children.next_back() else { return Rc::new(Discard) };
         let first: Vec<_> = children.collect();
         if first.is_empty() { last } else { Rc::new(FanOut { first, last }) }

@@ -50,6 +50,16 @@ impl TimeWindows {
         starts.take_while(move |start| *start <= timestamp).map(move |start| Window::of_size(start, size_ms))
     }
 
+    /// The latest start (ms) of a window that is not after `time`.
+    pub(crate) const fn start_before(&self, time: i64) -> i64 {
+        time / self.advance_ms * self.advance_ms
+    }
+
+    /// When (ms) the last of the windows ends that an event of this time belongs to.
+    pub(crate) const fn last_end(&self, timestamp: i64) -> i64 {
+        self.start_before(timestamp).saturating_add(self.size_ms)
+    }
+
     pub(crate) const fn size_ms(&self) -> i64 {
         self.size_ms
     }

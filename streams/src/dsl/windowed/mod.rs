@@ -1,16 +1,20 @@
 //! Windowed groupings: what windowed aggregations start from.
 
 mod aggregate;
+mod closing;
 mod count;
 mod node;
 mod reduce;
 
+use std::cell::RefCell;
+
 use crate::data::Data;
 use crate::store::WindowStore;
-use crate::window::{TimeWindows, Windowed};
+use crate::window::{Emit, TimeWindows, Windowed};
 
 use super::grouped::{Place, Prefixes, Update};
-use super::{KGroupedStream, KTable};
+use super::{KGroupedStream, KStream, KTable};
+use node::Shape;
 
 /// A grouping by key and by window of event time. `count`, `reduce` and `aggregate` make tables of it, whose keys are
 /// [`Windowed`].
@@ -19,10 +23,16 @@ use super::{KGroupedStream, KTable};
 /// comes later is dropped and counted. Unlike other groupings a windowed one lets records without a value take part, as
 /// Kafka's does.
 #[must_use = "a grouping does nothing until it is counted, reduced or aggregated"]
-pub struct TimeWindowedKStream<K, V> {
+pub struct TimeWindowedKStream<K: Data, V> {
     grouped: KGroupedStream<K, V>,
     windows: TimeWindows,
+    emit: Emit,
+    /// What takes the late records, until there is an aggregation to take them from.
+    late: RefCell<Option<Late<K, V>>>,
 }
+
+/// Draws what becomes of late records.
+type Late<K, V> = Box<dyn FnOnce(KStream<<K as Data>::Present, V>)>;
 
 /// A kind of windows, and the grouping that it makes.
 pub trait Windowing: sealed::Sealed {
@@ -43,7 +53,7 @@ impl Windowing for TimeWindows {
     type Grouped<K: Data, V: Data> = TimeWindowedKStream<K, V>;
 
     fn group<K: Data, V: Data>(self, grouped: KGroupedStream<K, V>) -> TimeWindowedKStream<K, V> {
-        TimeWindowedKStream { grouped, windows: self }
+        TimeWindowedKStream { grouped, windows: self, emit: Emit::OnUpdate, late: RefCell::new(None) }
     }
 }
 
@@ -76,6 +86,58 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
 }
 
 impl<K: Data, V: Data> TimeWindowedKStream<K, V> {
+    /// Says when the aggregation tells of a window.
+    ///
+    /// ```
+    /// # use millstream::prelude::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// const VIEWS: Topic<String, String> = Topic::new("views");
+    /// const PER_MINUTE: Topic<Windowed<String>, i64> = Topic::windowed("per-minute", mins(1));
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let minutes = TimeWindows::of(mins(1)).grace(secs(10));
+    /// let views = builder.stream(VIEWS).group_by_key().windowed_by(minutes);
+    /// views.emit(Emit::OnCloseOrSilence(secs(5))).count("views").to(PER_MINUTE);
+    ///
+    /// let mut driver = TestDriver::new(&builder.build()?)?;
+    /// driver.input(VIEWS).at(1_000).send("/", "ada")?;
+    /// driver.input(VIEWS).at(2_000).send("/", "bob")?;
+    /// assert!(driver.output(PER_MINUTE).is_empty());
+    /// driver.input(VIEWS).at(70_000).send("/", "cyd")?; // the first minute and its grace are over
+    /// assert_eq!(driver.output(PER_MINUTE).drain(), [record(windowed("/", 0..60_000), 2).at(2_000)]);
+    /// driver.advance_wall_clock(mins(3))?; // nobody comes any more
+    /// assert_eq!(driver.output(PER_MINUTE).drain(), [record(windowed("/", 60_000..120_000), 1).at(70_000)]);
+    /// # Ok(()) }
+    /// ```
+    pub fn emit(mut self, emit: Emit) -> Self {
+        self.emit = emit;
+        self
+    }
+
+    /// Takes the late records, those that come when all their windows are closed. They are counted as dropped all the same.
+    /// The first aggregation of the grouping gives them.
+    ///
+    /// ```
+    /// # use millstream::prelude::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// const VIEWS: Topic<String, String> = Topic::new("views");
+    /// const LATE: Topic<String, String> = Topic::new("late");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let views = builder.stream(VIEWS).group_by_key().windowed_by(TimeWindows::of(mins(1)));
+    /// let _counts = views.late(|late| drop(late.to(LATE))).count("views");
+    ///
+    /// let mut driver = TestDriver::new(&builder.build()?)?;
+    /// driver.input(VIEWS).at(60_000).send("/", "ada")?;
+    /// driver.input(VIEWS).at(59_999).send("/", "bob")?;
+    /// assert_eq!(driver.output(LATE).drain(), [record("/", "bob").at(59_999)]);
+    /// # Ok(()) }
+    /// ```
+    pub fn late(self, draw: impl FnOnce(KStream<K::Present, V>) + 'static) -> Self {
+        *self.late.borrow_mut() = Some(Box::new(draw));
+        self
+    }
+
     fn aggregated<A: Data<Present = A>>(
         &self,
         prefixes: Prefixes,
@@ -83,10 +145,18 @@ impl<K: Data, V: Data> TimeWindowedKStream<K, V> {
         legacy_number: bool,
         update: impl Update<K::Present, V, A>,
     ) -> KTable<Windowed<K::Present>, A> {
-        let graph = &mut *self.grouped.graph().borrow_mut();
+        let shared = self.grouped.graph();
+        let mut graph = shared.borrow_mut();
         let Place { name, store_name, parent } =
-            self.grouped.place(graph, prefixes, store.name(), legacy_number);
-        let node = node::add::<K, V, A, _>(graph, name, parent, self.windows, (store, store_name), update);
-        KTable::new(self.grouped.graph().clone(), node)
+            self.grouped.place(&mut graph, prefixes, store.name(), legacy_number);
+        let late = self.late.take();
+        let shape = Shape { windows: self.windows, emit: self.emit, has_late: late.is_some() };
+        let added = node::add::<K, V, A, _>(&mut graph, name, parent, shape, (store, store_name), update);
+        drop(graph);
+        let table = KTable::new(shared.clone(), added.node);
+        if let (Some(draw), Some(node)) = (late, added.late) {
+            draw(KStream::new(shared.clone(), node, false));
+        }
+        table
     }
 }

@@ -34,6 +34,18 @@ impl<K: Clone, V: Clone> TypedStore<Windowed<K>, V> {
         visit: impl FnMut(Windowed<K>, V, i64) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
         let Some((first, last)) = self.live(starts) else { return Ok(()) };
+        self.windows_between(first, last, after, visit)
+    }
+
+    /// As [`windows_in`](Self::windows_in), but windows that only what the cache has not written yet would make expire are
+    /// there too: they are about to close.
+    pub(crate) fn windows_between(
+        &self,
+        first: i64,
+        last: i64,
+        after: Option<&Windowed<K>>,
+        visit: impl FnMut(Windowed<K>, V, i64) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
         // No window starts at the last millisecond there is, since it would be empty.
         let (first, behind) = (first.to_be_bytes(), last.saturating_add(1).to_be_bytes());
         let after = after.map(|after| self.key_bytes(after)).transpose()?;

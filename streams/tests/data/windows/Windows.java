@@ -8,7 +8,7 @@ import org.apache.kafka.common.serialization.*;
 import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.processor.StateStore;
 import org.apache.kafka.streams.state.*;
-import org.apache.kafka.streams.state.internals.WrappedStateStore;
+import org.apache.kafka.streams.state.internals.*;
 import org.apache.kafka.streams.test.TestRecord;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.*;
@@ -85,6 +85,12 @@ class Windows {
         "stream a;group 0;count 0 10000,20000,10000 n,r400000;windows_to 0 b 10000",
         "stream a;group 0;count 0 10000,20000,10000 n,m;windows_to 0 b 10000",
         "stream a;group 0;count 0 10000,20000,10000 n;unwindow 0;group 1;count 1 30000,0,30000 m;windows_to 1 b 30000",
+        "stream a;group 0;count 0 10000,0,10000,close n;windows_to 0 b 10000",
+        "stream a;group 0;count 0 10000,15000,10000,close n;windows_to 0 b 10000",
+        "stream a;group 0;count 0 10000,5000,3000,close -;windows_to 0 b 10000",
+        "stream a;group 0;count 0 60000,5000,20000,close n,m;windows_to 0 b 60000",
+        "stream a;group 0;aggregate 0 20000,5000,20000,close n,r300000;windows_to 0 b 20000",
+        "stream a;group_by 0;count 0 10000,5000,5000,close n;unwindow 0;group 1;count 1 30000,0,30000,close m;windows_to 1 b 30000",
         "stream a;stream b;merge 0 1;filter 2;select_key 3;group 4;count 0 20000,10000,5000 n;unwindow 0;to 5 c");
 
     static List<String> generate(Random r) {
@@ -109,7 +115,10 @@ class Windows {
                     String store = r.nextInt(3) == 0 ? "-" : "store" + stores++;
                     if (r.nextInt(4) == 0) store += ",r" + (size + grace + r.nextInt(200_000));
                     String op = new String[] {"count", "reduce", "aggregate"}[r.nextInt(3)];
-                    p.add(op + " " + (groups - 1) + " " + size + "," + grace + "," + advance + " " + store);
+                    String close = r.nextInt(3) == 0 ? ",close" : "";
+                    // Without a listener Kafka's cache logs the removal of what never was.
+                    if (op.equals("reduce")) close = "";
+                    p.add(op + " " + (groups - 1) + " " + size + "," + grace + "," + advance + close + " " + store);
                     if (r.nextInt(3) > 0) p.add("windows_to " + tables + " out" + sinks++ + " " + size);
                     else { p.add("unwindow " + tables); streams++; }
                     tables++;
@@ -167,12 +176,26 @@ class Windows {
         text.append("====\n");
     }
 
+    // The keys that have not expired. Kafka's store of windows that close does not hide all of those that have.
     @SuppressWarnings("unchecked")
-    static Set<String> live(StateStore store) {
+    static Set<String> live(StateStore store) throws Exception {
         while (store instanceof WrappedStateStore<?,?,?> w && w.wrapped() instanceof WindowStore) store = w.wrapped();
-        Set<String> keys = new HashSet<>();
-        try (var it = ((WindowStore<Bytes,byte[]>) store).all()) { it.forEachRemaining(e -> keys.add(new Windowed<>(new String(e.key.key().get(), StandardCharsets.UTF_8), e.key.window()).toString())); }
-        return keys;
+        List<Windowed<String>> keys = new ArrayList<>();
+        try (var it = ((WindowStore<Bytes,byte[]>) store).all()) { it.forEachRemaining(e -> keys.add(new Windowed<>(new String(e.key.key().get(), StandardCharsets.UTF_8), e.key.window()))); }
+        if (store instanceof WrappedStateStore<?,?,?> w && w.wrapped() instanceof SegmentedBytesStore segmented) {
+            long newest = keys.stream().mapToLong(k -> k.window().start()).max().orElse(0);
+            long retention = retention(segmented);
+            keys.removeIf(k -> k.window().start() <= newest - retention);
+        }
+        return keys.stream().map(Windowed::toString).collect(Collectors.toSet());
+    }
+
+    static long retention(Object store) throws Exception {
+        for (Class<?> c = store.getClass(); ; c = c.getSuperclass()) try {
+            var field = c.getDeclaredField("retentionPeriod");
+            field.setAccessible(true);
+            return field.getLong(store);
+        } catch (NoSuchFieldException above) { }
     }
 
     static String head(org.apache.kafka.common.header.Headers headers) {

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
+use std::sync::LazyLock;
 
 use futures::executor::block_on;
 use millstream::prelude::*;
@@ -12,6 +13,9 @@ use serde_json::{Value, json};
 use crate::cluster::{Cluster, LINES, wait_until};
 
 const VIEWS: WindowStore<String, i64> = WindowStore::new("views").retention(hours(1));
+/// When the test begins, in event time. Not long ago: a changelog whose windows expire is cleaned by the broker.
+static BEGIN: LazyLock<i64> = LazyLock::new(|| last(mins(30)).start / 60_000 * 60_000);
+
 const OUT: Topic<Windowed<String>, i64> = Topic::windowed("per-minute", mins(1));
 
 fn topology() -> Topology {
@@ -24,7 +28,7 @@ fn topology() -> Topology {
 fn send(cluster: &Cluster, views: &[(&str, i64)]) {
     let producer = Producer::builder().bootstrap(&cluster.broker.bootstrap()).build_blocking().unwrap();
     for (page, timestamp) in views {
-        let record = ProducerRecord::to("lines").partition(0).value(*page).timestamp(*timestamp);
+        let record = ProducerRecord::to("lines").partition(0).value(*page).timestamp(*BEGIN + timestamp);
         drop(producer.send_blocking(record).unwrap());
     }
     producer.flush_blocking().unwrap();
@@ -47,26 +51,29 @@ fn ask(address: SocketAddr, path: &str) -> (u16, Value) {
 /// The windows of two pages, as they are in the end.
 fn expected() -> Vec<(Windowed<String>, i64)> {
     let counts = [("a", 0, 2), ("b", 0, 1), ("a", 60_000, 1), ("a", 180_000, 1)];
-    counts.map(|(page, start, count)| (windowed(page, start..start + 60_000), count)).into()
+    counts.map(|(page, start, count)| (windowed(page, *BEGIN + start..*BEGIN + start + 60_000), count)).into()
 }
 
 fn check_answers(app: &Streams) {
     let views = app.store(VIEWS).unwrap();
-    let counts: Vec<i64> =
-        block_on(views.fetch("a", 0..=60_000)).unwrap().into_iter().map(|(_, count)| count).collect();
+    let counts: Vec<i64> = block_on(views.fetch("a", *BEGIN..=*BEGIN + 60_000))
+        .unwrap()
+        .into_iter()
+        .map(|(_, count)| count)
+        .collect();
     assert_eq!(counts, [2, 1]);
-    assert_eq!(block_on(views.get("b", 0)).unwrap(), Some(1));
-    assert_eq!(block_on(views.get("b", 60_000)).unwrap(), None);
-    assert_eq!(block_on(views.fetch_all(1.., 1)).unwrap(), expected()[2..3]);
+    assert_eq!(block_on(views.get("b", *BEGIN)).unwrap(), Some(1));
+    assert_eq!(block_on(views.get("b", *BEGIN + 60_000)).unwrap(), None);
+    assert_eq!(block_on(views.fetch_all(*BEGIN + 1.., 1)).unwrap(), expected()[2..3]);
 
     let address = app.query_address().unwrap();
-    let window = |start: i64, count: i64| json!({ "start": start, "end": start + 60_000, "value": count });
+    let window = |start: i64, count: i64| json!({ "start": *BEGIN + start, "end": *BEGIN + start + 60_000, "value": count });
     let of_a = json!({ "key": "a", "windows": [window(60_000, 1), window(180_000, 1)] });
-    assert_eq!(ask(address, "/stores/views/a?from=60000"), (200, of_a));
-    let (_, first) = ask(address, "/stores/views?to=60000&limit=1");
-    let entry = |page: &str, start: i64, count: i64| json!({ "key": page, "start": start, "end": start + 60_000, "value": count });
+    assert_eq!(ask(address, &format!("/stores/views/a?from={}", *BEGIN + 60_000)), (200, of_a));
+    let (_, first) = ask(address, &format!("/stores/views?to={}&limit=1", *BEGIN + 60_000));
+    let entry = |page: &str, start: i64, count: i64| json!({ "key": page, "start": *BEGIN + start, "end": *BEGIN + start + 60_000, "value": count });
     assert_eq!(first, json!({ "entries": [entry("a", 0, 2)], "complete": false }));
-    let (_, rest) = ask(address, "/stores/views?from=0&after=a&to=60000");
+    let (_, rest) = ask(address, &format!("/stores/views?from={}&after=a&to={}", *BEGIN, *BEGIN + 60_000));
     assert_eq!(rest, json!({ "entries": [entry("b", 0, 1), entry("a", 60_000, 1)], "complete": true }));
     for path in ["/stores/views?from=noon", "/stores/views/a?to=noon", "/stores/views?after=a"] {
         let (status, body) = ask(address, path);

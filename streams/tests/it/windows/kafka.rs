@@ -53,8 +53,10 @@ fn store<V: Data>(text: &str) -> WindowStore<String, V> {
 }
 
 fn windowed(grouped: &KGroupedStream<Text, Text>, text: &str) -> TimeWindowedKStream<Text, Text> {
-    let [size, grace, advance] = text.split(',').collect::<Vec<_>>()[..] else { panic!("{text}") };
-    grouped.windowed_by(TimeWindows::of(ms(size)).grace(ms(grace)).advance_by(ms(advance)))
+    let parts: Vec<&str> = text.split(',').collect();
+    let windows = TimeWindows::of(ms(parts[0])).grace(ms(parts[1])).advance_by(ms(parts[2]));
+    let emit = if parts.len() > 3 { Emit::OnClose } else { Emit::OnUpdate };
+    grouped.windowed_by(windows).emit(emit)
 }
 
 /// The updates of a table as texts.

@@ -1,6 +1,7 @@
 //! Windowed aggregations.
 
 mod application;
+mod closing;
 mod kafka;
 mod mistakes;
 mod reference;
