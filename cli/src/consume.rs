@@ -21,6 +21,9 @@ use crate::time::moment;
 /// How long a poll waits before it is asked again whether the end is reached, where that matters.
 const POLL: Duration = Duration::from_millis(50);
 
+/// How long a command that is stopped waits for its last commit.
+const GOODBYE: Duration = Duration::from_secs(5);
+
 #[derive(Args)]
 pub(crate) struct Consume {
     #[command(flatten)]
@@ -114,7 +117,10 @@ impl Consume {
             let event = tokio::select! {
                 event = consumer.poll(POLL) => event?,
                 stopped = &mut stop => {
-                    consumer.close().await?;
+                    // A broker that is away does not learn that the member left; it notices before long.
+                    if let Ok(closed) = tokio::time::timeout(GOODBYE, consumer.close()).await {
+                        closed?;
+                    }
                     return Err(stopped.into());
                 }
             };

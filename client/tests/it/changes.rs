@@ -214,3 +214,20 @@ async fn deliveries_end_while_the_broker_is_away_and_go_on_after_it() {
     assert!(offsets.into_iter().eq(1..20), "the broker holds what was acknowledged, once and in order");
     broker.close().await;
 }
+
+/// The group's own requests are stuck then, and must not hold up the last ones.
+#[tokio::test]
+async fn a_member_closes_though_its_broker_is_gone() {
+    let config = BrokerConfig::ephemeral().set("group.initial.rebalance.delay.ms", "0").unwrap();
+    let broker = Broker::start(config).await.unwrap();
+    let bootstrap = broker.bootstrap();
+    let topic = create_topic(&bootstrap, "closed", 1).await;
+    let config = reader(&bootstrap).group_id("g").set("heartbeat.interval.ms", "100").unwrap();
+    let mut consumer = config.set("request.timeout.ms", "2000").unwrap().build().await.unwrap();
+    consumer.subscribe([topic]).unwrap();
+    assert!(matches!(consumer.poll(WAIT).await.unwrap(), Some(Event::Assigned(_))));
+    broker.close().await;
+    // Until the member looks for its coordinator, again and again.
+    assert!(consumer.poll(Duration::from_secs(3)).await.unwrap().is_none());
+    tokio::time::timeout(WAIT, consumer.close()).await.expect("it closes").unwrap();
+}

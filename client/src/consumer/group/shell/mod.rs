@@ -223,6 +223,9 @@ impl Shell {
 
     async fn close(&mut self, keep_place: bool) {
         let member = self.member();
+        // Nobody looks at these while this waits, and one of them may hold what this waits for: the turn to connect.
+        self.events.clear();
+        self.committing = false;
         if self.shared.config.auto_commit && (member.generation >= 0 || self.membership.is_idle()) {
             let offsets = self.shared.desk().positions();
             if let Err(error) = commit(&self.shared, &member, offsets).await {
