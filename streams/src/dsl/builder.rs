@@ -193,8 +193,10 @@ impl StreamsBuilder {
         let table = graph.generate("KTABLE-SOURCE-");
         let key = SerdeHandle::shared(Nullable(topic.key.clone()));
         let value = SerdeHandle::shared(Nullable(topic.value.clone()));
-        let source = source::add(graph, name, topic.topic_name(), key, value);
+        let read = topic.topic_name();
+        let source = source::add(graph, name, read.clone(), key, value);
         let node = add_table(graph, table, source, store, generated, |key, value| (key, value));
+        graph.add_table_of_topic(node, read);
         graph.follow(node, source, "-source");
         KTable::new(self.graph.clone(), node)
     }

@@ -1,12 +1,13 @@
 //! The way through a topic that brings the records of one key together.
 
+use std::any::TypeId;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::data::Data;
 use crate::processor::{Context, Downstream, ProcessError, Record};
 use crate::task::{Assembly, erase};
-use crate::topology::{Graph, NodeId, NodeKind, TopicName};
+use crate::topology::{Graph, NodeId, NodeKind, Repartition, TopicName};
 
 use super::{sink, source};
 
@@ -27,27 +28,25 @@ impl<K: Data, V> Downstream<K, V> for PresentKey<K, V> {
     }
 }
 
-/// The nodes around a repartition topic.
-#[derive(Clone, Copy)]
-pub(super) struct Repartition {
-    filter: NodeId,
-    pub(super) sink: NodeId,
-    /// Where the records come out again.
-    pub(super) source: NodeId,
-}
-
-impl Repartition {
-    /// Has topic and nodes take their names from `leader`, should that be given one.
-    pub(super) fn follow(self, graph: &mut Graph, leader: NodeId) {
-        graph.follow(leader, self.filter, "-repartition-filter");
-        graph.follow_with_topic(leader, self.sink, "-repartition-sink");
-        graph.follow_with_topic(leader, self.source, "-repartition-source");
-    }
+/// Has topic and nodes take their names from `leader`, should that be given one.
+pub(super) fn follow(graph: &mut Graph, made: Repartition, leader: NodeId) {
+    graph.follow(leader, made.filter, "-repartition-filter");
+    graph.follow_with_topic(leader, made.sink, "-repartition-sink");
+    graph.follow_with_topic(leader, made.source, "-repartition-source");
 }
 
 /// Adds filter, sink and source around the topic `<prefix>-repartition`, named as Kafka's `OptimizableRepartitionNode` names
 /// them.
 pub(super) fn add<K: Data, V: Data>(graph: &mut Graph, parent: NodeId, prefix: &str) -> Repartition {
+    let topic = format!("{prefix}-repartition");
+    let names = names(graph, &topic);
+    let made = add_named::<K, V>(graph, parent, topic, names);
+    graph.add_repartition(made);
+    made
+}
+
+/// The same for a topic that the program asks for, which the optimiser leaves where it is.
+pub(super) fn add_fixed<K: Data, V: Data>(graph: &mut Graph, parent: NodeId, prefix: &str) -> Repartition {
     let topic = format!("{prefix}-repartition");
     let names = names(graph, &topic);
     add_named::<K, V>(graph, parent, topic, names)
@@ -68,7 +67,7 @@ fn add_named<K: Data, V: Data>(
     let (key, value) = (graph.key_serde::<K>(parent), graph.value_serde::<V>(parent));
     let sink = sink::add::<K, V>(graph, names.sink, filter, topic.clone(), key.clone(), value.clone());
     let source = source::add_below::<K, V>(graph, names.source, sink, topic, key, value);
-    Repartition { filter, sink, source }
+    Repartition { filter, sink, source, types: TypeId::of::<(K, V)>() }
 }
 
 /// The way of a stream of new keys into a join.
@@ -95,12 +94,13 @@ impl JoinRepartition {
     /// Names the topic after the join, should that be given a name; a join that shared the topic gets its own then.
     pub(super) fn name_after<K: Data, V: Data>(self, graph: &mut Graph, stream: NodeId, join: NodeId) {
         if let Some(made) = self.made {
-            made.follow(graph, join);
+            follow(graph, made, join);
             return;
         }
         let redraw = move |graph: &mut Graph, name: &str| {
             let topic = format!("{name}-repartition");
             let own = add_named::<K, V>(graph, stream, topic.clone(), Names::of_topic(&topic));
+            graph.add_repartition(own);
             for node in [own.filter, own.sink, own.source] {
                 graph.move_to(node, join);
             }

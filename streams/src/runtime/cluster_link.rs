@@ -314,6 +314,12 @@ impl Link for ClusterLink {
         Ok(bounds)
     }
 
+    fn committed(&mut self, partition: &TopicPartition) -> Result<Option<i64>, LinkError> {
+        let asked = self.network.block_on(self.consumer.committed([partition.clone()]));
+        let committed = asked.map_err(|error| failed("asking what the group has committed", error))?;
+        Ok(committed.get(partition).map(|committed| committed.offset))
+    }
+
     fn restore(&mut self, changelog: &TopicPartition, from: i64) {
         self.restorer.assign_at(changelog.clone(), Offset(from));
     }

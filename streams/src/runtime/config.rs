@@ -9,6 +9,7 @@ use millstream_client::{Admin, Consumer, Producer};
 use super::error::ConfigError;
 use super::input::MaxIdle;
 use crate::dsl::TimestampExtractor;
+use crate::topology::{Optimization, TopologyError};
 
 /// The configuration of an application. Names and defaults are those of `StreamsConfig`, with two exceptions that are said at
 /// their fields.
@@ -51,6 +52,8 @@ pub(crate) struct StreamsConfig {
     /// What is passed on to the clients: `consumer.`, `main.consumer.`, `restore.consumer.`, `global.consumer.`, `producer.`, `admin.`, and without
     /// a prefix to all of them.
     pub(crate) clients: Vec<(Recipient, String, String)>,
+    /// `topology.optimization`.
+    pub(crate) optimization: Optimization,
     /// `topic.`: configurations of the internal topics.
     pub(crate) topics: Vec<(String, String)>,
 }
@@ -101,13 +104,17 @@ impl Recipient {
 type Set = fn(&mut StreamsConfig, &str) -> Result<(), String>;
 
 /// What takes effect here.
-const KEYS: [(&str, Set); 17] = [
+const KEYS: [(&str, Set); 18] = [
     ("application.id", |config, value| {
         config.application_id = value.to_owned();
         Ok(())
     }),
     ("bootstrap.servers", |config, value| {
         config.bootstrap_servers = value.to_owned();
+        Ok(())
+    }),
+    ("topology.optimization", |config, value| {
+        config.optimization = value.parse().map_err(|error: TopologyError| error.to_string())?;
         Ok(())
     }),
     ("state.dir", |config, value| {
@@ -147,7 +154,7 @@ const KEYS: [(&str, Set); 17] = [
 ];
 
 /// Known to Kafka Streams, without meaning here.
-const INERT: [&str; 24] = [
+const INERT: [&str; 23] = [
     "acceptable.recovery.lag",
     "built.in.metrics.version",
     "client.id",
@@ -170,7 +177,6 @@ const INERT: [&str; 24] = [
     "probing.rebalance.interval.ms",
     "rocksdb.config.setter",
     "task.timeout.ms",
-    "topology.optimization",
     "upgrade.from",
 ];
 
@@ -217,6 +223,7 @@ impl Default for StreamsConfig {
             window_changelog_surplus: Duration::from_secs(24 * 60 * 60),
             replication_factor: -1,
             clients: Vec::new(),
+            optimization: Optimization::NONE,
             topics: Vec::new(),
         }
     }

@@ -55,7 +55,8 @@ pub(crate) enum Committed {
     Fenced,
 }
 
-/// The cluster, seen from one stream thread. Every method but `flush`, `commit` and `changelog_bounds` returns at once.
+/// The cluster, seen from one stream thread. Every method but `flush`, `commit`, `changelog_bounds` and `committed` returns at
+/// once.
 pub(crate) trait Link: RecordSink {
     /// Waits until everything sent so far is acknowledged.
     fn flush(&mut self) -> Result<(), LinkError>;
@@ -71,6 +72,9 @@ pub(crate) trait Link: RecordSink {
 
     /// Asks where changelogs begin and end now.
     fn changelog_bounds(&mut self, partitions: &[TopicPartition]) -> Result<Vec<ChangelogBounds>, LinkError>;
+
+    /// What the group has committed of a partition; waits for the answer.
+    fn committed(&mut self, partition: &TopicPartition) -> Result<Option<i64>, LinkError>;
 
     /// Starts fetching a changelog: [`Event::Restored`] follows.
     fn restore(&mut self, changelog: &TopicPartition, from: i64);

@@ -78,6 +78,7 @@ impl Supervisor {
     fn prepare(builder: AppBuilder, network: Runtime) -> Result<Prepared, StreamsError> {
         let AppBuilder { topology, config, state_listeners, restore_listeners, served, query_listen, .. } =
             builder;
+        let topology = topology.optimized(config.optimization);
         let directory = Arc::new(StateDirectory::open(&config.state_dir, &config.application_id)?);
         network.block_on(cluster::prepare(&topology, &config))?;
         let shared = Shared::new(config.threads, state_listeners, restore_listeners);

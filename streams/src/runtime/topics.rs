@@ -99,7 +99,8 @@ pub(crate) fn plan(
     }
     for (part, tasks) in parts.iter().zip(&tasks) {
         for store in &part.stores {
-            let Some(changelog) = &store.changelog else { continue };
+            let owned = store.changelog.as_ref().filter(|_| !store.changelog_is_source);
+            let Some(changelog) = owned else { continue };
             let configs = if store.windows.is_some() { &WINDOW_CHANGELOG } else { &CHANGELOG };
             let retention_ms = store.windows.map(|windows| windows.retention_ms);
             internal.insert(changelog.resolve(application_id), (*tasks, configs.as_slice(), retention_ms));

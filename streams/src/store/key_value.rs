@@ -107,7 +107,14 @@ impl<K, V> KeyValueStore<K, V> {
     /// The store under its final name.
     pub(crate) fn spec(&self, name: String) -> StoreSpec {
         let changelog = self.logged.then(|| TopicName::Internal(Arc::from(format!("{name}-changelog"))));
-        StoreSpec { name, medium: self.medium, changelog, cached: self.cached, windows: None }
+        StoreSpec {
+            name,
+            medium: self.medium,
+            changelog,
+            changelog_is_source: false,
+            cached: self.cached,
+            windows: None,
+        }
     }
 }
 

@@ -247,6 +247,6 @@ pub(crate) fn changelog(
     task: TaskId,
     sink: &mut dyn RecordSink,
 ) -> Option<(TopicHandle, i32)> {
-    let topic = spec.changelog.as_ref()?;
+    let topic = spec.changelog.as_ref().filter(|_| !spec.changelog_is_source)?;
     Some((sink.topic(topic), task.partition))
 }

@@ -273,8 +273,8 @@ impl Task {
         self.flush(sink)?;
         let partition = self.id.partition;
         self.write(|store| match &store.changelog {
-            Some(changelog) => sink.position(changelog, partition),
-            None => Position::Unchanged,
+            Some(changelog) if !store.changelog_is_source => sink.position(changelog, partition),
+            Some(_) | None => Position::Unchanged,
         })?;
         for (_, store) in &self.stores {
             store.evict(self.cache.limit() / 2);

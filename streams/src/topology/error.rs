@@ -38,6 +38,11 @@ pub enum TopologyError {
     /// Windows that cannot be, or that their store does not keep long enough.
     #[error("{0}")]
     InvalidWindows(String),
+    /// A name that `topology.optimization` does not know.
+    #[error(
+        "{0:?} is no optimization: none, all, or some of merge.repartition.topics, reuse.ktable.source.topics, single.store.self.join"
+    )]
+    UnknownOptimization(String),
     /// Nothing was added to the builder.
     #[error("the topology reads no topic; start with `builder.stream(topic)` or `builder.table(topic)`")]
     Empty,

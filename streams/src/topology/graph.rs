@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use millstream_client::OffsetReset;
 
+use super::merge::Repartition;
+use super::serdes::Changes;
 use super::serdes::Serdes;
 use super::table::Table;
 use super::{StoreSpec, TopicName, TopologyError};
@@ -58,6 +60,10 @@ pub(crate) struct Graph {
     next_priority: u32,
     /// Nodes and the tables they join: the topics of both have equally many partitions.
     copartitions: Vec<(NodeId, NodeId)>,
+    /// The repartitions that the optimiser may merge, in the order in which they were made.
+    repartitions: Vec<Repartition>,
+    /// The tables of topics, and their topics.
+    tables_of_topics: Vec<(NodeId, TopicName)>,
     /// The source of the repartition topic through which a stream of new keys last went into a join: the next join shares it.
     joined: HashMap<NodeId, NodeId>,
     /// A mistake that an operator had no way to return.
@@ -95,6 +101,14 @@ pub(crate) struct Node {
     pub(crate) welcomes_missing_keys: bool,
     /// Whether it fills the store of a global table, which no task does.
     pub(crate) global: bool,
+    /// Whether it changes the keys or the values of a stream.
+    pub(crate) changes: Changes,
+    /// Whether it makes one stream of several.
+    pub(crate) merges: bool,
+    /// The types of the keys and values that leave it, where keys change or streams merge.
+    pub(crate) output: Option<TypeId>,
+    /// Whether the optimiser has taken it out.
+    pub(crate) removed: bool,
     /// What happens when it is given a name, besides.
     on_named: Option<OnNamed>,
 }
@@ -161,6 +175,10 @@ impl Graph {
             written_by: None,
             welcomes_missing_keys: false,
             global: false,
+            changes: Changes::Nothing,
+            merges: false,
+            output: None,
+            removed: false,
             on_named: None,
         });
         self.next_priority += 1;
@@ -182,6 +200,36 @@ impl Graph {
 
     pub(crate) fn copartitions(&self) -> &[(NodeId, NodeId)] {
         &self.copartitions
+    }
+
+    pub(crate) fn add_repartition(&mut self, repartition: Repartition) {
+        self.repartitions.push(repartition);
+    }
+
+    pub(super) fn repartitions(&self) -> &[Repartition] {
+        &self.repartitions
+    }
+
+    pub(crate) fn add_table_of_topic(&mut self, node: NodeId, topic: TopicName) {
+        self.tables_of_topics.push((node, topic));
+    }
+
+    pub(super) fn tables_of_topics(&self) -> &[(NodeId, TopicName)] {
+        &self.tables_of_topics
+    }
+
+    /// Records leave `node` as these types, in one stream of several if it `merges`.
+    pub(crate) fn set_output(&mut self, node: NodeId, types: TypeId, merges: bool) {
+        self.node_mut(node).output = Some(types);
+        self.node_mut(node).merges = merges;
+    }
+
+    /// Has every node tell those below it in the order in which Kafka attaches them.
+    pub(super) fn sort_children(&mut self, order: &[NodeId]) {
+        let place = |id: &NodeId| order.iter().position(|known| known == id);
+        for id in order {
+            self.node_mut(*id).children.sort_by_key(place);
+        }
     }
 
     /// The repartition of a stream for a join that the next join shares.
@@ -234,7 +282,7 @@ impl Graph {
     /// the smallest priority whose parents are all there.
     pub(crate) fn order(&self) -> Vec<NodeId> {
         let mut order: Vec<NodeId> = Vec::with_capacity(self.nodes.len());
-        let mut waiting: Vec<NodeId> = self.ids().collect();
+        let mut waiting: Vec<NodeId> = self.ids().filter(|id| !self.node(*id).removed).collect();
         waiting.sort_by_key(|id| self.node(*id).priority);
         while !waiting.is_empty() {
             let is_free = |id: &NodeId| {
@@ -408,6 +456,10 @@ impl Graph {
 
     pub(crate) fn ids(&self) -> impl DoubleEndedIterator<Item = NodeId> + use<> {
         (0..self.nodes.len() as u32).map(NodeId)
+    }
+
+    pub(super) fn store_spec_mut(&mut self, id: StoreId) -> &mut StoreSpec {
+        &mut self.stores[id.0 as usize].0
     }
 
     pub(crate) fn store(&self, id: StoreId) -> &(StoreSpec, StoreFactory) {

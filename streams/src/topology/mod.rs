@@ -4,7 +4,9 @@ mod description;
 mod error;
 mod graph;
 mod java;
+mod merge;
 mod name;
+mod optimization;
 mod serdes;
 mod spec;
 mod subtopology;
@@ -17,7 +19,9 @@ use millstream_client::OffsetReset;
 pub use description::Description;
 pub use error::TopologyError;
 pub(crate) use graph::{Graph, NodeId, NodeKind, ProcessorFactory, SinkFactory, StoreFactory, StoreId};
+pub(crate) use merge::Repartition;
 pub use name::TopicName;
+pub use optimization::Optimization;
 pub(crate) use serdes::Changes;
 pub use spec::{CopartitionGroup, Medium, StoreSpec, WindowSpec};
 pub use subtopology::Subtopology;
@@ -39,9 +43,42 @@ struct Built {
 impl Topology {
     pub(crate) fn build(graph: Graph) -> Result<Self, TopologyError> {
         graph.check()?;
+        Ok(Self::of_graph(graph))
+    }
+
+    fn of_graph(mut graph: Graph) -> Self {
+        let order = graph.order();
+        graph.sort_children(&order);
         let parts = subtopology::partition(&graph).into_iter();
         let (globals, subtopologies) = parts.partition(|part| part.is_global(&graph));
-        Ok(Self { inner: Arc::new(Built { graph, subtopologies, globals }) })
+        Self { inner: Arc::new(Built { graph, subtopologies, globals }) }
+    }
+
+    /// The same topology with fewer topics. Kafka Streams prints the same text of it under `topology.optimization`.
+    ///
+    /// ```
+    /// # use millstream::prelude::*;
+    /// # use millstream::topology::Optimization;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = StreamsBuilder::new();
+    /// let words = builder.stream(Topic::<String, String>::new("words")).select_key(|_, word| word.clone());
+    /// words.group_by_key().count("counts").to(Topic::new("out"));
+    /// words.group_by_key().reduce("last", |_, word| word).to(Topic::new("last-out"));
+    ///
+    /// let topology = builder.build()?;
+    /// assert_eq!(topology.subtopologies().len(), 3); // two repartition topics
+    /// assert_eq!(topology.optimized(Optimization::ALL).subtopologies().len(), 2);
+    /// # Ok(()) }
+    /// ```
+    pub fn optimized(&self, wanted: Optimization) -> Self {
+        let mut graph = self.graph().clone();
+        if wanted.reuse_source_topics {
+            graph.reuse_source_topics();
+        }
+        if wanted.merge_repartitions {
+            graph.merge_repartitions();
+        }
+        Self::of_graph(graph)
     }
 
     /// The parts that run independently of each other, in the order of their ids: 0, 1, 2…, those of

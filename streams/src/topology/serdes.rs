@@ -28,7 +28,7 @@ impl Changes {
         matches!(self, Self::Keys | Self::Both)
     }
 
-    fn values(self) -> bool {
+    pub(crate) fn values(self) -> bool {
         matches!(self, Self::Values | Self::Both)
     }
 }
@@ -42,6 +42,7 @@ impl Graph {
 
     /// The records of `child` are those of `parent`, but for what it changes.
     pub(crate) fn pass_serdes(&mut self, parent: NodeId, child: NodeId, changes: Changes) {
+        self.node_mut(child).changes = changes;
         let Some(Serdes { key, value }) = self.serdes.get(&parent).cloned() else { return };
         let serdes =
             Serdes { key: key.filter(|_| !changes.keys()), value: value.filter(|_| !changes.values()) };

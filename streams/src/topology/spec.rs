@@ -11,6 +11,8 @@ pub struct StoreSpec {
     pub medium: Medium,
     /// The topic it is rebuilt from; `None`: it starts empty after a restart.
     pub changelog: Option<TopicName>,
+    /// Whether that is the very topic that the store's table reads, which the store does not write then.
+    pub changelog_is_source: bool,
     /// Whether updates of a key between two commits are merged into one (the write-back cache).
     pub cached: bool,
     /// Its windows, if it is a window store.

@@ -16,6 +16,7 @@ mod programs;
 mod random;
 mod reference;
 mod restart;
+mod reuse;
 mod serdes;
 mod stops;
 mod table_reference;

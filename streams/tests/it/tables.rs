@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use millstream::data::DataError;
 use millstream::prelude::*;
 use millstream::serde::{Native, Serde};
+use millstream::topology::Optimization;
 
 use super::golden::written;
 
@@ -319,21 +320,43 @@ fn replay(topology: &Topology, dialogue: &str) -> String {
     said
 }
 
-#[test]
-fn programs_with_tables_behave_as_in_kafka_streams() {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/tables/random.txt");
-    let programs = fs::read_to_string(path).unwrap();
-    let (mut failures, mut failed) = (String::new(), 0);
-    for program in programs.split_terminator("====\n") {
+/// A program of the file, and what Kafka Streams said of it.
+struct Recorded<'a> {
+    ops: &'a str,
+    /// As drawn, and optimised.
+    texts: [&'a str; 2],
+    dialogue: &'a str,
+}
+
+fn recorded(programs: &str) -> impl Iterator<Item = Recorded<'_>> {
+    programs.split_terminator("====\n").map(|program| {
         let (ops, rest) = program.split_at(program.find("Topologies:").unwrap());
         let (text, rest) = rest.split_once("optimised\n").unwrap();
-        let dialogue = &rest[rest.find("in in").unwrap()..];
-        let builder = StreamsBuilder::new();
-        let mut made = Made::default();
-        for line in ops.lines() {
-            apply(&builder, &mut made, line.strip_prefix("op ").unwrap());
-        }
-        let topology = builder.build().unwrap();
+        let (optimised, dialogue) = rest.split_at(rest.find("in in").unwrap());
+        let optimised = if optimised == "same\n" { text } else { optimised };
+        Recorded { ops, texts: [text, optimised], dialogue }
+    })
+}
+
+fn draw(ops: &str) -> Topology {
+    let builder = StreamsBuilder::new();
+    let mut made = Made::default();
+    for line in ops.lines() {
+        apply(&builder, &mut made, line.strip_prefix("op ").unwrap());
+    }
+    builder.build().unwrap()
+}
+
+fn programs() -> String {
+    fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/tables/random.txt"))
+        .unwrap()
+}
+
+#[test]
+fn programs_with_tables_behave_as_in_kafka_streams() {
+    let (mut failures, mut failed) = (String::new(), 0);
+    for Recorded { ops, texts: [text, _], dialogue } in recorded(&programs()) {
+        let topology = draw(ops);
         let (described, said) = (topology.describe().to_string(), replay(&topology, dialogue));
         if described != text || said != dialogue {
             failed += 1;
@@ -341,4 +364,32 @@ fn programs_with_tables_behave_as_in_kafka_streams() {
         }
     }
     assert!(failed == 0, "{failed} programs differ:\n{failures}");
+}
+
+#[test]
+fn optimised_programs_have_the_nodes_and_topics_of_kafka_streams() {
+    let (mut failures, mut failed) = (String::new(), 0);
+    for Recorded { ops, texts: [_, text], .. } in recorded(&programs()) {
+        let described = draw(ops).optimized(Optimization::ALL).describe().to_string();
+        if described != text {
+            failed += 1;
+            writeln!(failures, "{ops}expected\n{text}got\n{described}").unwrap();
+        }
+    }
+    assert!(failed == 0, "{failed} programs differ:\n{failures}");
+}
+
+/// What `dialogue` says to the topics of the user, in the order of their names and in that of the records.
+fn to_the_user(dialogue: &str) -> Vec<&str> {
+    let mut said: Vec<&str> = dialogue.lines().filter(|line| line.starts_with("out out")).collect();
+    said.sort_by_key(|line| line.split(' ').nth(1));
+    said
+}
+
+#[test]
+fn optimised_programs_say_the_same() {
+    for Recorded { ops, dialogue, .. } in recorded(&programs()) {
+        let said = replay(&draw(ops).optimized(Optimization::ALL), dialogue);
+        assert_eq!(to_the_user(&said), to_the_user(dialogue), "{ops}");
+    }
 }

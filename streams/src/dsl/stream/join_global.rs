@@ -127,6 +127,7 @@ impl<K: Data, V: Data> KStream<K, V> {
             graph.welcome_missing_keys(node);
         }
         graph.pass_serdes(self.node, node, Changes::Values);
+        graph.node_mut(node).changes = Changes::Nothing;
         KStream::new(self.graph.clone(), node, self.rekeyed)
     }
 }

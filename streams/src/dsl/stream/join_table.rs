@@ -125,6 +125,7 @@ impl<K: Data, V: Data> KStream<K, V> {
             repartitioned.name_after::<K, V>(graph, self.node, node);
         }
         graph.pass_serdes(self.node, node, Changes::Values);
+        graph.node_mut(node).changes = Changes::Nothing;
         KStream::new(self.graph.clone(), node, false)
     }
 }

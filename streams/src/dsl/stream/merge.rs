@@ -1,5 +1,6 @@
 //! Two streams as one.
 
+use std::any::TypeId;
 use std::rc::Rc;
 
 use crate::dsl::{Element, KStream};
@@ -34,6 +35,7 @@ impl<K: Element, V: Element> KStream<K, V> {
         }
         let name = graph.generate("KSTREAM-MERGE-");
         let node = graph.add(name, NodeKind::Processor { factory: pass::<K, V>() }, &[self.node, other.node]);
+        graph.set_output(node, TypeId::of::<(K, V)>(), true);
         KStream::new(self.graph.clone(), node, self.rekeyed || other.rekeyed)
     }
 }

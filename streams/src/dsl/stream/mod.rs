@@ -25,6 +25,7 @@ pub use print::Printed;
 pub use repartition::Repartitioned;
 pub use split::Split;
 
+use std::any::TypeId;
 use std::marker::PhantomData;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -83,6 +84,7 @@ impl<K: Element, V: Element> KStream<K, V> {
         let name = graph.generate(prefix);
         let node = graph.add(name, NodeKind::Processor { factory }, &[self.node]);
         graph.pass_serdes(self.node, node, changes);
+        graph.set_output(node, TypeId::of::<(K2, V2)>(), false);
         KStream::new(self.graph.clone(), node, self.rekeyed || changes.keys())
     }
 }

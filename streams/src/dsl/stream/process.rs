@@ -1,5 +1,6 @@
 //! Processors between the operators.
 
+use std::any::TypeId;
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::rc::Rc;
@@ -60,6 +61,8 @@ impl<K: Element, V: Element> KStream<K, V> {
         make: impl Fn(&mut Stores<'_>) -> P + Send + Sync + 'static,
     ) -> KStream<<P::Out as Forwarded>::Key, <P::Out as Forwarded>::Value> {
         let node = self.add_processor("KSTREAM-PROCESSOR-", Changes::Both, make);
+        let types = TypeId::of::<(<P::Out as Forwarded>::Key, <P::Out as Forwarded>::Value)>();
+        self.graph.borrow_mut().set_output(node, types, false);
         KStream::new(self.graph.clone(), node, true)
     }
 

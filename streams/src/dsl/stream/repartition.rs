@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use crate::data::Data;
 use crate::dsl::partitioner::{Partitioner, partitioner};
-use crate::dsl::repartition::Repartition;
 use crate::dsl::sink::Encoding;
 use crate::dsl::{KStream, Partitions, repartition, sink};
+use crate::topology::Repartition;
 
 impl<K: Data, V: Data> KStream<K, V> {
     /// Sends the records through a topic that the application makes and owns (Kafka's `repartition`): the records of one key
@@ -43,7 +43,7 @@ impl<K: Data, V: Data> KStream<K, V> {
             None => graph.generate("KSTREAM-REPARTITION-"),
         };
         let encoding = Encoding::new(graph.key_serde(self.node), graph.value_serde(self.node));
-        let Repartition { sink, source, .. } = repartition::add::<K, V>(graph, self.node, &prefix);
+        let Repartition { sink, source, .. } = repartition::add_fixed::<K, V>(graph, self.node, &prefix);
         if partitioner.is_some() {
             sink::redraw::<K, V>(graph, sink, Encoding { partitioner, ..encoding });
         }

@@ -61,7 +61,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         let parent = repartitioned.as_ref().map_or(self.node, |made| made.source);
         let node = add_table(graph, name, parent, store, generated, present::<K, V>);
         if let Some(made) = repartitioned {
-            made.follow(graph, node);
+            repartition::follow(graph, made, node);
         }
         KTable::new(self.graph.clone(), node)
     }

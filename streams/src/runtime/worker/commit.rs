@@ -1,8 +1,13 @@
 //! Committing, at least once: what was processed is in the changelogs and sinks before the offsets say so.
 
+use std::collections::HashMap;
+
+use uuid::Uuid;
+
 use super::super::link::{Committed, Link, TopicPartition};
 use super::{Running, Worker, WorkerError};
-use crate::store::backend::Position;
+use crate::store::backend::{Checkpoint, Position};
+use crate::topology::TopicName;
 
 /// How soon (ms) a commit is tried again that a rebalance has put off.
 const RETRY_MS: i64 = 100;
@@ -65,10 +70,20 @@ impl<L: Link> Worker<L> {
     }
 
     fn write_stores(&mut self) -> Result<(), WorkerError> {
-        let Self { running, link, .. } = self;
-        for Running { task, .. } in running.iter_mut().filter(|running| running.uncommitted) {
-            let partition = task.id().partition;
-            task.write(|store| match &store.changelog {
+        let Self { running, link, config, last_commit, .. } = self;
+        for running in running.iter_mut().filter(|running| running.uncommitted) {
+            let offsets: HashMap<TopicPartition, i64> = running.offsets().collect();
+            let partition = running.task.id().partition;
+            let read = |changelog: &TopicName| {
+                let topic = changelog.resolve(&config.application_id).into();
+                offsets.get(&TopicPartition { topic, partition }).map_or(Position::Unchanged, |next_offset| {
+                    let (next_offset, written_at) = (*next_offset, *last_commit);
+                    Position::At(Checkpoint { next_offset, written_at, changelog_id: Uuid::nil() })
+                })
+            };
+            running.task.write(|store| match &store.changelog {
+                // It holds what has been read, neither less nor more.
+                Some(changelog) if store.changelog_is_source => read(changelog),
                 Some(changelog) => link.position(changelog, partition),
                 None => Position::Unchanged,
             })?;

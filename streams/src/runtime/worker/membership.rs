@@ -119,13 +119,19 @@ impl<L: Link> Worker<L> {
         let logged: Vec<_> = logged
             .map(|(index, spec, changelog)| {
                 let topic = changelog.resolve(&self.config.application_id).into();
-                (index, spec.name.clone(), TopicPartition { topic, partition: task.partition })
+                (index, spec, TopicPartition { topic, partition: task.partition })
             })
             .collect();
         let changelogs: Vec<TopicPartition> =
             logged.iter().map(|(_, _, changelog)| changelog.clone()).collect();
         let bounds = self.link.changelog_bounds(&changelogs)?;
-        for ((index, store, changelog), bounds) in logged.into_iter().zip(bounds) {
+        for ((index, spec, changelog), mut bounds) in logged.into_iter().zip(bounds) {
+            let store = spec.name.clone();
+            if spec.changelog_is_source {
+                // What the task has yet to process is no state of its past.
+                let committed = self.link.committed(&changelog)?.unwrap_or(bounds.start);
+                bounds.end = committed.clamp(bounds.start, bounds.end);
+            }
             let backend = &mut restoring.backends[index];
             let from = match restore::plan(backend.position(), bounds, now) {
                 RestorePlan::Complete => continue,
@@ -164,7 +170,7 @@ impl<L: Link> Worker<L> {
             let Missing { store, changelog_id, progress } = &mut restoring.missing[found];
             let backend: &mut dyn KeyValueBackend = &mut *restoring.backends[*store];
             let tie = |next_offset| Checkpoint { next_offset, written_at: now, changelog_id: *changelog_id };
-            let applied = restore::apply(backend, &range, progress.next, tie);
+            let applied = restore::apply(backend, &range, progress.next, progress.end, tie);
             let (records, next) = applied.map_err(|error| failed(progress, error))?;
             let reported = progress.elapsed.as_millis() / REPORT_EVERY_MS;
             progress.records += records;

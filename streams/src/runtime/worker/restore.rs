@@ -101,12 +101,13 @@ impl From<BatchError> for ApplyError {
     }
 }
 
-/// Writes a fetched range into the store, data and the position that `tie` makes of its end in one batch. Returns how many records there were and the offset
-/// after the last.
+/// Writes the records of a fetched range that lie before `end` into the store, data and the position that `tie` makes of where
+/// they end in one batch. Returns how many records there were and the offset after the last.
 pub(super) fn apply(
     backend: &mut dyn KeyValueBackend,
     range: &FetchedRange,
     next: i64,
+    end: i64,
     tie: impl FnOnce(i64) -> Checkpoint,
 ) -> Result<(u64, i64), ApplyError> {
     let (mut records, mut next_offset) = (0, next);
@@ -116,13 +117,13 @@ pub(super) fn apply(
         if !batch.header.is_control() {
             for record in batch.records(&mut unfolded, MAX_UNFOLDED)? {
                 let record = record?;
-                if record.offset.0 >= next {
+                if (next..end).contains(&record.offset.0) {
                     changelog::stage(backend, &record, &mut value);
                     records += 1;
                 }
             }
         }
-        next_offset = next_offset.max(batch.header.next_offset().0);
+        next_offset = next_offset.max(batch.header.next_offset().0.min(end));
     }
     backend.write(Position::At(tie(next_offset))).map_err(ApplyError::Store)?;
     Ok((records, next_offset))

@@ -112,7 +112,14 @@ impl<K, V> WindowStore<K, V> {
             retention_ms,
             segment_ms: (retention_ms / 2).max(MIN_SEGMENT_MS),
         };
-        StoreSpec { name, medium: self.medium, changelog, cached: self.cached, windows: Some(windows) }
+        StoreSpec {
+            name,
+            medium: self.medium,
+            changelog,
+            changelog_is_source: false,
+            cached: self.cached,
+            windows: Some(windows),
+        }
     }
 }
 

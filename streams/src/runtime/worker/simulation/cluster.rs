@@ -191,6 +191,10 @@ impl Link for SimLink {
         Ok(partitions.iter().map(bounds).collect())
     }
 
+    fn committed(&mut self, partition: &TopicPartition) -> Result<Option<i64>, LinkError> {
+        Ok(self.broker.borrow().committed.get(partition).copied())
+    }
+
     fn restore(&mut self, changelog: &TopicPartition, from: i64) {
         let late = i64::from(self.fault == Fault::RestoreSkipsOne);
         self.restoring.insert(changelog.clone(), from + late);
