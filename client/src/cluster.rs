@@ -161,7 +161,9 @@ impl Cluster {
             }
             failures += 1;
             self.request_refresh();
-            if tokio::time::timeout_at(deadline.into(), changes.changed()).await.is_err() {
+            // A change that is there already would win against a deadline that has passed.
+            let late = Instant::now() >= deadline;
+            if late || tokio::time::timeout_at(deadline.into(), changes.changed()).await.is_err() {
                 return Err(self.core.gave_up(&what(), deadline - started));
             }
         }

@@ -32,12 +32,19 @@ pub(crate) struct Member {
     pub(crate) id: String,
     pub(crate) generation: i32,
     pub(crate) instance_id: Option<String>,
+    /// Whether it takes part in the group, or wants to.
+    pub(crate) subscribed: bool,
 }
 
 impl Member {
     /// A consumer that assigns its partitions itself.
     pub(crate) fn none() -> Self {
-        Self { id: String::new(), generation: -1, instance_id: None }
+        Self { id: String::new(), generation: -1, instance_id: None, subscribed: false }
+    }
+
+    /// It had no place in the group yet, or has lost it: its partitions are others' now.
+    pub(crate) fn has_no_place(&self) -> bool {
+        self.subscribed && self.generation < 0
     }
 }
 

@@ -473,5 +473,12 @@ fn coordinator(shared: &Shared) -> Result<&Coordinator> {
 async fn commit(shared: &Shared, offsets: &[(TopicPartition, OffsetAndMetadata)]) -> Result<()> {
     let deadline = Instant::now() + shared.config.client.default_api_timeout;
     let member = shared.member.lock().clone();
+    if member.has_no_place() {
+        let group = shared.config.group_id.clone().unwrap_or_default();
+        return Err(Error::broker(
+            crate::ErrorCode::UnknownMemberId,
+            format!("committing as a member of group {group}"),
+        ));
+    }
     coordinator(shared)?.commit(&shared.cluster, &member, offsets, deadline).await
 }

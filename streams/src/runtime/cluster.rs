@@ -17,8 +17,12 @@ const SOURCES_WAIT: Duration = Duration::from_secs(3);
 /// How often they are asked meanwhile.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
 
-/// Checks the source topics and creates the internal ones that are missing. Several instances may do it at once.
-pub(super) async fn prepare(topology: &Topology, config: &StreamsConfig) -> Result<(), StreamsError> {
+/// Checks the source topics and creates the internal ones that are missing; returns the internal ones. Several instances may do
+/// it at once.
+pub(super) async fn prepare(
+    topology: &Topology,
+    config: &StreamsConfig,
+) -> Result<Vec<InternalTopic>, StreamsError> {
     let admin = admin(config)?.build().await.map_err(|error| failed("connecting to the cluster", error))?;
     let deadline = Instant::now() + SOURCES_WAIT;
     loop {
@@ -27,7 +31,11 @@ pub(super) async fn prepare(topology: &Topology, config: &StreamsConfig) -> Resu
                 tracing::info!(topic, "waiting for a source topic");
                 tokio::time::sleep(ASK_AGAIN).await;
             }
-            missing => return create(&admin, missing?).await,
+            Err(error) => return Err(error),
+            Ok((plan, missing)) => {
+                create(&admin, missing).await?;
+                return Ok(plan);
+            }
         }
     }
 }
@@ -36,7 +44,7 @@ async fn missing_topics(
     admin: &Admin,
     topology: &Topology,
     config: &StreamsConfig,
-) -> Result<Vec<NewTopic>, StreamsError> {
+) -> Result<(Vec<InternalTopic>, Vec<NewTopic>), StreamsError> {
     let topics = admin.list_topics().await.map_err(|error| failed("listing the topics", error))?;
     let existing: BTreeMap<&str, i32> =
         topics.iter().map(|topic| (&*topic.name, topic.partitions as i32)).collect();
@@ -45,10 +53,10 @@ async fn missing_topics(
     for topic in &plan {
         match existing.get(&*topic.name) {
             None => missing.push(new_topic(topic, config)),
-            Some(found) => check(topic, *found)?,
+            Some(found) => topics::check(topic, *found)?,
         }
     }
-    Ok(missing)
+    Ok((plan, missing))
 }
 
 /// The configuration of an admin client of this application.
@@ -98,13 +106,6 @@ async fn create(admin: &Admin, missing: Vec<NewTopic>) -> Result<(), StreamsErro
         }
     }
     Ok(())
-}
-
-fn check(topic: &InternalTopic, found: i32) -> Result<(), TopicError> {
-    if found == topic.partitions {
-        return Ok(());
-    }
-    Err(TopicError::WrongPartitions { topic: topic.name.clone(), found, needed: topic.partitions })
 }
 
 pub(super) fn failed(doing: &str, source: millstream_client::Error) -> LinkError {

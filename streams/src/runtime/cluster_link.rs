@@ -14,7 +14,6 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::StateDirectory;
 use super::assignment::TaskAssignor;
 use super::clock::Clock;
 use super::cluster::{admin, failed};
@@ -57,14 +56,12 @@ impl ClusterLink {
         thread: usize,
         config: &StreamsConfig,
         topology: &Topology,
-        directory: &Arc<StateDirectory>,
+        assignor: TaskAssignor,
+        process: Uuid,
         network: &Handle,
     ) -> Result<Self, LinkError> {
         let application_id: Arc<str> = config.application_id.as_str().into();
-        let process = directory.process_id();
         let client_id = format!("{application_id}-{process}-StreamThread-{}", thread + 1);
-        let assignor =
-            TaskAssignor::new(topology.clone(), Arc::clone(&application_id), Arc::clone(directory));
         let member = Consumer::builder()
             .client_id(format!("{client_id}-consumer"))
             .group_id(&*application_id)
@@ -212,6 +209,8 @@ pub(super) fn configured(
     recipient: Recipient,
 ) -> Result<ConsumerConfig, LinkError> {
     builder = builder.bootstrap(&config.bootstrap_servers);
+    // Whoever asks for a source that has been deleted shall not create it.
+    builder.allow_auto_create_topics = false;
     for (name, value) in config.of(recipient) {
         builder = builder.set(name, value).map_err(|error| failed("configuring a consumer", error.into()))?;
     }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
+use super::assignment::TaskAssignor;
 use super::clock::Clock;
 use super::cluster_link::ClusterLink;
 use super::config::StreamsConfig;
@@ -16,6 +17,7 @@ use super::mailbox::Mail;
 use super::punctuation_budget::PunctuationBudget;
 use super::shared::{Shared, ThreadObserver};
 use super::stores::Stores;
+use super::topics::InternalTopic;
 use super::worker::{Worker, WorkerConfig, WorkerError};
 use super::{StateDirectory, StreamsError};
 use crate::store::shared::Globals;
@@ -32,6 +34,8 @@ pub(super) struct StreamThread {
     pub(super) index: usize,
     pub(super) config: Arc<StreamsConfig>,
     pub(super) topology: Topology,
+    /// As they are in the cluster.
+    pub(super) internal_topics: Arc<[InternalTopic]>,
     pub(super) directory: Arc<StateDirectory>,
     pub(super) stores: Stores,
     pub(super) globals: Globals,
@@ -79,8 +83,26 @@ impl StreamThread {
     }
 
     fn run(self) -> Result<(), WorkerError> {
-        let Self { index, config, topology, directory, stores, globals, shared, mut inbox, network } = self;
-        let link = ClusterLink::connect(index, &config, &topology, &directory, &network)?;
+        let Self {
+            index,
+            config,
+            topology,
+            internal_topics,
+            directory,
+            stores,
+            globals,
+            shared,
+            mut inbox,
+            network,
+        } = self;
+        let assignor = TaskAssignor::new(
+            topology.clone(),
+            config.application_id.as_str().into(),
+            Arc::clone(&directory),
+            internal_topics,
+        );
+        let link =
+            ClusterLink::connect(index, &config, &topology, assignor, directory.process_id(), &network)?;
         let clock = Clock::start();
         let worker_config = WorkerConfig {
             application_id: config.application_id.as_str().into(),

@@ -80,7 +80,7 @@ impl Supervisor {
             builder;
         let topology = topology.optimized(config.optimization);
         let directory = Arc::new(StateDirectory::open(&config.state_dir, &config.application_id)?);
-        network.block_on(cluster::prepare(&topology, &config))?;
+        let internal_topics: Arc<[_]> = network.block_on(cluster::prepare(&topology, &config))?.into();
         let shared = Shared::new(config.threads, state_listeners, restore_listeners);
         let (mailboxes, inboxes): (Vec<_>, Vec<_>) = (0..config.threads).map(|_| mailbox()).unzip();
         let mailboxes: Arc<[Mailbox]> = mailboxes.into();
@@ -118,6 +118,7 @@ impl Supervisor {
                 index,
                 config: Arc::clone(&config),
                 topology: topology.clone(),
+                internal_topics: Arc::clone(&internal_topics),
                 directory: Arc::clone(&directory),
                 stores: stores.clone(),
                 globals: globals.clone(),

@@ -116,6 +116,14 @@ pub(crate) fn plan(
     Ok(internal.map(topic).collect())
 }
 
+/// Whether an internal topic that was `found` with so many partitions is the one that is needed.
+pub(crate) fn check(topic: &InternalTopic, found: i32) -> Result<(), TopicError> {
+    if found == topic.partitions {
+        return Ok(());
+    }
+    Err(TopicError::WrongPartitions { topic: topic.name.clone(), found, needed: topic.partitions })
+}
+
 type Known = BTreeMap<TopicName, i32>;
 
 fn external_sources(

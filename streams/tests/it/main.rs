@@ -7,6 +7,7 @@ mod cache;
 mod cluster;
 #[cfg(feature = "compile-fail-tests")]
 mod compile_fail;
+mod disturbances;
 mod failures;
 mod global;
 mod golden;

@@ -3,12 +3,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use millstream_client::{
-    Assignment, Assignor, Members, RebalanceProtocol, Result, Subscription, TopicPartition, TopicSizes,
+    Assignment, Assignor, Error, Members, RebalanceProtocol, Result, Subscription, TopicPartition, TopicSizes,
 };
 use uuid::Uuid;
 
 use super::{Candidate, UserData, balance, hand_over};
-use crate::runtime::StateDirectory;
+use crate::runtime::topics::{self, InternalTopic};
+use crate::runtime::{StateDirectory, TopicError};
 use crate::task::TaskId;
 use crate::topology::Topology;
 
@@ -21,11 +22,28 @@ pub(crate) struct TaskAssignor {
     topology: Topology,
     application_id: Arc<str>,
     directory: Arc<StateDirectory>,
+    /// As they were at the start.
+    internal_topics: Arc<[InternalTopic]>,
 }
 
 impl TaskAssignor {
-    pub(crate) fn new(topology: Topology, application_id: Arc<str>, directory: Arc<StateDirectory>) -> Self {
-        Self { topology, application_id, directory }
+    pub(crate) fn new(
+        topology: Topology,
+        application_id: Arc<str>,
+        directory: Arc<StateDirectory>,
+        internal_topics: Arc<[InternalTopic]>,
+    ) -> Self {
+        Self { topology, application_id, directory, internal_topics }
+    }
+
+    /// Whether the sources are still there, and as wide as they were when the internal topics were made. If not, every
+    /// instance stops: what goes on would keep keys apart that belong together.
+    fn check(&self, topics: &TopicSizes) -> std::result::Result<(), TopicError> {
+        let needed = topics::plan(&self.topology, &self.application_id, |topic| topics.get(topic).copied())?;
+        for (made, needed) in self.internal_topics.iter().zip(needed) {
+            topics::check(&needed, made.partitions)?;
+        }
+        Ok(())
     }
 
     /// What each sub-topology reads, by its name in the cluster.
@@ -88,6 +106,7 @@ impl Assignor for TaskAssignor {
     }
 
     fn assign(&self, topics: &TopicSizes, members: &Members) -> Result<BTreeMap<String, Assignment>> {
+        self.check(topics).map_err(|error| Error::Misuse(error.to_string().into()))?;
         let mut candidates: Vec<Candidate> =
             members.iter().map(|(id, member)| self.candidate(id, member)).collect();
         drop_stale_claims(&mut candidates, members);
@@ -128,7 +147,9 @@ mod tests {
         let lines = builder.stream(Topic::<String, String>::new("lines"));
         lines.group_by(|_, line: &String| line.clone()).count("counts").to(Topic::<String, i64>::new("out"));
         let directory = Arc::new(StateDirectory::open(directory, "app").unwrap());
-        TaskAssignor::new(builder.build().unwrap(), "app".into(), directory)
+        let topology = builder.build().unwrap();
+        let internal = topics::plan(&topology, "app", |_| Some(2)).unwrap();
+        TaskAssignor::new(topology, "app".into(), directory, internal.into())
     }
 
     fn sizes() -> TopicSizes {

@@ -186,6 +186,7 @@ impl Shell {
             id: self.membership.member_id().to_owned(),
             generation: self.membership.generation(),
             instance_id: self.shared.config.group_instance_id.clone(),
+            subscribed: !self.membership.is_idle(),
         }
     }
 
