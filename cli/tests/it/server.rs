@@ -1,8 +1,8 @@
 //! `millstream server`.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
-use std::process::{Child, ChildStdout};
+use std::process::{Child, ChildStdout, Stdio};
 
 use crate::program::{bare, signal, text};
 
@@ -86,4 +86,34 @@ fn a_server_stops_in_order_under_load() {
         signal(&server, name);
         assert_eq!(server.wait().unwrap().code(), Some(0));
     }
+}
+
+#[test]
+fn a_log_is_cut_while_its_broker_is_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().display().to_string();
+    let cut = |topic: &str, at: &str| {
+        let args = ["log", "cut", "--data", &data, "--topic", topic, "--partition", "0", "--at", at];
+        bare(&args).output().unwrap()
+    };
+    let (mut server, _output, address) = start(&data, "127.0.0.1:0");
+    let args = ["produce", "tail", "-b", &address, "-X", "batch.size=1", "-X", "linger.ms=0"];
+    let mut producer = bare(&args).stdin(Stdio::piped()).spawn().unwrap();
+    producer.stdin.take().unwrap().write_all(b"0\n1\n2\n3\n4\n5\n").unwrap();
+    assert!(producer.wait().unwrap().success());
+    let busy = text(&cut("tail", "4").stderr);
+    assert!(busy.contains("stop that broker"), "{busy}");
+    signal(&server, "TERM");
+    server.wait().unwrap();
+
+    let missing = text(&cut("tial", "4").stderr);
+    assert!(missing.contains("tial-0 does not exist"), "{missing}");
+    let done = cut("tail", "4");
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    assert_eq!(text(&done.stdout), "tail-0 ends at offset 4 now\n");
+    let (mut server, _output, address) = start(&data, "127.0.0.1:0");
+    let args = ["consume", "tail", "--from-beginning", "--exit", "-b", &address];
+    assert_eq!(text(&bare(&args).output().unwrap().stdout), "0\n1\n2\n3\n");
+    signal(&server, "TERM");
+    server.wait().unwrap();
 }
