@@ -5,7 +5,7 @@ pub use millstream_client::OffsetReset;
 
 pub use crate::dsl::{
     Consumed, GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable, Output, Partitions, Printed,
-    Repartitioned, StreamsBuilder, TimeWindowedKStream, TimestampExtractor, Topic,
+    Repartitioned, StreamsBuilder, TimeWindowedKStream, TimestampExtractor, Topic, Topics,
 };
 pub use crate::processing::{
     Context, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Open, Processor, Punctuation,

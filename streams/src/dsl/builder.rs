@@ -4,7 +4,7 @@ use std::any::TypeId;
 
 use crate::serde::{Nullable, SerdeHandle};
 use crate::store::KeyValueStore;
-use crate::topology::{Topology, TopologyError};
+use crate::topology::{Graph, TopicName, TopicPattern, Topology, TopologyError};
 
 use super::global_table::Lookup;
 use super::table::source::add_table;
@@ -54,15 +54,15 @@ impl StreamsBuilder {
     /// # Ok(()) }
     /// ```
     pub fn stream<C: IntoConsumed>(&self, from: C) -> KStream<C::Key, C::Value> {
-        let Consumed { mut topics, timestamps, offset_reset } = from.into_consumed();
+        let Consumed { mut topics, is_pattern, timestamps, offset_reset } = from.into_consumed();
         topics.sort_by(|a, b| a.name().cmp(b.name()));
         topics.dedup_by(|a, b| a.name() == b.name());
         let graph = &mut *self.graph.borrow_mut();
         let name = graph.generate("KSTREAM-SOURCE-");
-        let names: Vec<_> = topics.iter().map(Topic::topic_name).collect();
+        let names: Vec<_> = topics.iter().map(|topic| name_of(graph, topic, is_pattern)).collect();
         let node = match graph.source_of(&names, TypeId::of::<(C::Key, C::Value)>()) {
             Some(source) => source,
-            None => source::add_topics(graph, name, topics, timestamps),
+            None => source::add_topics(graph, name, names.clone(), topics, timestamps),
         };
         if let Some(reset) = offset_reset {
             graph.reset_offsets(&names, reset);
@@ -208,4 +208,15 @@ impl StreamsBuilder {
     pub fn build(&self) -> Result<Topology, TopologyError> {
         Topology::build(self.graph.borrow().clone())
     }
+}
+
+/// A topic as the graph names it.
+fn name_of<K, V>(graph: &mut Graph, topic: &Topic<K, V>, is_pattern: bool) -> TopicName {
+    if !is_pattern {
+        return topic.topic_name();
+    }
+    TopicPattern::new(topic.name()).map(TopicName::Matching).unwrap_or_else(|| {
+        graph.report_pattern(topic.name());
+        topic.topic_name()
+    })
 }

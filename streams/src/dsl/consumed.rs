@@ -33,6 +33,8 @@ use crate::processor::Record;
 #[must_use = "it says what to read and does not do it"]
 pub struct Consumed<K: 'static, V: 'static> {
     pub(super) topics: Vec<Topic<K, V>>,
+    /// Whether the name of the only topic is an expression.
+    pub(super) is_pattern: bool,
     pub(super) timestamps: Timestamps<K, V>,
     /// `None`: what `auto.offset.reset` says.
     pub(super) offset_reset: Option<OffsetReset>,
@@ -40,7 +42,7 @@ pub struct Consumed<K: 'static, V: 'static> {
 
 impl<K, V> Consumed<K, V> {
     fn new(topics: Vec<Topic<K, V>>) -> Self {
-        Self { topics, timestamps: Timestamps::Default, offset_reset: None }
+        Self { topics, is_pattern: false, timestamps: Timestamps::Default, offset_reset: None }
     }
 
     /// Where the event times of the records come from, instead of `default.timestamp.extractor`.

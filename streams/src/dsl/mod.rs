@@ -15,6 +15,7 @@ mod stream;
 mod table;
 mod timestamps;
 mod topic;
+mod topics;
 mod windowed;
 
 pub use builder::StreamsBuilder;
@@ -30,6 +31,7 @@ pub use stream::{KStream, Printed, Repartitioned, Split};
 pub use table::KTable;
 pub use timestamps::TimestampExtractor;
 pub use topic::Topic;
+pub use topics::Topics;
 pub use windowed::{TimeWindowedKStream, Windowing};
 
 use std::cell::RefCell;

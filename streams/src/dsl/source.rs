@@ -72,10 +72,10 @@ pub(super) fn add<K: Element, V: Element>(
 pub(super) fn add_topics<K: Element, V: Element>(
     graph: &mut Graph,
     name: String,
+    names: Vec<TopicName>,
     topics: Vec<Topic<K, V>>,
     timestamps: Timestamps<K, V>,
 ) -> NodeId {
-    let names = topics.iter().map(Topic::topic_name).collect();
     let serdes = topics.into_iter().map(|topic| (topic.key, topic.value)).collect();
     add_sources(graph, name, names, serdes, timestamps)
 }

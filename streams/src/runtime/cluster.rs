@@ -48,7 +48,8 @@ async fn missing_topics(
     let topics = admin.list_topics().await.map_err(|error| failed("listing the topics", error))?;
     let existing: BTreeMap<&str, i32> =
         topics.iter().map(|topic| (&*topic.name, topic.partitions as i32)).collect();
-    let plan = topics::plan(topology, &config.application_id, |topic| existing.get(topic).copied())?;
+    let plan =
+        topics::plan(topology, &config.application_id, |topic| topics::partitions_of(topic, &existing))?;
     let mut missing = Vec::new();
     for topic in &plan {
         match existing.get(&*topic.name) {

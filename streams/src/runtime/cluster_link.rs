@@ -87,9 +87,8 @@ impl ClusterLink {
             let admin = admin(config)?.build().await.map_err(connecting)?;
             Ok((consumer, restorer, producer, admin))
         })?;
-        let sources = topology.subtopologies().iter().flat_map(|part| &part.sources);
-        let sources: Vec<String> = sources.map(|topic| topic.resolve(&application_id)).collect();
-        consumer.subscribe(sources).map_err(|error| failed("subscribing to the sources", error))?;
+        subscribe(&consumer, topology, &application_id)
+            .map_err(|error| failed("subscribing to the sources", error))?;
         let sink = Sink::new(producer.batches(), application_id);
         Ok(Self {
             network: network.clone(),
@@ -183,13 +182,32 @@ impl ClusterLink {
     }
 }
 
+/// By names alone where there are no patterns: then nobody need know of all topics.
+fn subscribe(
+    consumer: &Consumer,
+    topology: &Topology,
+    application_id: &str,
+) -> millstream_client::Result<()> {
+    let sources = topology.subtopologies().iter().flat_map(|part| &part.sources);
+    let sources: Vec<TopicName> = sources.cloned().collect();
+    if sources.iter().any(|source| matches!(source, TopicName::Matching(_))) {
+        let application_id = application_id.to_owned();
+        let read = move |topic: &str| sources.iter().any(|source| source.covers(topic, &application_id));
+        return consumer.subscribe_matching(read);
+    }
+    consumer.subscribe(sources.iter().map(|source| source.resolve(application_id)))
+}
+
 /// What the program says of its sources.
 fn resets(topology: &Topology, application_id: &str) -> impl Fn(&str) -> Option<OffsetReset> + use<> {
     let sources = topology.subtopologies().iter().flat_map(|part| &part.sources);
-    let resets: HashMap<String, OffsetReset> = sources
-        .filter_map(|topic| Some((topic.resolve(application_id), topology.offset_reset(topic)?)))
-        .collect();
-    move |topic| resets.get(topic).copied()
+    let resets: Vec<(TopicName, OffsetReset)> =
+        sources.filter_map(|topic| Some((topic.clone(), topology.offset_reset(topic)?))).collect();
+    let application_id = application_id.to_owned();
+    move |topic| {
+        let said = resets.iter().find(|(source, _)| source.covers(topic, &application_id));
+        said.map(|(_, reset)| *reset)
+    }
 }
 
 fn of_changelog(event: ClientEvent) -> Option<Event> {

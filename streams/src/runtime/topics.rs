@@ -1,6 +1,7 @@
 //! The topics that an application owns: how many partitions each needs, and with which configuration. Pure; the shell asks the
 //! cluster what there is and creates what is missing.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 use thiserror::Error;
@@ -47,6 +48,14 @@ pub enum TopicError {
         /// Its name.
         topic: String,
     },
+    /// No topic matches a pattern yet, so that nothing says how wide the topics of the application must be.
+    #[error(
+        "no topic matches {pattern:?}: create one, then start again, for the topics that the application makes get its number of partitions"
+    )]
+    NothingMatches {
+        /// The pattern.
+        pattern: String,
+    },
     /// Topics that are joined differ in their partitions.
     #[error(
         "{topics:?} meet in one task but have {partitions:?} partitions: equal keys must have equal partitions, so repartition one of them"
@@ -77,11 +86,21 @@ pub enum TopicError {
     },
 }
 
+/// The partitions of a source of the user's, by what the cluster has; of a pattern, the widest topic that matches so far.
+pub(crate) fn partitions_of<N: Ord + Borrow<str>>(
+    source: &TopicName,
+    existing: &BTreeMap<N, i32>,
+) -> Option<i32> {
+    let TopicName::Matching(pattern) = source else { return existing.get(source.as_str()).copied() };
+    let matching = existing.iter().filter(|(name, _)| pattern.matches((*name).borrow()));
+    Some(matching.map(|(_, partitions)| *partitions).max().unwrap_or(0))
+}
+
 /// Derives every internal topic from the partitions of the external sources; in the order of their names.
 pub(crate) fn plan(
     topology: &Topology,
     application_id: &str,
-    partitions: impl Fn(&str) -> Option<i32>,
+    partitions: impl Fn(&TopicName) -> Option<i32>,
 ) -> Result<Vec<InternalTopic>, TopicError> {
     let parts = topology.subtopologies();
     external_sources(topology.globals(), &partitions)?;
@@ -106,6 +125,13 @@ pub(crate) fn plan(
             internal.insert(changelog.resolve(application_id), (*tasks, configs.as_slice(), retention_ms));
         }
     }
+    let unmatched = |topic: &&TopicName| matches!(topic, TopicName::Matching(_)) && known[*topic] == 0;
+    if internal.values().any(|(partitions, ..)| *partitions == 0) {
+        let pattern = parts.iter().flat_map(|part| &part.sources).find(unmatched);
+        return Err(TopicError::NothingMatches {
+            pattern: pattern.map(TopicName::to_string).unwrap_or_default(),
+        });
+    }
     let internal = internal.into_iter();
     let topic = |(name, (partitions, configs, retention_ms))| InternalTopic {
         name,
@@ -128,12 +154,12 @@ type Known = BTreeMap<TopicName, i32>;
 
 fn external_sources(
     parts: &[Subtopology],
-    partitions: impl Fn(&str) -> Option<i32>,
+    partitions: impl Fn(&TopicName) -> Option<i32>,
 ) -> Result<Known, TopicError> {
     let mut known = Known::new();
     for topic in parts.iter().flat_map(|part| &part.sources).filter(|topic| !topic.is_internal()) {
         let missing = || TopicError::MissingSource { topic: topic.to_string() };
-        known.insert(topic.clone(), partitions(topic.as_str()).ok_or_else(missing)?);
+        known.insert(topic.clone(), partitions(topic).ok_or_else(missing)?);
     }
     Ok(known)
 }
@@ -211,7 +237,8 @@ mod tests {
         builder.build().unwrap()
     }
 
-    fn partitions(topic: &str) -> Option<i32> {
+    fn partitions(topic: &TopicName) -> Option<i32> {
+        let topic = topic.as_str();
         Some(if topic == "users" { 4 } else { 3 })
     }
 

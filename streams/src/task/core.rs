@@ -107,6 +107,23 @@ impl Task {
         self.state.dropped
     }
 
+    /// The input for a topic of this name in the cluster: `input` itself, unless that stands for a pattern; then one of the
+    /// topic's own.
+    pub fn input_for(&mut self, input: InputId, topic: &str) -> InputId {
+        if !matches!(self.inputs[input.0].topic, TopicName::Matching(_)) {
+            return input;
+        }
+        let name = TopicName::External(topic.into());
+        if let Some(known) = self.inputs.iter().position(|input| input.topic == name) {
+            return InputId(known);
+        }
+        let Input { node, source, .. } = &self.inputs[input.0];
+        let (node, source) = (*node, Rc::clone(source));
+        self.inputs.push(Input { topic: name.clone(), node, source });
+        self.state.topics.push(name);
+        InputId(self.inputs.len() - 1)
+    }
+
     /// Tells where times come from for sources that say nothing of it, `default.timestamp.extractor`.
     pub fn extract_timestamps(&mut self, by_default: TimestampExtractor) {
         self.state.timestamps = by_default;

@@ -144,9 +144,21 @@ impl TestDriver {
         self.tasks.iter().map(Task::dropped_records).sum()
     }
 
+    /// Which input of which task reads a topic, by its name or by a pattern.
+    fn reader(&mut self, topic: &TopicName) -> Option<(usize, InputId)> {
+        if let Some(known) = self.readers.get(topic) {
+            return Some(*known);
+        }
+        let matching = |(source, _): &(&TopicName, _)| matches!(source, TopicName::Matching(pattern) if !topic.is_internal() && pattern.matches(topic.as_str()));
+        let (_, (task, input)) = self.readers.iter().find(matching)?;
+        let (task, input) = (*task, self.tasks[*task].input_for(*input, topic.as_str()));
+        self.readers.insert(topic.clone(), (task, input));
+        Some((task, input))
+    }
+
     /// Processes one record of `topic` and all that follows from it.
     pub(super) fn pipe(&mut self, topic: TopicName, record: Stored) -> Result<(), TestError> {
-        if !self.readers.contains_key(&topic) {
+        if self.reader(&topic).is_none() {
             return Err(TestError::UnknownTopic(topic.to_string()));
         }
         let mut waiting = Waiting::default();
@@ -181,7 +193,7 @@ impl TestDriver {
     fn deliver(&mut self, waiting: &mut Waiting) {
         while let Some((handle, record)) = self.bus.sent.pop_front() {
             let topic = self.bus.name(handle).clone();
-            if self.readers.contains_key(&topic) {
+            if self.reader(&topic).is_some() {
                 waiting.push(topic.clone(), record.clone());
             }
             self.bus.output(topic.as_str()).push_back(record);

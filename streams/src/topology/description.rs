@@ -53,6 +53,9 @@ fn write_node(formatter: &mut fmt::Formatter<'_>, layout: &Layout<'_>, id: NodeI
         layout.names(&layout.predecessors[&id].in_order()),
     );
     match &node.kind {
+        NodeKind::Source { topics, .. } if matches!(topics[..], [TopicName::Matching(_)]) => {
+            writeln!(formatter, "    Source: {} (topics: {})\n      --> {below}", node.name, topics[0])
+        }
         NodeKind::Source { topics, .. } => {
             let topics: Vec<&str> = topics.iter().map(TopicName::as_str).collect();
             writeln!(

@@ -23,6 +23,14 @@ pub enum TopologyError {
         "topics {0:?} and {1:?} are read as one stream each, and overlap: read the same topics in both, or every topic once and merge the streams"
     )]
     OverlappingSources(Vec<String>, Vec<String>),
+    /// A pattern of topics that is none.
+    #[error("{0:?} is no regular expression for names of topics")]
+    InvalidPattern(String),
+    /// A pattern takes a topic that another source reads by its name.
+    #[error(
+        "pattern {0:?} matches topic {1:?}, which is read by its name too; a topic is read by one source"
+    )]
+    PatternTakesTopic(String, String),
     /// Two streams of one topic are to begin at different places.
     #[error("topic {0:?} is read twice with different offset resets; a topic is read once, from one place")]
     ConflictingResets(String),

@@ -449,6 +449,11 @@ impl Graph {
         self.mistake.get_or_insert(TopologyError::InvalidWindows(what));
     }
 
+    /// A pattern that is no regular expression.
+    pub(crate) fn report_pattern(&mut self, pattern: &str) {
+        self.mistake.get_or_insert(TopologyError::InvalidPattern(pattern.to_owned()));
+    }
+
     /// Two streams of different builders met.
     pub(crate) fn report_foreign_stream(&mut self) {
         self.mistake.get_or_insert(TopologyError::ForeignStream);
@@ -500,6 +505,12 @@ impl Graph {
                         return Err(TopologyError::OverlappingSources(names(before), names(topics)));
                     }
                 }
+            }
+        }
+        for pattern in read.keys().filter(|topic| matches!(topic, TopicName::Matching(_))) {
+            let named = |topic: &&&TopicName| matches!(topic, TopicName::External(_));
+            if let Some(taken) = read.keys().filter(named).find(|topic| pattern.covers(topic.as_str(), "")) {
+                return Err(TopologyError::PatternTakesTopic(pattern.to_string(), taken.to_string()));
             }
         }
         if read.is_empty() { Err(TopologyError::Empty) } else { Ok(()) }

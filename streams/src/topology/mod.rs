@@ -7,6 +7,7 @@ mod java;
 mod merge;
 mod name;
 mod optimization;
+mod pattern;
 mod serdes;
 mod spec;
 mod subtopology;
@@ -22,6 +23,7 @@ pub(crate) use graph::{Graph, NodeId, NodeKind, ProcessorFactory, SinkFactory, S
 pub(crate) use merge::Repartition;
 pub use name::TopicName;
 pub use optimization::Optimization;
+pub use pattern::TopicPattern;
 pub(crate) use serdes::Changes;
 pub use spec::{CopartitionGroup, Medium, StoreSpec, WindowSpec};
 pub use subtopology::Subtopology;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::pattern::TopicPattern;
+
 /// A topic that a topology reads or writes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum TopicName {
@@ -10,6 +12,8 @@ pub enum TopicName {
     External(Arc<str>),
     /// A repartition or changelog topic: the part of the name after `<application.id>-`.
     Internal(Arc<str>),
+    /// Every topic of the user's that matches, now or later.
+    Matching(TopicPattern),
 }
 
 impl TopicName {
@@ -18,6 +22,19 @@ impl TopicName {
         match self {
             Self::External(name) => name.to_string(),
             Self::Internal(suffix) => format!("{application_id}-{suffix}"),
+            Self::Matching(pattern) => pattern.as_str().to_owned(),
+        }
+    }
+
+    /// Whether the topic of this name in the cluster is meant.
+    pub fn covers(&self, topic: &str, application_id: &str) -> bool {
+        match self {
+            Self::External(name) => **name == *topic,
+            Self::Internal(suffix) => {
+                let rest = topic.strip_prefix(application_id).and_then(|rest| rest.strip_prefix('-'));
+                rest == Some(suffix)
+            }
+            Self::Matching(pattern) => pattern.matches(topic),
         }
     }
 
@@ -30,6 +47,7 @@ impl TopicName {
     pub fn as_str(&self) -> &str {
         match self {
             Self::External(name) | Self::Internal(name) => name,
+            Self::Matching(pattern) => pattern.as_str(),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use futures::executor::block_on;
 use millstream::prelude::*;
 use millstream::runtime::AppBuilder;
-use millstream_client::TopicPartition;
+use millstream_client::{NewTopic, Producer, ProducerRecord, TopicPartition};
 
 use crate::cluster::{COUNTS, Cluster, LINES, PATIENCE, counting, counts, wait_until};
 
@@ -96,6 +96,39 @@ fn a_source_begins_where_the_program_says() {
         counts(&[&app]).contains_key("new")
     });
     assert_eq!(counts(&[&app]).get("old"), None);
+    block_on(app.close()).unwrap();
+}
+
+#[test]
+fn a_topic_that_comes_to_match_a_pattern_is_read_too() {
+    let cluster = Cluster::start(1);
+    let state = tempfile::tempdir().unwrap();
+    let create = |topic: &str| {
+        let created = cluster.admin.blocking(cluster.admin.create_topics([NewTopic::new(topic, 1)])).unwrap();
+        assert!(created.iter().all(|(_, created)| created.is_ok()), "{created:?}");
+    };
+    let producer = Producer::builder().bootstrap(&cluster.broker.bootstrap()).build_blocking().unwrap();
+    let send = |topic: &str| {
+        let record = ProducerRecord::to(topic).key(topic.as_bytes()).value(b"x");
+        drop(producer.send_blocking(record).unwrap());
+        producer.flush_blocking().unwrap();
+    };
+    let builder = StreamsBuilder::new();
+    let sensors = builder.stream(Topics::<String, String>::matching("sensor-[a-z]"));
+    let _counts = sensors.group_by_key().count(COUNTS);
+    create("sensor-a");
+    create("sensors");
+    let app = cluster.app(builder.build().unwrap(), state.path()).set("metadata.max.age.ms", 100);
+    let app = app.start_blocking().unwrap();
+    send("sensor-a");
+    wait_until("reading the first", || counts(&[&app]).len() == 1);
+    create("sensor-b");
+    send("sensor-b");
+    send("sensors");
+    wait_until("reading the second", || counts(&[&app]).len() == 2);
+    send("sensor-a");
+    wait_until("reading on", || counts(&[&app]).values().sum::<i64>() == 3);
+    assert_eq!(counts(&[&app]).get("sensors"), None);
     block_on(app.close()).unwrap();
 }
 

@@ -144,6 +144,14 @@ fn mistakes_in_a_topology_are_found_when_it_is_built() {
     });
     assert_eq!(resets, TopologyError::ConflictingResets("a".into()));
 
+    let pattern = built(|b| b.stream(Topics::<String, String>::matching("a(")).for_each(|_, _| {}));
+    assert_eq!(pattern, TopologyError::InvalidPattern("a(".into()));
+    let taken = built(|b| {
+        b.stream(Topics::<String, String>::matching("[ab]")).for_each(|_, _| {});
+        b.stream(A).for_each(|_, _| {});
+    });
+    assert_eq!(taken, TopologyError::PatternTakesTopic("[ab]".into(), "a".into()));
+
     let none = built(|b| {
         let _through = b.stream(A).repartition(Repartitioned::from("x").partitions(0));
     });

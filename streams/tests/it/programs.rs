@@ -192,6 +192,11 @@ pub(crate) const PROGRAMS: &[Program] = &[
         });
         b.stream(own).process(|_| Where).to(Strings::new("b"));
     }),
+    ("pattern", |b| {
+        let matching = || Topics::<String, String>::matching("[ab]");
+        b.stream(matching()).group_by_key().count("n").to(Longs::new("c"));
+        b.stream(matching()).map_values(|text| text + "!").to(Strings::new("d"));
+    }),
     ("group_by_key_count", |b| {
         b.stream(Nullable::new("a")).group_by_key().count("n").to(Longs::new("b"));
     }),

@@ -39,17 +39,18 @@ impl TaskAssignor {
     /// Whether the sources are still there, and as wide as they were when the internal topics were made. If not, every
     /// instance stops: what goes on would keep keys apart that belong together.
     fn check(&self, topics: &TopicSizes) -> std::result::Result<(), TopicError> {
-        let needed = topics::plan(&self.topology, &self.application_id, |topic| topics.get(topic).copied())?;
+        let needed =
+            topics::plan(&self.topology, &self.application_id, |topic| topics::partitions_of(topic, topics))?;
         for (made, needed) in self.internal_topics.iter().zip(needed) {
             topics::check(&needed, made.partitions)?;
         }
         Ok(())
     }
 
-    /// What each sub-topology reads, by its name in the cluster.
-    fn sources(&self, subtopology: u32) -> impl Iterator<Item = Arc<str>> {
-        let part = self.topology.part(subtopology);
-        part.sources.iter().map(|topic| topic.resolve(&self.application_id).into())
+    /// Whether a sub-topology reads a topic.
+    fn reads(&self, subtopology: u32, topic: &str) -> bool {
+        let mut sources = self.topology.part(subtopology).sources.iter();
+        sources.any(|source| source.covers(topic, &self.application_id))
     }
 
     /// One task for every partition of the widest topic that a sub-topology reads.
@@ -57,17 +58,17 @@ impl TaskAssignor {
         let parts = self.topology.subtopologies().iter().map(|part| part.id);
         parts
             .flat_map(|subtopology| {
-                let sizes = self.sources(subtopology).filter_map(|topic| topics.get(&topic).copied());
-                let tasks = sizes.max().unwrap_or(0);
+                let read = topics.iter().filter(|(topic, _)| self.reads(subtopology, topic));
+                let tasks = read.map(|(_, size)| *size).max().unwrap_or(0);
                 (0..tasks).map(move |partition| TaskId { subtopology, partition })
             })
             .collect()
     }
 
     fn partitions(&self, task: TaskId, topics: &TopicSizes) -> Vec<TopicPartition> {
-        let has_it = |topic: &Arc<str>| topics.get(topic).is_some_and(|size| task.partition < *size);
-        let sources = self.sources(task.subtopology).filter(has_it);
-        sources.map(|topic| TopicPartition::new(topic, task.partition)).collect()
+        let wide = topics.iter().filter(|(_, size)| task.partition < **size);
+        let read = wide.filter(|(topic, _)| self.reads(task.subtopology, topic));
+        read.map(|(topic, _)| TopicPartition::new(Arc::clone(topic), task.partition)).collect()
     }
 
     fn candidate(&self, id: &str, member: &Subscription) -> Candidate {
@@ -76,11 +77,10 @@ impl TaskAssignor {
             tracing::warn!(member = id, %error, "a member does not say what state it has; it is taken to have none");
             UserData { process: Uuid::nil(), on_disk: BTreeSet::new() }
         });
-        let parts = self.topology.subtopologies().iter().map(|part| part.id);
-        let read: BTreeMap<Arc<str>, u32> =
-            parts.flat_map(|part| self.sources(part).map(move |topic| (topic, part))).collect();
         let task = |owned: &TopicPartition| {
-            Some(TaskId { subtopology: *read.get(&owned.topic)?, partition: owned.partition })
+            let mut parts = self.topology.subtopologies().iter().map(|part| part.id);
+            let subtopology = parts.find(|part| self.reads(*part, &owned.topic))?;
+            Some(TaskId { subtopology, partition: owned.partition })
         };
         let owned = member.owned.iter().filter_map(task).collect();
         Candidate { process: told.process, owned, on_disk: told.on_disk }

@@ -20,6 +20,7 @@ impl<L: Link> Worker<L> {
     pub(super) fn assigned(&mut self, partitions: &[TopicPartition], now: i64) -> Result<(), WorkerError> {
         self.settled = true;
         for (id, inputs) in self.by_task(partitions) {
+            let Some(inputs) = self.join_running(id, inputs) else { continue };
             for (_, partition) in &inputs {
                 self.link.pause(partition, true);
             }
@@ -30,6 +31,27 @@ impl<L: Link> Worker<L> {
             self.restoring.push(restoring);
         }
         self.start_complete(now)
+    }
+
+    /// Gives partitions to a task that is here already: topics that match its pattern have come. Returns them if it is not.
+    fn join_running(&mut self, id: TaskId, inputs: Inputs) -> Option<Inputs> {
+        if let Some(Running { task, inputs: queues, .. }) =
+            self.running.iter_mut().find(|running| running.task.id() == id)
+        {
+            for (input, partition) in inputs {
+                let input = task.input_for(input, &partition.topic);
+                queues.add(input, partition.topic, partition.partition);
+            }
+            return None;
+        }
+        let Some(restoring) = self.restoring.iter_mut().find(|restoring| restoring.id == id) else {
+            return Some(inputs);
+        };
+        for (_, partition) in &inputs {
+            self.link.pause(partition, true);
+        }
+        restoring.inputs.extend(inputs);
+        None
     }
 
     /// Commits, and lets the tasks of these partitions go with their state on disk.
@@ -96,9 +118,9 @@ impl<L: Link> Worker<L> {
         let mut tasks: BTreeMap<TaskId, Inputs> = BTreeMap::new();
         for partition in partitions {
             for part in self.topology.subtopologies() {
-                let named = |topic: &crate::topology::TopicName| {
-                    topic.resolve(&self.config.application_id) == *partition.topic
-                };
+                let application = &self.config.application_id;
+                let named =
+                    |source: &crate::topology::TopicName| source.covers(&partition.topic, application);
                 if let Some(input) = part.sources.iter().position(named) {
                     let id = TaskId { subtopology: part.id, partition: partition.partition };
                     tasks.entry(id).or_default().push((InputId(input), partition.clone()));
@@ -199,6 +221,7 @@ impl<L: Link> Worker<L> {
             let mut queues = TaskInputs::default();
             for (input, partition) in inputs {
                 self.link.pause(&partition, false);
+                let input = task.input_for(input, &partition.topic);
                 queues.add(input, partition.topic, partition.partition);
             }
             let place = self.running.partition_point(|running| running.task.id() < id);

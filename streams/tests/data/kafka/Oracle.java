@@ -81,6 +81,7 @@ class Oracle {
         P.put("to_dynamic_named", b -> b.stream("a", SS).selectKey((k, v) -> v).to(new ByLength(), Produced.with(S, S).withName("by-length")));
         P.put("processor_headers", b -> b.stream("a", SS).process(Stamp::new).mapValues(v -> v + "!").to("b", PS));
         P.put("timestamps_own", b -> b.stream("a", Consumed.with(S, S).withTimestampExtractor((r, partitionTime) -> r.value().equals("x") ? -1 : r.value().equals("dd") ? partitionTime : r.timestamp() + 5)).process(Where::new).to("b", PS));
+        P.put("pattern", b -> { var p = java.util.regex.Pattern.compile("[ab]"); b.stream(p, SS).groupByKey(G).count(mat("n", Serdes.Long())).toStream().to("c", PL); b.stream(p, SS).mapValues(v -> v + "!").to("d", PS); });
         P.put("group_by_key_count", b -> b.stream("a", SS).groupByKey(G).count(mat("n", Serdes.Long())).toStream().to("b", PL));
         P.put("group_by_key_after_map_values", b -> b.stream("a", SS).mapValues(v -> v + "!").groupByKey(G).reduce((x, y) -> x + y, mat("r", S)).toStream().to("b", PS));
         P.put("group_by_key_after_select_key", b -> b.stream("a", SS).selectKey((k, v) -> v).groupByKey(G).reduce((x, y) -> x + y, mat(S)).toStream().to("b", PS));
@@ -194,6 +195,7 @@ class Oracle {
             try (TopologyTestDriver d = new TopologyTestDriver(t, p, java.time.Instant.ofEpochMilli(0))) {
                 Set<String> sources = new TreeSet<>();
                 t.describe().subtopologies().forEach(s -> s.nodes().forEach(n -> { if (n instanceof TopologyDescription.Source so && so.topicSet() != null) for (String x : so.topicSet()) if (!x.endsWith("-repartition")) sources.add(x); }));
+                if (e.getKey().startsWith("pattern")) sources.addAll(List.of("a", "b"));
                 String[][] input = {{"k1","a b a"},{"k2","ccc dd"},{"k1","b"},{"k3","x"},{"k1","a b a"},{"k2","x"},{"k2","dd"},{"k1","ccc"},{"k3","ccc dd"}};
                 long[] ts = {10, 5, 20, 20, 15, 30, 25, 40, 39};
                 if (e.getKey().startsWith("table") ) { input[5][1] = null; input[6][1] = null; }
