@@ -66,3 +66,36 @@ fn an_empty_store_if_its_changelog_was_created_anew() {
     producer.flush_blocking().unwrap();
     assert_eq!(count("c", 5).len(), 1, "the old state is still there");
 }
+
+#[test]
+fn the_rest_of_a_restore_that_a_close_has_cut_short() {
+    const WORDS: usize = 5_000;
+    let cluster = Cluster::start(1);
+    let state = tempfile::tempdir().unwrap();
+    let lines: Vec<String> = (0..WORDS).map(|n| format!("word-{n}")).collect();
+    cluster.send_bytes(&lines.iter().map(|line| line.as_bytes()).collect::<Vec<_>>());
+    let first = cluster.app(counting(), state.path()).start_blocking().unwrap();
+    wait_until("counting", || counts(&[&first]).len() == WORDS && cluster.committed("lines") == WORDS as i64);
+    block_on(first.close()).unwrap();
+    std::fs::remove_dir_all(state.path().join("app")).unwrap();
+
+    // Small fetches, of which the first waits for the close: it comes in the middle.
+    let (restoring, closing) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (begun, closed) = (Arc::clone(&restoring), Arc::clone(&closing));
+    let app = cluster.app(counting(), state.path()).set("restore.consumer.max.partition.fetch.bytes", 1_000);
+    let app = app.on_state(move |_, to| {
+        closed.fetch_add(usize::from(to == AppState::PendingShutdown), Ordering::Relaxed);
+    });
+    let app = app.on_restore(move |_| {
+        begun.fetch_add(1, Ordering::Relaxed);
+        wait_until("closing", || closing.load(Ordering::Relaxed) > 0);
+    });
+    let app = app.start_blocking().unwrap();
+    wait_until("restoring", || restoring.load(Ordering::Relaxed) > 0);
+    block_on(app.close()).unwrap();
+
+    let again = cluster.app(counting(), state.path()).start_blocking().unwrap();
+    wait_until("restoring the rest", || counts(&[&again]).len() == WORDS);
+    assert!(counts(&[&again]).values().all(|count| *count == 1));
+    block_on(again.close()).unwrap();
+}
