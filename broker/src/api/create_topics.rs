@@ -6,7 +6,7 @@ use kafka_protocol::messages::create_topics_response::{CreatableTopicConfigs, Cr
 use kafka_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse, TopicName};
 
 use crate::api::{RequestContext, text};
-use crate::config::{TOPIC_DEFINITIONS, TopicValues};
+use crate::config::{Definition, Resolved, TopicValues};
 use crate::metadata::{MetadataError, NewTopic, Partitions};
 
 pub(crate) async fn handle(context: &RequestContext, request: CreateTopicsRequest) -> CreateTopicsResponse {
@@ -76,15 +76,13 @@ fn wanted(topic: &CreatableTopic) -> Result<NewTopic, MetadataError> {
 
 /// The whole configuration that the topic has, as since version 5 the answer tells.
 fn configs(context: &RequestContext, values: &TopicValues) -> Vec<CreatableTopicConfigs> {
-    let broker = context.broker.metadata.broker_values();
-    let config = |row| {
-        let resolved = broker.resolve_topic(row, values);
+    let config = |(definition, resolved): (&'static Definition, Resolved)| {
         CreatableTopicConfigs::default()
-            .with_name(text(row.definition.name))
+            .with_name(text(definition.name))
             .with_value(resolved.value.map(text))
             .with_config_source(resolved.source as i8)
     };
-    TOPIC_DEFINITIONS.iter().map(config).collect()
+    context.broker.metadata.broker_values().topic_configs(values).into_iter().map(config).collect()
 }
 
 fn refused(topic: &CreatableTopic, error: &MetadataError) -> CreatableTopicResult {

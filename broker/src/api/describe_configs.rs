@@ -9,10 +9,7 @@ use kafka_protocol::protocol::StrBytes;
 
 use crate::api::config_resource::{ConfigResource, ResourceError};
 use crate::api::{RequestContext, text};
-use crate::config::{
-    Definition, INERT_TOPIC_DEFINITIONS, Kind, Resolved, Source, Synonym, TOPIC_DEFINITIONS,
-    broker_definitions,
-};
+use crate::config::{Definition, Kind, Resolved, Synonym, broker_definitions};
 use crate::metadata::Topic;
 
 pub(crate) async fn handle(
@@ -69,18 +66,8 @@ fn asked_for(keys: Option<&[StrBytes]>) -> Option<&[StrBytes]> {
 }
 
 fn topic_entries(context: &RequestContext, topic: &Topic) -> Vec<Entry> {
-    let broker = context.broker.metadata.broker_values();
-    let effective = TOPIC_DEFINITIONS
-        .iter()
-        .map(|row| Entry::of(&row.definition, broker.resolve_topic(row, &topic.values), false));
-    // Those without an effect are shown all the same: whoever set one looks for it, and tools expect the others.
-    let inert = INERT_TOPIC_DEFINITIONS.iter().filter_map(|row| {
-        let own = topic.values.get(row.name).map(|value| (value.clone(), Source::Topic));
-        let (value, source) = own.or(row.default.map(|value| (value.to_owned(), Source::Default)))?;
-        let synonym = Synonym { name: row.name, value: value.clone(), source };
-        Some(Entry::of(row, Resolved { value: Some(value), source, synonyms: vec![synonym] }, false))
-    });
-    effective.chain(inert).collect()
+    let configs = context.broker.metadata.broker_values().topic_configs(&topic.values);
+    configs.into_iter().map(|(definition, resolved)| Entry::of(definition, resolved, false)).collect()
 }
 
 fn broker_entries(context: &RequestContext) -> Vec<Entry> {

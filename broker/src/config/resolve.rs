@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::config::definition::Definition;
-use crate::config::topic::TopicDefinition;
+use crate::config::known::INERT_TOPIC_DEFINITIONS;
+use crate::config::topic::{TOPIC_DEFINITIONS, TopicDefinition};
 use crate::config::topic_values::TopicValues;
 
 /// Where a value was set, numbered as DescribeConfigs reports it (`ConfigEntry.ConfigSource`).
@@ -76,6 +77,19 @@ impl BrokerValues {
             None => row.definition.default.map(str::to_owned),
         };
         Resolved::first_of(candidates.into_iter().map(|(synonym, _)| synonym).collect(), value)
+    }
+
+    /// Every configuration of a topic. Those without an effect are among them: whoever set one looks for it, and
+    /// tools expect the others.
+    pub(crate) fn topic_configs(&self, own: &TopicValues) -> Vec<(&'static Definition, Resolved)> {
+        let effective = TOPIC_DEFINITIONS.iter().map(|row| (&row.definition, self.resolve_topic(row, own)));
+        let inert = INERT_TOPIC_DEFINITIONS.iter().filter_map(|row| {
+            let own = own.get(row.name).map(|value| (value.clone(), Source::Topic));
+            let (value, source) = own.or(row.default.map(|value| (value.to_owned(), Source::Default)))?;
+            let synonym = Synonym { name: row.name, value: value.clone(), source };
+            Some((row, Resolved { value: Some(value), source, synonyms: vec![synonym] }))
+        });
+        effective.chain(inert).collect()
     }
 
     fn synonyms(&self, definition: &Definition) -> Vec<Synonym> {

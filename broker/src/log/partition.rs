@@ -1,7 +1,7 @@
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering, fence};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -45,6 +45,8 @@ pub struct Partition {
     uncleanable: AtomicBool,
     /// Whether the partition stands in the flusher's queue.
     queued: AtomicBool,
+    /// Whether a thread came to flush while another did.
+    flush_wanted: AtomicBool,
     /// Why the partition serves nobody any more. Set once: only a restart brings it back.
     offline: OnceLock<Arc<str>>,
     deleted: AtomicBool,
@@ -86,6 +88,7 @@ impl Partition {
             tidying: Mutex::new(()),
             uncleanable: AtomicBool::new(false),
             queued: AtomicBool::new(false),
+            flush_wanted: AtomicBool::new(false),
             offline: OnceLock::new(),
             deleted: AtomicBool::new(false),
             advanced: Notify::new(),
@@ -345,7 +348,7 @@ impl Partition {
     ///
     /// # Errors
     /// [`ReadError::OffsetOutOfRange`] beyond the high watermark.
-    pub fn delete_records_before(&self, offset: Offset) -> Result<Offset, ReadError> {
+    pub fn delete_records_before(self: &Arc<Self>, offset: Offset) -> Result<Offset, ReadError> {
         self.check_readable()?;
         let start = {
             let log = &mut *self.log.lock();
@@ -368,8 +371,41 @@ impl Partition {
     }
 
     /// Makes everything appended so far durable, on this thread.
-    pub fn flush(&self) -> io::Result<()> {
-        let _one_at_a_time = self.flushing.lock();
+    pub fn flush(self: &Arc<Self>) -> io::Result<()> {
+        let flushing = self.flushing.lock();
+        let flushed = self.flush_alone();
+        drop(flushing);
+        self.flush_again_if_wanted();
+        flushed
+    }
+
+    /// For the flusher's threads. What is appended from here on queues the partition again.
+    pub(super) fn flush_queued(self: &Arc<Self>) {
+        self.queued.store(false, Ordering::Release);
+        if self.is_offline() {
+            return;
+        }
+        self.flush_wanted.store(true, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        // Whoever flushes already queues it again: a thread that waited here, too, would be missing elsewhere for as
+        // long as the disk hangs.
+        let Some(flushing) = self.flushing.try_lock() else { return };
+        self.flush_wanted.store(false, Ordering::SeqCst);
+        // A failure has taken the partition offline and was logged.
+        let _ = self.flush_alone();
+        drop(flushing);
+        self.flush_again_if_wanted();
+    }
+
+    fn flush_again_if_wanted(self: &Arc<Self>) {
+        fence(Ordering::SeqCst);
+        if self.flush_wanted.swap(false, Ordering::SeqCst) {
+            self.queue_flush();
+        }
+    }
+
+    /// The caller holds `flushing`.
+    fn flush_alone(&self) -> io::Result<()> {
         let Some(job) = self.log.lock().begin_flush() else { return Ok(()) };
         if let Err(error) = job.run(&*self.shared.storage) {
             if self.is_deleted() {
@@ -383,15 +419,6 @@ impl Partition {
             self.publish(log);
         }
         Ok(())
-    }
-
-    /// For the flusher's threads. What is appended from here on queues the partition again.
-    pub(super) fn flush_queued(&self) {
-        self.queued.store(false, Ordering::Release);
-        if !self.is_offline() {
-            // A failure has taken the partition offline and was logged.
-            let _ = self.flush();
-        }
     }
 
     fn queue_flush(self: &Arc<Self>) {
@@ -431,7 +458,7 @@ impl Partition {
     }
 
     /// Flushes everything, with what a clean start needs, and serves nobody any more. Returns whether that worked.
-    pub(super) fn close(&self) -> bool {
+    pub(super) fn close(self: &Arc<Self>) -> bool {
         let serving = self.offline.set(CLOSED.into()).is_ok();
         let written = serving && {
             let log = &mut *self.log.lock();

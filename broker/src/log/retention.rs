@@ -21,7 +21,7 @@ pub(super) struct Doomed {
 
 impl Partition {
     /// Removes the segments that retention does not keep, and the files whose delay is over.
-    pub(super) fn retain(&self, now_ms: i64) -> io::Result<()> {
+    pub(super) fn retain(self: &Arc<Self>, now_ms: i64) -> io::Result<()> {
         let _no_cleaning = self.tidying.lock();
         let keep_from = {
             let log = &mut *self.log.lock();

@@ -130,7 +130,11 @@ fn configurations_without_an_effect_are_checked_and_described() {
     for value in [("min.insync.replicas", "0"), ("preallocate", "maybe"), ("remote.storage.enable", "true")] {
         assert_eq!(create(&mut client, refused(value))[0].1, invalid, "{value:?}");
     }
-    client.create_topic("new", 1, &[("min.insync.replicas", "2")]);
+    let request =
+        CreateTopicsRequest::default().with_topics(vec![topic("new", 1, &[("min.insync.replicas", "2")])]);
+    let created = client.call(7, &request).topics.remove(0).configs.unwrap();
+    let config = created.iter().find(|config| &*config.name == "min.insync.replicas").unwrap();
+    assert_eq!((config.value.as_deref(), config.config_source), (Some("2"), 1));
     let value = |client: &mut Client, topic: &str, key: &str| {
         let configs = describe(client, topic, false).configs;
         let config = configs.into_iter().find(|config| &*config.name == key).unwrap();

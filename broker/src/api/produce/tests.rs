@@ -55,6 +55,9 @@ async fn a_hanging_fsync_is_told_after_the_time_that_the_client_gave_and_holds_u
     let begun = Instant::now();
     assert_eq!(produce(&shared, "hangs", 0).await.error_code, answer.error_code);
     assert!(begun.elapsed() >= Duration::from_secs(1), "no time at all is no time for a disk");
+    for _ in 0..5 {
+        assert_eq!(produce(&shared, "hangs", 0).await.error_code, answer.error_code);
+    }
     tokio::time::resume();
 
     for offset in 0..20 {
@@ -65,5 +68,5 @@ async fn a_hanging_fsync_is_told_after_the_time_that_the_client_gave_and_holds_u
     assert_eq!(partition.high_watermark(), Offset(0), "nobody may read what is not durable");
     disk.hold_sync(None);
     partition.wait_for(Offset(0)).await.unwrap();
-    assert_eq!(produce(&shared, "hangs", i32::MAX).await.base_offset, 2);
+    assert_eq!(produce(&shared, "hangs", i32::MAX).await.base_offset, 7);
 }
