@@ -57,7 +57,10 @@ async fn main() -> anyhow::Result<()> {
     }
     let counts = app.store(COUNTS)?;
     let expected = if args.no_input { 0 } else { words(&text).count() as i64 };
-    let (totals, progress) = count_to_the_end(&admin, &app, &counts, expected, started).await?;
+    let Some((totals, progress)) = count_to_the_end(&admin, &app, &counts, expected, started).await? else {
+        app.close().await?;
+        anyhow::bail!("the application has stopped");
+    };
     table::print(&mut stdout().lock(), &table::top(totals), &progress)?;
     show_an_answer(&app).await?;
     if args.keep_running || stdout().is_terminal() {
@@ -99,18 +102,18 @@ async fn start(args: &Args, bootstrap: &str, state: PathBuf) -> anyhow::Result<S
 }
 
 /// Waits until all of the text is counted and committed, with a table to look at where somebody can; returns what there is
-/// then.
+/// then. `None`: the application has stopped, and its handle knows why.
 async fn count_to_the_end(
     admin: &Admin,
     app: &Streams,
     counts: &LocalStore<Text, i64>,
     expected: i64,
     started: Instant,
-) -> anyhow::Result<(Vec<(Text, i64)>, Progress)> {
+) -> anyhow::Result<Option<(Vec<(Text, i64)>, Progress)>> {
     let watched = stdout().is_terminal();
     let counted = loop {
         if app.state().is_final() {
-            anyhow::bail!("the application has stopped");
+            return Ok(None);
         }
         // While tasks are on their way there is nothing to show; that passes.
         if app.state() == AppState::Running {
@@ -128,7 +131,7 @@ async fn count_to_the_end(
     if watched {
         table::clear(&mut stdout().lock())?;
     }
-    Ok(counted)
+    Ok(Some(counted))
 }
 
 async fn read(
