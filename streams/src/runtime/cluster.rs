@@ -48,8 +48,9 @@ async fn missing_topics(
     let topics = admin.list_topics().await.map_err(|error| failed("listing the topics", error))?;
     let existing: BTreeMap<&str, i32> =
         topics.iter().map(|topic| (&*topic.name, topic.partitions as i32)).collect();
-    let plan =
-        topics::plan(topology, &config.application_id, |topic| topics::partitions_of(topic, &existing))?;
+    let partitions = |topic: &_| topics::partitions_of(topic, &existing);
+    topics::check_globals(topology, partitions)?;
+    let plan = topics::plan(topology, &config.application_id, partitions)?;
     let mut missing = Vec::new();
     for topic in &plan {
         match existing.get(&*topic.name) {

@@ -103,7 +103,6 @@ pub(crate) fn plan(
     partitions: impl Fn(&TopicName) -> Option<i32>,
 ) -> Result<Vec<InternalTopic>, TopicError> {
     let parts = topology.subtopologies();
-    external_sources(topology.globals(), &partitions)?;
     let mut known = external_sources(parts, &partitions)?;
     let wanted = parts.iter().flat_map(|part| &part.sources);
     known.extend(wanted.filter_map(|topic| Some((topic.clone(), topology.wanted_partitions(topic)? as i32))));
@@ -140,6 +139,14 @@ pub(crate) fn plan(
         retention_ms,
     };
     Ok(internal.map(topic).collect())
+}
+
+/// Whether the topics of the global tables exist.
+pub(crate) fn check_globals(
+    topology: &Topology,
+    partitions: impl Fn(&TopicName) -> Option<i32>,
+) -> Result<(), TopicError> {
+    external_sources(topology.globals(), partitions).map(drop)
 }
 
 /// Whether an internal topic that was `found` with so many partitions is the one that is needed.
