@@ -15,6 +15,7 @@ pub(crate) struct Cluster {
     #[arg(
         short,
         long,
+        visible_alias = "bootstrap",
         env = "MILLSTREAM_BOOTSTRAP_SERVER",
         default_value = "localhost:9092",
         value_name = "HOST:PORT,..."

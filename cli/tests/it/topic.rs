@@ -1,6 +1,6 @@
 //! `millstream topic`.
 
-use crate::program::{json, ok, refused};
+use crate::program::{bare, json, ok, refused, text};
 
 #[test]
 fn configurations_are_given_by_one_word_at_both_verbs() {
@@ -61,4 +61,12 @@ fn the_topic_may_be_named_as_with_kafkas_tools() {
     ok(&["topic", "create", "--topic", "named"]);
     assert!(json(&["topic", "list", "-o", "json"]).as_array().unwrap().iter().any(|t| t["topic"] == "named"));
     assert!(refused(&["topic", "create"]).contains("<TOPIC>"));
+}
+
+#[test]
+fn the_cluster_may_be_named_as_the_library_names_it() {
+    let cluster = millstream_broker::TestCluster::start_blocking().unwrap();
+    cluster.create_topic_blocking("only-here", 1, &[]).unwrap();
+    let listed = bare(&["topic", "list", "--bootstrap", &cluster.bootstrap()]).output().unwrap();
+    assert!(text(&listed.stdout).contains("only-here"), "{}", text(&listed.stderr));
 }
