@@ -120,9 +120,6 @@ impl SnapshotMark {
         epoch: LeaderEpoch,
         timestamp_ms: i64,
     ) -> Result<Bytes, BatchError> {
-        let mut writer = BatchWriter::new(Compression::None, None);
-        writer.set_control(true);
-        writer.set_position(base_offset, epoch);
         let mut value = Vec::new();
         let mut fields = FieldWriter::new(&mut value, true);
         fields.i16(0);
@@ -134,8 +131,7 @@ impl SnapshotMark {
             Self::End => SNAPSHOT_FOOTER,
         };
         fields.no_tagged();
-        append(&mut writer, timestamp_ms, kind, &value);
-        writer.finish()
+        batch_of(base_offset, epoch, timestamp_ms, kind, &value)
     }
 }
 
@@ -184,11 +180,7 @@ impl LeaderChange {
         epoch: LeaderEpoch,
         timestamp_ms: i64,
     ) -> Result<Bytes, BatchError> {
-        let mut writer = BatchWriter::new(Compression::None, None);
-        writer.set_control(true);
-        writer.set_position(base_offset, epoch);
-        append(&mut writer, timestamp_ms, LEADER_CHANGE, &self.message());
-        writer.finish()
+        batch_of(base_offset, epoch, timestamp_ms, LEADER_CHANGE, &self.message())
     }
 
     /// Version 1 if every voter's directory is known, else 0.
@@ -221,6 +213,21 @@ impl Voter {
         }
         fields.no_tagged();
     }
+}
+
+/// The batch at an offset that holds one control record and nothing else.
+fn batch_of(
+    base_offset: Offset,
+    epoch: LeaderEpoch,
+    timestamp_ms: i64,
+    kind: i16,
+    value: &[u8],
+) -> Result<Bytes, BatchError> {
+    let mut writer = BatchWriter::new(Compression::None, None);
+    writer.set_control(true);
+    writer.set_position(base_offset, epoch);
+    append(&mut writer, timestamp_ms, kind, value);
+    writer.finish()
 }
 
 fn append(writer: &mut BatchWriter, timestamp_ms: i64, kind: i16, value: &[u8]) {

@@ -1,11 +1,12 @@
 //! Typed names of key-value stores.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use crate::data::Data;
 use crate::serde::{Serde, SerdeHandle};
-use crate::topology::{Medium, StoreSpec, TopicName};
+use crate::topology::{Medium, StoreSpec};
+
+use super::options::StoreOptions;
 
 /// A key-value store by name, and the types of its keys and values. Operators that keep state take one (or just its name),
 /// queries ask for it by the same constant.
@@ -23,9 +24,7 @@ pub struct KeyValueStore<K: 'static, V: 'static> {
     name: Option<Cow<'static, str>>,
     pub(crate) key: SerdeHandle<K>,
     pub(crate) value: SerdeHandle<V>,
-    medium: Medium,
-    cached: bool,
-    logged: bool,
+    options: StoreOptions,
 }
 
 impl<K: Data, V: Data> KeyValueStore<K, V> {
@@ -45,9 +44,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
             name,
             key: SerdeHandle::native(),
             value: SerdeHandle::native(),
-            medium: Medium::Disk,
-            cached: true,
-            logged: true,
+            options: StoreOptions::DEFAULT,
         }
     }
 }
@@ -63,33 +60,31 @@ impl<K, V> KeyValueStore<K, V> {
             name: Some(name.into()),
             key: SerdeHandle::shared(key),
             value: SerdeHandle::shared(value),
-            medium: Medium::Disk,
-            cached: true,
-            logged: true,
+            options: StoreOptions::DEFAULT,
         }
     }
 
     /// A store of these serdes that the topology may need, under the name that Kafka Streams would generate.
     pub(crate) fn generated_with(key: SerdeHandle<K>, value: SerdeHandle<V>) -> Self {
-        Self { name: None, key, value, medium: Medium::Disk, cached: true, logged: true }
+        Self { name: None, key, value, options: StoreOptions::DEFAULT }
     }
 
     /// Keeps the entries in memory; after a restart they come back from the changelog.
     pub const fn in_memory(mut self) -> Self {
-        self.medium = Medium::Memory;
+        self.options.medium = Medium::Memory;
         self
     }
 
     /// Tells the nodes below of every update at once, instead of the last one of each key at the next commit (Kafka's
     /// `withCachingDisabled`).
     pub const fn uncached(mut self) -> Self {
-        self.cached = false;
+        self.options.cached = false;
         self
     }
 
     /// Does without a changelog: the store starts empty after it was lost (Kafka's `withLoggingDisabled`).
     pub const fn unlogged(mut self) -> Self {
-        self.logged = false;
+        self.options.logged = false;
         self
     }
 
@@ -106,15 +101,7 @@ impl<K, V> KeyValueStore<K, V> {
 
     /// The store under its final name.
     pub(crate) fn spec(&self, name: String) -> StoreSpec {
-        let changelog = self.logged.then(|| TopicName::Internal(Arc::from(format!("{name}-changelog"))));
-        StoreSpec {
-            name,
-            medium: self.medium,
-            changelog,
-            changelog_is_source: false,
-            cached: self.cached,
-            windows: None,
-        }
+        self.options.spec(name, None)
     }
 }
 

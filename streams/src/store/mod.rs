@@ -8,6 +8,7 @@ mod conformance;
 pub mod error;
 mod key_value;
 pub mod memory;
+mod options;
 mod read;
 #[cfg(feature = "rocksdb")]
 pub mod rocksdb;

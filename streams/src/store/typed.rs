@@ -1,7 +1,7 @@
 //! A key-value store of typed values: the cache in front, the backend's bytes behind it.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -164,16 +164,6 @@ impl<K, V> TypedStore<K, V> {
         Ok(true)
     }
 
-    /// What the nodes below are told of the entry that changed last, where they are told of every change.
-    pub(crate) fn change(&mut self, index: u32) -> Record<K, Change<V>>
-    where
-        K: Clone,
-        V: Clone,
-    {
-        let old = self.before.take();
-        self.change_from(index, old)
-    }
-
     /// What the nodes below are told of an entry that was `old` when they heard of it last.
     fn change_from(&self, index: u32, old: Option<V>) -> Record<K, Change<V>>
     where
@@ -189,6 +179,24 @@ impl<K, V> TypedStore<K, V> {
             headers: entry.headers.clone(),
         }
     }
+}
+
+/// Tells the nodes below of the entry that changed last, at a time (ms), unless they wait for the flush. The store is free
+/// while they work, so they may read it.
+pub(crate) fn tell<K: Clone, V: Clone>(
+    mut store: RefMut<'_, TypedStore<K, V>>,
+    index: u32,
+    timestamp: i64,
+    below: &dyn Downstream<K, Change<V>>,
+    cx: &mut Context<'_>,
+) -> Result<(), ProcessError> {
+    if store.is_cached() {
+        return Ok(());
+    }
+    let old = store.before.take();
+    let change = store.change_from(index, old).at(timestamp);
+    drop(store);
+    below.process(change, cx)
 }
 
 /// Flushes a store: each changed entry goes to the changelog and the backend and, where updates wait for the flush, on to the

@@ -8,11 +8,10 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
-use millstream::data::DataError;
 use millstream::prelude::*;
-use millstream::serde::{Native, Serde};
+use millstream::serde::Native;
 
-use super::golden::written;
+use super::tables::replay;
 
 type Stream = KStream<String, String>;
 
@@ -82,44 +81,6 @@ fn apply(builder: &StreamsBuilder, streams: &[Stream], line: &str) -> Option<Str
         }
         other => panic!("{other}"),
     })
-}
-
-/// Reads values as the oracle shows them.
-struct Shown;
-
-impl Serde<String> for Shown {
-    fn encode(&self, _value: &String, _out: &mut Vec<u8>) -> Result<bool, DataError> {
-        unreachable!("outputs are only read")
-    }
-
-    fn decode(&self, bytes: Option<&[u8]>) -> Result<String, DataError> {
-        Ok(match bytes {
-            None => "null".into(),
-            Some(number @ [0, ..]) if number.len() == 8 => format!("#{}", i64::decode(number)?),
-            Some(text) => String::decode(text)?,
-        })
-    }
-}
-
-fn replay(topology: &Topology, dialogue: &str) -> String {
-    let mut driver = TestDriver::new(topology).unwrap();
-    let topics = written(topology);
-    let mut said = String::new();
-    for line in dialogue.lines().filter(|line| line.starts_with("in ")) {
-        writeln!(said, "{line}").unwrap();
-        let (name, record) = line[3..].split_once(' ').unwrap();
-        let [key, value, timestamp] = record.split('|').collect::<Vec<_>>()[..] else { panic!("{line}") };
-        let nullable: Topic<String, Option<String>> = Topic::with(name.to_owned(), Native, Native);
-        let value = (value != "null").then(|| value.to_owned());
-        driver.input(nullable).at(timestamp.parse().unwrap()).send(key, value).unwrap();
-        for name in &topics {
-            for record in driver.output(Topic::with(name.clone(), Native, Shown)).drain() {
-                let Record { key, value, timestamp, .. }: Record<String, String> = record;
-                writeln!(said, "out {name} {key}|{value}|{timestamp}").unwrap();
-            }
-        }
-    }
-    said
 }
 
 #[test]

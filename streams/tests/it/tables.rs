@@ -292,7 +292,7 @@ impl Serde<String> for Shown {
 }
 
 /// Sends the inputs of `dialogue` and returns the whole as the oracle writes it.
-fn replay(topology: &Topology, dialogue: &str) -> String {
+pub(crate) fn replay(topology: &Topology, dialogue: &str) -> String {
     let mut driver = TestDriver::new(topology).unwrap();
     let topics = written(topology);
     let mut said = String::new();

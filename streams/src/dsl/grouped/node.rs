@@ -8,7 +8,7 @@ use crate::data::Data;
 use crate::dsl::Element;
 use crate::processor::{Change, Context, Downstream, ProcessError, Record};
 use crate::store::KeyValueStore;
-use crate::store::typed::{TypedStore, factory};
+use crate::store::typed::{self, TypedStore, factory, tell};
 use crate::task::{Assembly, Flush, erase};
 use crate::topology::{Graph, NodeId, NodeKind, Values};
 
@@ -78,17 +78,12 @@ where
         // A removed aggregate has no time of its own any more: it goes at the time of the record that removed it.
         entry.timestamp = if entry.value.is_some() { latest } else { timestamp };
         entry.headers = headers;
-        if store.is_cached() {
-            return Ok(());
-        }
-        let change = store.change(index).at(latest);
-        drop(store);
-        self.below.process(change, cx)
+        tell(store, index, latest, &*self.below, cx)
     }
 }
 
 impl<K: Element, A: Element, F> Flush for Aggregate<K, A, F> {
     fn flush(&self, cx: &mut Context<'_>) -> Result<(), ProcessError> {
-        crate::store::typed::flush(&self.store, self.node, &*self.below, cx)
+        typed::flush(&self.store, self.node, &*self.below, cx)
     }
 }

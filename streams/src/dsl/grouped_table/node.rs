@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::dsl::Element;
 use crate::processor::{Change, Context, Downstream, ProcessError, Record};
 use crate::store::KeyValueStore;
-use crate::store::typed::{self, TypedStore};
+use crate::store::typed::{self, TypedStore, tell};
 use crate::task::{Assembly, Flush, erase};
 use crate::topology::{Graph, NodeId, NodeKind, Values};
 
@@ -76,12 +76,7 @@ impl<K: Element, V, A: Element, F: Update<K, V, A>> Downstream<K, Change<V>> for
         entry.timestamp = if aggregate.is_some() { latest } else { timestamp };
         entry.value = aggregate;
         entry.headers = headers;
-        if store.is_cached() {
-            return Ok(());
-        }
-        let change = store.change(index).at(latest);
-        drop(store);
-        self.below.process(change, cx)
+        tell(store, index, latest, &*self.below, cx)
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::dsl::{Element, KTable};
 use crate::processor::{Change, Context, Downstream, ProcessError, Record};
 use crate::store::KeyValueStore;
-use crate::store::typed::{self, TypedStore};
+use crate::store::typed::{self, TypedStore, tell};
 use crate::task::{Assembly, Flush, erase};
 use crate::topology::{NodeId, NodeKind, Values};
 
@@ -130,12 +130,7 @@ impl<K: Element, V, V2: Element, F: Derive<K, V, V2>> Downstream<K, Change<V>> f
         entry.value = new;
         entry.timestamp = record.timestamp;
         entry.headers = record.headers;
-        if store.is_cached() {
-            return Ok(());
-        }
-        let change = store.change(index);
-        drop(store);
-        step.below.process(change, cx)
+        tell(store, index, record.timestamp, &*step.below, cx)
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::dsl::Element;
 use crate::processor::{Change, Context, Downstream, ProcessError, Record};
 use crate::store::KeyValueStore;
-use crate::store::typed::{self, TypedStore};
+use crate::store::typed::{self, TypedStore, tell};
 use crate::task::{Assembly, Flush, erase};
 use crate::topology::{Graph, NodeId, NodeKind, Values};
 
@@ -102,12 +102,7 @@ impl<K: Element, V: Element> Takes<K, V> for Rc<Table<K, V>> {
         entry.value = record.value;
         entry.timestamp = record.timestamp;
         entry.headers = record.headers;
-        if store.is_cached() {
-            return Ok(());
-        }
-        let change = store.change(index);
-        drop(store);
-        self.below.process(change, cx)
+        tell(store, index, record.timestamp, &*self.below, cx)
     }
 }
 

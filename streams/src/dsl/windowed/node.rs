@@ -10,7 +10,7 @@ use crate::dsl::grouped::Update;
 use crate::processing::{Attended, Punctuation};
 use crate::processor::{Change, Context, Discard, Downstream, Headers, ProcessError, Record};
 use crate::store::WindowStore;
-use crate::store::typed::{self, TypedStore, window_factory};
+use crate::store::typed::{self, TypedStore, tell, window_factory};
 use crate::task::{Assembly, Flush, erase, pass};
 use crate::topology::{Graph, NodeId, NodeKind, StoreSpec, Values};
 use crate::window::{Emit, TimeWindows, Window, Windowed};
@@ -152,12 +152,10 @@ impl<K: Element, V: Element, A: Element, F: Update<K, V, A>> WindowAggregate<K, 
         // A removed aggregate has no time of its own any more: it goes at the time of the record that removed it.
         entry.timestamp = if entry.value.is_some() { latest } else { timestamp };
         entry.headers.clone_from(headers);
-        if store.is_cached() || self.closing.is_some() {
+        if self.closing.is_some() {
             return Ok(());
         }
-        let change = store.change(index).at(latest);
-        drop(store);
-        self.below.process(change, cx)
+        tell(store, index, latest, &*self.below, cx)
     }
 
     /// Counts a record that comes when all its windows are closed, and hands it to whoever wants it.

@@ -45,8 +45,8 @@ impl TaskAssignor {
             Err(TopicError::NothingMatches { .. }) => return Ok(()),
             needed => needed?,
         };
-        let sources = self.topology.subtopologies().iter().flat_map(|part| &part.sources);
-        let has_patterns = sources.into_iter().any(|source| matches!(source, TopicName::Matching(_)));
+        let mut sources = self.topology.subtopologies().iter().flat_map(|part| &part.sources);
+        let has_patterns = sources.any(|source| matches!(source, TopicName::Matching(_)));
         for (made, needed) in self.internal_topics.iter().zip(needed) {
             if !(has_patterns && needed.partitions < made.partitions) {
                 topics::check(&needed, made.partitions)?;

@@ -1,12 +1,12 @@
 //! Typed names of window stores.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::data::Data;
 use crate::serde::{Serde, SerdeHandle};
-use crate::topology::{Medium, StoreSpec, TopicName, WindowSpec};
+use crate::store::options::StoreOptions;
+use crate::topology::{Medium, StoreSpec, WindowSpec};
 use crate::window::{TimeWindows, to_millis};
 
 /// No segment is shorter (`Stores.persistentWindowStore`), ms.
@@ -30,9 +30,7 @@ pub struct WindowStore<K: 'static, V: 'static> {
     pub(crate) value: SerdeHandle<V>,
     /// `None`: as long as a window can change.
     retention: Option<Duration>,
-    medium: Medium,
-    cached: bool,
-    logged: bool,
+    options: StoreOptions,
 }
 
 impl<K: Data, V: Data> WindowStore<K, V> {
@@ -53,9 +51,7 @@ impl<K: Data, V: Data> WindowStore<K, V> {
             key: SerdeHandle::native(),
             value: SerdeHandle::native(),
             retention: None,
-            medium: Medium::Disk,
-            cached: true,
-            logged: true,
+            options: StoreOptions::DEFAULT,
         }
     }
 }
@@ -68,7 +64,7 @@ impl<K, V> WindowStore<K, V> {
         value: impl Serde<V> + 'static,
     ) -> Self {
         let (name, key, value) = (Some(name.into()), SerdeHandle::shared(key), SerdeHandle::shared(value));
-        Self { name, key, value, retention: None, medium: Medium::Disk, cached: true, logged: true }
+        Self { name, key, value, retention: None, options: StoreOptions::DEFAULT }
     }
 
     /// How long windows can be queried, counted from their start to the latest one. Unless it is said they go when nothing can
@@ -80,20 +76,20 @@ impl<K, V> WindowStore<K, V> {
 
     /// Keeps the entries in memory; after a restart they come back from the changelog.
     pub const fn in_memory(mut self) -> Self {
-        self.medium = Medium::Memory;
+        self.options.medium = Medium::Memory;
         self
     }
 
     /// Tells the nodes below of every update at once, instead of the last one of each window at the next commit (Kafka's
     /// `withCachingDisabled`).
     pub const fn uncached(mut self) -> Self {
-        self.cached = false;
+        self.options.cached = false;
         self
     }
 
     /// Does without a changelog: the store starts empty after it was lost (Kafka's `withLoggingDisabled`).
     pub const fn unlogged(mut self) -> Self {
-        self.logged = false;
+        self.options.logged = false;
         self
     }
 
@@ -104,7 +100,6 @@ impl<K, V> WindowStore<K, V> {
 
     /// The store under its final name.
     pub(crate) fn spec(&self, name: String, windows: &TimeWindows) -> StoreSpec {
-        let changelog = self.logged.then(|| TopicName::Internal(Arc::from(format!("{name}-changelog"))));
         let retention_ms = self.retention.map_or(windows.lifetime_ms(), to_millis);
         let windows = WindowSpec {
             size_ms: windows.size_ms(),
@@ -112,14 +107,7 @@ impl<K, V> WindowStore<K, V> {
             retention_ms,
             segment_ms: (retention_ms / 2).max(MIN_SEGMENT_MS),
         };
-        StoreSpec {
-            name,
-            medium: self.medium,
-            changelog,
-            changelog_is_source: false,
-            cached: self.cached,
-            windows: Some(windows),
-        }
+        self.options.spec(name, Some(windows))
     }
 }
 
