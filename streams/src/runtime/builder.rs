@@ -45,6 +45,12 @@ impl AppBuilder {
         self
     }
 
+    /// `application.server`: where other instances of the application reach this one's queries, `host:port`. Unless it is set they
+    /// ask where it [listens](Self::query_listen).
+    pub fn application_server(self, endpoint: impl Into<String>) -> Self {
+        self.set("application.server", endpoint.into())
+    }
+
     /// `state.dir`: where state and the process's identity are kept. One process uses one at a time. Unless it is set they lie
     /// in the system's temporary directory.
     pub fn state_dir(mut self, path: impl Into<PathBuf>) -> Self {

@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::assignment::TaskAssignor;
+use super::assignment::{KnownHosts, TaskAssignor};
 use super::clock::Clock;
 use super::cluster::{admin, failed};
 use super::config::{Recipient, StreamsConfig};
@@ -39,6 +39,8 @@ pub(super) struct ClusterLink {
     /// Reads changelogs, outside of the group.
     restorer: Consumer,
     admin: Admin,
+    /// Where the group believes this process.
+    known_hosts: Arc<KnownHosts>,
     /// For the time that positions are tied at.
     clock: Clock,
     /// The ids of the changelogs whose bounds were asked for.
@@ -57,10 +59,11 @@ impl ClusterLink {
         config: &StreamsConfig,
         topology: &Topology,
         assignor: TaskAssignor,
-        process: Uuid,
+        known_hosts: Arc<KnownHosts>,
         network: &Handle,
     ) -> Result<Self, LinkError> {
         let application_id: Arc<str> = config.application_id.as_str().into();
+        let process = known_hosts.process;
         let client_id = format!("{application_id}-{process}-StreamThread-{}", thread + 1);
         let member = Consumer::builder()
             .client_id(format!("{client_id}-consumer"))
@@ -96,6 +99,7 @@ impl ClusterLink {
             consumer,
             restorer,
             admin,
+            known_hosts,
             clock: Clock::start(),
             changelog_ids: HashMap::new(),
             revoked: None,
@@ -167,10 +171,26 @@ impl ClusterLink {
         }
     }
 
+    /// Has the group assign anew if it tells everybody to ask this process where it was before a restart.
+    fn correct_place(&self) {
+        if self.known_hosts.is_misplaced() {
+            tracing::info!(
+                endpoint = self.known_hosts.endpoint,
+                "telling the group where queries are answered now"
+            );
+            if let Err(error) = self.consumer.enforce_rebalance() {
+                tracing::warn!(%error, "the group asks for queries in the wrong place until it rebalances");
+            }
+        }
+    }
+
     fn of_group(&mut self, event: ClientEvent) -> Option<Event> {
         Some(match event {
             ClientEvent::Fetched(fetched) => Event::Fetched(range(fetched)),
-            ClientEvent::Assigned(partitions) => Event::Assigned(partitions),
+            ClientEvent::Assigned(partitions) => {
+                self.correct_place();
+                Event::Assigned(partitions)
+            }
             ClientEvent::Lost(partitions) => Event::Lost(partitions),
             ClientEvent::Revoked(revoked) => {
                 let partitions = revoked.partitions.clone();

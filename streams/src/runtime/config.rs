@@ -17,6 +17,9 @@ use crate::topology::{Optimization, TopologyError};
 pub(crate) struct StreamsConfig {
     /// `application.id`: the consumer group, and the prefix of internal topics and of the state directory.
     pub(crate) application_id: String,
+    /// `application.server`: where other instances ask this one, `host:port`, also with a path behind it; empty: where it listens
+    /// for queries, if it does.
+    pub(crate) application_server: String,
     /// `bootstrap.servers`.
     pub(crate) bootstrap_servers: String,
     /// `state.dir`.
@@ -104,11 +107,12 @@ impl Recipient {
 type Set = fn(&mut StreamsConfig, &str) -> Result<(), String>;
 
 /// What takes effect here.
-const KEYS: [(&str, Set); 18] = [
+const KEYS: [(&str, Set); 19] = [
     ("application.id", |config, value| {
         config.application_id = value.to_owned();
         Ok(())
     }),
+    ("application.server", |config, value| assign(&mut config.application_server, endpoint(value))),
     ("bootstrap.servers", |config, value| {
         config.bootstrap_servers = value.to_owned();
         Ok(())
@@ -207,6 +211,7 @@ impl Default for StreamsConfig {
     fn default() -> Self {
         Self {
             application_id: String::new(),
+            application_server: String::new(),
             bootstrap_servers: String::new(),
             state_dir: std::env::temp_dir().join("millstream"),
             threads: 1,
@@ -297,6 +302,20 @@ fn millis(value: &str) -> Result<Duration, String> {
     number(value, 0..=i64::MAX).map(|millis| Duration::from_millis(millis.unsigned_abs()))
 }
 
+/// Bytes that `application.server` may have: it travels with every rebalance.
+const MAX_ENDPOINT: usize = 1_024;
+
+/// `host:port` or `host:port/path`.
+fn endpoint(value: &str) -> Result<String, String> {
+    let (authority, _path) = value.split_once('/').unwrap_or((value, ""));
+    let port = authority.rsplit_once(':').filter(|(host, _)| !host.is_empty());
+    let plain = value.len() <= MAX_ENDPOINT && value.chars().all(|letter| letter.is_ascii_graphic());
+    match port.map(|(_, port)| port.parse::<u16>()) {
+        Some(Ok(1..)) if plain => Ok(value.trim_end_matches('/').to_owned()),
+        _ => Err("expected host:port, where other instances reach this one".to_owned()),
+    }
+}
+
 fn only(supported: &str, value: &str) -> Result<(), String> {
     if value == supported { Ok(()) } else { Err(format!("only {supported} is implemented so far")) }
 }
@@ -329,6 +348,20 @@ mod tests {
             refused,
             ConfigError::Unknown { name: "comit.interval.ms".into(), nearest: "commit.interval.ms".into() }
         );
+    }
+
+    #[test]
+    fn an_application_server_is_a_host_and_a_port() {
+        let mut config = StreamsConfig::default();
+        for (given, kept) in
+            [("a:1", "a:1"), ("[::1]:8080/", "[::1]:8080"), ("a.b:80/state/", "a.b:80/state")]
+        {
+            config.set("application.server", given).unwrap();
+            assert_eq!(config.application_server, kept);
+        }
+        for wrong in ["", "a", "a:", ":1", "a:0", "a:b", "a:1/b c"] {
+            assert!(config.set("application.server", wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

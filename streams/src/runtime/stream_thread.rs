@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use super::assignment::TaskAssignor;
+use super::assignment::{KnownHosts, TaskAssignor};
 use super::clock::Clock;
 use super::cluster_link::ClusterLink;
 use super::config::StreamsConfig;
@@ -40,6 +40,7 @@ pub(super) struct StreamThread {
     pub(super) stores: Stores,
     pub(super) globals: Globals,
     pub(super) shared: Arc<Shared>,
+    pub(super) known_hosts: Arc<KnownHosts>,
     pub(super) inbox: mpsc::Receiver<Mail>,
     pub(super) network: Handle,
 }
@@ -92,6 +93,7 @@ impl StreamThread {
             stores,
             globals,
             shared,
+            known_hosts,
             mut inbox,
             network,
         } = self;
@@ -100,9 +102,9 @@ impl StreamThread {
             config.application_id.as_str().into(),
             Arc::clone(&directory),
             internal_topics,
+            Arc::clone(&known_hosts),
         );
-        let link =
-            ClusterLink::connect(index, &config, &topology, assignor, directory.process_id(), &network)?;
+        let link = ClusterLink::connect(index, &config, &topology, assignor, known_hosts, &network)?;
         let clock = Clock::start();
         let worker_config = WorkerConfig {
             application_id: config.application_id.as_str().into(),

@@ -8,7 +8,9 @@ use std::time::Duration;
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::{mpsc, oneshot};
 
+use super::assignment::KnownHosts;
 use super::cluster;
+use super::config::StreamsConfig;
 use super::global::GlobalThread;
 use super::mailbox::{Mail, Mailbox, mailbox};
 use super::shared::Shared;
@@ -94,6 +96,7 @@ impl Supervisor {
             Some(address) => Some(serve(&network, &address, served, &owners)?),
             None => None,
         };
+        let known_hosts = KnownHosts::new(directory.process_id(), endpoint(&config, query_address));
 
         shared.enter(AppState::Rebalancing);
         let config = Arc::new(config);
@@ -123,6 +126,7 @@ impl Supervisor {
                 stores: stores.clone(),
                 globals: globals.clone(),
                 shared: Arc::clone(&shared),
+                known_hosts: Arc::clone(&known_hosts),
                 inbox,
                 network: network.handle().clone(),
             };
@@ -200,6 +204,21 @@ impl Supervisor {
 
 fn global_failed(source: WorkerError) -> StreamsError {
     StreamsError::Thread { thread: "global".to_owned(), source }
+}
+
+/// Where other instances ask this one: as configured, else where it listens, unless that is every address there is.
+fn endpoint(config: &StreamsConfig, listening: Option<SocketAddr>) -> String {
+    if !config.application_server.is_empty() {
+        return config.application_server.clone();
+    }
+    match listening {
+        Some(address) if address.ip().is_unspecified() => {
+            tracing::warn!(%address, "set application.server: other instances cannot tell where this one is to be asked");
+            String::new()
+        }
+        Some(address) => address.to_string(),
+        None => String::new(),
+    }
 }
 
 fn serve(

@@ -7,7 +7,7 @@ use millstream_client::{
 };
 use uuid::Uuid;
 
-use super::{Candidate, UserData, balance, hand_over};
+use super::{Candidate, Host, Hosts, KnownHosts, Role, UserData, balance, hand_over};
 use crate::runtime::topics::{self, InternalTopic};
 use crate::runtime::{StateDirectory, TopicError};
 use crate::task::TaskId;
@@ -24,6 +24,8 @@ pub(crate) struct TaskAssignor {
     directory: Arc<StateDirectory>,
     /// As they were at the start.
     internal_topics: Arc<[InternalTopic]>,
+    /// Told of every assignment.
+    known_hosts: Arc<KnownHosts>,
 }
 
 impl TaskAssignor {
@@ -32,8 +34,9 @@ impl TaskAssignor {
         application_id: Arc<str>,
         directory: Arc<StateDirectory>,
         internal_topics: Arc<[InternalTopic]>,
+        known_hosts: Arc<KnownHosts>,
     ) -> Self {
-        Self { topology, application_id, directory, internal_topics }
+        Self { topology, application_id, directory, internal_topics, known_hosts }
     }
 
     /// Whether the sources are still there, and as wide as they were when the internal topics were made. If not, every
@@ -79,20 +82,39 @@ impl TaskAssignor {
         read.map(|(topic, _)| TopicPartition::new(Arc::clone(topic), task.partition)).collect()
     }
 
-    fn candidate(&self, id: &str, member: &Subscription) -> Candidate {
-        let told = member.user_data.as_deref().map(UserData::decode);
-        let told = told.unwrap_or_else(|| UserData::decode(&[])).unwrap_or_else(|error| {
-            tracing::warn!(member = id, %error, "a member does not say what state it has; it is taken to have none");
-            UserData { process: Uuid::nil(), on_disk: BTreeSet::new() }
-        });
+    fn candidate(&self, member: &Subscription, told: &UserData) -> Candidate {
         let task = |owned: &TopicPartition| {
             let mut parts = self.topology.subtopologies().iter().map(|part| part.id);
             let subtopology = parts.find(|part| self.reads(*part, &owned.topic))?;
             Some(TaskId { subtopology, partition: owned.partition })
         };
         let owned = member.owned.iter().filter_map(task).collect();
-        Candidate { process: told.process, owned, on_disk: told.on_disk }
+        Candidate { process: told.process, owned, on_disk: told.on_disk.clone() }
     }
+}
+
+/// What a member says of itself.
+fn told(id: &str, member: &Subscription) -> UserData {
+    let told = member.user_data.as_deref().map(UserData::decode);
+    told.unwrap_or_else(|| UserData::decode(&[])).unwrap_or_else(|error| {
+        tracing::warn!(member = id, %error, "a member does not say what state it has; it is taken to have none");
+        UserData { process: Uuid::nil(), endpoint: String::new(), on_disk: BTreeSet::new() }
+    })
+}
+
+/// Where tasks are once they are where they were given: of members and what they were given, in the same order.
+fn hosts(tasks: &BTreeSet<TaskId>, members: &[UserData], given: &[BTreeSet<TaskId>]) -> Hosts {
+    let mut widths = BTreeMap::new();
+    for task in tasks {
+        *widths.entry(task.subtopology).or_insert(0) += 1;
+    }
+    let mut hosts: BTreeMap<Uuid, Host> = BTreeMap::new();
+    for (member, given) in members.iter().zip(given) {
+        let host = hosts.entry(member.process).or_default();
+        (host.process, host.endpoint) = (member.process, member.endpoint.clone());
+        host.tasks.extend(given.iter().map(|task| (*task, Role::Active)));
+    }
+    Hosts { widths, hosts: hosts.into_values().collect() }
 }
 
 impl Assignor for TaskAssignor {
@@ -109,24 +131,38 @@ impl Assignor for TaskAssignor {
             tracing::warn!(%error, "joining the group without saying what state is here");
             Vec::new()
         });
-        let data = UserData { process: self.directory.process_id(), on_disk: on_disk.into_iter().collect() };
-        Some(data.encode().into())
+        let KnownHosts { process, endpoint, .. } = &*self.known_hosts;
+        let on_disk = on_disk.into_iter().collect();
+        Some(UserData { process: *process, endpoint: endpoint.clone(), on_disk }.encode().into())
     }
 
     fn assign(&self, topics: &TopicSizes, members: &Members) -> Result<BTreeMap<String, Assignment>> {
         self.check(topics).map_err(|error| Error::Misuse(error.to_string().into()))?;
+        let told: Vec<UserData> = members.iter().map(|(id, member)| told(id, member)).collect();
         let mut candidates: Vec<Candidate> =
-            members.iter().map(|(id, member)| self.candidate(id, member)).collect();
+            members.values().zip(&told).map(|(member, told)| self.candidate(member, told)).collect();
         drop_stale_claims(&mut candidates, members);
-        let (given, withheld) = hand_over(balance(&self.tasks(topics), &candidates), &candidates);
+        let tasks = self.tasks(topics);
+        let (given, withheld) = hand_over(balance(&tasks, &candidates), &candidates);
         if withheld {
             tracing::info!("tasks move: their owners let go of them first");
         }
+        let user_data = Bytes::from(hosts(&tasks, &told, &given).encode());
         let assignments = members.keys().zip(given).map(|(member, tasks)| {
             let partitions = tasks.iter().flat_map(|task| self.partitions(*task, topics)).collect();
-            (member.clone(), Assignment { partitions, user_data: None })
+            (member.clone(), Assignment { partitions, user_data: Some(user_data.clone()) })
         });
         Ok(assignments.collect())
+    }
+
+    fn on_assignment(&self, assignment: &Assignment, _generation: i32) {
+        let told = assignment.user_data.as_deref().unwrap_or_default();
+        match Hosts::decode(told) {
+            Ok(hosts) => self.known_hosts.learn(hosts),
+            Err(error) => {
+                tracing::warn!(%error, "the leader does not say where tasks are: queries are not routed")
+            }
+        }
     }
 }
 
@@ -183,7 +219,26 @@ mod tests {
         let directory = Arc::new(StateDirectory::open(directory, "app").unwrap());
         let topology = builder.build().unwrap();
         let internal = topics::plan(&topology, "app", |_| Some(2)).unwrap();
-        TaskAssignor::new(topology, "app".into(), directory, internal.into())
+        let known_hosts = KnownHosts::new(directory.process_id(), "here:1".to_owned());
+        TaskAssignor::new(topology, "app".into(), directory, internal.into(), known_hosts)
+    }
+
+    #[test]
+    fn every_member_learns_where_all_tasks_are() {
+        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (one, two) = (assignor(one.path()), assignor(two.path()));
+        let members =
+            [("a".to_owned(), member(&one, -1, &[])), ("b".to_owned(), member(&two, -1, &[]))].into();
+        let assigned = one.assign(&sizes(), &members).unwrap();
+        two.on_assignment(&assigned["b"], 1);
+        let hosts = two.known_hosts.last();
+        assert_eq!(hosts.widths, [(0, 2), (1, 2)].into());
+        let places: Vec<_> = hosts.hosts.iter().map(|host| (&*host.endpoint, host.tasks.len())).collect();
+        assert_eq!(places, [("here:1", 2), ("here:1", 2)]);
+        assert_ne!(hosts.hosts[0].process, hosts.hosts[1].process);
+        let all: BTreeSet<TaskId> = hosts.hosts.iter().flat_map(|host| host.tasks.keys().copied()).collect();
+        assert_eq!(all.len(), 4);
+        assert!(hosts.hosts.iter().flat_map(|host| host.tasks.values()).all(|role| *role == Role::Active));
     }
 
     #[test]

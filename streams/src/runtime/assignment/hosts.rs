@@ -1,0 +1,219 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+use thiserror::Error;
+use uuid::Uuid;
+
+use crate::task::TaskId;
+
+/// The layout written today.
+const VERSION: u8 = 1;
+
+/// Where every task of the application is, as the group's leader tells all members with their assignment (`partitionsByHost` and
+/// `standbyPartitionsByHost` of Kafka's `AssignmentInfo`).
+///
+/// ```text
+/// version u8 | number of sub-topologies u16, each: id u32, tasks i32
+/// then hosts to the end, each:
+///   process id, 16 bytes | length u16, endpoint | number of tasks u32, each: sub-topology u32, partition i32, role u8
+/// ```
+///
+/// All numbers are big-endian. Role 0 runs the task, role 1 keeps a copy of its state. An empty endpoint: nobody can ask there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Hosts {
+    /// How many tasks each sub-topology has, those that nobody has at the moment included.
+    pub(crate) widths: BTreeMap<u32, i32>,
+    pub(crate) hosts: Vec<Host>,
+}
+
+/// A process of the application.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Host {
+    pub(crate) process: Uuid,
+    /// `application.server`: where it answers queries, `host:port`; empty if it does not.
+    pub(crate) endpoint: String,
+    pub(crate) tasks: BTreeMap<TaskId, Role>,
+}
+
+/// What a process has of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Runs it.
+    Active,
+    /// Keeps a copy of its state.
+    Standby,
+}
+
+/// Bytes that no version of this program wrote.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub(crate) enum HostsError {
+    #[error("version {0}; this program reads {VERSION}")]
+    Version(u8),
+    #[error("the bytes end in the middle of a host")]
+    Short,
+    #[error("an endpoint is not UTF-8")]
+    Endpoint,
+    #[error("no task has role {0}")]
+    Role(u8),
+}
+
+impl Hosts {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut bytes = vec![VERSION];
+        bytes.extend_from_slice(&(self.widths.len() as u16).to_be_bytes());
+        for (part, tasks) in &self.widths {
+            bytes.extend_from_slice(&part.to_be_bytes());
+            bytes.extend_from_slice(&tasks.to_be_bytes());
+        }
+        for Host { process, endpoint, tasks } in &self.hosts {
+            bytes.extend_from_slice(process.as_bytes());
+            bytes.extend_from_slice(&(endpoint.len() as u16).to_be_bytes());
+            bytes.extend_from_slice(endpoint.as_bytes());
+            bytes.extend_from_slice(&(tasks.len() as u32).to_be_bytes());
+            for (task, role) in tasks {
+                bytes.extend_from_slice(&task.subtopology.to_be_bytes());
+                bytes.extend_from_slice(&task.partition.to_be_bytes());
+                bytes.push(u8::from(*role == Role::Standby));
+            }
+        }
+        bytes
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, HostsError> {
+        let mut bytes = Bytes(bytes);
+        let [version] = bytes.take()?;
+        if version != VERSION {
+            return Err(HostsError::Version(version));
+        }
+        let mut decoded = Self::default();
+        for _ in 0..u16::from_be_bytes(bytes.take()?) {
+            let part = u32::from_be_bytes(bytes.take()?);
+            decoded.widths.insert(part, i32::from_be_bytes(bytes.take()?));
+        }
+        while !bytes.0.is_empty() {
+            decoded.hosts.push(bytes.host()?);
+        }
+        Ok(decoded)
+    }
+}
+
+/// What has not been read yet. Counts say how often to read, never how much to allocate.
+struct Bytes<'a>(&'a [u8]);
+
+impl Bytes<'_> {
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], HostsError> {
+        let (taken, rest) = self.0.split_first_chunk().ok_or(HostsError::Short)?;
+        self.0 = rest;
+        Ok(*taken)
+    }
+
+    fn host(&mut self) -> Result<Host, HostsError> {
+        let process = Uuid::from_bytes(self.take()?);
+        let length = u16::from_be_bytes(self.take()?);
+        let (endpoint, rest) = self.0.split_at_checked(length.into()).ok_or(HostsError::Short)?;
+        self.0 = rest;
+        let endpoint = str::from_utf8(endpoint).map_err(|_| HostsError::Endpoint)?.to_owned();
+        let mut tasks = BTreeMap::new();
+        for _ in 0..u32::from_be_bytes(self.take()?) {
+            let subtopology = u32::from_be_bytes(self.take()?);
+            let partition = i32::from_be_bytes(self.take()?);
+            let role = match self.take()? {
+                [0] => Role::Active,
+                [1] => Role::Standby,
+                [other] => return Err(HostsError::Role(other)),
+            };
+            tasks.insert(TaskId { subtopology, partition }, role);
+        }
+        Ok(Host { process, endpoint, tasks })
+    }
+}
+
+/// What the process knows of the whereabouts of tasks: written by its stream threads at every rebalance, read by queries.
+#[derive(Debug)]
+pub(crate) struct KnownHosts {
+    /// This process.
+    pub(crate) process: Uuid,
+    /// `application.server` of this process; empty: it answers nobody else.
+    pub(crate) endpoint: String,
+    /// As the last assignment had it.
+    last: RwLock<Arc<Hosts>>,
+}
+
+impl KnownHosts {
+    pub(crate) fn new(process: Uuid, endpoint: String) -> Arc<Self> {
+        Arc::new(Self { process, endpoint, last: RwLock::default() })
+    }
+
+    pub(crate) fn last(&self) -> Arc<Hosts> {
+        Arc::clone(&self.last.read())
+    }
+
+    pub(crate) fn learn(&self, hosts: Hosts) {
+        *self.last.write() = Arc::new(hosts);
+    }
+
+    /// Whether the group believes this process somewhere else: a static member that comes back is given its old assignment, which
+    /// nobody made anew.
+    pub(crate) fn is_misplaced(&self) -> bool {
+        let last = self.last();
+        let mut me = last.hosts.iter().filter(|host| host.process == self.process);
+        me.any(|host| host.endpoint != self.endpoint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn hosts() -> Hosts {
+        let task = |partition| TaskId { subtopology: 1, partition };
+        let host = Host {
+            process: Uuid::from_u128(7),
+            endpoint: "a:1".to_owned(),
+            tasks: [(task(0), Role::Active), (task(2), Role::Standby)].into(),
+        };
+        Hosts { widths: [(1, 3)].into(), hosts: vec![host, Host::default()] }
+    }
+
+    #[test]
+    fn the_bytes_are_as_drawn() {
+        let bytes = hosts().encode();
+        let mut drawn = vec![1, 0, 1, 0, 0, 0, 1, 0, 0, 0, 3];
+        drawn.extend_from_slice(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 0, 3, b'a', b':', b'1']);
+        drawn.extend_from_slice(&[0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 1]);
+        drawn.extend_from_slice(&[0; 16 + 2 + 4]);
+        assert_eq!(bytes, drawn);
+        assert_eq!(Hosts::decode(&bytes), Ok(hosts()));
+    }
+
+    #[test]
+    fn foreign_bytes_are_refused() {
+        let bytes = hosts().encode();
+        assert_eq!(Hosts::decode(&[9]), Err(HostsError::Version(9)));
+        for short in (0..bytes.len()).filter(|end| ![11, bytes.len() - 22].contains(end)) {
+            assert_eq!(Hosts::decode(&bytes[..short]), Err(HostsError::Short), "{short} bytes");
+        }
+        // Counts without what they count.
+        assert_eq!(Hosts::decode(&[1, 0xff, 0xff]), Err(HostsError::Short));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_decoded_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            if let Ok(hosts) = Hosts::decode(&[&[VERSION][..], &bytes].concat()) {
+                prop_assert_eq!(Hosts::decode(&hosts.encode()), Ok(hosts));
+            }
+        }
+    }
+
+    #[test]
+    fn who_is_believed_elsewhere_is_misplaced() {
+        let known = KnownHosts::new(Uuid::from_u128(7), "b:2".to_owned());
+        assert!(!known.is_misplaced());
+        known.learn(hosts());
+        assert!(known.is_misplaced());
+    }
+}
