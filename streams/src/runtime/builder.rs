@@ -2,8 +2,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::config::StreamsConfig;
-use super::shared::{RestoreListener, StateListener};
-use super::{AppState, ConfigError, RestoreProgress, Streams, StreamsError, supervisor};
+use super::shared::{ArrivalListener, RestoreListener, StateListener};
+use super::{AppState, Arrival, ConfigError, RestoreProgress, Streams, StreamsError, supervisor};
 use crate::query::ServableStore;
 use crate::topology::Topology;
 
@@ -16,6 +16,7 @@ pub struct AppBuilder {
     mistake: Option<ConfigError>,
     pub(super) state_listeners: Vec<StateListener>,
     pub(super) restore_listeners: Vec<RestoreListener>,
+    pub(super) arrival_listeners: Vec<ArrivalListener>,
     pub(super) served: Vec<Box<dyn ServableStore>>,
     pub(super) query_listen: Option<String>,
 }
@@ -28,6 +29,7 @@ impl AppBuilder {
             mistake: None,
             state_listeners: Vec::new(),
             restore_listeners: Vec::new(),
+            arrival_listeners: Vec::new(),
             served: Vec::new(),
             query_listen: None,
         }
@@ -89,6 +91,13 @@ impl AppBuilder {
     /// Calls `listener` as stores are restored: at the beginning, every second, at the end.
     pub fn on_restore(mut self, listener: impl Fn(&RestoreProgress) + Send + Sync + 'static) -> Self {
         self.restore_listeners.push(Box::new(listener));
+        self
+    }
+
+    /// Calls `listener` for each task that comes from another owner, or back after a restart, and runs: it says for how long
+    /// the task was away.
+    pub fn on_arrival(mut self, listener: impl Fn(&Arrival) + Send + Sync + 'static) -> Self {
+        self.arrival_listeners.push(Box::new(listener));
         self
     }
 

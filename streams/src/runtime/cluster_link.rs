@@ -1,14 +1,14 @@
 //! The cluster as one stream thread reaches it: a consumer that is a member of the group, one that reads changelogs, and the
 //! narrow producer.
 
-use std::collections::BTreeSet;
+use std::collections::{self, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hashbrown::HashMap;
 use millstream_client::{
-    Admin, ConfigResource, Consumer, ConsumerConfig, ErrorCode, Event as ClientEvent, Offset, OffsetReset,
-    Producer, Revoked,
+    Admin, ConfigResource, Consumer, ConsumerConfig, ErrorCode, Event as ClientEvent, Offset,
+    OffsetAndMetadata, OffsetReset, Producer, Revoked,
 };
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -18,8 +18,11 @@ use super::assignment::{KnownHosts, TaskAssignor};
 use super::clock::Clock;
 use super::cluster::{admin, failed};
 use super::config::{Recipient, StreamsConfig};
-use super::link::{ChangelogBounds, Committed, Event, FetchedRange, Link, LinkError, TopicPartition};
+use super::link::{
+    ChangelogBounds, Committed, Event, FetchedRange, GroupOffset, Link, LinkError, TopicPartition,
+};
 use super::mailbox::Mail;
+use super::offset_metadata::OffsetMetadata;
 use super::sink::Sink;
 use crate::processor::Headers;
 use crate::store::backend::{Checkpoint, Position};
@@ -317,8 +320,12 @@ impl Link for ClusterLink {
         self.sink.flush()
     }
 
-    fn commit(&mut self, offsets: &[(TopicPartition, i64)]) -> Result<Committed, LinkError> {
-        match self.consumer.commit_blocking(offsets.iter().cloned()) {
+    fn commit(&mut self, offsets: &[(TopicPartition, GroupOffset)]) -> Result<Committed, LinkError> {
+        let offsets = offsets.iter().map(|(partition, GroupOffset { offset, metadata })| {
+            let metadata = metadata.encode();
+            (partition.clone(), OffsetAndMetadata { offset: *offset, leader_epoch: None, metadata })
+        });
+        match self.consumer.commit_blocking(offsets) {
             Ok(()) => Ok(Committed::Yes),
             Err(error) => match refused(&error) {
                 Some(refusal) => {
@@ -351,10 +358,16 @@ impl Link for ClusterLink {
         Ok(bounds)
     }
 
-    fn committed(&mut self, partition: &TopicPartition) -> Result<Option<i64>, LinkError> {
-        let asked = self.network.block_on(self.consumer.committed([partition.clone()]));
+    fn committed(
+        &mut self,
+        partitions: &[TopicPartition],
+    ) -> Result<collections::HashMap<TopicPartition, GroupOffset>, LinkError> {
+        let asked = self.network.block_on(self.consumer.committed(partitions.iter().cloned()));
         let committed = asked.map_err(|error| failed("asking what the group has committed", error))?;
-        Ok(committed.get(partition).map(|committed| committed.offset))
+        let offsets = committed.into_iter().map(|(partition, OffsetAndMetadata { offset, metadata, .. })| {
+            (partition, GroupOffset { offset, metadata: OffsetMetadata::decode(&metadata) })
+        });
+        Ok(offsets.collect())
     }
 
     fn restore(&mut self, changelog: &TopicPartition, from: i64) {

@@ -1,11 +1,14 @@
 //! What a stream thread needs from the cluster. The thread's logic knows only this; behind it stand the client crate in
 //! production and a seeded simulation in tests.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 pub use millstream_client::TopicPartition;
 use thiserror::Error;
 use uuid::Uuid;
 
+use super::offset_metadata::OffsetMetadata;
 use crate::task::RecordSink;
 
 /// What one fetch of one partition returned: whole batches, the last possibly cut short.
@@ -43,6 +46,14 @@ pub(crate) struct ChangelogBounds {
     pub(crate) topic_id: Uuid,
 }
 
+/// What the group keeps of a partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct GroupOffset {
+    /// Of the first record that was not processed.
+    pub(crate) offset: i64,
+    pub(crate) metadata: OffsetMetadata,
+}
+
 /// What became of a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Committed {
@@ -62,7 +73,7 @@ pub(crate) trait Link: RecordSink {
     fn flush(&mut self) -> Result<(), LinkError>;
 
     /// Commits offsets for the group.
-    fn commit(&mut self, offsets: &[(TopicPartition, i64)]) -> Result<Committed, LinkError>;
+    fn commit(&mut self, offsets: &[(TopicPartition, GroupOffset)]) -> Result<Committed, LinkError>;
 
     /// Stops or resumes fetching a source partition.
     fn pause(&mut self, partition: &TopicPartition, paused: bool);
@@ -73,8 +84,11 @@ pub(crate) trait Link: RecordSink {
     /// Asks where changelogs begin and end now.
     fn changelog_bounds(&mut self, partitions: &[TopicPartition]) -> Result<Vec<ChangelogBounds>, LinkError>;
 
-    /// What the group has committed of a partition; waits for the answer.
-    fn committed(&mut self, partition: &TopicPartition) -> Result<Option<i64>, LinkError>;
+    /// What the group has committed of partitions; waits for the answer. Those without are left out.
+    fn committed(
+        &mut self,
+        partitions: &[TopicPartition],
+    ) -> Result<HashMap<TopicPartition, GroupOffset>, LinkError>;
 
     /// Starts fetching a changelog: [`Event::Restored`] follows.
     fn restore(&mut self, changelog: &TopicPartition, from: i64);

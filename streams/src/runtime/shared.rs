@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -5,7 +6,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 
 use super::AppState;
-use super::worker::{Observer, RestoreProgress};
+use super::worker::{Arrival, Observer, RestoreProgress};
 use crate::task::TaskId;
 
 /// Told of every change of state: the old one, the new one.
@@ -13,6 +14,9 @@ pub(crate) type StateListener = Box<dyn Fn(AppState, AppState) + Send + Sync>;
 
 /// Told of restores as they begin, go on and end.
 pub(crate) type RestoreListener = Box<dyn Fn(&RestoreProgress) + Send + Sync>;
+
+/// Told of tasks that have come from another owner, or back, and run.
+pub(crate) type ArrivalListener = Box<dyn Fn(&Arrival) + Send + Sync>;
 
 /// What the handle of an application and its threads share.
 pub(crate) struct Shared {
@@ -23,11 +27,14 @@ pub(crate) struct Shared {
     started: Instant,
     state_listeners: Vec<StateListener>,
     restore_listeners: Vec<RestoreListener>,
+    arrival_listeners: Vec<ArrivalListener>,
 }
 
 struct Inner {
     state: AppState,
     threads: Vec<ThreadTasks>,
+    /// The last one of each task.
+    arrivals: BTreeMap<TaskId, Arrival>,
 }
 
 /// What a thread has said of its tasks; nothing until the group has said what it owns.
@@ -52,6 +59,8 @@ pub struct Metrics {
     pub running: Vec<TaskId>,
     /// The tasks that are being restored here.
     pub restoring: Vec<TaskId>,
+    /// How the tasks that run here came: for how long each was away.
+    pub arrivals: Vec<Arrival>,
 }
 
 impl Shared {
@@ -59,14 +68,17 @@ impl Shared {
         threads: usize,
         state_listeners: Vec<StateListener>,
         restore_listeners: Vec<RestoreListener>,
+        arrival_listeners: Vec<ArrivalListener>,
     ) -> Arc<Self> {
-        let inner = Inner { state: AppState::Created, threads: vec![ThreadTasks::default(); threads] };
+        let threads = vec![ThreadTasks::default(); threads];
+        let inner = Inner { state: AppState::Created, threads, arrivals: BTreeMap::new() };
         Arc::new(Self {
             inner: Mutex::new(inner),
             records: AtomicU64::new(0),
             started: Instant::now(),
             state_listeners,
             restore_listeners,
+            arrival_listeners,
         })
     }
 
@@ -82,12 +94,14 @@ impl Shared {
             tasks.sort();
             tasks
         };
+        let running = collect(|thread| &thread.running);
         Metrics {
             state: inner.state,
             records,
             records_per_second: records as f64 / self.started.elapsed().as_secs_f64().max(0.001),
-            running: collect(|thread| &thread.running),
             restoring: collect(|thread| &thread.restoring),
+            arrivals: running.iter().filter_map(|task| inner.arrivals.get(task).copied()).collect(),
+            running,
         }
     }
 
@@ -156,6 +170,13 @@ impl Observer for ThreadObserver {
         self.shared.tasks_changed(self.thread, running, restoring);
     }
 
+    fn arrived(&self, arrival: &Arrival) {
+        let Arrival { task, away, was_let_go } = arrival;
+        tracing::info!(%task, ?away, was_let_go, "a task has come; it was away");
+        self.shared.inner.lock().arrivals.insert(*task, *arrival);
+        self.shared.arrival_listeners.iter().for_each(|listener| listener(arrival));
+    }
+
     fn processed(&self, records: usize) {
         self.shared.records.fetch_add(records as u64, Ordering::Relaxed);
     }
@@ -172,7 +193,7 @@ mod tests {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let listener = Arc::clone(&seen);
         let listener: StateListener = Box::new(move |_, new| listener.lock().push(new.to_string()));
-        let shared = Shared::new(2, vec![listener], Vec::new());
+        let shared = Shared::new(2, vec![listener], Vec::new(), Vec::new());
         shared.tasks_changed(0, &[TASK], &[]);
         shared.tasks_changed(1, &[], &[TASK]);
         shared.tasks_changed(1, &[TASK], &[]);

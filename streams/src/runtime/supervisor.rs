@@ -78,12 +78,20 @@ type Prepared = (Supervisor, Streams, oneshot::Sender<Result<(), StreamsError>>,
 
 impl Supervisor {
     fn prepare(builder: AppBuilder, network: Runtime) -> Result<Prepared, StreamsError> {
-        let AppBuilder { topology, config, state_listeners, restore_listeners, served, query_listen, .. } =
-            builder;
+        let AppBuilder {
+            topology,
+            config,
+            state_listeners,
+            restore_listeners,
+            arrival_listeners,
+            served,
+            query_listen,
+            ..
+        } = builder;
         let topology = topology.optimized(config.optimization);
         let directory = Arc::new(StateDirectory::open(&config.state_dir, &config.application_id)?);
         let internal_topics: Arc<[_]> = network.block_on(cluster::prepare(&topology, &config))?.into();
-        let shared = Shared::new(config.threads, state_listeners, restore_listeners);
+        let shared = Shared::new(config.threads, state_listeners, restore_listeners, arrival_listeners);
         let (mailboxes, inboxes): (Vec<_>, Vec<_>) = (0..config.threads).map(|_| mailbox()).unzip();
         let mailboxes: Arc<[Mailbox]> = mailboxes.into();
         let (global_mailbox, global_inbox) = mailbox();

@@ -47,7 +47,7 @@ impl Tables {
     /// Has a table read a partition from `next_offset`; it is complete when it has come to `end`.
     pub(super) fn read(&mut self, table: usize, partition: TopicPartition, next_offset: i64, end: i64) {
         self.partitions
-            .insert(partition, Partition { table, queue: PartitionQueue::new(), next_offset, end });
+            .insert(partition, Partition { table, queue: PartitionQueue::at(None), next_offset, end });
     }
 
     /// Puts fetched records into their table's store; `position` is where the partition is read next.

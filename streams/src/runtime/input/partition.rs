@@ -14,7 +14,7 @@ pub(crate) struct PartitionQueue {
     chunks: VecDeque<Bytes>,
     /// The batch that is being read.
     open: Option<OpenBatch>,
-    /// What is behind us: the offset to commit. -1 until the first fetch says where the group stands.
+    /// What is behind us: the offset to commit. -1: not known before the first fetch.
     next_offset: i64,
     /// Bytes in `chunks`, for the bound on what a thread may hold.
     buffered_bytes: usize,
@@ -42,12 +42,12 @@ pub(crate) enum RunError<E> {
 }
 
 impl PartitionQueue {
-    /// An empty queue.
-    pub(crate) fn new() -> Self {
+    /// An empty queue; everything before `stands_at` is processed, if that is known.
+    pub(crate) fn at(stands_at: Option<i64>) -> Self {
         Self {
             chunks: VecDeque::new(),
             open: None,
-            next_offset: -1,
+            next_offset: stands_at.unwrap_or(-1),
             buffered_bytes: 0,
             buffered_records: 0,
             unfolded: Vec::new(),
@@ -227,7 +227,7 @@ pub(super) mod tests {
             start in 0i64..12,
             limits in vec(1usize..4, 1..8),
         ) {
-            let mut queue = PartitionQueue::new();
+            let mut queue = PartitionQueue::at(None);
             let (mut bytes, mut next) = (Vec::new(), 0);
             for ((codec, timestamps), cut) in batches.iter().zip(chunked) {
                 bytes.extend_from_slice(&batch(*codec, next, timestamps));
@@ -257,7 +257,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_run_ends_before_the_first_later_record() {
-        let mut queue = PartitionQueue::new();
+        let mut queue = PartitionQueue::at(None);
         queue.push(0, batch(Compression::None, 0, &[1, 5, 3]));
         let mut run = |until| queue.run(until, usize::MAX, |_| Ok::<_, ()>(())).unwrap();
         assert_eq!((run(4), run(4), run(5)), (1, 0, 2));
@@ -265,7 +265,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_failed_record_is_the_next_to_be_read() {
-        let mut queue = PartitionQueue::new();
+        let mut queue = PartitionQueue::at(None);
         queue.push(0, batch(Compression::None, 0, &[1, 1, 1]));
         let fail_at_1 = |record: Record<'_>| if record.offset.0 == 1 { Err("no") } else { Ok(()) };
         assert!(matches!(queue.run(9, 9, fail_at_1), Err(RunError::Process("no"))));

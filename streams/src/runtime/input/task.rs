@@ -52,9 +52,9 @@ pub(crate) enum MaxIdle {
 }
 
 impl TaskInputs {
-    /// Adds a partition.
-    pub(crate) fn add(&mut self, id: InputId, topic: Arc<str>, partition: i32) {
-        let queue = PartitionQueue::new();
+    /// Adds a partition, of which everything before `stands_at` has been processed, if that is known.
+    pub(crate) fn add(&mut self, id: InputId, topic: Arc<str>, partition: i32, stands_at: Option<i64>) {
+        let queue = PartitionQueue::at(stands_at);
         self.inputs.push(Input { id, topic, partition, queue, paused: false });
     }
 
@@ -191,7 +191,7 @@ mod tests {
         let mut inputs = TaskInputs::default();
         for (index, batches) in partitions.iter().enumerate() {
             let topic: Arc<str> = format!("t{index}").into();
-            inputs.add(InputId(index), Arc::clone(&topic), 0);
+            inputs.add(InputId(index), Arc::clone(&topic), 0, None);
             let mut next = 0;
             for timestamps in batches {
                 inputs.push(&topic, 0, next, batch(Compression::None, next, timestamps));

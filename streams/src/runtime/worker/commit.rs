@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
-use super::super::link::{Committed, Link, TopicPartition};
-use super::{Running, Worker, WorkerError};
+use super::super::link::{Committed, GroupOffset, Link, TopicPartition};
+use super::{Running, Worker, WorkerError, away};
 use crate::store::backend::{Checkpoint, Position};
+use crate::task::TaskId;
 use crate::topology::TopicName;
 
 /// How soon (ms) a commit is tried again that a rebalance has put off.
@@ -33,6 +34,15 @@ impl<L: Link> Worker<L> {
     /// A crash between two steps leaves a store behind its changelog, which a restore mends, and offsets behind the output,
     /// which is what "at least once" allows.
     pub(crate) fn commit(&mut self, now: i64) -> Result<(), WorkerError> {
+        self.commit_leaving(now, |_| false)
+    }
+
+    /// The same, also saying for the tasks that leave when their owner let go of them.
+    pub(super) fn commit_leaving(
+        &mut self,
+        now: i64,
+        leaves: impl Fn(TaskId) -> bool,
+    ) -> Result<(), WorkerError> {
         self.last_commit = now;
         let Self { running, link, .. } = self;
         running.iter_mut().for_each(|running| running.commit_requested = false);
@@ -40,7 +50,7 @@ impl<L: Link> Worker<L> {
             task.flush(link)?;
         }
         link.flush()?;
-        match self.commit_offsets()? {
+        match self.commit_offsets(now, leaves)? {
             Committed::Yes => {
                 self.write_stores()?;
                 self.running.iter_mut().for_each(|running| running.uncommitted = false);
@@ -60,9 +70,21 @@ impl<L: Link> Worker<L> {
         self.last_commit = now + RETRY_MS - self.config.commit_interval_ms;
     }
 
-    fn commit_offsets(&mut self) -> Result<Committed, WorkerError> {
-        let offsets: Vec<(TopicPartition, i64)> =
-            self.running.iter().filter(|running| running.uncommitted).flat_map(Running::offsets).collect();
+    fn commit_offsets(
+        &mut self,
+        now: i64,
+        leaves: impl Fn(TaskId) -> bool,
+    ) -> Result<Committed, WorkerError> {
+        let mut offsets = Vec::new();
+        for running in &self.running {
+            let leaves = leaves(running.task.id());
+            if running.uncommitted || leaves {
+                let metadata = away::stamp(now, leaves);
+                let stamped =
+                    |(partition, offset)| (partition, GroupOffset { offset, metadata: metadata.clone() });
+                offsets.extend(running.offsets().map(stamped));
+            }
+        }
         if offsets.is_empty() {
             return Ok(Committed::Yes);
         }

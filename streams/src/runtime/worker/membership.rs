@@ -1,9 +1,10 @@
 //! Tasks that come and go with the partitions of this thread.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::super::input::TaskInputs;
 use super::super::link::{FetchedRange, Link, TopicPartition};
+use super::away::Departure;
 use super::restore::{self, ApplyError, RestorePlan, RestoreProgress};
 use super::{Missing, Restoring, Running, Worker, WorkerError};
 use crate::store::backend::{Checkpoint, KeyValueBackend};
@@ -19,14 +20,24 @@ impl<L: Link> Worker<L> {
     /// are not disturbed.
     pub(super) fn assigned(&mut self, partitions: &[TopicPartition], now: i64) -> Result<(), WorkerError> {
         self.settled = true;
-        for (id, inputs) in self.by_task(partitions) {
-            let Some(inputs) = self.join_running(id, inputs) else { continue };
+        let new: Vec<(TaskId, Inputs)> = self
+            .by_task(partitions)
+            .into_iter()
+            .filter_map(|(id, inputs)| Some((id, self.join_running(id, inputs)?)))
+            .collect();
+        let read: Vec<TopicPartition> = new.iter().flat_map(|(_, inputs)| partitions_of(inputs)).collect();
+        let committed = if read.is_empty() { HashMap::new() } else { self.link.committed(&read)? };
+        for (id, inputs) in new {
             for (_, partition) in &inputs {
                 self.link.pause(partition, true);
             }
             let part = self.topology.part(id.subtopology);
             let backends = (self.open_stores)(id, &part.stores)?;
-            let mut restoring = Restoring { id, inputs, backends, missing: Vec::new(), since: now };
+            let known =
+                |partition: TopicPartition| Some((partition.clone(), committed.get(&partition)?.clone()));
+            let committed = partitions_of(&inputs).filter_map(known).collect();
+            let mut restoring =
+                Restoring { id, inputs, committed, backends, missing: Vec::new(), since: now };
             self.plan_restore(&mut restoring, now)?;
             self.restoring.push(restoring);
         }
@@ -40,7 +51,7 @@ impl<L: Link> Worker<L> {
         {
             for (input, partition) in inputs {
                 let input = task.input_for(input, &partition.topic);
-                queues.add(input, partition.topic, partition.partition);
+                queues.add(input, partition.topic, partition.partition, None);
             }
             return None;
         }
@@ -58,7 +69,7 @@ impl<L: Link> Worker<L> {
     pub(super) fn revoked(&mut self, partitions: &[TopicPartition], now: i64) -> Result<(), WorkerError> {
         let leaving = self.by_task(partitions);
         if leaving.keys().any(|id| self.tasks().any(|task| task.id() == *id)) {
-            self.commit(now)?;
+            self.commit_leaving(now, |id| leaving.contains_key(&id))?;
         }
         self.close(|id| leaving.contains_key(&id))?;
         self.report_tasks();
@@ -82,7 +93,7 @@ impl<L: Link> Worker<L> {
 
     /// Commits and closes every task.
     pub(crate) fn shut_down(&mut self, now: i64) -> Result<(), WorkerError> {
-        self.commit(now)?;
+        self.commit_leaving(now, |_| true)?;
         self.close(|_| true)?;
         self.report_tasks();
         Ok(())
@@ -151,7 +162,8 @@ impl<L: Link> Worker<L> {
             let store = spec.name.clone();
             if spec.changelog_is_source {
                 // What the task has yet to process is no state of its past.
-                let committed = self.link.committed(&changelog)?.unwrap_or(bounds.start);
+                let committed =
+                    restoring.committed.get(&changelog).map_or(bounds.start, |known| known.offset);
                 bounds.end = committed.clamp(bounds.start, bounds.end);
             }
             let backend = &mut restoring.backends[index];
@@ -213,16 +225,21 @@ impl<L: Link> Worker<L> {
     /// Starts the tasks whose stores are complete.
     fn start_complete(&mut self, now: i64) -> Result<(), WorkerError> {
         let complete = self.restoring.extract_if(.., |restoring| restoring.missing.is_empty());
-        for Restoring { id, inputs, backends, .. } in complete.collect::<Vec<_>>() {
+        for Restoring { id, inputs, committed, backends, .. } in complete.collect::<Vec<_>>() {
             let env = TaskEnv { backends, sink: &mut self.link, cache: self.cache.clone() };
             let mut task = Task::with_globals(&self.topology, id, env, &self.globals);
             task.extract_timestamps(self.config.timestamps);
             task.init(now, std::rc::Rc::clone(&self.punctuation_budget), &mut self.link)?;
+            let read: Vec<TopicPartition> = partitions_of(&inputs).collect();
+            if let Some(departure) = Departure::read(&committed, &read) {
+                self.observer.arrived(&departure.arrival(id, now));
+            }
             let mut queues = TaskInputs::default();
             for (input, partition) in inputs {
                 self.link.pause(&partition, false);
                 let input = task.input_for(input, &partition.topic);
-                queues.add(input, partition.topic, partition.partition);
+                let stands_at = committed.get(&partition).map(|known| known.offset);
+                queues.add(input, partition.topic, partition.partition, stands_at);
             }
             let place = self.running.partition_point(|running| running.task.id() < id);
             self.running
@@ -231,6 +248,10 @@ impl<L: Link> Worker<L> {
         self.report_tasks();
         Ok(())
     }
+}
+
+fn partitions_of(inputs: &Inputs) -> impl Iterator<Item = TopicPartition> {
+    inputs.iter().map(|(_, partition)| partition.clone())
 }
 
 /// Puts everything written so far on disk, so that the next owner of the directory has nothing to restore.

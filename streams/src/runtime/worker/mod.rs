@@ -1,6 +1,7 @@
 //! The work of a stream thread, as a state machine: events and the time in, calls of the [`Link`] out. It waits for nothing but
 //! what a commit waits for, and reads no clock, so that a simulation can drive the very type that a thread drives.
 
+mod away;
 mod commit;
 mod membership;
 mod restore;
@@ -9,6 +10,7 @@ mod turn;
 #[cfg(test)]
 mod simulation;
 
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -16,7 +18,7 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use super::input::{MaxIdle, TaskInputs};
-use super::link::{Event, Link, LinkError, TopicPartition};
+use super::link::{Event, GroupOffset, Link, LinkError, TopicPartition};
 use super::mailbox::LocalTasks;
 use super::state_directory::StateDirectoryError;
 use crate::dsl::TimestampExtractor;
@@ -27,6 +29,7 @@ use crate::store::shared::Globals;
 use crate::task::{InputId, Task, TaskError, TaskId, TimeBudget};
 use crate::topology::{StoreSpec, Topology};
 
+pub use away::Arrival;
 pub use restore::RestoreProgress;
 pub(crate) use restore::{RestorePlan, plan};
 pub(crate) use turn::{at_source, raw};
@@ -61,6 +64,8 @@ pub(crate) trait Observer {
     fn restoring(&self, progress: &RestoreProgress);
     /// Tasks came, went, or became ready.
     fn tasks(&self, running: &[TaskId], restoring: &[TaskId]);
+    /// A task that had an owner before has come here and runs.
+    fn arrived(&self, arrival: &Arrival);
     /// Records passed through tasks.
     fn processed(&self, records: usize);
 }
@@ -137,6 +142,8 @@ struct Restoring {
     id: TaskId,
     /// What it reads once it runs.
     inputs: Vec<(InputId, TopicPartition)>,
+    /// What the group had of these when the task came.
+    committed: HashMap<TopicPartition, GroupOffset>,
     backends: Backends,
     /// The stores that are not complete.
     missing: Vec<Missing>,

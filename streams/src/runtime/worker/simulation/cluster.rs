@@ -12,7 +12,9 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use uuid::Uuid;
 
-use super::super::super::link::{ChangelogBounds, Committed, FetchedRange, Link, LinkError, TopicPartition};
+use super::super::super::link::{
+    ChangelogBounds, Committed, FetchedRange, GroupOffset, Link, LinkError, TopicPartition,
+};
 use crate::processor::Headers;
 use crate::store::backend::{Checkpoint, Position};
 use crate::task::{RecordSink, SinkError, TopicHandle};
@@ -43,7 +45,7 @@ pub(super) struct Stored {
 #[derive(Default)]
 pub(super) struct Broker {
     pub(super) logs: BTreeMap<TopicPartition, Vec<Stored>>,
-    pub(super) committed: HashMap<TopicPartition, i64>,
+    pub(super) committed: HashMap<TopicPartition, GroupOffset>,
     /// How the next commits are answered; `None`: as they should.
     pub(super) refusal: Option<Committed>,
     /// A record that was deleted before the group had committed it, if there was one.
@@ -55,6 +57,11 @@ pub(super) type SharedBroker = Rc<RefCell<Broker>>;
 impl Broker {
     pub(super) fn log(&mut self, partition: &TopicPartition) -> &mut Vec<Stored> {
         self.logs.entry(partition.clone()).or_default()
+    }
+
+    /// The first offset that the group has yet to process.
+    pub(super) fn committed(&self, partition: &TopicPartition) -> i64 {
+        self.committed.get(partition).map_or(0, |committed| committed.offset)
     }
 
     fn end(&self, partition: &TopicPartition) -> i64 {
@@ -159,7 +166,7 @@ impl Link for SimLink {
         Ok(())
     }
 
-    fn commit(&mut self, offsets: &[(TopicPartition, i64)]) -> Result<Committed, LinkError> {
+    fn commit(&mut self, offsets: &[(TopicPartition, GroupOffset)]) -> Result<Committed, LinkError> {
         let broker = &mut *self.broker.borrow_mut();
         if let Some(refusal) = broker.refusal {
             return Ok(refusal);
@@ -191,8 +198,14 @@ impl Link for SimLink {
         Ok(partitions.iter().map(bounds).collect())
     }
 
-    fn committed(&mut self, partition: &TopicPartition) -> Result<Option<i64>, LinkError> {
-        Ok(self.broker.borrow().committed.get(partition).copied())
+    fn committed(
+        &mut self,
+        partitions: &[TopicPartition],
+    ) -> Result<HashMap<TopicPartition, GroupOffset>, LinkError> {
+        let broker = self.broker.borrow();
+        let known =
+            |partition: &TopicPartition| Some((partition.clone(), broker.committed.get(partition)?.clone()));
+        Ok(partitions.iter().filter_map(known).collect())
     }
 
     fn restore(&mut self, changelog: &TopicPartition, from: i64) {
@@ -206,8 +219,7 @@ impl Link for SimLink {
 
     fn purge(&mut self, before: Vec<(TopicPartition, i64)>) {
         let broker = &mut *self.broker.borrow_mut();
-        let committed = |partition: &_| broker.committed.get(partition).copied().unwrap_or(0);
-        let unread = before.into_iter().find(|(partition, offset)| *offset > committed(partition));
+        let unread = before.into_iter().find(|(partition, offset)| *offset > broker.committed(partition));
         broker.deleted_unread = broker.deleted_unread.take().or(unread);
     }
 }

@@ -7,7 +7,7 @@ use rand::rngs::StdRng;
 
 use super::super::super::input::MaxIdle;
 use super::super::super::link::{Committed, Event, Link, TopicPartition};
-use super::super::{Observer, RestoreProgress, Worker, WorkerConfig};
+use super::super::{Arrival, Observer, RestoreProgress, Worker, WorkerConfig};
 use super::cluster::{Broker, Fault, PARTITIONS, SharedBroker, SimLink, Stored, fetched};
 use super::disk::Disk;
 use crate::prelude::*;
@@ -41,6 +41,7 @@ struct Quiet;
 impl Observer for Quiet {
     fn restoring(&self, _progress: &RestoreProgress) {}
     fn tasks(&self, _running: &[TaskId], _restoring: &[TaskId]) {}
+    fn arrived(&self, _arrival: &Arrival) {}
     fn processed(&self, _records: usize) {}
 }
 
@@ -107,7 +108,7 @@ impl Group {
     fn assign(&mut self, index: usize, partitions: Vec<TopicPartition>) {
         let process = &mut self.processes[index];
         for partition in &partitions {
-            let committed = self.broker.borrow().committed.get(partition).copied().unwrap_or(0);
+            let committed = self.broker.borrow().committed(partition);
             process.positions.insert(partition.clone(), committed);
             self.owners.insert(partition.clone(), index);
         }
@@ -207,7 +208,7 @@ impl Group {
         let broker = self.broker.borrow();
         let inputs = self.processes[index].worker.running.iter().flat_map(super::super::Running::offsets);
         let words = |(partition, offset): (TopicPartition, i64)| {
-            let committed = broker.committed.get(&partition).copied().unwrap_or(0);
+            let committed = broker.committed(&partition);
             let records = broker.logs.get(&partition).into_iter().flatten();
             let between = records.skip(committed as usize).take((offset - committed).max(0) as usize);
             let words = |record: &Stored| match &*partition.topic {
