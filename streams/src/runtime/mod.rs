@@ -21,7 +21,7 @@ mod state_directory;
 mod stores;
 mod stream_thread;
 mod supervisor;
-mod topics;
+pub(crate) mod topics;
 mod worker;
 
 pub use app::{Closing, Streams};

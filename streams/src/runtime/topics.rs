@@ -103,11 +103,7 @@ pub(crate) fn plan(
     partitions: impl Fn(&TopicName) -> Option<i32>,
 ) -> Result<Vec<InternalTopic>, TopicError> {
     let parts = topology.subtopologies();
-    let mut known = external_sources(parts, &partitions)?;
-    let wanted = parts.iter().flat_map(|part| &part.sources);
-    known.extend(wanted.filter_map(|topic| Some((topic.clone(), topology.wanted_partitions(topic)? as i32))));
-    settle_repartitions(parts, &mut known)?;
-    check_copartitions(parts, &known)?;
+    let known = settle(topology, partitions)?;
     let tasks: Vec<i32> = parts.iter().map(|part| tasks_of(part, &known).unwrap_or(0)).collect();
 
     let mut internal = BTreeMap::new();
@@ -141,6 +137,20 @@ pub(crate) fn plan(
     Ok(internal.map(topic).collect())
 }
 
+/// How many partitions each topic has that tasks read, the repartition topics among them.
+pub(crate) fn settle(
+    topology: &Topology,
+    partitions: impl Fn(&TopicName) -> Option<i32>,
+) -> Result<Known, TopicError> {
+    let parts = topology.subtopologies();
+    let mut known = external_sources(parts, &partitions)?;
+    let wanted = parts.iter().flat_map(|part| &part.sources);
+    known.extend(wanted.filter_map(|topic| Some((topic.clone(), topology.wanted_partitions(topic)? as i32))));
+    settle_repartitions(parts, &mut known)?;
+    check_copartitions(parts, &known)?;
+    Ok(known)
+}
+
 /// Whether the topics of the global tables exist.
 pub(crate) fn check_globals(
     topology: &Topology,
@@ -157,7 +167,8 @@ pub(crate) fn check(topic: &InternalTopic, found: i32) -> Result<(), TopicError>
     Err(TopicError::WrongPartitions { topic: topic.name.clone(), found, needed: topic.partitions })
 }
 
-type Known = BTreeMap<TopicName, i32>;
+/// Partitions of the topics that tasks read.
+pub(crate) type Known = BTreeMap<TopicName, i32>;
 
 fn external_sources(
     parts: &[Subtopology],
@@ -173,7 +184,8 @@ fn external_sources(
 
 /// A repartition topic of which the program does not say otherwise has as many partitions as the topics it is joined with; where
 /// those are repartition topics too, all have as many as the widest would have alone. Alone it has as many as the widest
-/// sub-topology that writes it has tasks. One may depend on another, so this goes round until nothing new is learnt.
+/// sub-topology that writes it has tasks. One may depend on another, so this goes round until nothing new is learnt; what then
+/// depends on itself, because a sub-topology writes and reads it, follows from the other topics that are read there.
 fn settle_repartitions(parts: &[Subtopology], known: &mut Known) -> Result<(), TopicError> {
     let mut unsettled: Vec<&TopicName> = parts.iter().flat_map(|part| &part.sources).collect();
     loop {
@@ -181,20 +193,34 @@ fn settle_repartitions(parts: &[Subtopology], known: &mut Known) -> Result<(), T
         let Some(stuck) = unsettled.first() else { return Ok(()) };
         let before = known.len();
         for topic in &unsettled {
-            let joined = joined_with(parts, topic);
-            let settled = joined.iter().find_map(|topic| known.get(*topic).copied());
-            let alone =
-                || joined.iter().map(|topic| width_alone(parts, topic, known)).collect::<Option<Vec<_>>>();
-            if let Some(width) = settled.or_else(|| alone()?.into_iter().max()) {
-                for topic in joined {
-                    known.entry(topic.clone()).or_insert(width);
-                }
-            }
+            settle_repartition(parts, topic, known, tasks_of);
+        }
+        if known.len() == before {
+            unsettled.iter().find(|topic| settle_repartition(parts, topic, known, tasks_of_known));
         }
         if known.len() == before {
             return Err(TopicError::Undetermined { topic: stuck.to_string() });
         }
     }
+}
+
+/// Learns how many partitions `topic` and those that it is joined with have, if what they depend on is known; `tasks` says how
+/// many tasks a sub-topology has. Returns whether it was learnt.
+fn settle_repartition(
+    parts: &[Subtopology],
+    topic: &TopicName,
+    known: &mut Known,
+    tasks: fn(&Subtopology, &Known) -> Option<i32>,
+) -> bool {
+    let joined = joined_with(parts, topic);
+    let settled = joined.iter().find_map(|topic| known.get(*topic).copied());
+    let alone =
+        || joined.iter().map(|topic| width_alone(parts, topic, known, tasks)).collect::<Option<Vec<_>>>();
+    let Some(width) = settled.or_else(|| alone()?.into_iter().max()) else { return false };
+    for topic in joined {
+        known.entry(topic.clone()).or_insert(width);
+    }
+    true
 }
 
 /// The topics that must have as many partitions as `topic`, itself among them.
@@ -204,15 +230,25 @@ fn joined_with<'a>(parts: &'a [Subtopology], topic: &'a TopicName) -> Vec<&'a To
 }
 
 /// The tasks of the widest sub-topology that writes `topic`; `None` while one of them is not known, or where nothing writes it.
-fn width_alone(parts: &[Subtopology], topic: &TopicName, known: &Known) -> Option<i32> {
+fn width_alone(
+    parts: &[Subtopology],
+    topic: &TopicName,
+    known: &Known,
+    tasks: fn(&Subtopology, &Known) -> Option<i32>,
+) -> Option<i32> {
     let writers = parts.iter().filter(|part| part.sinks.contains(topic));
-    writers.map(|part| tasks_of(part, known)).collect::<Option<Vec<_>>>()?.into_iter().max()
+    writers.map(|part| tasks(part, known)).collect::<Option<Vec<_>>>()?.into_iter().max()
 }
 
 /// The partitions of the widest topic that it reads; `None` while one of them is unknown.
-fn tasks_of(part: &Subtopology, known: &Known) -> Option<i32> {
+pub(crate) fn tasks_of(part: &Subtopology, known: &Known) -> Option<i32> {
     let partitions: Option<Vec<i32>> = part.sources.iter().map(|topic| known.get(topic).copied()).collect();
     partitions?.into_iter().max()
+}
+
+/// The partitions of the widest topic that it reads and that is known, as Kafka's `RepartitionTopics` counts them.
+fn tasks_of_known(part: &Subtopology, known: &Known) -> Option<i32> {
+    part.sources.iter().filter_map(|topic| known.get(topic).copied()).max()
 }
 
 fn check_copartitions(parts: &[Subtopology], known: &Known) -> Result<(), TopicError> {
@@ -285,6 +321,18 @@ mod tests {
             repartitions.len() == 2 && repartitions.iter().all(|topic| topic.partitions == 4),
             "{planned:?}"
         );
+    }
+
+    #[test]
+    fn a_stream_that_meets_what_became_of_it_needs_no_word_about_partitions() {
+        let builder = StreamsBuilder::new();
+        let visits = builder.stream(VISITS);
+        let last = visits.group_by(|_, page| page.clone()).reduce("last", |_, page| page);
+        let last = last.to_stream().map_values(|page| page.clone().unwrap_or_default());
+        last.merge(&visits).to(Topic::new("out"));
+        let planned = plan(&builder.build().unwrap(), "app", partitions).unwrap();
+        let counts: Vec<_> = planned.iter().map(|topic| (&*topic.name, topic.partitions)).collect();
+        assert_eq!(counts, [("app-last-changelog", 3), ("app-last-repartition", 3)]);
     }
 
     #[test]
