@@ -1,26 +1,20 @@
 //! The driver.
 
 use std::collections::HashMap;
-use std::rc::Rc;
 use std::time::Duration;
 
 use crate::dsl::Topic;
-use crate::store::backend::{KeyValueBackend, Position};
-use crate::store::cache::CacheBudget;
-use crate::store::memory;
-use crate::store::shared::Globals;
-use crate::task::{InputId, RawRecord, Task, TaskEnv, TaskId, Unlimited};
-use crate::topology::{StoreSpec, TopicName, Topology};
+use crate::store::backend::Position;
+use crate::task::{InputId, RawRecord, RecordSink, Task};
+use crate::topology::{TopicName, Topology};
 
-use super::bus::{Bus, Stored};
+use super::bus::{Bus, Place, Stored};
+use super::input::Written;
 use super::waiting::Waiting;
-use super::{TestError, TestInput, TestOutput, TestableStore};
+use super::{TestDriverBuilder, TestError, TestInput, TestOutput, TestableStore};
 
-/// Bytes of cache in a test, Kafka's default.
-const CACHE_BYTES: usize = 10 * 1024 * 1024;
-
-/// Runs a topology without a broker: the same tasks as in production, one partition per topic, stores in memory. Each record
-/// is processed to the end, through repartition topics too, and committed before `send` returns.
+/// Runs a topology without a broker: the same tasks as in production, stores in memory. Each record is processed to the end,
+/// through repartition topics too, and committed before `send` returns.
 ///
 /// ```
 /// # use millstream::prelude::*;
@@ -37,53 +31,62 @@ const CACHE_BYTES: usize = 10 * 1024 * 1024;
 /// assert_eq!(driver.output(COUNTS).drain(), [record("whale", 1).at(10), record("whale", 2).at(20)]);
 /// # Ok(()) }
 /// ```
+///
+/// # Several partitions
+///
+/// [`new`](Self::new) gives every topic one partition, [`builder`](Self::builder) as many as a test wants. There is a task for
+/// each partition of a sub-topology then; records go to the partition that is asked for, that a partitioner chooses or that
+/// the hash of the key gives, records without a key to each partition in turn.
+///
+/// The order is always the same: among the records that wait, the one with the smallest timestamp at the head of its
+/// partition is next; where those are equal, the order is that of Kafka's `TopologyTestDriver`. The tasks are called in the
+/// order of their ids when the [wall clock](Self::advance_wall_clock) moves.
+///
+/// ```
+/// # use millstream::prelude::*;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # const WORDS: Topic<Option<String>, String> = Topic::new("words");
+/// # const COUNTS: KeyValueStore<String, i64> = KeyValueStore::new("counts");
+/// # let builder = StreamsBuilder::new();
+/// # let _counts = builder.stream(WORDS).group_by(|_, word| word.clone()).count(COUNTS);
+/// let mut driver = TestDriver::builder(&builder.build()?).partitions(3).build()?;
+/// driver.input(WORDS).partition(0).send_value("whale")?;
+/// driver.input(WORDS).partition(2).send_value("whale")?; // counted by the same task
+/// assert_eq!(driver.store(COUNTS)?.get("whale")?, Some(2));
+/// # Ok(()) }
+/// ```
 pub struct TestDriver {
-    tasks: Vec<Task>,
-    /// Which input of which task reads a topic.
-    readers: HashMap<TopicName, (usize, InputId)>,
-    /// The next offset of each topic that is read.
-    offsets: HashMap<TopicName, i64>,
-    bus: Bus,
+    /// Those of one part stand together, in the order of their partitions.
+    pub(super) tasks: Vec<Task>,
+    /// What reads a topic.
+    pub(super) readings: HashMap<TopicName, Reading>,
+    /// Which input of which task reads a partition, found once.
+    pub(super) readers: HashMap<Place, Option<(usize, InputId)>>,
+    pub(super) bus: Bus,
     /// Milliseconds; moved only by the test.
-    wall_clock: i64,
+    pub(super) wall_clock: i64,
+}
+
+/// What reads a topic: an input of one task a partition, or of one task for all.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reading {
+    pub(super) first_task: usize,
+    pub(super) is_global: bool,
+    pub(super) input: InputId,
 }
 
 impl TestDriver {
-    /// A driver with empty stores, its clock at 0.
+    /// A driver with empty stores and one partition a topic, its clock at 0.
     ///
     /// # Errors
-    /// A processor's `init` failed.
+    /// A processor's `init` failed, or a repartition topic has a number of partitions that does not fit.
     pub fn new(topology: &Topology) -> Result<Self, TestError> {
-        Self::with_stores(topology, |_, spec| Ok(memory::open(spec)))
+        Self::builder(topology).build()
     }
 
-    /// A driver over stores of the caller's choice, RocksDB for one.
-    ///
-    /// # Errors
-    /// What `open` returns.
-    pub fn with_stores(
-        topology: &Topology,
-        mut open: impl FnMut(TaskId, &StoreSpec) -> Result<Box<dyn KeyValueBackend>, TestError>,
-    ) -> Result<Self, TestError> {
-        let mut bus = Bus::default();
-        let cache = Rc::new(CacheBudget::new(CACHE_BYTES));
-        let (mut tasks, mut readers) = (Vec::new(), HashMap::new());
-        let mut globals = Globals::default();
-        for part in topology.globals().iter().chain(topology.subtopologies()) {
-            let id = TaskId { subtopology: part.id, partition: 0 };
-            let mut backends =
-                part.stores.iter().map(|spec| open(id, spec)).collect::<Result<Vec<_>, _>>()?;
-            if topology.globals().iter().any(|global| global.id == part.id) {
-                backends = globals.share(part, backends);
-            }
-            let inputs = part.sources.iter().enumerate();
-            readers.extend(inputs.map(|(index, topic)| (topic.clone(), (tasks.len(), InputId(index)))));
-            let env = TaskEnv { backends, sink: &mut bus, cache: Rc::clone(&cache) };
-            let mut task = Task::with_globals(topology, id, env, &globals);
-            task.init(0, Rc::new(Unlimited), &mut bus)?;
-            tasks.push(task);
-        }
-        Ok(Self { tasks, readers, offsets: HashMap::new(), bus, wall_clock: 0 })
+    /// A driver with partitions, stores or a clock of the test's choice.
+    pub fn builder(topology: &Topology) -> TestDriverBuilder<'_> {
+        TestDriverBuilder::new(topology)
     }
 
     /// A topic to write to.
@@ -92,7 +95,7 @@ impl TestDriver {
         TestInput::new(self, topic, timestamp)
     }
 
-    /// A topic to read from.
+    /// A topic to read from, all its partitions in the order in which records came.
     pub fn output<K, V>(&mut self, topic: Topic<K, V>) -> TestOutput<'_, K, V> {
         TestOutput::new(self.bus.output(topic.name()), topic)
     }
@@ -103,8 +106,7 @@ impl TestDriver {
     /// # Errors
     /// The topology has no such store, or one of other types.
     pub fn store<S: TestableStore>(&self, store: S) -> Result<S::Opened, TestError> {
-        let found = self.tasks.iter().find_map(|task| store.open(task));
-        found.ok_or_else(|| TestError::UnknownStore(store.store_name().to_owned()))
+        store.open(&self.tasks).ok_or_else(|| TestError::UnknownStore(store.store_name().to_owned()))
     }
 
     /// The clock of the test, in milliseconds: the time of records sent without one.
@@ -144,46 +146,60 @@ impl TestDriver {
         self.tasks.iter().map(Task::dropped_records).sum()
     }
 
-    /// Which input of which task reads a topic, by its name or by a pattern.
-    fn reader(&mut self, topic: &TopicName) -> Option<(usize, InputId)> {
-        if let Some(known) = self.readers.get(topic) {
-            return Some(*known);
+    /// Which input of which task reads a partition, by its topic's name or by a pattern.
+    fn reader(&mut self, place: Place) -> Option<(usize, InputId)> {
+        if let Some(known) = self.readers.get(&place) {
+            return *known;
         }
-        let matching = |(source, _): &(&TopicName, _)| matches!(source, TopicName::Matching(pattern) if !topic.is_internal() && pattern.matches(topic.as_str()));
-        let (_, (task, input)) = self.readers.iter().find(matching)?;
-        let (task, input) = (*task, self.tasks[*task].input_for(*input, topic.as_str()));
-        self.readers.insert(topic.clone(), (task, input));
-        Some((task, input))
+        let topic = self.bus.name(place.topic).clone();
+        let matching = |source: &TopicName| matches!(source, TopicName::Matching(pattern) if !topic.is_internal() && pattern.matches(topic.as_str()));
+        let reading = self.readings.get(&topic).copied();
+        let reading = reading.or_else(|| {
+            let mut readings = self.readings.iter();
+            readings.find(|(source, _)| matching(source)).map(|(_, reading)| *reading)
+        });
+        let reader = reading.map(|Reading { first_task, is_global, input }| {
+            let task = if is_global { first_task } else { first_task + place.partition as usize };
+            (task, self.tasks[task].input_for(input, topic.as_str()))
+        });
+        self.readers.insert(place, reader);
+        reader
     }
 
     /// Processes one record of `topic` and all that follows from it.
-    pub(super) fn pipe(&mut self, topic: TopicName, record: Stored) -> Result<(), TestError> {
-        if self.reader(&topic).is_none() {
+    pub(super) fn pipe(&mut self, topic: &TopicName, written: Written) -> Result<(), TestError> {
+        let Written { partition: wanted, partitioned, key, value, timestamp, headers } = written;
+        let handle = self.bus.topic(topic);
+        let hashed = key.as_deref().map(|key| &key[..partitioned.min(key.len())]);
+        let Some(place) = self.bus.place(handle, wanted, hashed) else {
+            let partition = wanted.unwrap_or_default();
+            return Err(TestError::UnknownPartition { topic: topic.to_string(), partition });
+        };
+        if self.reader(place).is_none() {
             return Err(TestError::UnknownTopic(topic.to_string()));
         }
+        let (partition, offset) = (place.partition, self.bus.take_offset(place));
         let mut waiting = Waiting::default();
-        waiting.push(topic, record);
+        waiting.push(place, Stored { partition, offset, key, value, timestamp, headers });
         self.work_off(waiting)
     }
 
     /// Processes all that waits and all that follows from it.
     fn work_off(&mut self, mut waiting: Waiting) -> Result<(), TestError> {
-        while let Some((topic, record)) = waiting.pop() {
-            self.step(&topic, &record)?;
+        while let Some((place, record)) = waiting.pop() {
+            self.step(place, &record)?;
             self.deliver(&mut waiting);
         }
         Ok(())
     }
 
     /// Processes one record and commits.
-    fn step(&mut self, topic: &TopicName, record: &Stored) -> Result<(), TestError> {
-        let (task, input) = self.readers[topic];
-        let next = self.offsets.entry(topic.clone()).or_default();
-        let offset = *next;
-        *next += 1;
+    fn step(&mut self, place: Place, record: &Stored) -> Result<(), TestError> {
+        let Some((task, input)) = self.reader(place) else { return Ok(()) };
+        let Stored { offset, timestamp, headers, .. } = record;
         let (key, value) = (record.key.as_deref(), record.value.as_deref());
         let record =
-            RawRecord { offset, timestamp: record.timestamp, key, value, headers: record.headers.clone() };
+            RawRecord { offset: *offset, timestamp: *timestamp, key, value, headers: headers.clone() };
         let task = &mut self.tasks[task];
         task.process(input, record, &mut self.bus)?;
         commit(task, &mut self.bus)
@@ -191,12 +207,12 @@ impl TestDriver {
 
     /// Sorts what was sent: back to the tasks that read it, and to where the test can see it.
     fn deliver(&mut self, waiting: &mut Waiting) {
-        while let Some((handle, record)) = self.bus.sent.pop_front() {
-            let topic = self.bus.name(handle).clone();
-            if self.reader(&topic).is_some() {
-                waiting.push(topic.clone(), record.clone());
+        while let Some((topic, record)) = self.bus.sent.pop_front() {
+            let place = Place { topic, partition: record.partition };
+            if self.reader(place).is_some() {
+                waiting.push(place, record.clone());
             }
-            self.bus.output(topic.as_str()).push_back(record);
+            self.bus.show(topic, record);
         }
     }
 }

@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use crate::data::DataError;
+use crate::runtime::TopicError;
 use crate::store::error::StoreError;
 use crate::task::TaskError;
 
@@ -13,6 +14,17 @@ pub enum TestError {
     /// The topology reads no such topic.
     #[error("the topology does not read topic {0:?}")]
     UnknownTopic(String),
+    /// A topic or a store has fewer partitions.
+    #[error("{topic:?} has no partition {partition}; `TestDriver::builder` says how many there are")]
+    UnknownPartition {
+        /// The topic or store.
+        topic: String,
+        /// The partition.
+        partition: i32,
+    },
+    /// The partitions of the topics do not fit together.
+    #[error(transparent)]
+    Topics(#[from] TopicError),
     /// The topology has no store of that name and those types.
     #[error("the topology has no store {0:?} of these types")]
     UnknownStore(String),

@@ -3,8 +3,19 @@
 use crate::dsl::Topic;
 use crate::processor::Headers;
 
-use super::bus::Stored;
 use super::{TestDriver, TestError};
+
+/// A record on its way into a topic.
+pub(super) struct Written {
+    /// `None`: the key decides.
+    pub(super) partition: Option<i32>,
+    /// How many bytes of the key have a say in that.
+    pub(super) partitioned: usize,
+    pub(super) key: Option<Vec<u8>>,
+    pub(super) value: Option<Vec<u8>>,
+    pub(super) timestamp: i64,
+    pub(super) headers: Headers,
+}
 
 /// Sends records into the topology under test.
 #[must_use = "an input does nothing until it sends"]
@@ -13,16 +24,24 @@ pub struct TestInput<'a, K: 'static, V: 'static> {
     topic: Topic<K, V>,
     timestamp: i64,
     headers: Headers,
+    partition: Option<i32>,
 }
 
 impl<'a, K, V> TestInput<'a, K, V> {
     pub(super) fn new(driver: &'a mut TestDriver, topic: Topic<K, V>, timestamp: i64) -> Self {
-        Self { driver, topic, timestamp, headers: Headers::default() }
+        Self { driver, topic, timestamp, headers: Headers::default(), partition: None }
     }
 
     /// The time of the records to come, in milliseconds; without it they carry the test's wall clock.
     pub fn at(mut self, timestamp: i64) -> Self {
         self.timestamp = timestamp;
+        self
+    }
+
+    /// The partition of the records to come; without it the hash of the key decides, and records without a key go to each
+    /// partition in turn.
+    pub fn partition(mut self, partition: i32) -> Self {
+        self.partition = Some(partition);
         self
     }
 
@@ -76,7 +95,10 @@ impl<'a, K, V> TestInput<'a, K, V> {
     }
 
     fn pipe(&mut self, key: Option<Vec<u8>>, value: Option<Vec<u8>>) -> Result<(), TestError> {
-        let record = Stored { key, value, timestamp: self.timestamp, headers: self.headers.clone() };
-        self.driver.pipe(self.topic.topic_name(), record)
+        let suffix = self.topic.key.unpartitioned_suffix();
+        let partitioned = key.as_ref().map_or(0, |key| key.len().saturating_sub(suffix));
+        let (partition, timestamp, headers) = (self.partition, self.timestamp, self.headers.clone());
+        let written = Written { partition, partitioned, key, value, timestamp, headers };
+        self.driver.pipe(&self.topic.topic_name(), written)
     }
 }

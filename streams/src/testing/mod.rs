@@ -1,5 +1,6 @@
 //! Testing a topology without a broker: [`TestDriver`].
 
+mod builder;
 mod bus;
 mod driver;
 mod error;
@@ -8,12 +9,14 @@ mod output;
 mod record;
 mod store;
 mod waiting;
+mod widths;
 mod window_store;
 
+pub use builder::TestDriverBuilder;
 pub use driver::TestDriver;
 pub use error::TestError;
 pub use input::TestInput;
-pub use output::TestOutput;
+pub use output::{Placed, TestOutput};
 pub use record::record;
 pub use store::{TestStore, TestableStore};
 pub use window_store::TestWindowStore;

@@ -12,6 +12,7 @@ mod failures;
 mod global;
 mod golden;
 mod partitioners;
+mod partitions;
 mod processors;
 mod programs;
 mod random;

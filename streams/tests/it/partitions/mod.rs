@@ -1,0 +1,5 @@
+//! The test driver with several partitions.
+
+mod application;
+mod driver;
+mod random;
