@@ -1,6 +1,5 @@
 //! The task itself.
 
-use std::any::Any;
 use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
@@ -12,22 +11,22 @@ use crate::store::backend::{KeyValueBackend, Position};
 use crate::store::cache::CacheBudget;
 use crate::store::error::StoreError;
 use crate::store::shared::Globals;
-use crate::store::typed::{TaskStore, TypedStore};
-use crate::topology::{NodeId, StoreId, StoreSpec, Subtopology, TopicName, Topology};
+use crate::store::typed::TypedStore;
+use crate::topology::{NodeId, StoreSpec, TopicName, Topology};
 
-use super::assembly::{Assembled, changelog};
+use super::assembly::Assembled;
 use super::{
-    Assembly, At, Failure, Flush, PunctuationKind, RawRecord, RecordSink, Source, StoreParts, TaskError,
-    TaskId, TimeBudget,
+    Assembly, At, Failure, Flush, PunctuationKind, RawRecord, RecordSink, Source, TaskError, TaskId,
+    TaskStores, TimeBudget,
 };
 
-/// An input of a task: the index of its topic in [`Subtopology::sources`].
+/// An input of a task: the index of its topic in [`Subtopology::sources`](crate::topology::Subtopology::sources).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct InputId(pub usize);
 
 /// What a task is given to stand on.
 pub struct TaskEnv<'a> {
-    /// The bytes of its stores, restored, in the order of [`Subtopology::stores`].
+    /// The bytes of its stores, restored, in the order of [`Subtopology::stores`](crate::topology::Subtopology::stores).
     pub backends: Vec<Box<dyn KeyValueBackend>>,
     /// Told here of the topics that the task writes to; the same sink is passed to every later call.
     pub sink: &'a mut dyn RecordSink,
@@ -46,7 +45,7 @@ pub struct Task {
     flushes: Vec<(NodeId, Rc<dyn Flush>)>,
     /// In topological order.
     attended: Vec<(NodeId, Rc<dyn Attended>)>,
-    stores: Vec<(StoreSpec, Rc<dyn TaskStore>)>,
+    stores: TaskStores,
     cache: Rc<CacheBudget>,
     state: ContextState,
 }
@@ -66,10 +65,8 @@ impl Task {
     /// The same, for a topology with global tables: `globals` has all of their stores.
     pub fn with_globals(topology: &Topology, id: TaskId, env: TaskEnv<'_>, globals: &Globals) -> Self {
         let part = topology.part(id.subtopology);
-        assert_eq!(part.stores.len(), env.backends.len(), "a backend for every store");
-        let stores = open_stores(topology, part, id, &env.cache, env.backends, env.sink);
-        let by_id =
-            part.store_ids.iter().copied().zip(stores.iter().map(|(_, store)| Rc::clone(store))).collect();
+        let stores = TaskStores::open(topology, id, env.backends, &env.cache, env.sink);
+        let by_id = stores.by_id(&part.store_ids);
         let Assembled { mut sources, flushes, attended } =
             Assembly::new(topology.graph(), env.sink, by_id, globals).assemble(part);
         let mut inputs = Vec::with_capacity(part.sources.len());
@@ -264,25 +261,18 @@ impl Task {
     }
 
     /// Writes what [`flush`](Self::flush) staged; `position` says for a store how far its changelog is acknowledged.
-    pub fn write(&mut self, mut position: impl FnMut(&StoreSpec) -> Position) -> Result<(), TaskError> {
-        for (spec, store) in &self.stores {
-            store.write(position(spec)).map_err(|failure| self.at_store(failure))?;
-        }
-        Ok(())
+    pub fn write(&mut self, position: impl FnMut(&StoreSpec) -> Position) -> Result<(), TaskError> {
+        self.stores.write(position).map_err(|failure| self.at_store(failure))
     }
 
     /// The typed store of that name; `None` where there is none or its types differ.
     pub fn store<K: 'static, V: 'static>(&self, name: &str) -> Option<Rc<RefCell<TypedStore<K, V>>>> {
-        let (_, store) = self.stores.iter().find(|(spec, _)| spec.name == name)?;
-        let any: Rc<dyn Any> = Rc::clone(store).into_any();
-        any.downcast().ok()
+        self.stores.store(name)
     }
 
     /// Runs `with` on the bytes of the store of that name, below its cache.
-    pub fn with_backend(&mut self, name: &str, mut with: impl FnMut(&mut dyn KeyValueBackend)) {
-        for (_, store) in self.stores.iter().filter(|(spec, _)| spec.name == name) {
-            store.with_backend(&mut with);
-        }
+    pub fn with_backend(&mut self, name: &str, with: impl FnMut(&mut dyn KeyValueBackend)) {
+        self.stores.with_backend(name, with);
     }
 
     /// Makes room in the cache by writing it out.
@@ -293,9 +283,7 @@ impl Task {
             Some(changelog) if !store.changelog_is_source => sink.position(changelog, partition),
             Some(_) | None => Position::Unchanged,
         })?;
-        for (_, store) in &self.stores {
-            store.evict(self.cache.limit() / 2);
-        }
+        self.stores.evict(self.cache.limit() / 2);
         Ok(())
     }
 
@@ -317,23 +305,6 @@ impl Task {
     fn current_node(&self) -> String {
         self.topology.graph().node(self.state.node).name.clone()
     }
-}
-
-fn open_stores(
-    topology: &Topology,
-    part: &Subtopology,
-    task: TaskId,
-    cache: &Rc<CacheBudget>,
-    backends: Vec<Box<dyn KeyValueBackend>>,
-    sink: &mut dyn RecordSink,
-) -> Vec<(StoreSpec, Rc<dyn TaskStore>)> {
-    let open = |(id, backend): (&StoreId, Box<dyn KeyValueBackend>)| {
-        let (spec, factory) = topology.graph().store(*id);
-        let changelog = changelog(spec, task, sink);
-        let parts = StoreParts { spec: spec.clone(), backend, changelog, budget: Rc::clone(cache) };
-        (spec.clone(), factory(parts))
-    };
-    part.store_ids.iter().zip(backends).map(open).collect()
 }
 
 /// Turns a panic of a closure into a failure. The task is not used again after one, so what the panic left half-done is

@@ -8,6 +8,7 @@ mod id;
 mod schedule;
 mod sink;
 mod source;
+mod stores;
 
 pub use budget::{TimeBudget, Unlimited};
 pub use core::{InputId, Task, TaskEnv};
@@ -16,6 +17,7 @@ pub use id::{NoTaskId, TaskId};
 pub use schedule::{PunctuationKind, Punctuator};
 pub use sink::{RecordSink, SinkError, TopicHandle};
 pub use source::RawRecord;
+pub use stores::TaskStores;
 
 pub(crate) use assembly::{Assembly, Flush, StoreParts, erase, pass};
 pub(crate) use schedule::Schedule;

@@ -1,0 +1,68 @@
+//! The stores of one task, with or without the nodes that write them.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use crate::store::backend::{KeyValueBackend, Position};
+use crate::store::cache::CacheBudget;
+use crate::store::error::StoreError;
+use crate::store::typed::{TaskStore, TypedStore};
+use crate::topology::{StoreId, StoreSpec, Topology};
+
+use super::assembly::changelog;
+use super::{RecordSink, StoreParts, TaskId};
+
+/// The typed stores of a task, in the order of [`Subtopology::stores`](crate::topology::Subtopology::stores).
+pub struct TaskStores(Vec<(StoreSpec, Rc<dyn TaskStore>)>);
+
+impl TaskStores {
+    /// Gives the bytes of a task's stores their types. The sub-topology must have as many stores as there are backends.
+    pub(crate) fn open(
+        topology: &Topology,
+        task: TaskId,
+        backends: Vec<Box<dyn KeyValueBackend>>,
+        cache: &Rc<CacheBudget>,
+        sink: &mut dyn RecordSink,
+    ) -> Self {
+        let part = topology.part(task.subtopology);
+        assert_eq!(part.stores.len(), backends.len(), "a backend for every store");
+        let open = |(id, backend): (&StoreId, Box<dyn KeyValueBackend>)| {
+            let (spec, factory) = topology.graph().store(*id);
+            let changelog = changelog(spec, task, sink);
+            let parts = StoreParts { spec: spec.clone(), backend, changelog, budget: Rc::clone(cache) };
+            (spec.clone(), factory(parts))
+        };
+        Self(part.store_ids.iter().zip(backends).map(open).collect())
+    }
+
+    /// The same by what the nodes of the sub-topology know them by.
+    pub(super) fn by_id(&self, ids: &[StoreId]) -> HashMap<StoreId, Rc<dyn TaskStore>> {
+        ids.iter().copied().zip(self.0.iter().map(|(_, store)| Rc::clone(store))).collect()
+    }
+
+    /// The typed store of that name; `None` where there is none or its types differ.
+    pub fn store<K: 'static, V: 'static>(&self, name: &str) -> Option<Rc<RefCell<TypedStore<K, V>>>> {
+        let (_, store) = self.0.iter().find(|(spec, _)| spec.name == name)?;
+        let any: Rc<dyn Any> = Rc::clone(store).into_any();
+        any.downcast().ok()
+    }
+
+    /// Runs `with` on the bytes of the store of that name, below its cache.
+    pub(crate) fn with_backend(&self, name: &str, mut with: impl FnMut(&mut dyn KeyValueBackend)) {
+        for (_, store) in self.0.iter().filter(|(spec, _)| spec.name == name) {
+            store.with_backend(&mut with);
+        }
+    }
+
+    /// Writes what is staged; `position` says for a store how far its changelog is acknowledged.
+    pub(super) fn write(&self, mut position: impl FnMut(&StoreSpec) -> Position) -> Result<(), StoreError> {
+        self.0.iter().try_for_each(|(spec, store)| store.write(position(spec)))
+    }
+
+    /// Drops cached values until the budget's use is at most `target`.
+    pub(super) fn evict(&self, target: usize) {
+        self.0.iter().for_each(|(_, store)| store.evict(target));
+    }
+}
