@@ -1,7 +1,8 @@
 //! Millstream: stream processing in a Rust program, on any cluster that speaks the Kafka protocol.
 //!
 //! A program says what it computes with a [`StreamsBuilder`]: streams of topics, operators, tables, stores. [`Topology`] is
-//! the result, checked and immutable. It runs on a cluster, or without one in a [`TestDriver`](testing::TestDriver):
+//! the result, checked and immutable. It runs on a cluster, or without one in a [`TestDriver`](testing::TestDriver); how to test
+//! one is told in [`testing`].
 //!
 //! ```
 //! use millstream::prelude::*;

@@ -1,4 +1,4 @@
-//! Testing a topology without a broker: [`TestDriver`].
+#![doc = include_str!("guide.md")]
 
 mod builder;
 mod bus;
