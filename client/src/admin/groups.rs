@@ -176,11 +176,31 @@ impl Admin {
     /// # Errors
     /// When the coordinator does not answer.
     pub async fn group_offsets(&self, group: &str) -> Result<HashMap<TopicPartition, OffsetAndMetadata>> {
+        self.committed(group, None).await
+    }
+
+    /// What a group has committed of these partitions; those without are left out.
+    ///
+    /// # Errors
+    /// When the coordinator does not answer.
+    pub async fn group_offsets_of(
+        &self,
+        group: &str,
+        partitions: impl IntoIterator<Item = TopicPartition>,
+    ) -> Result<HashMap<TopicPartition, OffsetAndMetadata>> {
+        self.committed(group, Some(partitions.into_iter().collect())).await
+    }
+
+    async fn committed(
+        &self,
+        group: &str,
+        partitions: Option<Vec<TopicPartition>>,
+    ) -> Result<HashMap<TopicPartition, OffsetAndMetadata>> {
         let (cluster, deadline) = (Arc::clone(&self.cluster), self.deadline());
         let coordinator = Coordinator::new(group);
         let work = async move {
             cluster.ready(deadline).await?;
-            coordinator.committed(&cluster, None, deadline).await
+            coordinator.committed(&cluster, partitions.as_deref(), deadline).await
         };
         self.runtime.run(work).await
     }

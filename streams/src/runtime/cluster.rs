@@ -1,6 +1,7 @@
 //! What an application does to the cluster before its threads start: look at the source topics, create its own.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use millstream_client::{Admin, ErrorCode, NewTopic};
@@ -111,7 +112,7 @@ async fn create(admin: &Admin, missing: Vec<NewTopic>) -> Result<(), StreamsErro
 }
 
 pub(super) fn failed(doing: &str, source: millstream_client::Error) -> LinkError {
-    LinkError { doing: doing.to_owned(), source: source.into() }
+    LinkError { doing: doing.to_owned(), retriable: source.is_retriable(), source: Arc::new(source) }
 }
 
 #[cfg(test)]

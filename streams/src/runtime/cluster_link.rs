@@ -1,7 +1,7 @@
 //! The cluster as one stream thread reaches it: a consumer that is a member of the group, one that reads changelogs, and the
 //! narrow producer.
 
-use std::collections::{self, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use millstream_client::{
     OffsetAndMetadata, OffsetReset, Producer, Revoked,
 };
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc, oneshot};
 use uuid::Uuid;
 
 use super::assignment::{KnownHosts, TaskAssignor};
@@ -19,7 +19,8 @@ use super::clock::Clock;
 use super::cluster::{admin, failed};
 use super::config::{Recipient, StreamsConfig};
 use super::link::{
-    ChangelogBounds, Committed, Event, FetchedRange, GroupOffset, Link, LinkError, TopicPartition,
+    Answer, ChangelogBounds, Committed, Event, FetchedRange, GroupOffset, Known, Link, LinkError,
+    TopicPartition,
 };
 use super::mailbox::Mail;
 use super::offset_metadata::OffsetMetadata;
@@ -28,6 +29,10 @@ use crate::processor::Headers;
 use crate::store::backend::{Checkpoint, Position};
 use crate::task::{RecordSink, SinkError, TopicHandle};
 use crate::topology::{TopicName, Topology};
+
+/// What a broker is asked for the beginning of a log, and for its end (ListOffsets).
+const EARLIEST: i64 = -2;
+const LATEST: i64 = -1;
 
 /// Longer than any wait; a thread ends its waits itself.
 const FOREVER: Duration = Duration::from_secs(3_600);
@@ -46,6 +51,9 @@ pub(super) struct ClusterLink {
     known_hosts: Arc<KnownHosts>,
     /// For the time that positions are tied at.
     clock: Clock,
+    application_id: Arc<str>,
+    /// Told when an answer about changelogs has come: it ends a wait.
+    answered: Arc<Notify>,
     /// The ids of the changelogs whose bounds were asked for.
     changelog_ids: HashMap<Arc<str>, Uuid>,
     /// Partitions that the group is waiting for; dropping it lets the rebalance go on.
@@ -95,7 +103,7 @@ impl ClusterLink {
         })?;
         subscribe(&consumer, topology, &application_id)
             .map_err(|error| failed("subscribing to the sources", error))?;
-        let sink = Sink::new(producer.batches(), application_id);
+        let sink = Sink::new(producer.batches(), Arc::clone(&application_id));
         Ok(Self {
             network: network.clone(),
             sink,
@@ -104,6 +112,8 @@ impl ClusterLink {
             admin,
             known_hosts,
             clock: Clock::start(),
+            application_id,
+            answered: Arc::default(),
             changelog_ids: HashMap::new(),
             revoked: None,
             waiting: None,
@@ -139,13 +149,14 @@ impl ClusterLink {
             Mail(Option<Mail>),
             Time,
         }
-        let Self { network, consumer, restorer, .. } = self;
+        let Self { network, consumer, restorer, answered, .. } = self;
         let woken = network.block_on(async {
             tokio::select! {
                 biased;
                 mail = inbox.recv() => Woken::Mail(mail),
                 event = consumer.poll(FOREVER) => Woken::Group(event),
                 event = restorer.poll(FOREVER) => Woken::Changelog(event),
+                () = answered.notified() => Woken::Time,
                 () = tokio::time::sleep_until(until.into()) => Woken::Time,
             }
         });
@@ -347,27 +358,20 @@ impl Link for ClusterLink {
         self.consumer.high_watermark(&partition).map(|offset| offset.0)
     }
 
-    fn changelog_bounds(&mut self, partitions: &[TopicPartition]) -> Result<Vec<ChangelogBounds>, LinkError> {
-        let Self { network, restorer, admin, changelog_ids, .. } = self;
-        if partitions.is_empty() {
-            return Ok(Vec::new());
-        }
-        let bounds = network.block_on(changelog_bounds_of(restorer, admin, partitions))?;
-        let topics = partitions.iter().map(|partition| Arc::clone(&partition.topic));
-        changelog_ids.extend(topics.zip(bounds.iter().map(|bounds| bounds.topic_id)));
-        Ok(bounds)
+    fn ask(&mut self, changelogs: Vec<TopicPartition>, inputs: Vec<TopicPartition>) -> Answer {
+        let (reply, answer) = oneshot::channel();
+        let (admin, group, answered) =
+            (self.admin.clone(), Arc::clone(&self.application_id), Arc::clone(&self.answered));
+        self.network.spawn(async move {
+            // Nobody listens any more when the task has moved away.
+            let _ = reply.send(known(&admin, &group, &changelogs, &inputs).await);
+            answered.notify_one();
+        });
+        answer
     }
 
-    fn committed(
-        &mut self,
-        partitions: &[TopicPartition],
-    ) -> Result<collections::HashMap<TopicPartition, GroupOffset>, LinkError> {
-        let asked = self.network.block_on(self.consumer.committed(partitions.iter().cloned()));
-        let committed = asked.map_err(|error| failed("asking what the group has committed", error))?;
-        let offsets = committed.into_iter().map(|(partition, OffsetAndMetadata { offset, metadata, .. })| {
-            (partition, GroupOffset { offset, metadata: OffsetMetadata::decode(&metadata) })
-        });
-        Ok(offsets.collect())
+    fn changelog_is(&mut self, changelog: &TopicPartition, topic_id: Uuid) {
+        self.changelog_ids.insert(Arc::clone(&changelog.topic), topic_id);
     }
 
     fn restore(&mut self, changelog: &TopicPartition, from: i64) {
@@ -395,40 +399,66 @@ impl Link for ClusterLink {
     }
 }
 
-/// What a refused commit means: it will be right once the group has settled or the cluster is back, or the partitions are lost,
-/// which the group says as well. `None`: something else is wrong.
+/// What a refused commit means: it will be right once the group has settled, or the partitions are lost, which the group says as
+/// well. `None`: something else is wrong.
 fn refused(error: &millstream_client::Error) -> Option<Committed> {
-    match error.code() {
-        Some(ErrorCode::IllegalGeneration | ErrorCode::UnknownMemberId) => Some(Committed::Fenced),
-        Some(ErrorCode::RebalanceInProgress) => Some(Committed::Later),
-        _ => error.is_retriable().then_some(Committed::Later),
+    match error.code()? {
+        ErrorCode::IllegalGeneration | ErrorCode::UnknownMemberId => Some(Committed::Fenced),
+        ErrorCode::RebalanceInProgress => Some(Committed::Later),
+        _ => None,
     }
+}
+
+async fn known(
+    admin: &Admin,
+    group: &str,
+    changelogs: &[TopicPartition],
+    inputs: &[TopicPartition],
+) -> Result<Known, LinkError> {
+    let bounds =
+        if changelogs.is_empty() { Vec::new() } else { changelog_bounds_of(admin, changelogs).await? };
+    let committed = admin.group_offsets_of(group, inputs.iter().cloned()).await;
+    let committed = committed.map_err(|error| failed("asking what the group has committed", error))?;
+    let committed = committed.into_iter().map(|(partition, OffsetAndMetadata { offset, metadata, .. })| {
+        (partition, GroupOffset { offset, metadata: OffsetMetadata::decode(&metadata) })
+    });
+    Ok(Known { bounds, committed: committed.collect() })
 }
 
 /// Where partitions begin and end, and what topic they are of.
 pub(super) async fn changelog_bounds_of(
-    consumer: &Consumer,
     admin: &Admin,
     partitions: &[TopicPartition],
 ) -> Result<Vec<ChangelogBounds>, LinkError> {
     let asking = |error| failed("asking where the changelogs begin and end", error);
-    let starts = consumer.beginning_offsets(partitions.iter().cloned()).await.map_err(asking)?;
-    let ends = consumer.end_offsets(partitions.iter().cloned()).await.map_err(asking)?;
+    let starts = ends(admin, partitions, EARLIEST).await.map_err(asking)?;
+    let ends = ends(admin, partitions, LATEST).await.map_err(asking)?;
     let topics: BTreeSet<&str> = partitions.iter().map(|partition| &*partition.topic).collect();
     let mut ids: HashMap<String, Uuid> = HashMap::new();
     for (topic, described) in admin.describe_topics(topics).await.map_err(asking)? {
         ids.insert(topic, described.map_err(asking)?.id);
     }
     let mut bounds = Vec::new();
-    for partition in partitions {
-        let at =
-            |offsets: &HashMap<TopicPartition, Offset>| offsets.get(partition).map_or(0, |offset| offset.0);
+    for ((partition, start), end) in partitions.iter().zip(starts).zip(ends) {
         let delete_retention_ms = delete_retention(admin, &partition.topic).await;
         let topic_id = ids.get(&*partition.topic).copied().unwrap_or_default();
-        let (start, end) = (at(&starts), at(&ends));
         bounds.push(ChangelogBounds { start, end, delete_retention_ms, topic_id });
     }
     Ok(bounds)
+}
+
+/// One end of each partition, in their order.
+async fn ends(
+    admin: &Admin,
+    partitions: &[TopicPartition],
+    which: i64,
+) -> millstream_client::Result<Vec<i64>> {
+    let asked = partitions.iter().map(|partition| (partition.clone(), which));
+    let found = admin.list_offsets(asked).await?;
+    Ok(partitions
+        .iter()
+        .map(|partition| found.get(partition).copied().flatten().map_or(0, |found| found.offset))
+        .collect())
 }
 
 async fn delete_retention(admin: &Admin, topic: &str) -> i64 {

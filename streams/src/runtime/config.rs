@@ -44,6 +44,8 @@ pub(crate) struct StreamsConfig {
     pub(crate) timestamps: TimestampExtractor,
     /// `max.task.idle.ms`.
     pub(crate) max_idle: MaxIdle,
+    /// `task.timeout.ms`: how long a task bears failures of the cluster that may pass (KIP-572).
+    pub(crate) task_timeout: Duration,
     /// `repartition.purge.interval.ms`.
     pub(crate) purge_interval: Duration,
     /// `state.cleanup.delay.ms`.
@@ -107,7 +109,7 @@ impl Recipient {
 type Set = fn(&mut StreamsConfig, &str) -> Result<(), String>;
 
 /// What takes effect here.
-const KEYS: [(&str, Set); 19] = [
+const KEYS: &[(&str, Set)] = &[
     ("application.id", |config, value| {
         config.application_id = value.to_owned();
         Ok(())
@@ -146,6 +148,7 @@ const KEYS: [(&str, Set); 19] = [
         };
         Ok(())
     }),
+    ("task.timeout.ms", |config, value| assign(&mut config.task_timeout, millis(value))),
     ("repartition.purge.interval.ms", |config, value| assign(&mut config.purge_interval, millis(value))),
     ("state.cleanup.delay.ms", |config, value| assign(&mut config.cleanup_delay, millis(value))),
     ("windowstore.changelog.additional.retention.ms", |config, value| {
@@ -158,7 +161,7 @@ const KEYS: [(&str, Set); 19] = [
 ];
 
 /// Known to Kafka Streams, without meaning here.
-const INERT: [&str; 23] = [
+const INERT: &[&str] = &[
     "acceptable.recovery.lag",
     "built.in.metrics.version",
     "client.id",
@@ -180,7 +183,6 @@ const INERT: [&str; 23] = [
     "poll.ms",
     "probing.rebalance.interval.ms",
     "rocksdb.config.setter",
-    "task.timeout.ms",
     "upgrade.from",
 ];
 
@@ -223,6 +225,7 @@ impl Default for StreamsConfig {
             buffered_records: 10_000,
             timestamps: TimestampExtractor::default(),
             max_idle: MaxIdle::Millis(0),
+            task_timeout: Duration::from_secs(300),
             purge_interval: Duration::from_secs(30),
             cleanup_delay: Duration::from_secs(600),
             window_changelog_surplus: Duration::from_secs(24 * 60 * 60),
@@ -322,7 +325,7 @@ fn only(supported: &str, value: &str) -> Result<(), String> {
 
 fn nearest(name: &str) -> &'static str {
     let clients = CLIENTS.iter().map(|(known, _)| *known);
-    let known = KEYS.iter().map(|(known, _)| *known).chain(INERT).chain(clients);
+    let known = KEYS.iter().map(|(known, _)| *known).chain(INERT.iter().copied()).chain(clients);
     known.min_by_key(|known| strsim::damerau_levenshtein(known, name)).unwrap_or("application.id")
 }
 

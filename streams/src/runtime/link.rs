@@ -2,10 +2,12 @@
 //! production and a seeded simulation in tests.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 pub use millstream_client::TopicPartition;
 use thiserror::Error;
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::offset_metadata::OffsetMetadata;
@@ -54,6 +56,18 @@ pub(crate) struct GroupOffset {
     pub(crate) metadata: OffsetMetadata,
 }
 
+/// What a task needs to know before its stores can be restored.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Known {
+    /// Of its changelogs, in the order of the question.
+    pub(crate) bounds: Vec<ChangelogBounds>,
+    /// What the group has committed of its inputs; those without are left out.
+    pub(crate) committed: HashMap<TopicPartition, GroupOffset>,
+}
+
+/// What the cluster will say. Whoever drops it wants no answer any more.
+pub(crate) type Answer = oneshot::Receiver<Result<Known, LinkError>>;
+
 /// What became of a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Committed {
@@ -66,8 +80,7 @@ pub(crate) enum Committed {
     Fenced,
 }
 
-/// The cluster, seen from one stream thread. Every method but `flush`, `commit`, `changelog_bounds` and `committed` returns at
-/// once.
+/// The cluster, seen from one stream thread. Every method but `flush` and `commit` returns at once.
 pub(crate) trait Link: RecordSink {
     /// Waits until everything sent so far is acknowledged.
     fn flush(&mut self) -> Result<(), LinkError>;
@@ -81,14 +94,12 @@ pub(crate) trait Link: RecordSink {
     /// The end of a source partition as of its last fetch, an empty one included; `None` before the first.
     fn high_watermark(&self, topic: &str, partition: i32) -> Option<i64>;
 
-    /// Asks where changelogs begin and end now.
-    fn changelog_bounds(&mut self, partitions: &[TopicPartition]) -> Result<Vec<ChangelogBounds>, LinkError>;
+    /// Asks where changelogs begin and end now, and what the group has committed of inputs. Whoever drives the worker gives it a
+    /// turn when the answer is there.
+    fn ask(&mut self, changelogs: Vec<TopicPartition>, inputs: Vec<TopicPartition>) -> Answer;
 
-    /// What the group has committed of partitions; waits for the answer. Those without are left out.
-    fn committed(
-        &mut self,
-        partitions: &[TopicPartition],
-    ) -> Result<HashMap<TopicPartition, GroupOffset>, LinkError>;
+    /// Tells the id of a changelog's topic, which the positions of its store are tied to.
+    fn changelog_is(&mut self, changelog: &TopicPartition, topic_id: Uuid);
 
     /// Starts fetching a changelog: [`Event::Restored`] follows.
     fn restore(&mut self, changelog: &TopicPartition, from: i64);
@@ -100,12 +111,14 @@ pub(crate) trait Link: RecordSink {
     fn purge(&mut self, before: Vec<(TopicPartition, i64)>);
 }
 
-/// The cluster failed in a way that retrying does not mend.
-#[derive(Debug, Error)]
+/// The cluster failed in a way that the client's own retries did not mend.
+#[derive(Debug, Clone, Error)]
 #[error("{doing}: {source}")]
 pub struct LinkError {
     /// What was being done.
     pub doing: String,
     /// What the client said.
-    pub source: Box<dyn std::error::Error + Send + Sync>,
+    pub source: Arc<dyn std::error::Error + Send + Sync>,
+    /// Whether the same may succeed later: a broker that does not answer, a topic that is not there yet.
+    pub retriable: bool,
 }

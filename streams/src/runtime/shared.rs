@@ -105,12 +105,6 @@ impl Shared {
         }
     }
 
-    /// Whether a task runs or is being restored here.
-    pub(crate) fn has(&self, task: TaskId) -> bool {
-        let inner = self.inner.lock();
-        inner.threads.iter().any(|thread| thread.running.contains(&task) || thread.restoring.contains(&task))
-    }
-
     /// Enters a state, unless the present one is final, and tells the listeners once the lock is free.
     pub(crate) fn enter(&self, state: AppState) {
         self.change(|_| state);

@@ -89,7 +89,8 @@ impl Sink {
         let flushed = self.producer.flush_blocking();
         flushed.map_err(|source| LinkError {
             doing: "waiting for what was sent".to_owned(),
-            source: source.into(),
+            retriable: source.is_retriable(),
+            source: std::sync::Arc::new(source),
         })
     }
 

@@ -8,11 +8,14 @@
 //!         rocksdb/
 //! ```
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use uuid::Uuid;
@@ -27,8 +30,26 @@ const PROCESS: &str = "process.json";
 pub struct StateDirectory {
     root: PathBuf,
     process_id: Uuid,
+    /// The tasks whose directories are in use.
+    in_use: TasksInUse,
     /// Never read: the lock lasts as long as the file is open.
     _lock: File,
+}
+
+/// Shared by the directory and the locks on its tasks. A lock of the plain kind: it is held for a look-up, when tasks come and go.
+type TasksInUse = Arc<Mutex<BTreeSet<TaskId>>>;
+
+/// The right to a task's directory: until it is dropped no other thread opens its stores, and nobody removes it.
+#[derive(Debug)]
+pub(crate) struct TaskLock {
+    task: TaskId,
+    in_use: TasksInUse,
+}
+
+impl Drop for TaskLock {
+    fn drop(&mut self) {
+        self.in_use.lock().remove(&self.task);
+    }
 }
 
 /// Why a state directory cannot be used.
@@ -42,6 +63,12 @@ pub enum StateDirectoryError {
         path: PathBuf,
         /// The process id that the owner wrote into its lock file.
         owner: String,
+    },
+    /// Another thread of this process has the task's stores open.
+    #[error("the directory of task {task} is in use by another thread")]
+    TaskInUse {
+        /// The task.
+        task: TaskId,
     },
     /// The identity file is not what was written there.
     #[error("{} does not hold a process id: delete it, and this process gets a new identity", .path.display())]
@@ -76,12 +103,23 @@ impl StateDirectory {
         fs::create_dir_all(&root).map_err(|source| failed(&root, source))?;
         let lock = take_lock(&root)?;
         let process_id = read_or_make_identity(&root)?;
-        Ok(Self { root, process_id, _lock: lock })
+        Ok(Self { root, process_id, in_use: Arc::default(), _lock: lock })
     }
 
     /// Who this process is: the same after a restart, so that it takes its place in the group back.
     pub fn process_id(&self) -> Uuid {
         self.process_id
+    }
+
+    /// Takes a task's directory for one thread.
+    ///
+    /// # Errors
+    /// [`StateDirectoryError::TaskInUse`]: another thread has it. It lets go when it has heard that the task has moved.
+    pub(crate) fn lock(&self, task: TaskId) -> Result<TaskLock, StateDirectoryError> {
+        if !self.in_use.lock().insert(task) {
+            return Err(StateDirectoryError::TaskInUse { task });
+        }
+        Ok(TaskLock { task, in_use: Arc::clone(&self.in_use) })
     }
 
     /// The directory of a task, created if need be.
@@ -113,17 +151,15 @@ impl StateDirectory {
         Ok(tasks)
     }
 
-    /// Removes the state of tasks that `keep` does not want and that nothing has touched for `delay`
-    /// (`state.cleanup.delay.ms`). Returns what was removed; each removal is logged.
-    pub fn clean(
-        &self,
-        keep: impl Fn(TaskId) -> bool,
-        delay: Duration,
-    ) -> Result<Vec<TaskId>, StateDirectoryError> {
+    /// Removes the state of tasks that no thread uses and that nothing has touched for `delay` (`state.cleanup.delay.ms`).
+    /// Returns what was removed; each removal is logged.
+    pub(crate) fn clean(&self, now: SystemTime, delay: Duration) -> Result<Vec<TaskId>, StateDirectoryError> {
         let mut removed = Vec::new();
         for task in self.tasks()? {
             let path = self.root.join(task.to_string());
-            if keep(task) || idle_time(&path).map_err(|source| failed(&path, source))? < delay {
+            // Held while the directory goes: a thread that is given the task meanwhile waits, and begins anew.
+            let Ok(_lock) = self.lock(task) else { continue };
+            if idle_time(&path, now).map_err(|source| failed(&path, source))? < delay {
                 continue;
             }
             tracing::info!(%task, path = %path.display(), ?delay, "removing the state of a task that has moved away");
@@ -182,12 +218,12 @@ fn make_identity(path: &Path) -> Result<Uuid, StateDirectoryError> {
 }
 
 /// Since anything in a task's directory changed. A clock that was set back counts as no time.
-fn idle_time(path: &Path) -> io::Result<Duration> {
+fn idle_time(path: &Path, now: SystemTime) -> io::Result<Duration> {
     let mut newest = fs::metadata(path)?.modified()?;
     for entry in fs::read_dir(path)? {
         newest = newest.max(entry?.metadata()?.modified()?);
     }
-    Ok(SystemTime::now().duration_since(newest).unwrap_or_default())
+    Ok(now.duration_since(newest).unwrap_or_default())
 }
 
 fn failed(path: &Path, source: io::Error) -> StateDirectoryError {
@@ -231,15 +267,30 @@ mod tests {
     }
 
     #[test]
-    fn cleaning_spares_the_wanted_and_the_recent() {
+    fn cleaning_spares_what_is_in_use_and_the_recent() {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDirectory::open(dir.path(), "app").unwrap();
         let other = TaskId { partition: 0, ..TASK };
         state.task(TASK).unwrap();
         state.task(other).unwrap();
         assert_eq!(state.tasks().unwrap(), [other, TASK]);
-        assert_eq!(state.clean(|_| false, Duration::from_secs(600)).unwrap(), []);
-        assert_eq!(state.clean(|task| task == TASK, Duration::ZERO).unwrap(), [other]);
+        let delay = Duration::from_secs(600);
+        let clean = |later: u64| state.clean(SystemTime::now() + Duration::from_secs(later), delay).unwrap();
+        let held = state.lock(TASK).unwrap();
+        assert_eq!(clean(500), []);
+        assert_eq!(clean(700), [other]);
         assert_eq!(state.tasks().unwrap(), [TASK]);
+        drop(held);
+        assert_eq!(clean(700), [TASK]);
+    }
+
+    #[test]
+    fn a_task_is_one_threads_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDirectory::open(dir.path(), "app").unwrap();
+        let held = state.lock(TASK).unwrap();
+        assert!(matches!(state.lock(TASK), Err(StateDirectoryError::TaskInUse { task: TASK })));
+        drop(held);
+        assert!(state.lock(TASK).is_ok());
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::StateDirectory;
 use super::config::StreamsConfig;
-use super::worker::{Backends, WorkerError};
+use super::worker::{Backends, Opened, WorkerError};
 #[cfg(feature = "rocksdb")]
 use crate::store::backend::KeyValueBackend;
 #[cfg(feature = "rocksdb")]
@@ -40,9 +40,10 @@ impl Stores {
     }
 
     /// The stores of a task, in the order of `specs`.
-    pub(crate) fn open(&self, task: TaskId, specs: &[StoreSpec]) -> Result<Backends, WorkerError> {
+    pub(crate) fn open(&self, task: TaskId, specs: &[StoreSpec]) -> Result<Opened, WorkerError> {
+        let lock = Some(self.directory.lock(task)?);
         let directory = self.directory.task(task)?;
-        self.open_at(&directory, task, specs)
+        Ok(Opened { backends: self.open_at(&directory, task, specs)?, lock })
     }
 
     /// The stores of a task in this directory.

@@ -113,6 +113,7 @@ impl StreamThread {
             timestamps: config.timestamps,
             max_idle: config.max_idle,
             max_buffered_records: config.buffered_records,
+            task_timeout_ms: config.task_timeout.as_millis() as i64,
             cache_bytes: config.cache_bytes / config.threads,
         };
         let open = Box::new(move |task, specs: &[_]| stores.open(task, specs));

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::{mpsc, oneshot};
@@ -154,7 +154,7 @@ impl Supervisor {
     fn run(&mut self, mut stop: mpsc::Receiver<Closing>) -> Result<(), StreamsError> {
         let mut failure = None;
         let closing = loop {
-            let (ends, directory, shared) = (&mut self.ends, &self.directory, &self.shared);
+            let (ends, directory) = (&mut self.ends, &self.directory);
             let cleanup_delay = self.cleanup_delay;
             let woken = self.network.block_on(async {
                 tokio::select! {
@@ -170,7 +170,7 @@ impl Supervisor {
                     break Closing::Leaving;
                 }
                 None => {
-                    if let Err(error) = directory.clean(|task| shared.has(task), cleanup_delay) {
+                    if let Err(error) = directory.clean(SystemTime::now(), cleanup_delay) {
                         tracing::warn!(%error, "cleaning the state directory failed; it is tried again");
                     }
                 }

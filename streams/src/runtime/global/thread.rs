@@ -195,7 +195,7 @@ impl GlobalThread {
         topic: &str,
         clients: &Clients,
     ) -> Result<Vec<(TopicPartition, ChangelogBounds)>, LinkError> {
-        let Clients { consumer, admin } = clients;
+        let admin = &clients.admin;
         self.network.block_on(async {
             let asking = |error| failed("asking how many partitions a global table has", error);
             let described = admin.describe_topics([topic]).await.map_err(asking)?;
@@ -204,7 +204,7 @@ impl GlobalThread {
             let count: usize = counts.sum::<Result<_, _>>().map_err(asking)?;
             let partitions: Vec<_> =
                 (0..count as i32).map(|index| TopicPartition::new(topic, index)).collect();
-            let bounds = changelog_bounds_of(consumer, admin, &partitions).await?;
+            let bounds = changelog_bounds_of(admin, &partitions).await?;
             Ok(partitions.into_iter().zip(bounds).collect())
         })
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
-use super::super::link::{Committed, GroupOffset, Link, TopicPartition};
+use super::super::link::{Committed, GroupOffset, Link, LinkError, TopicPartition};
 use super::{Running, Worker, WorkerError, away};
 use crate::store::backend::{Checkpoint, Position};
 use crate::task::TaskId;
@@ -50,18 +50,34 @@ impl<L: Link> Worker<L> {
             task.flush(link)?;
         }
         link.flush()?;
-        match self.commit_offsets(now, leaves)? {
-            Committed::Yes => {
+        match self.commit_offsets(now, leaves) {
+            Ok(Committed::Yes) => {
                 self.write_stores()?;
-                self.running.iter_mut().for_each(|running| running.uncommitted = false);
+                for running in &mut self.running {
+                    running.uncommitted = false;
+                    running.trouble.over();
+                }
                 self.purge(now);
             }
-            Committed::Later => {
+            Ok(Committed::Later) => {
                 self.write_stores()?;
                 self.retry(now);
             }
             // Somebody else's records may lie between ours in the changelogs: the acknowledged offsets explain nothing.
-            Committed::Fenced => self.retry(now),
+            Ok(Committed::Fenced) => self.retry(now),
+            Err(error) => {
+                self.bear(&error, now)?;
+                self.write_stores()?;
+                self.retry(now);
+            }
+        }
+        Ok(())
+    }
+
+    /// The group could not be told: what was processed stays uncommitted, as long as `task.timeout.ms` allows.
+    fn bear(&mut self, error: &LinkError, now: i64) -> Result<(), WorkerError> {
+        for running in self.running.iter_mut().filter(|running| running.uncommitted) {
+            running.trouble.met(running.task.id(), error.clone(), now, self.config.task_timeout_ms)?;
         }
         Ok(())
     }
@@ -70,11 +86,7 @@ impl<L: Link> Worker<L> {
         self.last_commit = now + RETRY_MS - self.config.commit_interval_ms;
     }
 
-    fn commit_offsets(
-        &mut self,
-        now: i64,
-        leaves: impl Fn(TaskId) -> bool,
-    ) -> Result<Committed, WorkerError> {
+    fn commit_offsets(&mut self, now: i64, leaves: impl Fn(TaskId) -> bool) -> Result<Committed, LinkError> {
         let mut offsets = Vec::new();
         for running in &self.running {
             let leaves = leaves(running.task.id());
@@ -88,7 +100,7 @@ impl<L: Link> Worker<L> {
         if offsets.is_empty() {
             return Ok(Committed::Yes);
         }
-        Ok(self.link.commit(&offsets)?)
+        self.link.commit(&offsets)
     }
 
     fn write_stores(&mut self) -> Result<(), WorkerError> {

@@ -1,47 +1,43 @@
 //! Tasks that come and go with the partitions of this thread.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use super::super::input::TaskInputs;
-use super::super::link::{FetchedRange, Link, TopicPartition};
-use super::away::Departure;
+use super::super::link::{ChangelogBounds, FetchedRange, Link, TopicPartition};
 use super::restore::{self, ApplyError, RestorePlan, RestoreProgress};
-use super::{Missing, Restoring, Running, Worker, WorkerError};
+use super::starting::Waiting;
+use super::trouble::Trouble;
+use super::{Inputs, Missing, Restoring, Running, Worker, WorkerError};
 use crate::store::backend::{Checkpoint, KeyValueBackend};
-use crate::task::{InputId, Task, TaskEnv, TaskId};
+use crate::task::{InputId, Task, TaskId};
 
 /// How often (ms) a restore in progress is reported.
 const REPORT_EVERY_MS: u128 = 1_000;
 
-type Inputs = Vec<(InputId, TopicPartition)>;
+/// A store with a changelog.
+pub(super) struct Logged {
+    /// Its index among the task's stores.
+    pub(super) index: usize,
+    pub(super) name: String,
+    pub(super) changelog: TopicPartition,
+    /// Whether the changelog is a topic that the task reads.
+    pub(super) is_source: bool,
+}
 
 impl<L: Link> Worker<L> {
     /// Makes a task of all partitions of one number that a sub-topology reads, and fills its stores. Tasks that run already
     /// are not disturbed.
     pub(super) fn assigned(&mut self, partitions: &[TopicPartition], now: i64) -> Result<(), WorkerError> {
         self.settled = true;
-        let new: Vec<(TaskId, Inputs)> = self
-            .by_task(partitions)
-            .into_iter()
-            .filter_map(|(id, inputs)| Some((id, self.join_running(id, inputs)?)))
-            .collect();
-        let read: Vec<TopicPartition> = new.iter().flat_map(|(_, inputs)| partitions_of(inputs)).collect();
-        let committed = if read.is_empty() { HashMap::new() } else { self.link.committed(&read)? };
-        for (id, inputs) in new {
+        for (id, inputs) in self.by_task(partitions) {
+            let Some(inputs) = self.join_running(id, inputs) else { continue };
             for (_, partition) in &inputs {
                 self.link.pause(partition, true);
             }
-            let part = self.topology.part(id.subtopology);
-            let backends = (self.open_stores)(id, &part.stores)?;
-            let known =
-                |partition: TopicPartition| Some((partition.clone(), committed.get(&partition)?.clone()));
-            let committed = partitions_of(&inputs).filter_map(known).collect();
-            let mut restoring =
-                Restoring { id, inputs, committed, backends, missing: Vec::new(), since: now };
-            self.plan_restore(&mut restoring, now)?;
-            self.restoring.push(restoring);
+            self.waiting.push(Waiting::new(id, inputs, Trouble::default()));
         }
-        self.start_complete(now)
+        self.proceed(now)?;
+        self.report_tasks();
+        Ok(())
     }
 
     /// Gives partitions to a task that is here already: topics that match its pattern have come. Returns them if it is not.
@@ -55,13 +51,15 @@ impl<L: Link> Worker<L> {
             }
             return None;
         }
-        let Some(restoring) = self.restoring.iter_mut().find(|restoring| restoring.id == id) else {
+        let restoring = self.restoring.iter_mut().map(|restoring| (restoring.id, &mut restoring.inputs));
+        let waiting = self.waiting.iter_mut().map(|waiting| (waiting.id, &mut waiting.inputs));
+        let Some((_, starting)) = restoring.chain(waiting).find(|(starting, _)| *starting == id) else {
             return Some(inputs);
         };
         for (_, partition) in &inputs {
             self.link.pause(partition, true);
         }
-        restoring.inputs.extend(inputs);
+        starting.extend(inputs);
         None
     }
 
@@ -117,6 +115,7 @@ impl<L: Link> Worker<L> {
     }
 
     fn stop_restoring(&mut self, leaving: impl Fn(TaskId) -> bool) {
+        self.waiting.retain(|waiting| !leaving(waiting.id));
         for Restoring { missing, .. } in self.restoring.extract_if(.., |restoring| leaving(restoring.id)) {
             for Missing { progress, .. } in missing {
                 self.link.restored(&progress.changelog);
@@ -141,26 +140,29 @@ impl<L: Link> Worker<L> {
         tasks
     }
 
-    fn plan_restore(&mut self, restoring: &mut Restoring, now: i64) -> Result<(), WorkerError> {
+    /// The stores of a task that have a changelog, in the order of the specs.
+    pub(super) fn logged_stores(&self, task: TaskId) -> Vec<Logged> {
+        let specs = self.topology.part(task.subtopology).stores.iter().enumerate();
+        let logged = specs.filter_map(|(index, spec)| {
+            let topic = spec.changelog.as_ref()?.resolve(&self.config.application_id).into();
+            let changelog = TopicPartition { topic, partition: task.partition };
+            Some(Logged { index, name: spec.name.clone(), changelog, is_source: spec.changelog_is_source })
+        });
+        logged.collect()
+    }
+
+    /// Compares the stores of a task with what the cluster says of their changelogs, and begins to read what is missing.
+    pub(super) fn plan_restore(
+        &mut self,
+        restoring: &mut Restoring,
+        bounds: Vec<ChangelogBounds>,
+        now: i64,
+    ) -> Result<(), WorkerError> {
         let task = restoring.id;
-        let part = self.topology.part(task.subtopology);
-        let logged = part
-            .stores
-            .iter()
-            .enumerate()
-            .filter_map(|(index, spec)| Some((index, spec, spec.changelog.as_ref()?)));
-        let logged: Vec<_> = logged
-            .map(|(index, spec, changelog)| {
-                let topic = changelog.resolve(&self.config.application_id).into();
-                (index, spec, TopicPartition { topic, partition: task.partition })
-            })
-            .collect();
-        let changelogs: Vec<TopicPartition> =
-            logged.iter().map(|(_, _, changelog)| changelog.clone()).collect();
-        let bounds = self.link.changelog_bounds(&changelogs)?;
-        for ((index, spec, changelog), mut bounds) in logged.into_iter().zip(bounds) {
-            let store = spec.name.clone();
-            if spec.changelog_is_source {
+        for (logged, mut bounds) in self.logged_stores(task).into_iter().zip(bounds) {
+            let Logged { index, name: store, changelog, is_source } = logged;
+            self.link.changelog_is(&changelog, bounds.topic_id);
+            if is_source {
                 // What the task has yet to process is no state of its past.
                 let committed =
                     restoring.committed.get(&changelog).map_or(bounds.start, |known| known.offset);
@@ -221,37 +223,6 @@ impl<L: Link> Worker<L> {
         }
         self.start_complete(now)
     }
-
-    /// Starts the tasks whose stores are complete.
-    fn start_complete(&mut self, now: i64) -> Result<(), WorkerError> {
-        let complete = self.restoring.extract_if(.., |restoring| restoring.missing.is_empty());
-        for Restoring { id, inputs, committed, backends, .. } in complete.collect::<Vec<_>>() {
-            let env = TaskEnv { backends, sink: &mut self.link, cache: self.cache.clone() };
-            let mut task = Task::with_globals(&self.topology, id, env, &self.globals);
-            task.extract_timestamps(self.config.timestamps);
-            task.init(now, std::rc::Rc::clone(&self.punctuation_budget), &mut self.link)?;
-            let read: Vec<TopicPartition> = partitions_of(&inputs).collect();
-            if let Some(departure) = Departure::read(&committed, &read) {
-                self.observer.arrived(&departure.arrival(id, now));
-            }
-            let mut queues = TaskInputs::default();
-            for (input, partition) in inputs {
-                self.link.pause(&partition, false);
-                let input = task.input_for(input, &partition.topic);
-                let stands_at = committed.get(&partition).map(|known| known.offset);
-                queues.add(input, partition.topic, partition.partition, stands_at);
-            }
-            let place = self.running.partition_point(|running| running.task.id() < id);
-            self.running
-                .insert(place, Running { task, inputs: queues, uncommitted: false, commit_requested: false });
-        }
-        self.report_tasks();
-        Ok(())
-    }
-}
-
-fn partitions_of(inputs: &Inputs) -> impl Iterator<Item = TopicPartition> {
-    inputs.iter().map(|(_, partition)| partition.clone())
 }
 
 /// Puts everything written so far on disk, so that the next owner of the directory has nothing to restore.

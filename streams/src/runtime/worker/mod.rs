@@ -5,6 +5,8 @@ mod away;
 mod commit;
 mod membership;
 mod restore;
+mod starting;
+mod trouble;
 mod turn;
 
 #[cfg(test)]
@@ -20,7 +22,7 @@ use uuid::Uuid;
 use super::input::{MaxIdle, TaskInputs};
 use super::link::{Event, GroupOffset, Link, LinkError, TopicPartition};
 use super::mailbox::LocalTasks;
-use super::state_directory::StateDirectoryError;
+use super::state_directory::{StateDirectoryError, TaskLock};
 use crate::dsl::TimestampExtractor;
 use crate::store::backend::KeyValueBackend;
 use crate::store::cache::CacheBudget;
@@ -28,10 +30,14 @@ use crate::store::error::StoreError;
 use crate::store::shared::Globals;
 use crate::task::{InputId, Task, TaskError, TaskId, TimeBudget};
 use crate::topology::{StoreSpec, Topology};
+use starting::Waiting;
+use trouble::Trouble;
 
 pub use away::Arrival;
 pub use restore::RestoreProgress;
 pub(crate) use restore::{RestorePlan, plan};
+#[cfg(test)]
+use turn::Round;
 pub(crate) use turn::{at_source, raw};
 
 /// What a worker is told once.
@@ -49,14 +55,34 @@ pub(crate) struct WorkerConfig {
     pub(crate) max_idle: MaxIdle,
     /// `buffered.records.per.partition`: above it a partition is not fetched.
     pub(crate) max_buffered_records: usize,
+    /// `task.timeout.ms`: how long a task bears failures that may pass.
+    pub(crate) task_timeout_ms: i64,
     /// This thread's share of `statestore.cache.max.bytes`.
     pub(crate) cache_bytes: usize,
 }
 
-/// Opens the bytes of a task's stores, in the order of the specs.
-pub(crate) type OpenStores = Box<dyn FnMut(TaskId, &[StoreSpec]) -> Result<Backends, WorkerError>>;
+/// Opens the bytes of a task's stores, in the order of the specs. A directory that another thread still uses
+/// ([`StateDirectoryError::TaskInUse`]) is tried again.
+pub(crate) type OpenStores = Box<dyn FnMut(TaskId, &[StoreSpec]) -> Result<Opened, WorkerError>>;
 
 pub(crate) type Backends = Vec<Box<dyn KeyValueBackend>>;
+
+/// The stores of a task, and the right to its directory.
+pub(crate) struct Opened {
+    pub(crate) backends: Backends,
+    /// `None` where there is no directory.
+    pub(crate) lock: Option<TaskLock>,
+}
+
+impl FromIterator<Box<dyn KeyValueBackend>> for Opened {
+    /// Stores without a directory.
+    fn from_iter<I: IntoIterator<Item = Box<dyn KeyValueBackend>>>(backends: I) -> Self {
+        Self { backends: backends.into_iter().collect(), lock: None }
+    }
+}
+
+/// What a task reads: the numbers of its inputs, and the partitions.
+type Inputs = Vec<(InputId, TopicPartition)>;
 
 /// Who wants to know how a worker is doing. Called from the worker's thread, between batches.
 pub(crate) trait Observer {
@@ -101,6 +127,25 @@ pub enum WorkerError {
     /// The state directory failed.
     #[error(transparent)]
     StateDirectory(#[from] StateDirectoryError),
+    /// The cluster has not let a task go on for `task.timeout.ms` (KIP-572).
+    #[error(
+        "task {task} has made no progress for {after_ms} ms (task.timeout.ms; raise it if the cluster may be away for longer): {source}"
+    )]
+    TaskTimeout {
+        /// The task.
+        task: TaskId,
+        /// Since its first failure, ms.
+        after_ms: i64,
+        /// Its last failure.
+        source: LinkError,
+    },
+}
+
+impl WorkerError {
+    /// Whether a task's directory is still another thread's.
+    fn is_task_in_use(&self) -> bool {
+        matches!(self, Self::StateDirectory(StateDirectoryError::TaskInUse { .. }))
+    }
 }
 
 /// The tasks of one stream thread.
@@ -119,6 +164,8 @@ pub(crate) struct Worker<L> {
     /// In the order of their ids.
     running: Vec<Running>,
     restoring: Vec<Restoring>,
+    /// Assigned, and not yet ready to be restored.
+    waiting: Vec<Waiting>,
     /// Whether the group has said what belongs to this thread, if only that nothing does.
     settled: bool,
     /// Whose turn is next: tasks take turns, so that none starves.
@@ -135,13 +182,17 @@ struct Running {
     uncommitted: bool,
     /// Whether a processor wants a commit before `commit.interval.ms` has passed.
     commit_requested: bool,
+    /// What its commits have met.
+    trouble: Trouble,
+    /// Never read: the directory is this task's until its stores are closed.
+    _lock: Option<TaskLock>,
 }
 
 /// A task whose stores are being filled.
 struct Restoring {
     id: TaskId,
     /// What it reads once it runs.
-    inputs: Vec<(InputId, TopicPartition)>,
+    inputs: Inputs,
     /// What the group had of these when the task came.
     committed: HashMap<TopicPartition, GroupOffset>,
     backends: Backends,
@@ -149,6 +200,10 @@ struct Restoring {
     missing: Vec<Missing>,
     /// When the restore began, in milliseconds.
     since: i64,
+    /// Handed on until the task has committed.
+    trouble: Trouble,
+    /// Never read: see [`Running`].
+    _lock: Option<TaskLock>,
 }
 
 /// A store that waits for its changelog.
@@ -181,6 +236,7 @@ impl<L: Link> Worker<L> {
             globals: Globals::default(),
             running: Vec::new(),
             restoring: Vec::new(),
+            waiting: Vec::new(),
             settled: false,
             turn: 0,
             last_commit: now,
@@ -213,8 +269,13 @@ impl<L: Link> Worker<L> {
 
     /// What queries see.
     pub(crate) fn local_tasks(&self) -> LocalTasks<'_> {
-        let restoring = self.restoring.iter().map(|restoring| restoring.id).collect();
-        LocalTasks { running: self.tasks().collect(), restoring, settled: self.settled }
+        LocalTasks { running: self.tasks().collect(), restoring: self.starting(), settled: self.settled }
+    }
+
+    /// The tasks that do not run yet.
+    fn starting(&self) -> Vec<TaskId> {
+        let restoring = self.restoring.iter().map(|restoring| restoring.id);
+        restoring.chain(self.waiting.iter().map(|waiting| waiting.id)).collect()
     }
 
     fn tasks(&self) -> impl Iterator<Item = &Task> {
@@ -231,7 +292,6 @@ impl<L: Link> Worker<L> {
 
     fn report_tasks(&self) {
         let running: Vec<TaskId> = self.tasks().map(Task::id).collect();
-        let restoring: Vec<TaskId> = self.restoring.iter().map(|restoring| restoring.id).collect();
-        self.observer.tasks(&running, &restoring);
+        self.observer.tasks(&running, &self.starting());
     }
 }

@@ -26,7 +26,7 @@ pub(crate) struct Round {
 impl<L: Link> Worker<L> {
     /// Gives every task a turn, and commits when that is due.
     pub(crate) fn step(&mut self, now: i64) -> Result<Round, WorkerError> {
-        let mut round = Round { records: 0, again_at: i64::MAX };
+        let mut round = Round { records: 0, again_at: self.proceed(now)? };
         for nth in 0..self.running.len() {
             let index = (self.turn + nth) % self.running.len();
             let turn = self.take_turn(index, now)?;

@@ -10,10 +10,11 @@ use millstream_wire::ids::{LeaderEpoch, Offset};
 use millstream_wire::murmur2::partition_for_key;
 use rand::RngExt;
 use rand::rngs::StdRng;
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::super::super::link::{
-    ChangelogBounds, Committed, FetchedRange, GroupOffset, Link, LinkError, TopicPartition,
+    Answer, ChangelogBounds, Committed, FetchedRange, GroupOffset, Known, Link, LinkError, TopicPartition,
 };
 use crate::processor::Headers;
 use crate::store::backend::{Checkpoint, Position};
@@ -41,20 +42,70 @@ pub(super) struct Stored {
     pub(super) value: Option<Vec<u8>>,
 }
 
+/// How a broker that is not well answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mood {
+    Well,
+    /// Questions about changelogs are answered when somebody calls [`Broker::answer`].
+    Slow,
+    /// Questions and commits fail in a way that may pass.
+    Failing,
+}
+
+/// A question whose answer is late: of whom, about which changelogs and inputs.
+type Question = (oneshot::Sender<Result<Known, LinkError>>, Vec<TopicPartition>, Vec<TopicPartition>);
+
 /// The broker: logs and committed offsets, shared by the links of all workers.
-#[derive(Default)]
 pub(super) struct Broker {
     pub(super) logs: BTreeMap<TopicPartition, Vec<Stored>>,
     pub(super) committed: HashMap<TopicPartition, GroupOffset>,
     /// How the next commits are answered; `None`: as they should.
     pub(super) refusal: Option<Committed>,
+    pub(super) mood: Mood,
+    late: Vec<Question>,
     /// A record that was deleted before the group had committed it, if there was one.
     pub(super) deleted_unread: Option<(TopicPartition, i64)>,
 }
 
 pub(super) type SharedBroker = Rc<RefCell<Broker>>;
 
+impl Default for Broker {
+    fn default() -> Self {
+        let (logs, committed) = (BTreeMap::new(), HashMap::new());
+        let (refusal, mood, late, deleted_unread) = (None, Mood::Well, Vec::new(), None);
+        Self { logs, committed, refusal, mood, late, deleted_unread }
+    }
+}
+
+/// What a client says of a broker that does not answer.
+fn unanswered() -> LinkError {
+    let source = Arc::new(millstream_client::Error::Closed);
+    LinkError { doing: "asking a broker that does not answer".to_owned(), source, retriable: true }
+}
+
 impl Broker {
+    /// Answers the questions that it has left unanswered.
+    pub(super) fn answer(&mut self) {
+        for (reply, changelogs, inputs) in std::mem::take(&mut self.late) {
+            // The task may have moved away meanwhile.
+            let _ = reply.send(Ok(self.known(&changelogs, &inputs)));
+        }
+    }
+
+    fn known(&self, changelogs: &[TopicPartition], inputs: &[TopicPartition]) -> Known {
+        let bounds = |changelog| ChangelogBounds {
+            start: 0,
+            end: self.end(changelog),
+            delete_retention_ms: i64::MAX,
+            topic_id: Uuid::nil(),
+        };
+        let committed = |input: &TopicPartition| Some((input.clone(), self.committed.get(input)?.clone()));
+        Known {
+            bounds: changelogs.iter().map(bounds).collect(),
+            committed: inputs.iter().filter_map(committed).collect(),
+        }
+    }
+
     pub(super) fn log(&mut self, partition: &TopicPartition) -> &mut Vec<Stored> {
         self.logs.entry(partition.clone()).or_default()
     }
@@ -168,6 +219,9 @@ impl Link for SimLink {
 
     fn commit(&mut self, offsets: &[(TopicPartition, GroupOffset)]) -> Result<Committed, LinkError> {
         let broker = &mut *self.broker.borrow_mut();
+        if broker.mood == Mood::Failing {
+            return Err(unanswered());
+        }
         if let Some(refusal) = broker.refusal {
             return Ok(refusal);
         }
@@ -187,26 +241,18 @@ impl Link for SimLink {
         Some(self.broker.borrow().end(&TopicPartition { topic: topic.into(), partition }))
     }
 
-    fn changelog_bounds(&mut self, partitions: &[TopicPartition]) -> Result<Vec<ChangelogBounds>, LinkError> {
-        let broker = self.broker.borrow();
-        let bounds = |partition| ChangelogBounds {
-            start: 0,
-            end: broker.end(partition),
-            delete_retention_ms: i64::MAX,
-            topic_id: Uuid::nil(),
-        };
-        Ok(partitions.iter().map(bounds).collect())
+    fn ask(&mut self, changelogs: Vec<TopicPartition>, inputs: Vec<TopicPartition>) -> Answer {
+        let (reply, answer) = oneshot::channel();
+        let broker = &mut *self.broker.borrow_mut();
+        match broker.mood {
+            Mood::Well => reply.send(Ok(broker.known(&changelogs, &inputs))).unwrap(),
+            Mood::Slow => broker.late.push((reply, changelogs, inputs)),
+            Mood::Failing => reply.send(Err(unanswered())).unwrap(),
+        }
+        answer
     }
 
-    fn committed(
-        &mut self,
-        partitions: &[TopicPartition],
-    ) -> Result<HashMap<TopicPartition, GroupOffset>, LinkError> {
-        let broker = self.broker.borrow();
-        let known =
-            |partition: &TopicPartition| Some((partition.clone(), broker.committed.get(partition)?.clone()));
-        Ok(partitions.iter().filter_map(known).collect())
-    }
+    fn changelog_is(&mut self, _changelog: &TopicPartition, _topic_id: Uuid) {}
 
     fn restore(&mut self, changelog: &TopicPartition, from: i64) {
         let late = i64::from(self.fault == Fault::RestoreSkipsOne);

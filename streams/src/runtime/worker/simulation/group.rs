@@ -7,11 +7,12 @@ use rand::rngs::StdRng;
 
 use super::super::super::input::MaxIdle;
 use super::super::super::link::{Committed, Event, Link, TopicPartition};
-use super::super::{Arrival, Observer, RestoreProgress, Worker, WorkerConfig};
-use super::cluster::{Broker, Fault, PARTITIONS, SharedBroker, SimLink, Stored, fetched};
+use super::super::{Worker, WorkerConfig};
+use super::Quiet;
+use super::cluster::{Broker, Fault, Mood, PARTITIONS, SharedBroker, SimLink, Stored, fetched};
 use super::disk::Disk;
 use crate::prelude::*;
-use crate::task::{TaskId, Unlimited};
+use crate::task::Unlimited;
 
 const COMMIT_INTERVAL_MS: i64 = 50;
 const REPARTITION: &str = "app-counts-repartition";
@@ -34,15 +35,6 @@ struct Process {
     disk: Rc<Disk>,
     /// Where fetching stands.
     positions: HashMap<TopicPartition, i64>,
-}
-
-struct Quiet;
-
-impl Observer for Quiet {
-    fn restoring(&self, _progress: &RestoreProgress) {}
-    fn tasks(&self, _running: &[TaskId], _restoring: &[TaskId]) {}
-    fn arrived(&self, _arrival: &Arrival) {}
-    fn processed(&self, _records: usize) {}
 }
 
 fn topology() -> Topology {
@@ -86,6 +78,7 @@ impl Group {
             timestamps: crate::dsl::TimestampExtractor::default(),
             max_idle: MaxIdle::Millis(0),
             max_buffered_records: 4,
+            task_timeout_ms: i64::MAX,
             cache_bytes: 600,
         };
         let link = SimLink::new(Rc::clone(&self.broker), self.fault);
@@ -125,6 +118,9 @@ impl Group {
     pub(super) fn advance(&mut self, random: &mut StdRng) {
         self.now += random.random_range(0..10);
         let now = self.now;
+        self.broker.borrow_mut().answer();
+        let moods = [Mood::Well, Mood::Slow, Mood::Failing];
+        self.broker.borrow_mut().mood = moods[random.random_range(0..moods.len())];
         let index = random.random_range(0..self.processes.len());
         let process = &mut self.processes[index];
         match random.random_range(0..4) {
@@ -139,6 +135,7 @@ impl Group {
 
     /// A process wants to commit while the group settles, or has been taken for dead without knowing.
     pub(super) fn refuse_a_commit(&mut self, random: &mut StdRng) {
+        self.make_commits_succeed();
         let refusal = if random.random() { Committed::Later } else { Committed::Fenced };
         self.broker.borrow_mut().refusal = Some(refusal);
         self.now += COMMIT_INTERVAL_MS;
@@ -173,8 +170,25 @@ impl Group {
     /// A partition moves as a rebalance moves it.
     pub(super) fn hand_over(&mut self, random: &mut StdRng) {
         let (partition, from, to) = self.pick_move(random);
+        self.make_commits_succeed();
         self.processes[from].worker.handle(Event::Revoked(vec![partition.clone()]), self.now).unwrap();
         self.assign(to, vec![partition]);
+    }
+
+    /// A partition moves while the group's coordinator cannot be told how far it has come.
+    pub(super) fn hand_over_uncommitted(&mut self, random: &mut StdRng) {
+        let (partition, from, to) = self.pick_move(random);
+        self.broker.borrow_mut().mood = Mood::Failing;
+        self.allowed_excess += self.uncommitted(from, |owned| *owned == partition);
+        self.processes[from].worker.handle(Event::Revoked(vec![partition.clone()]), self.now).unwrap();
+        self.assign(to, vec![partition]);
+    }
+
+    fn make_commits_succeed(&self) {
+        let mood = &mut self.broker.borrow_mut().mood;
+        if *mood == Mood::Failing {
+            *mood = Mood::Well;
+        }
     }
 
     fn pick_move(&self, random: &mut StdRng) -> (TopicPartition, usize, usize) {
@@ -189,6 +203,8 @@ impl Group {
 
     /// Goes on without trouble until all input is counted and committed.
     pub(super) fn drain(&mut self, random: &mut StdRng) {
+        self.broker.borrow_mut().mood = Mood::Well;
+        self.broker.borrow_mut().answer();
         for _ in 0..600 {
             self.now += COMMIT_INTERVAL_MS;
             let now = self.now;

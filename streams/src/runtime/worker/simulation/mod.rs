@@ -5,6 +5,8 @@ mod cluster;
 mod disk;
 mod group;
 mod punctuation;
+mod timeouts;
+mod workbench;
 
 use std::collections::BTreeMap;
 
@@ -12,12 +14,24 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 
+use super::{Arrival, Observer, RestoreProgress};
+use crate::task::TaskId;
 use cluster::Fault;
 use group::Group;
 
 const WORDS: [&str; 7] = ["the", "whale", "a", "sea", "ship", "harpoon", "ishmael"];
 const SEEDS: u64 = 200;
 const STEPS: usize = 300;
+
+/// Listens to nothing.
+struct Quiet;
+
+impl Observer for Quiet {
+    fn restoring(&self, _progress: &RestoreProgress) {}
+    fn tasks(&self, _running: &[TaskId], _restoring: &[TaskId]) {}
+    fn arrived(&self, _arrival: &Arrival) {}
+    fn processed(&self, _records: usize) {}
+}
 
 /// Runs one seed to its end; `Err` says what was wrong.
 fn run(seed: u64, crashes: bool, fault: Fault) -> Result<(), String> {
@@ -35,6 +49,7 @@ fn run(seed: u64, crashes: bool, fault: Fault) -> Result<(), String> {
             }
             20..22 if crashes => group.crash(&mut random),
             22..24 if crashes => group.lose(&mut random),
+            24..25 if crashes => group.hand_over_uncommitted(&mut random),
             24..27 => group.hand_over(&mut random),
             27..30 => group.write_to_disk(&mut random),
             30..33 => group.refuse_a_commit(&mut random),

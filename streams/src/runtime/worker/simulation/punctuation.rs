@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use super::super::super::input::MaxIdle;
 use super::super::super::link::{Event, Link, TopicPartition};
-use super::super::{Arrival, Observer, RestoreProgress, Worker, WorkerConfig};
+use super::super::{Worker, WorkerConfig};
+use super::Quiet;
 use super::cluster::{Fault, SharedBroker, SimLink, Stored, fetched};
 use crate::prelude::*;
 use crate::store::memory::MemoryBackend;
-use crate::task::{TaskId, TimeBudget};
+use crate::task::TimeBudget;
 
 const IN: Topic<String, String> = Topic::new("in");
 
@@ -50,15 +51,6 @@ impl Processor<String, String> for Clocked {
     }
 }
 
-struct Quiet;
-
-impl Observer for Quiet {
-    fn restoring(&self, _progress: &RestoreProgress) {}
-    fn tasks(&self, _running: &[TaskId], _restoring: &[TaskId]) {}
-    fn arrived(&self, _arrival: &Arrival) {}
-    fn processed(&self, _records: usize) {}
-}
-
 /// A budget that the test spends.
 #[derive(Debug, Default)]
 struct Scripted(Cell<bool>);
@@ -88,6 +80,7 @@ impl Bench {
             timestamps: crate::dsl::TimestampExtractor::default(),
             max_idle: MaxIdle::Millis(0),
             max_buffered_records: 4,
+            task_timeout_ms: 1_000,
             cache_bytes: 1 << 20,
         };
         let (broker, budget) = (SharedBroker::default(), Rc::new(Scripted::default()));

@@ -1,0 +1,89 @@
+use std::rc::Rc;
+
+use super::super::super::input::MaxIdle;
+use super::super::super::link::{Event, Link, TopicPartition};
+use super::super::{OpenStores, Round, Worker, WorkerConfig, WorkerError};
+use super::Quiet;
+use super::cluster::{Fault, SharedBroker, SimLink, Stored, fetched};
+use crate::prelude::*;
+use crate::store::memory::MemoryBackend;
+use crate::task::Unlimited;
+
+/// One worker whose tasks, clock and broker are the test's.
+pub(super) struct Workbench {
+    pub(super) worker: Worker<SimLink>,
+    pub(super) broker: SharedBroker,
+}
+
+pub(super) fn partition(topic: &str, partition: i32) -> TopicPartition {
+    TopicPartition { topic: topic.into(), partition }
+}
+
+/// Stores in memory, which are gone when a task closes.
+pub(super) fn in_memory() -> OpenStores {
+    Box::new(|_, specs| Ok(specs.iter().map(|_| Box::new(MemoryBackend::new()) as Box<_>).collect()))
+}
+
+impl Workbench {
+    pub(super) fn start(builder: StreamsBuilder, configure: impl FnOnce(&mut WorkerConfig)) -> Self {
+        Self::with_stores(builder, in_memory(), configure)
+    }
+
+    pub(super) fn with_stores(
+        builder: StreamsBuilder,
+        open: OpenStores,
+        configure: impl FnOnce(&mut WorkerConfig),
+    ) -> Self {
+        let mut config = WorkerConfig {
+            application_id: "app".into(),
+            commit_interval_ms: 100,
+            purge_interval_ms: i64::MAX,
+            timestamps: crate::dsl::TimestampExtractor::default(),
+            max_idle: MaxIdle::Millis(0),
+            max_buffered_records: 4,
+            task_timeout_ms: 1_000,
+            cache_bytes: 1 << 20,
+        };
+        configure(&mut config);
+        let broker = SharedBroker::default();
+        let link = SimLink::new(Rc::clone(&broker), Fault::None);
+        let topology = builder.build().unwrap();
+        let worker = Worker::new(config, topology, link, open, Box::new(Quiet), Rc::new(Unlimited), 0);
+        Self { worker, broker }
+    }
+
+    pub(super) fn assign(&mut self, partitions: &[TopicPartition], now: i64) -> Result<(), WorkerError> {
+        self.worker.handle(Event::Assigned(partitions.to_vec()), now)
+    }
+
+    /// Appends a record to a source.
+    pub(super) fn append(&mut self, source: &TopicPartition, timestamp: i64, value: &str) {
+        let record = Stored { timestamp, key: Some(b"k".to_vec()), value: Some(value.into()) };
+        self.broker.borrow_mut().log(source).push(record);
+    }
+
+    /// Has the worker get one record of a source, unless it does not want any.
+    pub(super) fn fetch(&mut self, source: &TopicPartition, offset: i64) {
+        if self.worker.link().paused.contains(source) {
+            return;
+        }
+        let bytes = self.broker.borrow().read(source, offset, 1).unwrap();
+        self.worker.handle(Event::Fetched(fetched(source, offset, bytes)), 0).unwrap();
+    }
+
+    pub(super) fn turn(&mut self, now: i64) -> Round {
+        self.worker.step(now).unwrap()
+    }
+
+    pub(super) fn committed(&self, source: &TopicPartition) -> i64 {
+        self.broker.borrow().committed(source)
+    }
+
+    /// What has been written to a topic, partition by partition.
+    pub(super) fn values(&mut self, topic: &str) -> Vec<String> {
+        Link::flush(self.worker.link()).unwrap();
+        let broker = self.broker.borrow();
+        let records = broker.logs.iter().filter(|(log, _)| *log.topic == *topic).flat_map(|(_, log)| log);
+        records.map(|record| String::from_utf8(record.value.clone().unwrap()).unwrap()).collect()
+    }
+}
