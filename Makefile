@@ -2,7 +2,9 @@
 # root) and say so; without root they say what to install. Builds lie outside the checkout: see .ci/env.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: demo test needs judges bench-produce bench-consume bench-latency bench-wordcount bench-start
+COMPARISONS := bench-produce bench-consume bench-latency bench-wordcount bench-start \
+	bench-stateless bench-aggregate bench-restore bench-windowed bench-streams-latency
+.PHONY: demo test needs judges bench-dev $(COMPARISONS)
 
 demo: needs
 	@source .ci/env; cargo run --release --bin word_count
@@ -20,6 +22,10 @@ judges:
 	@.ci/install wanted 'javac --version && mvn --version' "to test with Apache Kafka's own clients" default-jdk-headless maven
 
 # Each runs Apache Kafka beside us, in turns; the last line is a JSON object. benches/src/knobs.rs has what can be tuned.
-bench-produce bench-consume bench-latency bench-wordcount bench-start: bench-%: needs judges
+$(COMPARISONS): bench-%: needs judges
 	@source .ci/env; cargo build --release --package millstream-cli --package millstream-benches; \
 		"$$CARGO_TARGET_DIR/release/compare" $*
+
+# From a changed line of the word count to its test's answer, and the size of its release binary.
+bench-dev: needs
+	@benches/dev

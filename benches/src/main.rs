@@ -5,12 +5,16 @@
 
 mod consume;
 mod figures;
+mod half_load;
+mod input;
 mod knobs;
 mod latency;
 mod node;
 mod peers;
 mod produce;
 mod start;
+mod streams;
+mod table;
 mod wordcount;
 
 use std::process::ExitCode;
@@ -20,7 +24,6 @@ use clap::Parser;
 
 use crate::figures::Figures;
 use crate::knobs::Knobs;
-use crate::node::Side;
 
 /// Compares Millstream with Apache Kafka at one kind of work.
 #[derive(Parser)]
@@ -40,6 +43,16 @@ enum Work {
     Latency,
     /// The words of a novel by Streams: words, CPU and memory of library and broker
     Wordcount,
+    /// Five operators without state by Streams
+    Stateless,
+    /// Sums of many keys by Streams
+    Aggregate,
+    /// A table by Streams, built and restored
+    Restore,
+    /// Counts of one-minute windows by Streams
+    Windowed,
+    /// From the input of a topology to its output at half load
+    StreamsLatency,
     /// From nothing to serving, and memory when idle
     Start,
 }
@@ -49,14 +62,20 @@ impl Compare {
         let mut figures = Figures::default();
         for round in 0..self.knobs.rounds {
             // The order turns with the rounds: whoever comes after another's caches and writes does not do so each time.
-            for turn in 0..Side::ALL.len() {
-                let side = Side::ALL[(round + turn) % Side::ALL.len()];
+            let sides = &self.knobs.sides;
+            for turn in 0..sides.len() {
+                let side = sides[(round + turn) % sides.len()];
                 figures::progress(format_args!("round {} of {}: {side}", round + 1, self.knobs.rounds));
                 match self.work {
                     Work::Produce => produce::run(side, &self.knobs, &mut figures)?,
                     Work::Consume => consume::run(side, &self.knobs, &mut figures)?,
                     Work::Latency => latency::run(side, &self.knobs, &mut figures)?,
                     Work::Wordcount => wordcount::run(side, &self.knobs, &mut figures)?,
+                    Work::Stateless => streams::stateless(side, &self.knobs, &mut figures)?,
+                    Work::Aggregate => streams::aggregate(side, &self.knobs, &mut figures)?,
+                    Work::Restore => table::run(side, &self.knobs, &mut figures)?,
+                    Work::Windowed => streams::windowed(side, &self.knobs, &mut figures)?,
+                    Work::StreamsLatency => half_load::run(side, &self.knobs, &mut figures)?,
                     Work::Start => start::run(side, &mut figures)?,
                 }
             }

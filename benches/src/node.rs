@@ -14,7 +14,7 @@ use millstream_benches::process::Pid;
 use crate::peers;
 
 /// Who does the work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Side {
     /// Millstream, acknowledging what the page cache has, as Apache Kafka does.
     Page,

@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::Value;
 
 use crate::figures::Figures;
 use crate::knobs::Knobs;
 use crate::node::{Node, Side, program, scratch};
 use crate::peers;
+use crate::streams::number;
 
 const NOVEL: &str = "../examples/data/moby-dick.txt";
 const COMMIT_INTERVAL_MS: &str = "30000";
@@ -68,8 +69,4 @@ fn ours(node: &Node, lines: f64, words: u64) -> Result<String> {
 
 fn words(text: &str) -> u64 {
     text.split(|letter: char| !letter.is_ascii_alphabetic()).filter(|word| !word.is_empty()).count() as u64
-}
-
-fn number(report: &Value, field: &str) -> Result<f64> {
-    report[field].as_f64().with_context(|| format!("no {field} in {report}"))
 }
