@@ -176,20 +176,33 @@ fn bad_query(message: &str) -> Response {
 
 fn find<'a>(stores: &'a Stores, name: &str) -> Result<&'a Served, QueryError> {
     let found = stores.iter().find(|store| store.name() == name);
-    found.ok_or_else(|| QueryError::UnknownStore(name.to_owned()))
+    found.ok_or_else(|| {
+        let served = stores.iter().map(|store| store.name().to_owned());
+        QueryError::unknown(name, served.collect())
+    })
 }
 
 impl IntoResponse for ServeError {
     fn into_response(self) -> Response {
         let (status, code) = match &self {
-            Self::Query(QueryError::UnknownStore(_)) => (StatusCode::NOT_FOUND, "unknown_store"),
-            Self::Query(QueryError::NotHere(_)) => (StatusCode::MISDIRECTED_REQUEST, "not_here"),
-            Self::Query(QueryError::Rebalancing(_)) => (StatusCode::SERVICE_UNAVAILABLE, "rebalancing"),
-            Self::Query(QueryError::Stopped) => (StatusCode::SERVICE_UNAVAILABLE, "stopped"),
-            Self::Query(_) | Self::Json(_) => (StatusCode::INTERNAL_SERVER_ERROR, "store_failed"),
+            Self::Query(error) => (status(error), error.code()),
+            Self::Json(_) => (StatusCode::INTERNAL_SERVER_ERROR, "store_failed"),
             Self::Key { .. } => (StatusCode::BAD_REQUEST, "bad_key"),
         };
         failure(status, code, &self.to_string())
+    }
+}
+
+fn status(error: &QueryError) -> StatusCode {
+    match error {
+        QueryError::UnknownStore { .. } => StatusCode::NOT_FOUND,
+        QueryError::NotHere { .. } => StatusCode::MISDIRECTED_REQUEST,
+        QueryError::Rebalancing { .. } | QueryError::Unreachable { .. } | QueryError::Stopped => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+        QueryError::OtherTypes { .. } | QueryError::Failed { .. } | QueryError::Store(_) => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
     }
 }
 
@@ -218,7 +231,7 @@ mod tests {
 
     impl Letters {
         fn check(&self) -> Result<(), ServeError> {
-            if self.ready { Ok(()) } else { Err(QueryError::Rebalancing("letters".into()).into()) }
+            if self.ready { Ok(()) } else { Err(QueryError::Rebalancing { store: "letters".into() }.into()) }
         }
     }
 

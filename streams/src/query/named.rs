@@ -4,16 +4,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::served::Served;
-use super::{LocalStore, LocalWindowStore, Owners, QueryError};
+use super::{Owners, QueryError, StoreView, WindowStoreView};
 use crate::store::{KeyValueStore, WindowStore};
 
 /// The typed name of a store that [`Streams::store`](crate::Streams::store) can open.
 pub trait QueryableStore {
     /// What the store is asked through.
-    type Local;
+    type View;
 
     #[doc(hidden)]
-    fn open(self, owners: Owners) -> Result<Self::Local, QueryError>;
+    fn open(self, owners: Owners) -> Result<Self::View, QueryError>;
 }
 
 /// The typed name of a store that [`AppBuilder::serve`](crate::runtime::AppBuilder::serve) can show over HTTP: its keys can be
@@ -28,10 +28,10 @@ where
     K: Clone + Send + 'static,
     V: Clone + Send + 'static,
 {
-    type Local = LocalStore<K, V>;
+    type View = StoreView<K, V>;
 
-    fn open(self, owners: Owners) -> Result<Self::Local, QueryError> {
-        LocalStore::open(self.name(), self.key.clone(), owners)
+    fn open(self, owners: Owners) -> Result<Self::View, QueryError> {
+        StoreView::open(&self, owners)
     }
 }
 
@@ -40,10 +40,10 @@ where
     K: Clone + Send + 'static,
     V: Clone + Send + 'static,
 {
-    type Local = LocalWindowStore<K, V>;
+    type View = WindowStoreView<K, V>;
 
-    fn open(self, owners: Owners) -> Result<Self::Local, QueryError> {
-        LocalWindowStore::open(&self, owners)
+    fn open(self, owners: Owners) -> Result<Self::View, QueryError> {
+        WindowStoreView::open(&self, owners)
     }
 }
 

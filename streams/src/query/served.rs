@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{LocalStore, LocalWindowStore, QueryError};
+use super::{QueryError, StoreView, WindowStoreView};
 use crate::window::{Window, Windowed};
 
 /// A store that the program shows over HTTP, its types hidden behind JSON.
@@ -81,19 +81,19 @@ pub enum ServeError {
     Json(#[from] serde_json::Error),
 }
 
-impl<K, V> ServedEntries for LocalStore<K, V>
+impl<K, V> ServedEntries for StoreView<K, V>
 where
     K: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
     V: Serialize + Clone + Send + 'static,
 {
     fn name(&self) -> &str {
-        LocalStore::name(self)
+        StoreView::name(self)
     }
 
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<(Value, Value)>, ServeError>> {
         async move {
             let key = parse::<K>(key)?;
-            let Some(value) = LocalStore::get(self, &key).await? else { return Ok(None) };
+            let Some(value) = StoreView::get(self, &key).await? else { return Ok(None) };
             Ok(Some((serde_json::to_value(key)?, serde_json::to_value(value)?)))
         }
         .boxed()
@@ -105,7 +105,7 @@ where
             let bound =
                 |text: Option<String>| text.map_or(Ok(Unbounded), |text| parse::<K>(&text).map(Included));
             let (from, to) = (bound(range.from)?, bound(range.to)?);
-            let entries = LocalStore::range(self, (from, to), range.limit).await?;
+            let entries = StoreView::range(self, (from, to), range.limit).await?;
             let json = |(key, value): (K, V)| Ok((serde_json::to_value(key)?, serde_json::to_value(value)?));
             entries.into_iter().map(json).collect()
         }
@@ -113,17 +113,17 @@ where
     }
 
     fn approximate_count(&self) -> BoxFuture<'_, Result<u64, ServeError>> {
-        async move { Ok(LocalStore::approximate_count(self).await?) }.boxed()
+        async move { Ok(StoreView::approximate_count(self).await?) }.boxed()
     }
 }
 
-impl<K, V> ServedWindows for LocalWindowStore<K, V>
+impl<K, V> ServedWindows for WindowStoreView<K, V>
 where
     K: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
     V: Serialize + Clone + Send + 'static,
 {
     fn name(&self) -> &str {
-        LocalWindowStore::name(self)
+        WindowStoreView::name(self)
     }
 
     fn of_key<'a>(
@@ -133,7 +133,7 @@ where
     ) -> BoxFuture<'a, Result<(Value, Vec<Value>), ServeError>> {
         async move {
             let key = parse::<K>(key)?;
-            let windows = LocalWindowStore::fetch(self, &key, starts).await?.into_iter();
+            let windows = WindowStoreView::fetch(self, &key, starts).await?.into_iter();
             let json = windows.map(|(window, value)| {
                 Ok(json!({ "start": window.start, "end": window.end, "value": serde_json::to_value(value)? }))
             });
@@ -149,7 +149,7 @@ where
                 Ok::<_, ServeError>(Windowed::new(parse::<K>(&key)?, Window::of_size(start, 0)))
             };
             let after = span.after.map(behind).transpose()?;
-            let entries = LocalWindowStore::fetch_behind(self, after, span.starts, span.limit).await?;
+            let entries = self.of_all(after, &span.starts, false, span.limit).await?;
             let json = entries.into_iter().map(|(Windowed { key, window }, value)| {
                 let (key, value) = (serde_json::to_value(key)?, serde_json::to_value(value)?);
                 Ok(json!({ "key": key, "start": window.start, "end": window.end, "value": value }))
@@ -160,7 +160,7 @@ where
     }
 
     fn approximate_count(&self) -> BoxFuture<'_, Result<u64, ServeError>> {
-        async move { Ok(LocalWindowStore::approximate_count(self).await?) }.boxed()
+        async move { Ok(WindowStoreView::approximate_count(self).await?) }.boxed()
     }
 }
 

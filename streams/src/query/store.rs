@@ -1,207 +1,159 @@
-use std::marker::PhantomData;
-use std::ops::{Bound, ControlFlow, RangeBounds};
-use std::sync::Arc;
+use std::ops::{Bound, RangeBounds};
 
-use tokio::sync::oneshot;
-
-use super::QueryError;
-use crate::runtime::{LocalTasks, Mail, Mailbox};
+use super::asker::Asker;
+use super::{Answer, Owners, Query, QueryError};
+use crate::data::DataError;
 use crate::serde::SerdeHandle;
-use crate::store::backend::Direction;
+use crate::store::KeyValueStore;
+use crate::store::backend::end_of_prefix;
+use crate::store::chunk::{Chunk, Read};
 use crate::store::error::StoreError;
-use crate::store::typed::TypedStore;
-use crate::task::Task;
-use crate::topology::{Subtopology, Topology};
-
-/// Entries that one visit of the owner reads; longer ranges come in several visits, with batches processed in between.
-const CHUNK: usize = 1_000;
-
-/// The stream threads of an application: whoever owns the tasks.
-#[derive(Clone)]
-pub struct Owners {
-    pub(crate) threads: Arc<[Mailbox]>,
-    /// The thread that fills the global tables.
-    pub(crate) global: Arc<[Mailbox]>,
-    pub(crate) topology: Topology,
-}
+use crate::store::typed::{decode_timestamped, types};
 
 /// A key-value store of a running application, as far as its tasks run in this process.
 ///
-/// Answers are as fresh as the last processed batch. They work from any executor.
-pub struct LocalStore<K: 'static, V: 'static> {
-    name: Arc<str>,
-    /// The sub-topology that has the store.
-    part: u32,
-    key: SerdeHandle<K>,
-    owners: Owners,
-    value: PhantomData<fn() -> V>,
+/// Answers are as fresh as the last processed batch. Entries are ordered by the bytes of their keys, as in Kafka's stores: texts
+/// by their UTF-8, numbers by their big-endian bytes, so that negative ones come last.
+pub struct StoreView<K: 'static, V: 'static> {
+    asker: Asker,
+    serdes: Serdes<K, V>,
 }
 
-/// What one thread answers, from each of its tasks that have the store; or why it cannot.
-type Answer<T> = Result<Vec<T>, QueryError>;
+/// What the bytes of a store mean.
+pub(super) struct Serdes<K: 'static, V: 'static> {
+    pub(super) key: SerdeHandle<K>,
+    pub(super) value: SerdeHandle<V>,
+}
 
-impl<K, V> LocalStore<K, V>
+impl<K, V> StoreView<K, V>
 where
     K: Clone + Send + 'static,
-    V: Clone + Send + 'static,
+    V: Send + 'static,
 {
-    pub(super) fn open(name: Option<&str>, key: SerdeHandle<K>, owners: Owners) -> Result<Self, QueryError> {
-        let name = name.unwrap_or_default();
-        let mut owners = owners;
-        let has_store = |part: &&Subtopology| part.stores.iter().any(|spec| spec.name == name);
-        let topology = owners.topology.clone();
-        let part = topology.subtopologies().iter().find(has_store).or_else(|| {
-            owners.threads = Arc::clone(&owners.global);
-            topology.globals().iter().find(has_store)
-        });
-        let part = part.ok_or_else(|| QueryError::UnknownStore(name.to_owned()))?.id;
-        Ok(Self { name: name.into(), part, key, owners, value: PhantomData })
+    pub(super) fn open(store: &KeyValueStore<K, V>, owners: Owners) -> Result<Self, QueryError> {
+        let (asker, _) = Asker::open(store.name(), types::<K, V>(), owners)?;
+        Ok(Self { asker, serdes: Serdes { key: store.key.clone(), value: store.value.clone() } })
     }
 
     /// The store's name.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.asker.store
     }
 
-    /// The value of a key; `None`: no task here has it.
-    ///
-    /// # Errors
-    /// See [`QueryError`].
-    pub async fn get<Q>(&self, key: &Q) -> Result<Option<V>, QueryError>
+    /// The value of a key; `None`: no task that was asked has it.
+    pub fn get<Q>(&self, key: &Q) -> Query<Option<V>>
     where
         Q: ToOwned<Owned = K> + ?Sized,
     {
-        let key = key.to_owned();
-        let found = self.ask(move |store| store.get(&key)).await?;
-        Ok(found.into_iter().flatten().map(|(value, _)| value).next())
+        let bytes = key_bytes(&self.asker.store, &self.serdes.key, &key.to_owned());
+        let (asker, serdes) = (self.asker.clone(), self.serdes.clone());
+        Query::new(async move {
+            let store = asker.store.clone();
+            let told = asker.collect(Read::Get(bytes?), None, false, 1).await?;
+            told.try_map(|chunk| {
+                let found = chunk.entries.into_iter().next();
+                found.map(|(_, value)| serdes.value(&store, &value)).transpose()
+            })
+        })
     }
 
-    /// The entries between two keys, in the order of the keys' bytes, at most `limit` of them.
-    ///
-    /// # Errors
-    /// See [`QueryError`].
-    pub async fn range(&self, range: impl RangeBounds<K>, limit: usize) -> Result<Vec<(K, V)>, QueryError> {
-        let range = (range.start_bound().cloned(), range.end_bound().cloned());
-        self.collect(limit, move |store, after, wanted| chunk(store, &range, after, wanted)).await
+    /// The entries between two keys, at most `limit` of them.
+    pub fn range(&self, keys: impl RangeBounds<K>, limit: usize) -> Query<Vec<(K, V)>> {
+        self.between(&keys, false, limit)
     }
 
-    /// Every entry, in the order of the keys' bytes.
-    ///
-    /// # Errors
-    /// See [`QueryError`].
-    pub async fn all(&self) -> Result<Vec<(K, V)>, QueryError> {
-        self.range(.., usize::MAX).await
+    /// The entries between two keys, the last first, at most `limit` of them.
+    pub fn reverse_range(&self, keys: impl RangeBounds<K>, limit: usize) -> Query<Vec<(K, V)>> {
+        self.between(&keys, true, limit)
     }
 
-    /// Roughly how many entries the tasks here have.
-    ///
-    /// # Errors
-    /// See [`QueryError`].
-    pub async fn approximate_count(&self) -> Result<u64, QueryError> {
-        let counts = self.ask(|store| Ok(store.approximate_len())).await?;
-        Ok(counts.into_iter().sum())
+    /// The entries whose keys' bytes begin with these, at most `limit` of them: texts are their UTF-8 (Kafka's `prefixScan`).
+    pub fn prefix(&self, prefix: impl AsRef<[u8]>, limit: usize) -> Query<Vec<(K, V)>> {
+        let prefix = prefix.as_ref();
+        let end = end_of_prefix(prefix).map_or(Bound::Unbounded, Bound::Excluded);
+        self.entries(Ok(Read::Range(Bound::Included(prefix.to_vec()), end)), false, limit)
     }
 
-    /// Asks for a chunk of every task, merges what all of them have told about, and goes on behind it. `read` is given the key
-    /// to go on behind, and how many entries are wanted.
-    pub(super) async fn collect<F>(&self, limit: usize, read: F) -> Result<Vec<(K, V)>, QueryError>
-    where
-        F: Fn(&TypedStore<K, V>, Option<&K>, usize) -> Result<Vec<(K, V)>, StoreError>,
-        F: Clone + Send + 'static,
-    {
-        let mut collected = Vec::new();
-        let mut after = None;
-        loop {
-            let wanted = CHUNK.min(limit - collected.len());
-            let (read, behind) = (read.clone(), after.take());
-            let chunks = self.ask(move |store| read(store, behind.as_ref(), wanted)).await?;
-            let complete = chunks.iter().all(|chunk| chunk.len() < wanted);
-            let mut merged = self.merge(chunks)?;
-            // What lies behind the first `wanted` may interleave with what a full chunk has left out.
-            if !complete {
-                merged.truncate(wanted);
-            }
-            merged.truncate(limit - collected.len());
-            let last = merged.last().map(|(key, _)| key.clone());
-            collected.append(&mut merged);
-            match last {
-                Some(last) if !complete && collected.len() < limit => after = Some(last),
-                _ => return Ok(collected),
-            }
-        }
+    /// Every entry. They are all held in memory; [`range`](Self::range) reads as many as are wanted.
+    pub fn all(&self) -> Query<Vec<(K, V)>> {
+        self.range(.., usize::MAX)
     }
 
-    fn merge(&self, chunks: Vec<Vec<(K, V)>>) -> Result<Vec<(K, V)>, QueryError> {
-        let mut entries = Vec::new();
-        for (key, value) in chunks.into_iter().flatten() {
-            let mut bytes = Vec::new();
-            let encoded = self.key.encode(&key, &mut bytes);
-            encoded.map_err(|source| StoreError::Encode { store: self.name.to_string(), source })?;
-            entries.push((bytes, (key, value)));
-        }
-        entries.sort_by(|(a, _), (b, _)| a.cmp(b));
-        Ok(entries.into_iter().map(|(_, entry)| entry).collect())
+    /// Every entry, the last first.
+    pub fn reverse_all(&self) -> Query<Vec<(K, V)>> {
+        self.reverse_range(.., usize::MAX)
     }
 
-    /// Runs `read` on the store of every task here, on the threads that own them.
-    pub(super) async fn ask<T, F>(&self, read: F) -> Result<Vec<T>, QueryError>
-    where
-        T: Send + 'static,
-        F: Fn(&TypedStore<K, V>) -> Result<T, StoreError> + Clone + Send + 'static,
-    {
-        let mut answers = Vec::new();
-        for thread in self.owners.threads.iter() {
-            let (reply, answer) = oneshot::channel();
-            let (name, part, read) = (Arc::clone(&self.name), self.part, read.clone());
-            let query = move |tasks: &LocalTasks<'_>| {
-                // Nobody listens any more when the query was given up.
-                let _ = reply.send(answer_of(tasks, part, &name, read));
-            };
-            thread.send(Mail::Query(Box::new(query))).await.map_err(|_| QueryError::Stopped)?;
-            answers.push(answer);
-        }
-        let mut found = Vec::new();
-        for answer in answers {
-            found.extend(answer.await.map_err(|_| QueryError::Stopped)??);
-        }
-        if found.is_empty() {
-            return Err(QueryError::NotHere(self.name.to_string()));
-        }
-        Ok(found)
+    /// Roughly how many entries there are; what has not been committed yet is not counted.
+    pub fn approximate_count(&self) -> Query<u64> {
+        let asker = self.asker.clone();
+        Query::new(
+            async move { Ok(asker.collect(Read::Count, None, false, 0).await?.map(|chunk| chunk.count)) },
+        )
+    }
+
+    fn between(&self, keys: &impl RangeBounds<K>, reverse: bool, limit: usize) -> Query<Vec<(K, V)>> {
+        let bound = |bound: Bound<&K>| {
+            Ok(match bound {
+                Bound::Included(key) => Bound::Included(key_bytes(&self.asker.store, &self.serdes.key, key)?),
+                Bound::Excluded(key) => Bound::Excluded(key_bytes(&self.asker.store, &self.serdes.key, key)?),
+                Bound::Unbounded => Bound::Unbounded,
+            })
+        };
+        let range =
+            bound(keys.start_bound()).and_then(|from| Ok(Read::Range(from, bound(keys.end_bound())?)));
+        self.entries(range, reverse, limit)
+    }
+
+    fn entries(&self, read: Result<Read, QueryError>, reverse: bool, limit: usize) -> Query<Vec<(K, V)>> {
+        let (asker, serdes) = (self.asker.clone(), self.serdes.clone());
+        Query::new(async move {
+            let store = asker.store.clone();
+            asker.collect(read?, None, reverse, limit).await?.try_map(|chunk| serdes.entries(&store, chunk))
+        })
     }
 }
 
-/// Half an answer would look like a whole one: while a task of the store is not ready there is none.
-fn answer_of<K: 'static, V: 'static, T>(
-    tasks: &LocalTasks<'_>,
-    part: u32,
-    name: &str,
-    read: impl Fn(&TypedStore<K, V>) -> Result<T, StoreError>,
-) -> Answer<T> {
-    if !tasks.settled || tasks.restoring.iter().any(|task| task.subtopology == part) {
-        return Err(QueryError::Rebalancing(name.to_owned()));
-    }
-    let owners = tasks.running.iter().filter(|task| task.id().subtopology == part);
-    let read = |task: &&Task| {
-        let store = task.store::<K, V>(name).ok_or_else(|| QueryError::OtherTypes(name.to_owned()))?;
-        Ok(read(&store.borrow())?)
+/// The bytes of a key; a null has none.
+pub(super) fn key_bytes<K>(store: &str, serde: &SerdeHandle<K>, key: &K) -> Result<Vec<u8>, QueryError> {
+    let mut bytes = Vec::new();
+    let encoded = match serde.encode(key, &mut bytes) {
+        Ok(true) => Ok(bytes),
+        Ok(false) => Err(DataError::Null),
+        Err(error) => Err(error),
     };
-    owners.map(read).collect()
+    encoded.map_err(|source| StoreError::Encode { store: store.to_owned(), source }.into())
 }
 
-fn chunk<K: Clone, V: Clone>(
-    store: &TypedStore<K, V>,
-    (from, to): &(Bound<K>, Bound<K>),
-    after: Option<&K>,
-    wanted: usize,
-) -> Result<Vec<(K, V)>, StoreError> {
-    let mut entries = Vec::new();
-    let from = after.map_or_else(|| from.as_ref(), Bound::Excluded);
-    store.range(from, to.as_ref(), Direction::Forward, |key, value, _timestamp| {
-        if entries.len() < wanted {
-            entries.push((key, value));
-        }
-        if entries.len() < wanted { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    })?;
-    Ok(entries)
+impl<T> Answer<T> {
+    pub(super) fn map<U>(self, map: impl FnOnce(T) -> U) -> Answer<U> {
+        Answer { value: map(self.value), position: self.position }
+    }
+
+    pub(super) fn try_map<U, E>(self, map: impl FnOnce(T) -> Result<U, E>) -> Result<Answer<U>, E> {
+        Ok(Answer { value: map(self.value)?, position: self.position })
+    }
+}
+
+impl<K, V> Clone for Serdes<K, V> {
+    fn clone(&self) -> Self {
+        Self { key: self.key.clone(), value: self.value.clone() }
+    }
+}
+
+impl<K, V> Serdes<K, V> {
+    pub(super) fn value(&self, store: &str, bytes: &[u8]) -> Result<V, QueryError> {
+        Ok(decode_timestamped(store, &self.value, bytes)?.0)
+    }
+
+    pub(super) fn entries(&self, store: &str, chunk: Chunk) -> Result<Vec<(K, V)>, QueryError> {
+        let decode = |(key, value): (Vec<u8>, Vec<u8>)| {
+            let key = self
+                .key
+                .decode(Some(&key))
+                .map_err(|error| StoreError::Corrupt { store: store.to_owned(), what: error.to_string() })?;
+            Ok((key, self.value(store, &value)?))
+        };
+        chunk.entries.into_iter().map(decode).collect()
+    }
 }

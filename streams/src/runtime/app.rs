@@ -61,12 +61,12 @@ impl Streams {
         self.query_address
     }
 
-    /// A store by its typed name, as far as its tasks run in this process: a [`LocalStore`](crate::query::LocalStore), or a
-    /// [`LocalWindowStore`](crate::query::LocalWindowStore).
+    /// A store by its typed name, as far as its tasks run in this process: a [`StoreView`](crate::query::StoreView), or a
+    /// [`WindowStoreView`](crate::query::WindowStoreView).
     ///
     /// # Errors
-    /// [`QueryError::UnknownStore`]: the topology has none of that name.
-    pub fn store<S: QueryableStore>(&self, store: S) -> Result<S::Local, QueryError> {
+    /// [`QueryError::UnknownStore`]: the topology has none of that name; [`QueryError::OtherTypes`]: it has other types.
+    pub fn store<S: QueryableStore>(&self, store: S) -> Result<S::View, QueryError> {
         store.open(self.owners.clone())
     }
 

@@ -2,17 +2,25 @@
 
 use tokio::sync::mpsc;
 
-use crate::task::{Task, TaskId};
+use super::TopicPartition;
+use crate::task::{TaskId, TaskStores};
 
 /// Messages that may wait for a thread; senders wait beyond that.
 const MAX_WAITING: usize = 1_024;
 
 /// What a query sees: the tasks of one thread, between two batches.
 pub(crate) struct LocalTasks<'a> {
-    pub(crate) running: Vec<&'a Task>,
+    pub(crate) running: Vec<LocalTask<'a>>,
     pub(crate) restoring: Vec<TaskId>,
     /// Whether the group has told this thread what is its own.
     pub(crate) settled: bool,
+}
+
+/// The stores of a task, and how to learn how far it has come: of each partition the first offset that it has not processed.
+pub(crate) struct LocalTask<'a> {
+    pub(crate) id: TaskId,
+    pub(crate) stores: &'a TaskStores,
+    pub(crate) position: Box<dyn Fn() -> Vec<(TopicPartition, i64)> + 'a>,
 }
 
 /// A message to a stream thread.

@@ -25,9 +25,12 @@ pub(crate) mod topics;
 mod worker;
 
 pub use app::{Closing, Streams};
+pub(crate) use assignment::KnownHosts;
 pub use builder::AppBuilder;
 pub use error::{ConfigError, StreamsError};
 pub use link::{LinkError, TopicPartition};
+#[cfg(test)]
+pub(crate) use mailbox::{LocalTask, mailbox};
 pub(crate) use mailbox::{LocalTasks, Mail, Mailbox};
 pub use shared::Metrics;
 pub use state::AppState;

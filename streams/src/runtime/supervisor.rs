@@ -95,16 +95,21 @@ impl Supervisor {
         let (mailboxes, inboxes): (Vec<_>, Vec<_>) = (0..config.threads).map(|_| mailbox()).unzip();
         let mailboxes: Arc<[Mailbox]> = mailboxes.into();
         let (global_mailbox, global_inbox) = mailbox();
+        let server = query_listen.map(|address| listen(&network, &address)).transpose()?;
+        let query_address = server.as_ref().map(|server| server.address);
+        let known_hosts = KnownHosts::new(directory.process_id(), endpoint(&config, query_address));
         let owners = Owners {
             threads: Arc::clone(&mailboxes),
             global: Arc::from([global_mailbox.clone()]),
             topology: topology.clone(),
+            known_hosts: Arc::clone(&known_hosts),
         };
-        let query_address = match query_listen {
-            Some(address) => Some(serve(&network, &address, served, &owners)?),
-            None => None,
-        };
-        let known_hosts = KnownHosts::new(directory.process_id(), endpoint(&config, query_address));
+        let served: Result<Vec<_>, _> =
+            served.into_iter().map(|store| store.open_served(owners.clone())).collect();
+        let served = served?;
+        if let Some(server) = server {
+            network.spawn(query::serve(server, served));
+        }
 
         shared.enter(AppState::Rebalancing);
         let config = Arc::new(config);
@@ -229,18 +234,8 @@ fn endpoint(config: &StreamsConfig, listening: Option<SocketAddr>) -> String {
     }
 }
 
-fn serve(
-    network: &Runtime,
-    address: &str,
-    served: Vec<Box<dyn query::ServableStore>>,
-    owners: &Owners,
-) -> Result<SocketAddr, StreamsError> {
+fn listen(network: &Runtime, address: &str) -> Result<query::Server, StreamsError> {
     let failed =
         |source| StreamsError::System { doing: format!("listening for queries on {address}"), source };
-    let server = network.block_on(query::Server::bind(address)).map_err(failed)?;
-    let stores: Result<Vec<_>, _> =
-        served.into_iter().map(|store| store.open_served(owners.clone())).collect();
-    let listening = server.address;
-    network.spawn(query::serve(server, stores?));
-    Ok(listening)
+    network.block_on(query::Server::bind(address)).map_err(failed)
 }

@@ -3,6 +3,7 @@
 pub mod backend;
 pub mod cache;
 pub(crate) mod changelog;
+pub(crate) mod chunk;
 #[cfg(test)]
 mod conformance;
 pub mod error;

@@ -49,36 +49,13 @@ impl<K: Clone, V: Clone> TypedStore<K, V> {
         direction: Direction,
         mut visit: impl FnMut(K, V, i64) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        let mut overlay = Overlay::new(self.cache.unwritten_entries(), range, direction);
-        let mut failure = None;
-        let mut stopped = false;
-        self.backend.scan(range, direction, &mut |key, value| {
-            let step = match overlay.before(key, &mut visit) {
-                ControlFlow::Continue(true) => ControlFlow::Continue(()),
-                ControlFlow::Continue(false) => match self.decode(key, value) {
-                    Ok((key, value, timestamp)) => visit(key, value, timestamp),
-                    Err(error) => {
-                        failure = Some(error);
-                        ControlFlow::Break(())
-                    }
-                },
-                ControlFlow::Break(()) => ControlFlow::Break(()),
+        self.walk(range, direction, |found| {
+            let (key, value, timestamp) = match found {
+                Found::Cached(entry, value) => (entry.key.clone(), value.clone(), entry.timestamp),
+                Found::Stored(key, value) => self.decode(key, value)?,
             };
-            stopped = step.is_break();
-            step
-        })?;
-        if let Some(failure) = failure {
-            return Err(failure);
-        }
-        if !stopped {
-            let _ = overlay.rest(&mut visit);
-        }
-        Ok(())
-    }
-
-    /// Roughly how many entries there are; what the cache has not written yet is not counted.
-    pub fn approximate_len(&self) -> u64 {
-        self.backend.approximate_len()
+            Ok(visit(key, value, timestamp))
+        })
     }
 
     fn decode(&self, key: &[u8], value: &[u8]) -> Result<(K, V, i64), StoreError> {
@@ -98,6 +75,70 @@ impl<K: Clone, V: Clone> TypedStore<K, V> {
             Bound::Unbounded => Bound::Unbounded,
         })
     }
+}
+
+/// What a walk through a store meets.
+pub(crate) enum Found<'a, K, V> {
+    /// An entry that the backend does not have yet, and its value.
+    Cached(&'a Entry<K, V>, &'a V),
+    /// A key and a timestamped value of the backend's.
+    Stored(&'a [u8], &'a [u8]),
+}
+
+impl<K, V> TypedStore<K, V> {
+    /// Shows the entries whose keys' bytes lie in `range`, until `visit` breaks or fails.
+    pub(crate) fn walk(
+        &self,
+        range: KeyRange<'_>,
+        direction: Direction,
+        mut visit: impl FnMut(Found<'_, K, V>) -> Result<ControlFlow<()>, StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut failure = None;
+        let mut visit = |found: Found<'_, K, V>| {
+            visit(found).unwrap_or_else(|error| {
+                failure = Some(error);
+                ControlFlow::Break(())
+            })
+        };
+        let mut overlay = Overlay::new(self.cache.unwritten_entries(), range, direction);
+        let mut stopped = false;
+        self.backend.scan(range, direction, &mut |key, value| {
+            let step = match overlay.before(key, &mut visit) {
+                ControlFlow::Continue(true) => ControlFlow::Continue(()),
+                ControlFlow::Continue(false) => visit(Found::Stored(key, value)),
+                ControlFlow::Break(()) => ControlFlow::Break(()),
+            };
+            stopped = step.is_break();
+            step
+        })?;
+        if !stopped {
+            let _ = overlay.rest(&mut visit);
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    /// The timestamped value under a key's bytes.
+    pub(crate) fn get_bytes(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        if let Some(index) = self.cache.find(self.cache.hash(key), key) {
+            let Entry { value, timestamp, .. } = self.cache.entry(index);
+            return value.as_ref().map_or(Ok(None), |value| self.timestamped(value, *timestamp));
+        }
+        let mut stored = Vec::new();
+        Ok(self.backend.get(key, &mut stored)?.then_some(stored))
+    }
+
+    /// A value as the backend would have it; `None`: it is a null, so that the backend would not have it.
+    pub(crate) fn timestamped(&self, value: &V, timestamp: i64) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut bytes = timestamp.to_be_bytes().to_vec();
+        let present = self.value_serde.encode(value, &mut bytes);
+        let present = present.map_err(|source| StoreError::Encode { store: self.name.clone(), source })?;
+        Ok(present.then_some(bytes))
+    }
+
+    /// Roughly how many entries there are; what the cache has not written yet is not counted.
+    pub fn approximate_len(&self) -> u64 {
+        self.backend.approximate_len()
+    }
 
     pub(crate) fn key_bytes(&self, key: &K) -> Result<Vec<u8>, StoreError> {
         let mut bytes = Vec::new();
@@ -113,7 +154,7 @@ struct Overlay<'a, K, V> {
     direction: Direction,
 }
 
-impl<'a, K: Clone, V: Clone> Overlay<'a, K, V> {
+impl<'a, K, V> Overlay<'a, K, V> {
     fn new(
         entries: impl Iterator<Item = &'a Entry<K, V>>,
         range: KeyRange<'_>,
@@ -133,7 +174,7 @@ impl<'a, K: Clone, V: Clone> Overlay<'a, K, V> {
     fn before(
         &mut self,
         key: &[u8],
-        visit: &mut impl FnMut(K, V, i64) -> ControlFlow<()>,
+        visit: &mut impl FnMut(Found<'_, K, V>) -> ControlFlow<()>,
     ) -> ControlFlow<(), bool> {
         let direction = self.direction;
         let up_to = |entry: &&Entry<K, V>| match direction {
@@ -148,17 +189,17 @@ impl<'a, K: Clone, V: Clone> Overlay<'a, K, V> {
         ControlFlow::Continue(hidden)
     }
 
-    fn rest(&mut self, visit: &mut impl FnMut(K, V, i64) -> ControlFlow<()>) -> ControlFlow<()> {
+    fn rest(&mut self, visit: &mut impl FnMut(Found<'_, K, V>) -> ControlFlow<()>) -> ControlFlow<()> {
         self.entries.try_for_each(|entry| show(entry, visit))
     }
 }
 
-fn show<K: Clone, V: Clone>(
+fn show<K, V>(
     entry: &Entry<K, V>,
-    visit: &mut impl FnMut(K, V, i64) -> ControlFlow<()>,
+    visit: &mut impl FnMut(Found<'_, K, V>) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
     match &entry.value {
-        Some(value) => visit(entry.key.clone(), value.clone(), entry.timestamp),
+        Some(value) => visit(Found::Cached(entry, value)),
         None => ControlFlow::Continue(()),
     }
 }

@@ -1,18 +1,18 @@
 //! A key-value store of typed values: the cache in front, the backend's bytes behind it.
 
-use std::any::Any;
+use std::any::{Any, TypeId, type_name};
 use std::cell::{RefCell, RefMut};
 use std::rc::Rc;
-use std::sync::Arc;
 
 use crate::processor::{Change, Context, Downstream, Headers, ProcessError, Record};
 use crate::serde::SerdeHandle;
 use crate::task::{StoreParts, TopicHandle};
-use crate::topology::{NodeId, StoreFactory, WindowSpec};
+use crate::topology::{NodeId, StoreFactory, StoreTypes, WindowSpec};
 use crate::window::Windowed;
 
 use super::backend::{KeyValueBackend, Position};
 use super::cache::{Cache, CacheBudget, Entry, Loaded};
+use super::chunk::{Chunk, Page, Read};
 use super::error::StoreError;
 use super::key_value::KeyValueStore;
 use super::window::{self, WindowStore};
@@ -54,6 +54,8 @@ pub(crate) trait TaskStore {
     fn evict(&self, target: usize);
     /// Runs `with` on the bytes below.
     fn with_backend(&self, with: &mut dyn FnMut(&mut dyn KeyValueBackend));
+    /// Answers a query.
+    fn answer(&self, read: &Read, page: &Page) -> Result<Chunk, StoreError>;
     fn into_any(self: Rc<Self>) -> Rc<dyn Any>;
 }
 
@@ -224,7 +226,7 @@ pub(crate) fn flush<K: Clone, V: Clone>(
 
 /// Makes the stores of a typed name.
 pub(crate) fn factory<K: 'static, V: 'static>(name: KeyValueStore<K, V>) -> StoreFactory {
-    Arc::new(move |parts| {
+    StoreFactory::new(types::<K, V>(), move |parts| {
         let store = TypedStore::new(parts, name.key.clone(), name.value.clone());
         Rc::new(RefCell::new(store)) as Rc<dyn TaskStore>
     })
@@ -232,12 +234,17 @@ pub(crate) fn factory<K: 'static, V: 'static>(name: KeyValueStore<K, V>) -> Stor
 
 /// Makes the stores of a typed name.
 pub(crate) fn window_factory<K: 'static, V: 'static>(name: WindowStore<K, V>) -> StoreFactory {
-    Arc::new(move |parts| {
+    StoreFactory::new(types::<Windowed<K>, V>(), move |parts| {
         let size_ms = parts.spec.windows.map_or(0, |windows| windows.size_ms);
         let key = SerdeHandle::shared(window::key::StoreKey { key: name.key.clone(), size_ms });
         let store: TypedStore<Windowed<K>, V> = TypedStore::new(parts, key, name.value.clone());
         Rc::new(RefCell::new(store)) as Rc<dyn TaskStore>
     })
+}
+
+/// What a query must know of a store to ask with the right types.
+pub(crate) fn types<K: 'static, V: 'static>() -> StoreTypes {
+    StoreTypes { id: TypeId::of::<(K, V)>(), key: type_name::<K>(), value: type_name::<V>() }
 }
 
 /// Splits and decodes Kafka's timestamped value.
@@ -268,6 +275,10 @@ impl<K: 'static, V: 'static> TaskStore for RefCell<TypedStore<K, V>> {
 
     fn with_backend(&self, with: &mut dyn FnMut(&mut dyn KeyValueBackend)) {
         with(&mut *self.borrow_mut().backend);
+    }
+
+    fn answer(&self, read: &Read, page: &Page) -> Result<Chunk, StoreError> {
+        self.borrow().answer(read, page)
     }
 
     fn into_any(self: Rc<Self>) -> Rc<dyn Any> {

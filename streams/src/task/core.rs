@@ -270,6 +270,11 @@ impl Task {
         self.stores.store(name)
     }
 
+    /// Its stores.
+    pub(crate) fn stores(&self) -> &TaskStores {
+        &self.stores
+    }
+
     /// Runs `with` on the bytes of the store of that name, below its cache.
     pub fn with_backend(&mut self, name: &str, with: impl FnMut(&mut dyn KeyValueBackend)) {
         self.stores.with_backend(name, with);

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use crate::store::backend::{KeyValueBackend, Position};
 use crate::store::cache::CacheBudget;
+use crate::store::chunk::{Chunk, Page, Read};
 use crate::store::error::StoreError;
 use crate::store::typed::{TaskStore, TypedStore};
 use crate::topology::{StoreId, StoreSpec, Topology};
@@ -32,7 +33,7 @@ impl TaskStores {
             let (spec, factory) = topology.graph().store(*id);
             let changelog = changelog(spec, task, sink);
             let parts = StoreParts { spec: spec.clone(), backend, changelog, budget: Rc::clone(cache) };
-            (spec.clone(), factory(parts))
+            (spec.clone(), factory.make(parts))
         };
         Self(part.store_ids.iter().zip(backends).map(open).collect())
     }
@@ -47,6 +48,12 @@ impl TaskStores {
         let (_, store) = self.0.iter().find(|(spec, _)| spec.name == name)?;
         let any: Rc<dyn Any> = Rc::clone(store).into_any();
         any.downcast().ok()
+    }
+
+    /// Answers a query of the store of that name; `None`: it has none.
+    pub(crate) fn answer(&self, store: &str, read: &Read, page: &Page) -> Option<Result<Chunk, StoreError>> {
+        let (_, store) = self.0.iter().find(|(spec, _)| spec.name == store)?;
+        Some(store.answer(read, page))
     }
 
     /// Runs `with` on the bytes of the store of that name, below its cache.

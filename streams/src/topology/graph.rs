@@ -38,7 +38,38 @@ pub(crate) type SinkFactory =
     Arc<dyn Fn(&mut Assembly<'_>, NodeId, &TopicName) -> Box<dyn Any> + Send + Sync>;
 
 /// Puts the typed store in front of a task's bytes.
-pub(crate) type StoreFactory = Arc<dyn Fn(StoreParts) -> Rc<dyn TaskStore> + Send + Sync>;
+#[derive(Clone)]
+pub(crate) struct StoreFactory {
+    pub(crate) types: StoreTypes,
+    make: Arc<dyn Fn(StoreParts) -> Rc<dyn TaskStore> + Send + Sync>,
+}
+
+/// The types of a store's keys and values, and what they are called.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StoreTypes {
+    pub(crate) id: TypeId,
+    pub(crate) key: &'static str,
+    pub(crate) value: &'static str,
+}
+
+impl std::fmt::Display for StoreTypes {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "keys {} and values {}", self.key, self.value)
+    }
+}
+
+impl StoreFactory {
+    pub(crate) fn new(
+        types: StoreTypes,
+        make: impl Fn(StoreParts) -> Rc<dyn TaskStore> + Send + Sync + 'static,
+    ) -> Self {
+        Self { types, make: Arc::new(make) }
+    }
+
+    pub(crate) fn make(&self, parts: StoreParts) -> Rc<dyn TaskStore> {
+        (self.make)(parts)
+    }
+}
 
 /// Nodes and stores by id, ids in the order of creation. Cloned by `build`, so that a builder can go on.
 #[derive(Clone, Default)]

@@ -19,7 +19,9 @@ use millstream_client::OffsetReset;
 
 pub use description::Description;
 pub use error::TopologyError;
-pub(crate) use graph::{Graph, NodeId, NodeKind, ProcessorFactory, SinkFactory, StoreFactory, StoreId};
+pub(crate) use graph::{
+    Graph, NodeId, NodeKind, ProcessorFactory, SinkFactory, StoreFactory, StoreId, StoreTypes,
+};
 pub(crate) use merge::Repartition;
 pub use name::TopicName;
 pub use optimization::Optimization;

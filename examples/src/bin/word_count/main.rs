@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use clap::Parser;
 use millstream::prelude::*;
-use millstream::query::LocalStore;
+use millstream::query::StoreView;
 use millstream_broker::{Broker, BrokerConfig};
 use millstream_client::Admin;
 use millstream_examples::word_count::{COUNTS, topology, words};
@@ -106,7 +106,7 @@ async fn start(args: &Args, bootstrap: &str, state: PathBuf) -> anyhow::Result<S
 async fn count_to_the_end(
     admin: &Admin,
     app: &Streams,
-    counts: &LocalStore<Text, i64>,
+    counts: &StoreView<Text, i64>,
     expected: i64,
     started: Instant,
 ) -> anyhow::Result<Option<(Vec<(Text, i64)>, Progress)>> {
@@ -135,7 +135,7 @@ async fn count_to_the_end(
 }
 
 async fn read(
-    counts: &LocalStore<Text, i64>,
+    counts: &StoreView<Text, i64>,
     expected: i64,
     started: Instant,
 ) -> anyhow::Result<(Vec<(Text, i64)>, Progress)> {

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use parking_lot::RwLock;
@@ -34,6 +34,14 @@ pub(crate) struct Host {
     /// `application.server`: where it answers queries, `host:port`; empty if it does not.
     pub(crate) endpoint: String,
     pub(crate) tasks: BTreeMap<TaskId, Role>,
+}
+
+impl Host {
+    /// The tasks of a sub-topology that run there, by their partitions.
+    pub(crate) fn running(&self, part: u32) -> impl Iterator<Item = i32> {
+        let active = self.tasks.iter().filter(|(_, role)| **role == Role::Active);
+        active.filter(move |(task, _)| task.subtopology == part).map(|(task, _)| task.partition)
+    }
 }
 
 /// What a process has of a task.
@@ -151,6 +159,22 @@ impl KnownHosts {
 
     pub(crate) fn learn(&self, hosts: Hosts) {
         *self.last.write() = Arc::new(hosts);
+    }
+
+    /// The tasks of a sub-topology that run here, as the group believes, by their partitions.
+    pub(crate) fn running_here(&self, part: u32) -> BTreeSet<i32> {
+        let last = self.last();
+        let me = last.hosts.iter().filter(|host| host.process == self.process);
+        me.flat_map(|host| host.running(part)).collect()
+    }
+
+    /// Where else tasks of a sub-topology can be asked; `tasks` has the partitions that matter.
+    pub(crate) fn elsewhere(&self, part: u32, tasks: Option<&[i32]>) -> Vec<String> {
+        let last = self.last();
+        let matters = |task: i32| tasks.is_none_or(|tasks| tasks.contains(&task));
+        let others =
+            last.hosts.iter().filter(|host| host.process != self.process && !host.endpoint.is_empty());
+        others.filter(|host| host.running(part).any(matters)).map(|host| host.endpoint.clone()).collect()
     }
 
     /// Whether the group believes this process somewhere else: a static member that comes back is given its old assignment, which

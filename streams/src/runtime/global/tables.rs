@@ -7,6 +7,7 @@ use hashbrown::HashMap;
 
 use super::super::input::{PartitionQueue, RunError};
 use super::super::link::{FetchedRange, TopicPartition};
+use super::super::mailbox::LocalTask;
 use super::super::worker::{Backends, WorkerError, at_source, raw};
 use crate::processor::Headers;
 use crate::store::backend::Position;
@@ -101,8 +102,17 @@ impl Tables {
         cleared.map_err(|source| WorkerError::Store { task: task.id(), source })
     }
 
-    pub(super) fn tasks(&self) -> Vec<&Task> {
-        self.tasks.iter().collect()
+    /// What queries see.
+    pub(super) fn local_tasks(&self) -> Vec<LocalTask<'_>> {
+        let local = |table: usize| LocalTask {
+            id: self.tasks[table].id(),
+            stores: self.tasks[table].stores(),
+            position: Box::new(move || {
+                let of_table = self.partitions.iter().filter(|(_, partition)| partition.table == table);
+                of_table.map(|(source, partition)| (source.clone(), partition.next_offset)).collect()
+            }),
+        };
+        (0..self.tasks.len()).map(local).collect()
     }
 }
 

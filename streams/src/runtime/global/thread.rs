@@ -114,7 +114,11 @@ impl GlobalThread {
             let interval = self.config.commit_interval;
             match self.wait(&mut clients, &mut inbox, committed + interval) {
                 Woken::Mail(Some(Mail::Query(query))) => {
-                    query(&LocalTasks { running: tables.tasks(), restoring: Vec::new(), settled: true });
+                    query(&LocalTasks {
+                        running: tables.local_tasks(),
+                        restoring: Vec::new(),
+                        settled: true,
+                    });
                 }
                 // The application is gone, and with it whoever could want us to go on.
                 Woken::Mail(Some(Mail::Stop { .. }) | None) => return self.commit(&mut tables, &paths, &ids),

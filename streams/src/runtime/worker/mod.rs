@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use super::input::{MaxIdle, TaskInputs};
 use super::link::{Event, GroupOffset, Link, LinkError, TopicPartition};
-use super::mailbox::LocalTasks;
+use super::mailbox::{LocalTask, LocalTasks};
 use super::state_directory::{StateDirectoryError, TaskLock};
 use crate::dsl::TimestampExtractor;
 use crate::store::backend::KeyValueBackend;
@@ -214,6 +214,14 @@ struct Missing {
     progress: RestoreProgress,
 }
 
+impl Running {
+    /// What queries see of it.
+    fn local(&self) -> LocalTask<'_> {
+        let (id, stores) = (self.task.id(), self.task.stores());
+        LocalTask { id, stores, position: Box::new(|| self.offsets().collect()) }
+    }
+}
+
 impl<L: Link> Worker<L> {
     pub(crate) fn new(
         config: WorkerConfig,
@@ -269,7 +277,11 @@ impl<L: Link> Worker<L> {
 
     /// What queries see.
     pub(crate) fn local_tasks(&self) -> LocalTasks<'_> {
-        LocalTasks { running: self.tasks().collect(), restoring: self.starting(), settled: self.settled }
+        LocalTasks {
+            running: self.running.iter().map(Running::local).collect(),
+            restoring: self.starting(),
+            settled: self.settled,
+        }
     }
 
     /// The tasks that do not run yet.

@@ -8,7 +8,7 @@ use crate::store::typed::TypedStore;
 use crate::topology::WindowSpec;
 use crate::window::{Window, Windowed};
 
-use super::live_from;
+use super::{key, live_from};
 
 impl<K: Clone, V: Clone> TypedStore<Windowed<K>, V> {
     /// The value of a key in the window that starts at `start` (ms), and the event time of its last update.
@@ -68,7 +68,7 @@ impl<K: Clone, V: Clone> TypedStore<Windowed<K>, V> {
         mut visit: impl FnMut(Window, V, i64) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
         let Some((first, last)) = self.live(starts) else { return Ok(()) };
-        let WindowSpec { advance_ms, size_ms, .. } = self.spec();
+        let WindowSpec { advance_ms, size_ms, .. } = self.spec()?;
         // Windows are looked up where they may start: between two of one key lie those of all others.
         let mut candidates = (first.saturating_add(advance_ms - 1) / advance_ms..=last / advance_ms)
             .map(|nth| nth * advance_ms);
@@ -87,9 +87,11 @@ impl<K: Clone, V: Clone> TypedStore<Windowed<K>, V> {
         }
         Ok(())
     }
+}
 
+impl<K, V> TypedStore<K, V> {
     /// The first and the last start in `starts` that has not expired; `None`: there is none.
-    fn live(&self, starts: &impl RangeBounds<i64>) -> Option<(i64, i64)> {
+    pub(crate) fn live(&self, starts: &impl RangeBounds<i64>) -> Option<(i64, i64)> {
         let first = match starts.start_bound() {
             Bound::Included(start) => *start,
             Bound::Excluded(start) => start.checked_add(1)?,
@@ -101,18 +103,23 @@ impl<K: Clone, V: Clone> TypedStore<Windowed<K>, V> {
             Bound::Unbounded => i64::MAX,
         };
         let newest = self.newest_window();
-        let (first, last) = (first.max(live_from(newest, self.spec().retention_ms)), last.min(newest));
+        let retention_ms = self.windows?.retention_ms;
+        let (first, last) = (first.max(live_from(newest, retention_ms)), last.min(newest));
         (first <= last).then_some((first, last))
     }
 
     /// The latest start (ms) that the cache or the backend knows.
     fn newest_window(&self) -> i64 {
-        let unwritten = self.cache.unwritten_entries().map(|entry| entry.key.window.start);
+        let unwritten = self.cache.unwritten_entries().map(|entry| key::start(&entry.bytes));
         unwritten.max().unwrap_or(-1).max(self.backend.newest_window())
     }
 
-    #[expect(clippy::expect_used, reason = "a store of windowed keys is made by a `WindowStore` only")]
-    fn spec(&self) -> WindowSpec {
-        self.windows.expect("a window store knows its windows")
+    /// Its windows.
+    ///
+    /// # Errors
+    /// It is no window store.
+    pub(crate) fn spec(&self) -> Result<WindowSpec, StoreError> {
+        let what = || "it has no windows".to_owned();
+        self.windows.ok_or_else(|| StoreError::Corrupt { store: self.name.clone(), what: what() })
     }
 }

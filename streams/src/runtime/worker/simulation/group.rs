@@ -274,7 +274,7 @@ impl Group {
         let mut stored = BTreeMap::new();
         for process in &self.processes {
             for task in process.worker.local_tasks().running {
-                let Some(store) = task.store::<String, i64>("counts") else { continue };
+                let Some(store) = task.stores.store::<String, i64>("counts") else { continue };
                 let all = (std::ops::Bound::Unbounded, std::ops::Bound::Unbounded);
                 let visit = |word, count, _| {
                     stored.insert(word, count);

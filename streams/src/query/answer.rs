@@ -1,0 +1,98 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures::future::{BoxFuture, FutureExt};
+
+use super::QueryError;
+use crate::runtime::TopicPartition;
+
+/// How far a store had come when it answered: of each partition that its tasks read, the offset of the first record that the
+/// answer knows nothing of (KIP-796; Kafka's `Position` has the offset of the last one that it knows). A partition of which
+/// nothing has been read since the task began is missing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Position(BTreeMap<TopicPartition, i64>);
+
+impl Position {
+    /// The first offset that is not in the answer.
+    pub fn of(&self, topic: &str, partition: i32) -> Option<i64> {
+        self.0.get(&TopicPartition::new(topic, partition)).copied()
+    }
+
+    /// The partitions in order, with the first offset of each that is not in the answer.
+    pub fn iter(&self) -> impl Iterator<Item = (&TopicPartition, i64)> {
+        self.0.iter().map(|(partition, offset)| (partition, *offset))
+    }
+
+    /// Learns from another answer, of other tasks or of the same tasks before or after.
+    pub(crate) fn extend(&mut self, others: impl IntoIterator<Item = (TopicPartition, i64)>) {
+        for (partition, offset) in others {
+            let known = self.0.entry(partition).or_insert(offset);
+            *known = (*known).max(offset);
+        }
+    }
+}
+
+impl IntoIterator for Position {
+    type Item = (TopicPartition, i64);
+    type IntoIter = std::collections::btree_map::IntoIter<TopicPartition, i64>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+/// What was asked for, and what it stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer<T> {
+    /// What was asked for.
+    pub value: T,
+    /// How far the tasks that have answered had come. An answer that came in several chunks has the position of the last one.
+    pub position: Position,
+}
+
+/// A question on its way. It is a future of the plain value; [`answer`](Self::answer) is one that says too what the value stands
+/// for. Dropping it gives the question up. It works from any executor.
+///
+/// ```no_run
+/// # use millstream::prelude::*;
+/// # const COUNTS: KeyValueStore<String, i64> = KeyValueStore::new("counts");
+/// # async fn ask(app: &Streams) -> Result<(), millstream::query::QueryError> {
+/// let counts = app.store(COUNTS)?;
+/// let count: Option<i64> = counts.get("whale").await?;
+/// let answer = counts.get("whale").answer().await?;
+/// println!("{:?}, all lines before {:?}", answer.value, answer.position.of("lines", 0));
+/// # Ok(()) }
+/// ```
+#[must_use = "nothing is asked before it is awaited"]
+pub struct Query<T>(BoxFuture<'static, Result<Answer<T>, QueryError>>);
+
+impl<T: 'static> Query<T> {
+    pub(super) fn new(asked: impl Future<Output = Result<Answer<T>, QueryError>> + Send + 'static) -> Self {
+        Self(asked.boxed())
+    }
+
+    /// The value, and how far the tasks had come that it is of.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn answer(self) -> Result<Answer<T>, QueryError> {
+        self.0.await
+    }
+}
+
+impl<T> Future for Query<T> {
+    type Output = Result<T, QueryError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll_unpin(cx).map_ok(|answer| answer.value)
+    }
+}
+
+impl<T> fmt::Debug for Query<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Query")
+    }
+}

@@ -1,0 +1,195 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures::future::join_all;
+use tokio::sync::oneshot;
+
+use super::answer::Position;
+use super::{Answer, QueryError};
+use crate::runtime::{KnownHosts, LocalTasks, Mail, Mailbox, TopicPartition};
+use crate::store::chunk::{Chunk, Page, Read};
+use crate::store::error::StoreError;
+use crate::task::TaskId;
+use crate::topology::Topology;
+
+/// The stream threads of an application: whoever owns the tasks.
+#[derive(Clone)]
+pub struct Owners {
+    pub(crate) threads: Arc<[Mailbox]>,
+    /// The thread that fills the global tables.
+    pub(crate) global: Arc<[Mailbox]>,
+    pub(crate) topology: Topology,
+    pub(crate) known_hosts: Arc<KnownHosts>,
+}
+
+/// What is asked of the tasks of a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Question {
+    pub(crate) store: Arc<str>,
+    /// The sub-topology that has the store.
+    pub(crate) part: u32,
+    /// The tasks that are to answer, by their partitions; `None`: all that are here.
+    pub(crate) tasks: Option<Vec<i32>>,
+    pub(crate) read: Read,
+    pub(crate) page: Page,
+}
+
+/// A part of an answer, and how far the tasks had come that have given it.
+pub(crate) type Told = Answer<Chunk>;
+
+/// What one thread says.
+struct OfThread {
+    /// Whether the group has told it what is its own.
+    settled: bool,
+    /// Its tasks of the sub-topology that cannot answer yet.
+    restoring: Vec<i32>,
+    told: Vec<OfTask>,
+}
+
+/// A task by its partition, its answer, and how far it has come.
+type OfTask = (i32, Result<Chunk, StoreError>, Vec<(TopicPartition, i64)>);
+
+impl Owners {
+    /// Asks every thread here, each between two of its batches.
+    pub(crate) async fn ask(&self, question: &Arc<Question>) -> Result<Told, QueryError> {
+        let is_global = self.topology.globals().iter().any(|part| part.id == question.part);
+        let threads = if is_global { &self.global } else { &self.threads };
+        let answers = threads.iter().map(|thread| ask_thread(thread, Arc::clone(question)));
+        let answers = join_all(answers).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let here = self.known_hosts.running_here(question.part);
+        settle(question, answers, &here).map_err(|unsettled| match unsettled {
+            Unsettled::Moving => QueryError::Rebalancing { store: question.store.to_string() },
+            Unsettled::Absent => {
+                let at = self.known_hosts.elsewhere(question.part, question.tasks.as_deref());
+                QueryError::NotHere { store: question.store.to_string(), at }
+            }
+            Unsettled::Failed(error) => error.into(),
+        })
+    }
+}
+
+async fn ask_thread(thread: &Mailbox, question: Arc<Question>) -> Result<OfThread, QueryError> {
+    let (reply, answer) = oneshot::channel();
+    let query = move |tasks: &LocalTasks<'_>| {
+        // Nobody listens any more when the query was given up.
+        if !reply.is_closed() {
+            let _ = reply.send(visit(tasks, &question));
+        }
+    };
+    thread.send(Mail::Query(Box::new(query))).await.map_err(|_| QueryError::Stopped)?;
+    answer.await.map_err(|_| QueryError::Stopped)
+}
+
+/// What a thread does with a question.
+fn visit(tasks: &LocalTasks<'_>, question: &Question) -> OfThread {
+    let Question { store, part, tasks: wanted, read, page } = question;
+    let asked = |task: &TaskId| {
+        task.subtopology == *part && wanted.as_ref().is_none_or(|wanted| wanted.contains(&task.partition))
+    };
+    let restoring = tasks.restoring.iter().filter(|task| asked(task)).map(|task| task.partition).collect();
+    let running = tasks.running.iter().filter(|local| asked(&local.id));
+    let told = running.filter_map(|local| {
+        let chunk = local.stores.answer(store, read, page)?;
+        Some((local.id.partition, chunk, (local.position)()))
+    });
+    OfThread { settled: tasks.settled, restoring, told: told.collect() }
+}
+
+/// Why what the threads say is no answer.
+#[derive(Debug)]
+enum Unsettled {
+    /// A task is on its way, or not complete.
+    Moving,
+    /// No task here has it.
+    Absent,
+    Failed(StoreError),
+}
+
+/// Half an answer would look like a whole one: while a task that was asked is not ready there is none. `here` has the tasks that
+/// the group believes in this process: one that no thread has said anything of is between two threads.
+fn settle(question: &Question, threads: Vec<OfThread>, here: &BTreeSet<i32>) -> Result<Told, Unsettled> {
+    let settled = threads.iter().all(|thread| thread.settled);
+    let restoring = threads.iter().any(|thread| !thread.restoring.is_empty());
+    // A task that has moved from thread to thread may have answered twice.
+    let told = threads.into_iter().flat_map(|thread| thread.told);
+    let told: BTreeMap<i32, _> = told.map(|(task, chunk, position)| (task, (chunk, position))).collect();
+    let absent = |task: &&i32| !told.contains_key(task);
+    match &question.tasks {
+        None if !settled || restoring || here.iter().any(|task| absent(&task)) => {
+            return Err(Unsettled::Moving);
+        }
+        None if told.is_empty() => return Err(Unsettled::Absent),
+        None => {}
+        Some(wanted) => match wanted.iter().find(absent) {
+            Some(task) if !settled || restoring || here.contains(task) => return Err(Unsettled::Moving),
+            Some(_) => return Err(Unsettled::Absent),
+            None => {}
+        },
+    }
+    let (mut chunks, mut position) = (Vec::new(), Position::default());
+    for (chunk, reached) in told.into_values() {
+        chunks.push(chunk.map_err(Unsettled::Failed)?);
+        position.extend(reached);
+    }
+    Ok(Told { value: Chunk::merge(chunks, &question.page), position })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn question(tasks: Option<Vec<i32>>) -> Question {
+        let page = Page { after: None, reverse: false, limit: 1 };
+        Question { store: "counts".into(), part: 0, tasks, read: Read::Count, page }
+    }
+
+    fn thread(settled: bool, restoring: &[i32], running: &[i32]) -> OfThread {
+        let told = running.iter().map(|task| {
+            let chunk = Chunk { count: 1, ..Chunk::default() };
+            (*task, Ok(chunk), vec![(TopicPartition::new("in", *task), i64::from(*task))])
+        });
+        OfThread { settled, restoring: restoring.to_vec(), told: told.collect() }
+    }
+
+    /// How many tasks have answered; or whether it is to be asked again (`true`) or elsewhere.
+    fn asked(tasks: Option<Vec<i32>>, threads: Vec<OfThread>, here: &[i32]) -> Result<u64, bool> {
+        let here = here.iter().copied().collect();
+        match settle(&question(tasks), threads, &here) {
+            Ok(told) => Ok(told.value.count),
+            Err(Unsettled::Moving) => Err(true),
+            Err(Unsettled::Absent) => Err(false),
+            Err(Unsettled::Failed(error)) => panic!("{error}"),
+        }
+    }
+
+    #[test]
+    fn all_tasks_here_answer_or_none() {
+        assert_eq!(asked(None, vec![thread(true, &[], &[0, 1]), thread(true, &[], &[2])], &[0, 1, 2]), Ok(3));
+        assert_eq!(asked(None, vec![thread(true, &[], &[0]), thread(false, &[], &[])], &[]), Err(true));
+        assert_eq!(asked(None, vec![thread(true, &[1], &[0])], &[]), Err(true));
+        // Between two threads, or twice on the way.
+        assert_eq!(asked(None, vec![thread(true, &[], &[0])], &[0, 1]), Err(true));
+        assert_eq!(asked(None, vec![thread(true, &[], &[0]), thread(true, &[], &[0])], &[0]), Ok(1));
+        assert_eq!(asked(None, vec![thread(true, &[], &[])], &[]), Err(false));
+    }
+
+    #[test]
+    fn a_task_that_is_asked_is_here_on_its_way_or_elsewhere() {
+        assert_eq!(
+            asked(Some(vec![1]), vec![thread(true, &[0], &[1])], &[0]),
+            Ok(1),
+            "no other task matters"
+        );
+        assert_eq!(asked(Some(vec![1, 3]), vec![thread(true, &[3], &[1])], &[]), Err(true));
+        assert_eq!(asked(Some(vec![3]), vec![thread(true, &[], &[])], &[3]), Err(true));
+        assert_eq!(asked(Some(vec![3]), vec![thread(false, &[], &[])], &[]), Err(true));
+        assert_eq!(asked(Some(vec![3]), vec![thread(true, &[], &[])], &[]), Err(false));
+    }
+
+    #[test]
+    fn an_answer_says_how_far_every_task_had_come() {
+        let told = settle(&question(None), vec![thread(true, &[], &[3, 4])], &BTreeSet::new()).unwrap();
+        assert_eq!((told.position.of("in", 3), told.position.of("in", 4)), (Some(3), Some(4)));
+        assert_eq!(told.position.of("in", 5), None);
+    }
+}
