@@ -15,6 +15,7 @@ mod stop;
 mod text;
 mod time;
 mod topic;
+mod topology;
 
 use std::io::{self, ErrorKind, IsTerminal};
 use std::process::ExitCode;
@@ -45,6 +46,9 @@ enum Command {
     Consume(consume::Consume),
     /// Look at, move and delete groups of consumers
     Group(group::Group),
+    /// Draw what a Kafka Streams program computes
+    #[command(subcommand)]
+    Topology(topology::Topology),
     /// Repair the logs of a broker that is not running
     #[command(subcommand)]
     Log(log::Log),
@@ -58,6 +62,7 @@ impl Command {
         match self {
             Self::Server(server) => server.run().await,
             Self::Topic(topic) => topic.run().await,
+            Self::Topology(topology) => topology.run(),
             Self::Produce(produce) => produce.run().await,
             Self::Consume(consume) => consume.run().await,
             Self::Group(group) => group.run().await,

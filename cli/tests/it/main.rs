@@ -8,3 +8,4 @@ mod produce;
 mod program;
 mod server;
 mod topic;
+mod topology;

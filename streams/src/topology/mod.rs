@@ -16,6 +16,7 @@ mod table;
 use std::sync::Arc;
 
 use millstream_client::OffsetReset;
+pub use millstream_drawing::{DescriptionError, Drawing};
 
 pub use description::Description;
 pub use error::TopologyError;
@@ -107,6 +108,30 @@ impl Topology {
     /// The text that Kafka Streams prints for the same program (`Topology.describe()`).
     pub fn describe(&self) -> Description<'_> {
         Description::new(self)
+    }
+
+    /// The topology as a drawing: for the terminal by its `Display`, [`to_mermaid`](Drawing::to_mermaid),
+    /// [`to_svg`](Drawing::to_svg). `millstream topology draw` draws the text of [`describe`](Self::describe).
+    ///
+    /// ```
+    /// # use millstream::prelude::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = StreamsBuilder::new();
+    /// let words = builder.stream(Topic::<String, String>::new("words"));
+    /// words.group_by_key().count("word-counts").to(Topic::new("counts"));
+    ///
+    /// let drawing = builder.build()?.draw();
+    /// println!("{}", drawing.clone().columns(80));
+    /// assert!(drawing.to_mermaid().contains(r#"[("word-counts")]:::store"#));
+    /// assert!(drawing.to_svg().contains("<title>word-counts</title>"));
+    /// # Ok(()) }
+    /// ```
+    #[expect(
+        clippy::expect_used,
+        reason = "what `describe` prints, a drawing reads; a test draws all recorded programs"
+    )]
+    pub fn draw(&self) -> Drawing {
+        self.describe().to_string().parse().expect("a description")
     }
 
     /// Where reading of a source topic begins without a committed offset; `None`: where `auto.offset.reset` says.

@@ -8,6 +8,7 @@ mod cluster;
 #[cfg(feature = "compile-fail-tests")]
 mod compile_fail;
 mod disturbances;
+mod drawing;
 mod failures;
 mod global;
 mod golden;

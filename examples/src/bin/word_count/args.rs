@@ -8,6 +8,10 @@ use clap::Parser;
 /// available until Ctrl-C; otherwise the program counts to the end, prints what it found and exits.
 #[derive(Debug, Parser)]
 pub(crate) struct Args {
+    /// Draw the topology, and do nothing else
+    #[arg(long)]
+    pub(crate) draw: bool,
+
     /// A cluster to run on, HOST:PORT, instead of the embedded broker
     #[arg(long)]
     pub(crate) bootstrap: Option<String>,

@@ -29,6 +29,10 @@ const NOVEL: &str = include_str!("../../../data/moby-dick.txt");
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
+    if args.draw {
+        print!("{}", topology()?.draw());
+        return Ok(());
+    }
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into()),
