@@ -57,6 +57,7 @@ extern crate self as millstream;
 
 pub mod data;
 pub mod dsl;
+pub mod errors;
 pub mod prelude;
 pub mod processing;
 pub mod processor;

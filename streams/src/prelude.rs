@@ -7,6 +7,7 @@ pub use crate::dsl::{
     Consumed, GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable, Output, Partitions, Printed,
     Repartitioned, StreamsBuilder, TimeWindowedKStream, TimestampExtractor, Topic, Topics,
 };
+pub use crate::errors::{Action, Failed};
 pub use crate::processing::{
     Context, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Open, Processor, Punctuation,
     PunctuationKind, Punctuator, Stores,

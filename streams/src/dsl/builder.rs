@@ -54,7 +54,7 @@ impl StreamsBuilder {
     /// # Ok(()) }
     /// ```
     pub fn stream<C: IntoConsumed>(&self, from: C) -> KStream<C::Key, C::Value> {
-        let Consumed { mut topics, is_pattern, timestamps, offset_reset } = from.into_consumed();
+        let Consumed { mut topics, is_pattern, timestamps, offset_reset, on_error } = from.into_consumed();
         topics.sort_by(|a, b| a.name().cmp(b.name()));
         topics.dedup_by(|a, b| a.name() == b.name());
         let graph = &mut *self.graph.borrow_mut();
@@ -66,6 +66,9 @@ impl StreamsBuilder {
         };
         if let Some(reset) = offset_reset {
             graph.reset_offsets(&names, reset);
+        }
+        if let Some(policy) = on_error {
+            graph.on_error(node, policy);
         }
         KStream::new(self.graph.clone(), node, false)
     }

@@ -6,6 +6,7 @@ use millstream_client::OffsetReset;
 
 use super::timestamps::{TimestampExtractor, Timestamps};
 use super::{Element, Topic};
+use crate::errors::{Action, Failed, Policy};
 use crate::processor::Record;
 
 /// The topics of a stream: one, or several whose records are read as one stream.
@@ -38,11 +39,19 @@ pub struct Consumed<K: 'static, V: 'static> {
     pub(super) timestamps: Timestamps<K, V>,
     /// `None`: what `auto.offset.reset` says.
     pub(super) offset_reset: Option<OffsetReset>,
+    /// `None`: what the application says.
+    pub(super) on_error: Option<Policy>,
 }
 
 impl<K, V> Consumed<K, V> {
     fn new(topics: Vec<Topic<K, V>>) -> Self {
-        Self { topics, is_pattern: false, timestamps: Timestamps::Default, offset_reset: None }
+        Self {
+            topics,
+            is_pattern: false,
+            timestamps: Timestamps::Default,
+            offset_reset: None,
+            on_error: None,
+        }
     }
 
     /// Where the event times of the records come from, instead of `default.timestamp.extractor`.
@@ -66,6 +75,29 @@ impl<K, V> Consumed<K, V> {
     /// more, instead of what `auto.offset.reset` says (Kafka's `AutoOffsetReset`). `OffsetReset::None` stops the application.
     pub fn offset_reset(mut self, reset: OffsetReset) -> Self {
         self.offset_reset = Some(reset);
+        self
+    }
+
+    /// Decides what becomes of records that do not decode, in place of what the application says; see
+    /// [`errors`](crate::errors). Streams that share a source share the policy that was given last.
+    ///
+    /// ```
+    /// # use millstream::prelude::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// const NUMBERS: Topic<String, i64> = Topic::new("numbers");
+    /// const OUT: Topic<String, i64> = Topic::new("out");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream(Consumed::from(NUMBERS).on_error(|_| Action::Skip)).to(OUT);
+    ///
+    /// let mut driver = TestDriver::new(&builder.build()?)?;
+    /// driver.input(Topic::<String, String>::new("numbers")).send("a", "no number")?;
+    /// driver.input(NUMBERS).send("b", 1)?;
+    /// assert_eq!(driver.output(OUT).drain(), [record("b", 1)]);
+    /// # Ok(()) }
+    /// ```
+    pub fn on_error(mut self, policy: impl Fn(&Failed<'_>) -> Action + Send + Sync + 'static) -> Self {
+        self.on_error = Some(Arc::new(policy));
         self
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::errors::{Action, Failed};
 use crate::processor::{Context, Downstream, ProcessError, Record};
 use crate::serde::SerdeHandle;
 use crate::task::{Assembly, TopicHandle, erase};
@@ -20,6 +21,13 @@ pub struct Sink<K: 'static, V: 'static> {
 }
 
 impl<K: Element, V: Element> Sink<K, V> {
+    /// Decides what becomes of records that fail here, in place of what the application says: they have no bytes, or the topic
+    /// does not take them; see [`errors`](crate::errors).
+    pub fn on_error(self, policy: impl Fn(&Failed<'_>) -> Action + Send + Sync + 'static) -> Self {
+        self.graph.borrow_mut().on_error(self.node, Arc::new(policy));
+        self
+    }
+
     /// Names the sink (Kafka's `Produced.as`).
     pub fn named(self, name: &str) {
         self.graph.borrow_mut().rename(self.node, name);

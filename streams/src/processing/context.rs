@@ -35,7 +35,7 @@ impl<Out: Forwarded> Context<'_, Out> {
     /// call returns.
     pub fn forward(&mut self, record: Record<Out::Key, Out::Value>) {
         if self.failed.is_none() {
-            self.failed = self.below.all.process(record, &mut self.task).err();
+            self.failed = self.task.pass(&*self.below.all, record).err();
             self.task.enter(self.node);
         }
     }
@@ -47,7 +47,7 @@ impl<Out: Forwarded> Context<'_, Out> {
             return;
         }
         let sent = match self.below.by_name.iter().find(|(name, _)| name == child) {
-            Some((_, below)) => below.process(record, &mut self.task),
+            Some((_, below)) => self.task.pass(&**below, record),
             None => {
                 let known: Vec<&str> = self.below.by_name.iter().map(|(name, _)| name.as_str()).collect();
                 Err(ProcessError::new(format!("no node {child:?} is attached here, only {known:?}")))

@@ -47,7 +47,7 @@ impl<P: Processor<K, V>, K, V> ProcessorNode<P, K, V> {
     ) -> Result<(), ProcessError> {
         task.enter(self.node);
         let mut cx = Context {
-            task: TaskContext { sink: &mut *task.sink, state: &mut *task.state },
+            task: TaskContext { sink: &mut *task.sink, state: &mut *task.state, origin: task.origin },
             node: self.node,
             below: &self.below,
             running: punctuation.map(|punctuation| punctuation.id),

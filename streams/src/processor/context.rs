@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use crate::dsl::TimestampExtractor;
+use crate::errors::{Origin, TaskErrors};
 use crate::task::{RecordSink, Schedule, TaskId, TimeBudget, TopicHandle, Unlimited};
 use crate::topology::{NodeId, TopicName};
 
@@ -12,6 +13,8 @@ use super::{Headers, ProcessError};
 pub struct Context<'a> {
     pub(crate) sink: &'a mut dyn RecordSink,
     pub(crate) state: &'a mut ContextState,
+    /// What the nodes are working on.
+    pub(crate) origin: Origin<'a>,
 }
 
 /// What of the context outlives a batch.
@@ -39,13 +42,15 @@ pub(crate) struct ContextState {
     pub(crate) budget: Rc<dyn TimeBudget>,
     /// Whether a processor wants a commit before its time.
     pub(crate) commit_requested: bool,
+    /// Who decides on what fails.
+    pub(crate) errors: TaskErrors,
     /// Encoding buffers, kept so that no record allocates.
     pub(crate) key: Vec<u8>,
     pub(crate) value: Vec<u8>,
 }
 
 impl ContextState {
-    pub(crate) fn new(task: TaskId, topics: Vec<TopicName>) -> Self {
+    pub(crate) fn new(task: TaskId, topics: Vec<TopicName>, errors: TaskErrors) -> Self {
         Self {
             task,
             node: NodeId(0),
@@ -59,6 +64,7 @@ impl ContextState {
             schedule: Schedule::default(),
             budget: Rc::new(Unlimited),
             commit_requested: false,
+            errors,
             key: Vec::new(),
             value: Vec::new(),
         }

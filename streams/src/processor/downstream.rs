@@ -19,9 +19,9 @@ pub(crate) struct FanOut<K, V> {
 impl<K: Clone, V: Clone> Downstream<K, V> for FanOut<K, V> {
     fn process(&self, record: Record<K, V>, cx: &mut Context<'_>) -> Result<(), ProcessError> {
         for node in &self.first {
-            node.process(record.clone(), cx)?;
+            cx.pass(&**node, record.clone())?;
         }
-        self.last.process(record, cx)
+        cx.pass(&*self.last, record)
     }
 }
 

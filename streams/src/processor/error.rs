@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use crate::data::DataError;
+use crate::errors::Settled;
 use crate::store::error::StoreError;
 use crate::task::SinkError;
 
@@ -28,6 +29,9 @@ pub(crate) enum FailureCause {
     Store(#[from] StoreError),
     #[error(transparent)]
     Sink(#[from] SinkError),
+    /// Decided on by an error policy, in a node below.
+    #[error(transparent)]
+    Settled(#[from] Settled),
 }
 
 impl ProcessError {
@@ -56,6 +60,33 @@ impl ProcessError {
     /// Whether the record did not decode, so that no closure has seen it.
     pub fn is_decode(&self) -> bool {
         matches!(*self.0, FailureCause::Decode { .. })
+    }
+
+    pub(crate) fn is_of_store(&self) -> bool {
+        matches!(*self.0, FailureCause::Store(_))
+    }
+
+    pub(crate) fn is_of_sink(&self) -> bool {
+        matches!(*self.0, FailureCause::Sink(_))
+    }
+
+    /// Whether a policy has decided on it.
+    pub(crate) fn is_settled(&self) -> bool {
+        matches!(*self.0, FailureCause::Settled(_))
+    }
+
+    /// What was decided, or the error as it was.
+    pub(crate) fn into_settled(self) -> Result<Settled, Self> {
+        match *self.0 {
+            FailureCause::Settled(settled) => Ok(settled),
+            other => Err(Self(Box::new(other))),
+        }
+    }
+}
+
+impl From<Settled> for ProcessError {
+    fn from(settled: Settled) -> Self {
+        Self(Box::new(settled.into()))
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 use super::config::StreamsConfig;
 use super::shared::{ArrivalListener, RestoreListener, StateListener};
 use super::{AppState, Arrival, ConfigError, RestoreProgress, Streams, StreamsError, supervisor};
+use crate::errors::{Action, Failed, Retries};
 use crate::query::ServableStore;
 use crate::topology::Topology;
 
@@ -79,6 +80,26 @@ impl AppBuilder {
         if let Err(mistake) = self.config.set(name, &value.to_string()) {
             self.mistake.get_or_insert(mistake);
         }
+        self
+    }
+
+    /// Decides what becomes of records that fail, wherever the node at which they fail has no word of its own; see
+    /// [`errors`](crate::errors). In place of Kafka's three handlers, which [`set`](Self::set) takes by their names.
+    pub fn on_error(mut self, policy: impl Fn(&Failed<'_>) -> Action + Send + Sync + 'static) -> Self {
+        self.config.errors.set(policy);
+        self
+    }
+
+    /// `errors.dead.letter.queue.topic.name`: where [`Action::DeadLetter`] sends records. The topic must exist: an application
+    /// does not make it, since nobody but you knows how long a dead letter is worth keeping.
+    pub fn dead_letters(mut self, topic: impl Into<String>) -> Self {
+        self.config.errors.dead_letters = Some(topic.into().into());
+        self
+    }
+
+    /// How often a record is tried again for which a policy says [`Action::Retry`]: ten times, unless something else is said.
+    pub fn retries(mut self, retries: Retries) -> Self {
+        self.config.errors.retries = retries;
         self
     }
 

@@ -28,8 +28,10 @@ pub(super) async fn prepare(
     let deadline = Instant::now() + SOURCES_WAIT;
     loop {
         match missing_topics(&admin, topology, config).await {
-            Err(StreamsError::Topics(TopicError::MissingSource { topic })) if Instant::now() < deadline => {
-                tracing::info!(topic, "waiting for a source topic");
+            Err(StreamsError::Topics(
+                TopicError::MissingSource { topic } | TopicError::MissingDeadLetters { topic },
+            )) if Instant::now() < deadline => {
+                tracing::info!(topic, "waiting for a topic");
                 tokio::time::sleep(ASK_AGAIN).await;
             }
             Err(error) => return Err(error),
@@ -50,6 +52,9 @@ async fn missing_topics(
     let existing: BTreeMap<&str, i32> =
         topics.iter().map(|topic| (&*topic.name, topic.partitions as i32)).collect();
     let partitions = |topic: &_| topics::partitions_of(topic, &existing);
+    if let Some(topic) = config.errors.dead_letters.as_deref().filter(|topic| !existing.contains_key(topic)) {
+        return Err(TopicError::MissingDeadLetters { topic: topic.to_owned() }.into());
+    }
     topics::check_globals(topology, partitions)?;
     let plan = topics::plan(topology, &config.application_id, partitions)?;
     let mut missing = Vec::new();

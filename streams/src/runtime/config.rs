@@ -9,6 +9,7 @@ use millstream_client::{Admin, Consumer, Producer};
 use super::error::ConfigError;
 use super::input::MaxIdle;
 use crate::dsl::TimestampExtractor;
+use crate::errors::{Policies, Stage};
 use crate::topology::{Optimization, TopologyError};
 
 /// The configuration of an application. Names and defaults are those of `StreamsConfig`, with two exceptions that are said at
@@ -59,6 +60,8 @@ pub(crate) struct StreamsConfig {
     pub(crate) clients: Vec<(Recipient, String, String)>,
     /// `topology.optimization`.
     pub(crate) optimization: Optimization,
+    /// What becomes of records that fail: the three `*.exception.handler`, `errors.dead.letter.queue.topic.name`.
+    pub(crate) errors: Policies,
     /// `topic.`: configurations of the internal topics.
     pub(crate) topics: Vec<(String, String)>,
 }
@@ -110,6 +113,19 @@ type Set = fn(&mut StreamsConfig, &str) -> Result<(), String>;
 
 /// What takes effect here.
 const KEYS: &[(&str, Set)] = &[
+    ("deserialization.exception.handler", |config, value| config.errors.set_handler(Stage::Decode, value)),
+    ("default.deserialization.exception.handler", |config, value| {
+        config.errors.set_handler(Stage::Decode, value)
+    }),
+    ("processing.exception.handler", |config, value| config.errors.set_handler(Stage::Process, value)),
+    ("production.exception.handler", |config, value| config.errors.set_handler(Stage::Produce, value)),
+    ("default.production.exception.handler", |config, value| {
+        config.errors.set_handler(Stage::Produce, value)
+    }),
+    ("errors.dead.letter.queue.topic.name", |config, value| {
+        config.errors.dead_letters = Some(value.into());
+        Ok(())
+    }),
     ("application.id", |config, value| {
         config.application_id = value.to_owned();
         Ok(())
@@ -165,12 +181,9 @@ const INERT: &[&str] = &[
     "acceptable.recovery.lag",
     "built.in.metrics.version",
     "client.id",
-    "default.deserialization.exception.handler",
     "default.key.serde",
-    "default.production.exception.handler",
     "default.timestamp.extractor",
     "default.value.serde",
-    "deserialization.exception.handler",
     "enable.metrics.push",
     "group.protocol",
     "log.summary.interval.ms",
@@ -232,6 +245,7 @@ impl Default for StreamsConfig {
             replication_factor: -1,
             clients: Vec::new(),
             optimization: Optimization::NONE,
+            errors: Policies::default(),
             topics: Vec::new(),
         }
     }
@@ -272,6 +286,11 @@ impl StreamsConfig {
     pub(crate) fn of(&self, client: Recipient) -> impl Iterator<Item = (&str, &str)> {
         let concerned = self.clients.iter().filter(move |(recipient, ..)| recipient.covers(client));
         concerned.map(|(_, name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// What becomes of records that fail, for those who are to show the topics by their names in the cluster.
+    pub(crate) fn policies(&self) -> Policies {
+        Policies { application_id: self.application_id.as_str().into(), ..self.errors.clone() }
     }
 
     /// What must be given.

@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 
 use super::AppState;
 use super::worker::{Arrival, Observer, RestoreProgress};
+use crate::errors::{ErrorCounters, NodeErrors};
 use crate::task::TaskId;
 
 /// Told of every change of state: the old one, the new one.
@@ -24,6 +25,8 @@ pub(crate) struct Shared {
     inner: Mutex<Inner>,
     /// Records processed by all threads; each adds once a round.
     records: AtomicU64,
+    /// What has failed in all threads.
+    errors: ErrorCounters,
     started: Instant,
     state_listeners: Vec<StateListener>,
     restore_listeners: Vec<RestoreListener>,
@@ -55,6 +58,8 @@ pub struct Metrics {
     pub records: u64,
     /// Records per second since the start.
     pub records_per_second: f64,
+    /// What has failed since the start, by task, stage and node; nothing where nothing did.
+    pub errors: Vec<NodeErrors>,
     /// The tasks that run here.
     pub running: Vec<TaskId>,
     /// The tasks that are being restored here.
@@ -75,6 +80,7 @@ impl Shared {
         Arc::new(Self {
             inner: Mutex::new(inner),
             records: AtomicU64::new(0),
+            errors: ErrorCounters::default(),
             started: Instant::now(),
             state_listeners,
             restore_listeners,
@@ -84,6 +90,10 @@ impl Shared {
 
     pub(crate) fn state(&self) -> AppState {
         self.inner.lock().state
+    }
+
+    pub(crate) fn errors(&self) -> &ErrorCounters {
+        &self.errors
     }
 
     pub(crate) fn metrics(&self) -> Metrics {
@@ -99,6 +109,7 @@ impl Shared {
             state: inner.state,
             records,
             records_per_second: records as f64 / self.started.elapsed().as_secs_f64().max(0.001),
+            errors: self.errors.snapshot(),
             restoring: collect(|thread| &thread.restoring),
             arrivals: running.iter().filter_map(|task| inner.arrivals.get(task).copied()).collect(),
             running,

@@ -115,6 +115,8 @@ impl StreamThread {
             max_buffered_records: config.buffered_records,
             task_timeout_ms: config.task_timeout.as_millis() as i64,
             cache_bytes: config.cache_bytes / config.threads,
+            errors: config.policies(),
+            error_counters: shared.errors().clone(),
         };
         let open = Box::new(move |task, specs: &[_]| stores.open(task, specs));
         let observer = Box::new(ThreadObserver { shared, thread: index });

@@ -119,7 +119,14 @@ impl Supervisor {
         let globals = if topology.globals().is_empty() {
             Globals::default()
         } else {
-            let opened = GlobalThread::open(&config, &topology, &directory, &stores, network.handle());
+            let opened = GlobalThread::open(
+                &config,
+                &topology,
+                &directory,
+                &stores,
+                network.handle(),
+                shared.errors(),
+            );
             let (thread, globals) = opened.map_err(global_failed)?;
             let (complete, completed) = oneshot::channel();
             threads.push(thread.spawn(global_inbox, complete, ended.clone())?);

@@ -48,6 +48,14 @@ pub enum TopicError {
         /// Its name.
         topic: String,
     },
+    /// The dead-letter topic does not exist.
+    #[error(
+        "dead-letter topic {topic} does not exist: create it, with the retention that dead letters are worth to you, then start again"
+    )]
+    MissingDeadLetters {
+        /// Its name.
+        topic: String,
+    },
     /// No topic matches a pattern yet, so that nothing says how wide the topics of the application must be.
     #[error(
         "no topic matches {pattern:?}: create one, then start again, for the topics that the application makes get its number of partitions"

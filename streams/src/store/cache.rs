@@ -58,6 +58,9 @@ pub(crate) struct Entry<K, V> {
     pub(crate) timestamp: i64,
     /// The headers of the last update, forwarded with it.
     pub(crate) headers: Headers,
+    /// The input and the offset of the last update, for the dead letter that it may become. Kept only where an error policy
+    /// could ask.
+    pub(crate) source: Option<(u16, i64)>,
     /// Whether the key had a value at the last flush, so that its removal is news.
     pub(crate) known: bool,
     /// Whether it waits for a flush.
@@ -126,6 +129,7 @@ impl<K, V> Cache<K, V> {
             value: loaded.value,
             timestamp: loaded.timestamp,
             headers: Headers::default(),
+            source: None,
             known: false,
             dirty: false,
             used: Cell::new(true),

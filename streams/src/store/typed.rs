@@ -4,6 +4,7 @@ use std::any::{Any, TypeId, type_name};
 use std::cell::{RefCell, RefMut};
 use std::rc::Rc;
 
+use crate::errors::{Bytes, LendEntry, Origin};
 use crate::processor::{Change, Context, Downstream, Headers, ProcessError, Record};
 use crate::serde::SerdeHandle;
 use crate::task::{StoreParts, TopicHandle};
@@ -131,6 +132,31 @@ impl<K, V> TypedStore<K, V> {
         self.cache.mark_dirty(index, self.sends_old && self.cached)
     }
 
+    /// Has `update` make the value of an entry anew, of the present one and its time (ms); the entry waits for the next flush.
+    /// If `update` may panic and its task go on, the entry stays as it was then.
+    pub(crate) fn update<R>(
+        &mut self,
+        index: u32,
+        cx: &Context<'_>,
+        update: impl FnOnce(Option<V>, i64) -> (Option<V>, R),
+    ) -> (&mut Entry<K, V>, R)
+    where
+        V: Clone,
+    {
+        let entry = self.cache.entry(index);
+        if cx.is_lenient() {
+            let (value, rest) = update(entry.value.clone(), entry.timestamp);
+            let entry = self.modify(index);
+            entry.value = value;
+            entry.source = cx.source();
+            return (entry, rest);
+        }
+        let entry = self.modify(index);
+        let (value, rest) = update(entry.value.take(), entry.timestamp);
+        entry.value = value;
+        (entry, rest)
+    }
+
     pub(crate) fn entry(&self, index: u32) -> &Entry<K, V> {
         self.cache.entry(index)
     }
@@ -217,7 +243,8 @@ pub(crate) fn flush<K: Clone, V: Clone>(
             let old = dirty.olds.get_mut(place).and_then(Option::take);
             let change = flushing.change_from(index, old);
             drop(flushing);
-            below.process(change, cx)?;
+            let origin = Origin::Entry(store, index);
+            Context { sink: &mut *cx.sink, state: &mut *cx.state, origin }.pass(below, change)?;
         }
     }
     store.borrow_mut().cache.flushed(dirty);
@@ -283,6 +310,26 @@ impl<K: 'static, V: 'static> TaskStore for RefCell<TypedStore<K, V>> {
 
     fn into_any(self: Rc<Self>) -> Rc<dyn Any> {
         self
+    }
+}
+
+impl<K, V> LendEntry for RefCell<TypedStore<K, V>> {
+    fn lend(&self, index: u32, take: &mut dyn FnMut(Bytes<'_>)) {
+        let Ok(store) = self.try_borrow() else { return };
+        let entry = store.cache.entry(index);
+        let mut bytes = Vec::new();
+        let value = entry.value.as_ref().map(|value| store.value_serde.encode(value, &mut bytes));
+        let value = value.and_then(Result::ok).and_then(|present| present.then_some(&*bytes));
+        let mut changelog_key = Vec::new();
+        let key = match store.windows {
+            Some(_) => {
+                window::key::to_changelog(&entry.bytes, &mut changelog_key);
+                &changelog_key
+            }
+            None => entry.bytes.as_slice(),
+        };
+        let (timestamp, headers) = (entry.timestamp, &entry.headers);
+        take(Bytes { key: Some(key), value, timestamp, headers, source: entry.source });
     }
 }
 

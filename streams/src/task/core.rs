@@ -1,12 +1,12 @@
 //! The task itself.
 
 use std::cell::RefCell;
-use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
 
 use crate::dsl::TimestampExtractor;
+use crate::errors::{ErrorCounters, Origin, Policies, Settled, TaskErrors, guard};
 use crate::processing::{Attended, Punctuation};
-use crate::processor::{Context, ContextState};
+use crate::processor::{Context, ContextState, ProcessError};
 use crate::store::backend::{KeyValueBackend, Position};
 use crate::store::cache::CacheBudget;
 use crate::store::error::StoreError;
@@ -48,6 +48,18 @@ pub struct Task {
     stores: TaskStores,
     cache: Rc<CacheBudget>,
     state: ContextState,
+    /// The record that is to be tried again.
+    retry: Option<Retry>,
+}
+
+/// A record that has been put off.
+struct Retry {
+    input: InputId,
+    offset: i64,
+    /// How often it has been tried.
+    attempt: u32,
+    /// When (ms) it is tried again.
+    at: i64,
 }
 
 struct Input {
@@ -77,6 +89,7 @@ impl Task {
         let inputs = part.sources.iter().zip(inputs);
         let inputs =
             inputs.map(|(topic, (node, source))| Input { topic: topic.clone(), node, source }).collect();
+        let errors = TaskErrors::new(topology.clone(), Policies::default(), ErrorCounters::default());
         Self {
             id,
             topology: topology.clone(),
@@ -85,7 +98,8 @@ impl Task {
             attended,
             stores,
             cache: env.cache,
-            state: ContextState::new(id, part.sources.clone()),
+            state: ContextState::new(id, part.sources.clone(), errors),
+            retry: None,
         }
     }
 
@@ -99,7 +113,7 @@ impl Task {
         self.state.stream_time
     }
 
-    /// Records dropped because a key or value was missing (Kafka's `dropped-records-total`).
+    /// Records dropped because a key or value was missing, or let go by a policy after they had failed (Kafka's `dropped-records-total`).
     pub fn dropped_records(&self) -> u64 {
         self.state.dropped
     }
@@ -126,6 +140,11 @@ impl Task {
         self.state.timestamps = by_default;
     }
 
+    /// Tells who decides on what fails, and who counts it; before the first record.
+    pub(crate) fn handle_errors(&mut self, policies: Policies, counters: ErrorCounters) {
+        self.state.errors = TaskErrors::new(self.topology.clone(), policies, counters);
+    }
+
     /// Tells what the machine's clock says, in milliseconds, for what is processed until it is told again.
     pub fn set_wall_clock(&mut self, now: i64) {
         self.state.wall_clock = now;
@@ -144,7 +163,7 @@ impl Task {
         let outcome = guard(|| {
             for (node, processor) in attended.iter() {
                 state.node = *node;
-                processor.init(&mut Context { sink, state })?;
+                processor.init(&mut Context { sink, state, origin: Origin::Call(now) })?;
             }
             Ok(())
         });
@@ -193,7 +212,9 @@ impl Task {
                 let at = Punctuation { id: due.id, kind, time };
                 let node = attended.iter().find(|(node, _)| *node == due.node);
                 if let Some((_, processor)) = node {
-                    processor.punctuate(at, &mut Context { sink, state })?;
+                    let mut cx = Context { sink, state, origin: Origin::Call(time) };
+                    let outcome = guard(|| Ok(processor.punctuate(at, &mut cx)?));
+                    outcome.or_else(|failure| cx.settle(failure))?;
                 }
                 if state.budget.is_spent() {
                     break;
@@ -224,7 +245,17 @@ impl Task {
         outcome.map_err(|failure| self.failed(failure, |node| At::Close { node }))
     }
 
+    /// When (ms) the record that [`process`](Self::process) has just refused is to be passed once more; `None`: the task has
+    /// stopped, or nothing was refused.
+    pub fn retry_at(&self) -> Option<i64> {
+        self.retry.as_ref().map(|retry| retry.at)
+    }
+
     /// Passes one record through the nodes.
+    ///
+    /// # Errors
+    /// A failure that no policy lets the task go on after, or after which the record is to be tried
+    /// [again](Self::retry_at).
     pub fn process(
         &mut self,
         input: InputId,
@@ -232,13 +263,23 @@ impl Task {
         sink: &mut dyn RecordSink,
     ) -> Result<(), TaskError> {
         let offset = record.offset;
+        let retried = self.retry.as_ref().is_some_and(|retry| (retry.input, retry.offset) == (input, offset));
+        self.state.errors.attempt =
+            self.retry.as_ref().filter(|_| retried).map_or(1, |retry| retry.attempt + 1);
         let Input { source, node, .. } = &self.inputs[input.0];
         self.state.node = *node;
         self.state.input = Some(input.0);
         self.state.offset = offset;
-        let mut cx = Context { sink, state: &mut self.state };
-        let outcome = guard(|| source.process(record, &mut cx).map_err(Failure::from));
-        outcome.map_err(|failure| self.at_record(input, offset, failure))?;
+        let mut cx = Context { sink, state: &mut self.state, origin: Origin::Record(&record) };
+        let outcome = guard(|| Ok(source.process(&record, &mut cx)?));
+        if let Err(failure) = outcome {
+            let settled = cx.settle(failure);
+            settled.map_err(|error| self.at_record(input, offset, error))?;
+        }
+        if retried {
+            self.retry = None;
+            self.state.errors.attempt = 1;
+        }
         if self.state.schedule.is_due_on_stream_time(self.state.stream_time) {
             self.pass(PunctuationKind::StreamTime, self.state.stream_time, sink)?;
         }
@@ -250,10 +291,11 @@ impl Task {
     pub fn flush(&mut self, sink: &mut dyn RecordSink) -> Result<(), TaskError> {
         let Self { flushes, state, .. } = self;
         state.input = None;
+        let time = state.stream_time;
         let outcome = guard(|| {
             for (node, flush) in flushes.iter() {
                 state.node = *node;
-                flush.flush(&mut Context { sink, state })?;
+                flush.flush(&mut Context { sink, state, origin: Origin::Call(time) })?;
             }
             Ok(())
         });
@@ -292,32 +334,41 @@ impl Task {
         Ok(())
     }
 
-    fn at_record(&self, input: InputId, offset: i64, failure: Failure) -> TaskError {
-        let topic = self.inputs[input.0].topic.to_string();
-        let at = At::Record { topic, partition: self.id.partition, offset, node: self.current_node() };
-        TaskError { task: self.id, at: Box::new(at), failure }
+    fn at_record(&mut self, input: InputId, offset: i64, error: ProcessError) -> TaskError {
+        let (topic, partition) = (self.inputs[input.0].topic.to_string(), self.id.partition);
+        self.failed(error.into(), |node| At::Record { topic, partition, offset, node })
     }
 
-    /// A failure outside of a record, at the node that the task was at.
-    fn failed(&self, failure: Failure, at: impl FnOnce(String) -> At) -> TaskError {
-        TaskError { task: self.id, at: Box::new(at(self.current_node())), failure }
+    /// A failure that stops the task or puts its record off, at the node that decided so, else at the one that the task was at.
+    fn failed(&mut self, failure: Failure, at: impl FnOnce(String) -> At) -> TaskError {
+        let settled = match failure {
+            Failure::Process(error) => error.into_settled().map_err(Failure::from),
+            other => Err(other),
+        };
+        let (node, failure) = match settled {
+            Ok(Settled { node, failure, retry }) => {
+                self.retry = retry.then(|| self.put_off()).flatten();
+                (node, failure)
+            }
+            Err(failure) => {
+                self.retry = None;
+                self.state.count_failure();
+                (self.state.node, failure)
+            }
+        };
+        let node = self.topology.graph().node(node).name.clone();
+        TaskError { task: self.id, at: Box::new(at(node)), failure }
+    }
+
+    /// Has the present record tried again.
+    fn put_off(&self) -> Option<Retry> {
+        let input = InputId(self.state.input?);
+        let ContextState { offset, wall_clock, errors, .. } = &self.state;
+        let at = wall_clock.saturating_add(errors.pause_ms());
+        Some(Retry { input, offset: *offset, attempt: errors.attempt, at })
     }
 
     fn at_store(&self, failure: StoreError) -> TaskError {
         TaskError { task: self.id, at: Box::new(At::Store), failure: failure.into() }
     }
-
-    fn current_node(&self) -> String {
-        self.topology.graph().node(self.state.node).name.clone()
-    }
-}
-
-/// Turns a panic of a closure into a failure. The task is not used again after one, so what the panic left half-done is
-/// never seen.
-fn guard(run: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
-    panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|payload| {
-        let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-        let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
-        Err(Failure::Panic(text.unwrap_or_else(|| "no message".to_owned())))
-    })
 }

@@ -19,5 +19,5 @@ pub struct RawRecord<'a> {
 
 /// The node that gives a record its types.
 pub(crate) trait Source {
-    fn process(&self, raw: RawRecord<'_>, cx: &mut Context<'_>) -> Result<(), ProcessError>;
+    fn process(&self, raw: &RawRecord<'_>, cx: &mut Context<'_>) -> Result<(), ProcessError>;
 }

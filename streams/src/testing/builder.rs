@@ -8,6 +8,7 @@ use super::driver::Reading;
 use super::widths::Widths;
 use super::{TestDriver, TestError};
 use crate::dsl::TimestampExtractor;
+use crate::errors::{Action, ErrorCounters, Failed, Policies, Retries};
 use crate::store::backend::KeyValueBackend;
 use crate::store::cache::CacheBudget;
 use crate::store::memory;
@@ -25,6 +26,7 @@ pub struct TestDriverBuilder<'t> {
     widths: Widths,
     timestamps: TimestampExtractor,
     wall_clock: i64,
+    errors: Policies,
     open: Box<OpenStore<'t>>,
 }
 
@@ -38,6 +40,7 @@ impl<'t> TestDriverBuilder<'t> {
             widths: Widths::default(),
             timestamps: TimestampExtractor::default(),
             wall_clock: 0,
+            errors: Policies::default(),
             open: Box::new(|_, spec| Ok(memory::open(spec))),
         }
     }
@@ -67,6 +70,26 @@ impl<'t> TestDriverBuilder<'t> {
         self
     }
 
+    /// Decides what becomes of records that fail, as [`on_error`](crate::runtime::AppBuilder::on_error) of an application; see
+    /// [`errors`](crate::errors). A record that is to be tried again is so at once: a test waits for no pauses.
+    pub fn on_error(mut self, policy: impl Fn(&Failed<'_>) -> Action + Send + Sync + 'static) -> Self {
+        self.errors.set(policy);
+        self
+    }
+
+    /// Names the topic that takes the records for which a policy says [`Action::DeadLetter`]; it is read as any
+    /// [`output`](TestDriver::output).
+    pub fn dead_letters(mut self, topic: &str) -> Self {
+        self.errors.dead_letters = Some(topic.into());
+        self
+    }
+
+    /// How often a record is tried again for which a policy says [`Action::Retry`].
+    pub fn retries(mut self, retries: Retries) -> Self {
+        self.errors.retries = retries;
+        self
+    }
+
     /// Keeps the stores elsewhere than in memory, in RocksDB for one.
     pub fn stores(
         mut self,
@@ -89,6 +112,7 @@ impl<'t> TestDriverBuilder<'t> {
             readers: HashMap::new(),
             bus: Bus::new(self.widths.clone()),
             wall_clock: self.wall_clock,
+            errors: ErrorCounters::default(),
         };
         let cache = Rc::new(CacheBudget::new(CACHE_BYTES));
         let mut globals = Globals::default();
@@ -125,6 +149,7 @@ impl<'t> TestDriverBuilder<'t> {
             let env = TaskEnv { backends, sink: &mut driver.bus, cache: Rc::clone(cache) };
             let mut task = Task::with_globals(self.topology, id, env, globals);
             task.extract_timestamps(self.timestamps);
+            task.handle_errors(self.errors.clone(), driver.errors.clone());
             task.init(driver.wall_clock, Rc::new(Unlimited), &mut driver.bus)?;
             driver.tasks.push(task);
         }

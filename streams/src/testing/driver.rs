@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::dsl::Topic;
+use crate::errors::{ErrorCounters, NodeErrors};
 use crate::store::backend::Position;
 use crate::task::{InputId, RawRecord, RecordSink, Task};
 use crate::topology::{TopicName, Topology};
@@ -65,6 +66,7 @@ pub struct TestDriver {
     pub(super) bus: Bus,
     /// Milliseconds; moved only by the test.
     pub(super) wall_clock: i64,
+    pub(super) errors: ErrorCounters,
 }
 
 /// What reads a topic: an input of one task a partition, or of one task for all.
@@ -141,7 +143,12 @@ impl TestDriver {
         Ok(())
     }
 
-    /// Records dropped because a key or value was missing.
+    /// What has failed so far, by task, stage and node.
+    pub fn errors(&self) -> Vec<NodeErrors> {
+        self.errors.snapshot()
+    }
+
+    /// Records dropped because a key or value was missing, and those that a policy let go.
     pub fn dropped_records(&self) -> u64 {
         self.tasks.iter().map(Task::dropped_records).sum()
     }
@@ -201,7 +208,12 @@ impl TestDriver {
         let record =
             RawRecord { offset: *offset, timestamp: *timestamp, key, value, headers: headers.clone() };
         let task = &mut self.tasks[task];
-        task.process(input, record, &mut self.bus)?;
+        loop {
+            match task.process(input, record.clone(), &mut self.bus) {
+                Err(_) if task.retry_at().is_some() => {}
+                processed => break processed?,
+            }
+        }
         commit(task, &mut self.bus)
     }
 

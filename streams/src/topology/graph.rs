@@ -12,6 +12,7 @@ use super::serdes::Changes;
 use super::serdes::Serdes;
 use super::table::Table;
 use super::{StoreSpec, TopicName, TopologyError};
+use crate::errors::Policy;
 use crate::processing::Declared;
 use crate::store::typed::TaskStore;
 use crate::task::{Assembly, Source, StoreParts};
@@ -140,6 +141,8 @@ pub(crate) struct Node {
     pub(crate) output: Option<TypeId>,
     /// Whether the optimiser has taken it out.
     pub(crate) removed: bool,
+    /// What becomes of records that fail here, if the program says so; else the application decides.
+    pub(crate) on_error: Option<Policy>,
     /// What happens when it is given a name, besides.
     on_named: Option<OnNamed>,
 }
@@ -210,6 +213,7 @@ impl Graph {
             merges: false,
             output: None,
             removed: false,
+            on_error: None,
             on_named: None,
         });
         self.next_priority += 1;
@@ -217,6 +221,21 @@ impl Graph {
             self.node_mut(parent).children.push(id);
         }
         id
+    }
+
+    /// Says what becomes of records that fail at a node; if it makes the table of a topic, at its source too.
+    pub(crate) fn on_error(&mut self, node: NodeId, policy: Policy) {
+        if self.tables_of_topics.iter().any(|(table, _)| *table == node) {
+            for source in self.node(node).parents.clone() {
+                self.node_mut(source).on_error = Some(Policy::clone(&policy));
+            }
+        }
+        self.node_mut(node).on_error = Some(policy);
+    }
+
+    /// Whether a node has a say in what becomes of records that fail.
+    pub(crate) fn has_policies(&self) -> bool {
+        self.nodes.iter().any(|node| node.on_error.is_some())
     }
 
     /// Has a source come after the sink that writes its topic.

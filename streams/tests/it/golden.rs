@@ -22,7 +22,7 @@ fn data() -> PathBuf {
 }
 
 /// Bytes as hexadecimal text, null as `null`.
-struct Hex;
+pub(crate) struct Hex;
 
 impl Serde<String> for Hex {
     fn encode(&self, _value: &String, _out: &mut Vec<u8>) -> Result<bool, DataError> {
@@ -83,7 +83,7 @@ fn show_outputs(driver: &mut TestDriver, topics: &[String], dialogue: &mut Strin
 }
 
 /// Headers as the oracle writes them: `name=value;name=value`, a null without its sign.
-fn headers(text: Option<&str>) -> Headers {
+pub(crate) fn headers(text: Option<&str>) -> Headers {
     let mut headers = Headers::default();
     for header in text.into_iter().flat_map(|text| text.split(';')) {
         match header.split_once('=') {
@@ -94,7 +94,7 @@ fn headers(text: Option<&str>) -> Headers {
     headers
 }
 
-fn shown(headers: &Headers) -> String {
+pub(crate) fn shown(headers: &Headers) -> String {
     let header = |header: &Header| match &header.value {
         Some(value) => format!("{}={}", header.name, String::from_utf8_lossy(value)),
         None => header.name.clone(),

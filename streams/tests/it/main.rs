@@ -9,6 +9,7 @@ mod cluster;
 mod compile_fail;
 mod disturbances;
 mod drawing;
+mod errors;
 mod failures;
 mod global;
 mod golden;

@@ -68,13 +68,12 @@ impl<K: Element, V, A: Element, F: Update<K, V, A>> Downstream<K, Change<V>> for
         let Record { key, value, timestamp, headers } = record;
         let mut store = self.store.borrow_mut();
         let index = store.load(&key)?;
-        let entry = store.modify(index);
-        let before = entry.timestamp;
-        let (aggregate, since) = (self.update)(&key, value, entry.value.take());
-        let latest = if since == Since::Later { timestamp.max(before) } else { timestamp };
+        let (entry, latest) = store.update(index, cx, |old, before| {
+            let (aggregate, since) = (self.update)(&key, value, old);
+            (aggregate, if since == Since::Later { timestamp.max(before) } else { timestamp })
+        });
         // A removed aggregate has no time of its own any more: it goes at the time of the record that removed it.
-        entry.timestamp = if aggregate.is_some() { latest } else { timestamp };
-        entry.value = aggregate;
+        entry.timestamp = if entry.value.is_some() { latest } else { timestamp };
         entry.headers = headers;
         tell(store, index, latest, &*self.below, cx)
     }

@@ -56,7 +56,7 @@ impl<K, V, K2, V2, F: Fn(&K, &V, &mut Output<(K2, V2)>)> Downstream<K, V> for Fl
         (self.map)(&record.key, &record.value, &mut output);
         for (key, value) in output.results() {
             let headers = record.headers.clone();
-            self.below.process(Record { key, value, timestamp: record.timestamp, headers }, cx)?;
+            cx.pass(&*self.below, Record { key, value, timestamp: record.timestamp, headers })?;
         }
         self.output.set(output);
         Ok(())

@@ -53,7 +53,7 @@ impl<K: Clone, V, V2, F: Fn(&V, &mut Output<V2>)> Downstream<K, V> for FlatMapVa
         (self.map)(&record.value, &mut output);
         for value in output.results() {
             let (key, headers) = (record.key.clone(), record.headers.clone());
-            self.below.process(Record { key, value, timestamp: record.timestamp, headers }, cx)?;
+            cx.pass(&*self.below, Record { key, value, timestamp: record.timestamp, headers })?;
         }
         self.output.set(output);
         Ok(())

@@ -30,6 +30,7 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::errors::{Action, Failed};
 use crate::processor::Downstream;
 use crate::task::{Assembly, erase};
 use crate::topology::{Changes, NodeId, NodeKind};
@@ -66,6 +67,29 @@ impl<K: Element, V: Element> KStream<K, V> {
     /// ```
     pub fn named(self, name: &str) -> Self {
         self.graph.borrow_mut().rename(self.node, name);
+        self
+    }
+
+    /// Decides what becomes of records that fail at the node just made, in place of what the application says; see
+    /// [`errors`](crate::errors).
+    ///
+    /// ```
+    /// # use millstream::prelude::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// const IN: Topic<String, i64> = Topic::new("in");
+    /// const OUT: Topic<String, i64> = Topic::new("out");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream(IN).map_values(|n| 100 / n).on_error(|_| Action::Skip).to(OUT);
+    ///
+    /// let mut driver = TestDriver::new(&builder.build()?)?;
+    /// driver.input(IN).send("a", 0)?; // would stop the task
+    /// driver.input(IN).send("b", 5)?;
+    /// assert_eq!(driver.output(OUT).drain(), [record("b", 20)]);
+    /// # Ok(()) }
+    /// ```
+    pub fn on_error(self, policy: impl Fn(&Failed<'_>) -> Action + Send + Sync + 'static) -> Self {
+        self.graph.borrow_mut().on_error(self.node, Arc::new(policy));
         self
     }
 

@@ -69,7 +69,7 @@ impl<K1, V1, K: Data, V: Data, F: Fn(&K1, &V1) -> (K, V)> Downstream<K1, Change<
         };
         let (new, old) = (selected(new), selected(old));
         let mut forward = |key, new, old, headers: Headers| {
-            self.below.process(Record { key, value: Change { new, old }, timestamp, headers }, cx)
+            cx.pass(&*self.below, Record { key, value: Change { new, old }, timestamp, headers })
         };
         match (new, old) {
             (Some((key, new)), Some((old_key, old))) if same_bytes(&key, &old_key) => {

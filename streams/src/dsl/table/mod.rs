@@ -11,6 +11,7 @@ mod view;
 
 use std::sync::Arc;
 
+use crate::errors::{Action, Failed};
 use crate::topology::NodeId;
 
 use super::{Element, SharedGraph};
@@ -45,6 +46,33 @@ impl<K: Element, V: Element> KTable<K, V> {
     /// ```
     pub fn named(self, name: &str) -> Self {
         self.graph.borrow_mut().rename(self.node, name);
+        self
+    }
+
+    /// Decides what becomes of records that fail at the node just made, in place of what the application says; see
+    /// [`errors`](crate::errors). An aggregate that fails stays as it was; of the table of a
+    /// topic it is the records that do not decode too.
+    ///
+    /// ```
+    /// # use millstream::prelude::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// const IN: Topic<String, i64> = Topic::new("in");
+    /// const OUT: Topic<String, i64> = Topic::new("out");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let grouped = builder.stream(IN).group_by_key();
+    /// let products = grouped.reduce("products", |a, b| a.checked_mul(b).expect("it fits"));
+    /// products.on_error(|_| Action::Skip).to(OUT);
+    ///
+    /// let mut driver = TestDriver::new(&builder.build()?)?;
+    /// for n in [7, i64::MAX, 2] {
+    ///     driver.input(IN).send("a", n)?;
+    /// }
+    /// assert_eq!(driver.output(OUT).drain(), [record("a", 7), record("a", 14)]);
+    /// # Ok(()) }
+    /// ```
+    pub fn on_error(self, policy: impl Fn(&Failed<'_>) -> Action + Send + Sync + 'static) -> Self {
+        self.graph.borrow_mut().on_error(self.node, Arc::new(policy));
         self
     }
 }

@@ -93,7 +93,7 @@ impl Closing {
             let is_last = closed.len() < CHUNK;
             after = closed.last().map(|record| record.key.clone());
             for record in closed {
-                below.process(Record { headers: headers.clone(), ..record }, cx)?;
+                cx.pass(below, Record { headers: headers.clone(), ..record })?;
             }
             if is_last {
                 return Ok(());

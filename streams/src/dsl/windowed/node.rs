@@ -145,10 +145,10 @@ impl<K: Element, V: Element, A: Element, F: Update<K, V, A>> WindowAggregate<K, 
     ) -> Result<(), ProcessError> {
         let mut store = self.store.borrow_mut();
         let index = store.load(windowed)?;
-        let entry = store.modify(index);
-        let old = entry.value.take();
-        let latest = if old.is_some() { timestamp.max(entry.timestamp) } else { timestamp };
-        entry.value = (self.update)(&windowed.key, value, old);
+        let (entry, latest) = store.update(index, cx, |old, before| {
+            let latest = if old.is_some() { timestamp.max(before) } else { timestamp };
+            ((self.update)(&windowed.key, value, old), latest)
+        });
         // A removed aggregate has no time of its own any more: it goes at the time of the record that removed it.
         entry.timestamp = if entry.value.is_some() { latest } else { timestamp };
         entry.headers.clone_from(headers);

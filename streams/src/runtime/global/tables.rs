@@ -9,6 +9,7 @@ use super::super::input::{PartitionQueue, RunError};
 use super::super::link::{FetchedRange, TopicPartition};
 use super::super::mailbox::LocalTask;
 use super::super::worker::{Backends, WorkerError, at_source, raw};
+use crate::errors::{ErrorCounters, Policies, Retries};
 use crate::processor::Headers;
 use crate::store::backend::Position;
 use crate::store::cache::CacheBudget;
@@ -34,13 +35,23 @@ struct Partition {
 }
 
 impl Tables {
-    /// The tables of `topology` over their stores, in the order of [`Topology::globals`].
-    pub(super) fn new(topology: &Topology, stores: Vec<Backends>, cache_bytes: usize) -> Self {
+    /// The tables of `topology` over their stores, in the order of [`Topology::globals`]. They write no topic and have no place
+    /// to wait: a record that fails is skipped, whether or not it is to be a dead letter, and is not tried again.
+    pub(super) fn new(
+        topology: &Topology,
+        stores: Vec<Backends>,
+        cache_bytes: usize,
+        policies: &Policies,
+        counters: &ErrorCounters,
+    ) -> Self {
+        let policies = Policies { without_topics: true, retries: Retries::up_to(0), ..policies.clone() };
         let cache = Rc::new(CacheBudget::new(cache_bytes));
         let task = |(part, backends): (&crate::topology::Subtopology, Backends)| {
             let id = TaskId { subtopology: part.id, partition: 0 };
             let env = TaskEnv { backends, sink: &mut Nowhere, cache: Rc::clone(&cache) };
-            Task::with_globals(topology, id, env, &Globals::default())
+            let mut task = Task::with_globals(topology, id, env, &Globals::default());
+            task.handle_errors(policies.clone(), counters.clone());
+            task
         };
         Self { tasks: topology.globals().iter().zip(stores).map(task).collect(), partitions: HashMap::new() }
     }

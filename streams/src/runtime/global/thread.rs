@@ -23,6 +23,7 @@ use super::super::stream_thread::ThreadEnd;
 use super::super::worker::{Backends, RestorePlan, WorkerError, plan};
 use super::super::{StateDirectory, StreamsError};
 use super::{Positions, Tables};
+use crate::errors::ErrorCounters;
 use crate::store::shared::Globals;
 use crate::task::TaskId;
 use crate::topology::{Medium, Topology};
@@ -35,6 +36,8 @@ pub(in crate::runtime) struct GlobalThread {
     stores: Vec<(Backends, Option<PathBuf>)>,
     network: Handle,
     clock: Clock,
+    /// The application's counts of what fails.
+    errors: ErrorCounters,
 }
 
 /// The clients of the thread.
@@ -51,6 +54,7 @@ impl GlobalThread {
         directory: &StateDirectory,
         stores: &Stores,
         network: &Handle,
+        errors: &ErrorCounters,
     ) -> Result<(Self, Globals), WorkerError> {
         let mut globals = Globals::default();
         let mut opened = Vec::new();
@@ -68,6 +72,7 @@ impl GlobalThread {
             topology: topology.clone(),
             stores: opened,
             network: network.clone(),
+            errors: errors.clone(),
             clock: Clock::start(),
         };
         Ok((thread, globals))
@@ -98,7 +103,13 @@ impl GlobalThread {
     ) -> Result<(), WorkerError> {
         let mut clients = self.connect()?;
         let (stores, paths): (Vec<_>, Vec<_>) = std::mem::take(&mut self.stores).into_iter().unzip();
-        let mut tables = Tables::new(&self.topology, stores, self.config.cache_bytes);
+        let mut tables = Tables::new(
+            &self.topology,
+            stores,
+            self.config.cache_bytes,
+            &self.config.policies(),
+            &self.errors,
+        );
         let ids = self.assign(&mut tables, &paths, &clients)?;
         let mut complete = Some(complete);
         let mut committed = Instant::now();

@@ -107,6 +107,7 @@ impl PartitionQueue {
         while passed == 0 && self.open_next().map_err(|error| RunError::Batch(self.next_offset, error))? {
             let mut next_offset = self.next_offset;
             let mut done = false;
+            let mut failed = None;
             if let Some((mut records, payload, position)) = self.records() {
                 loop {
                     *position = records.position(payload);
@@ -125,12 +126,18 @@ impl PartitionQueue {
                         break;
                     }
                     let offset = record.offset.0;
-                    process(record).map_err(RunError::Process)?;
+                    if let Err(error) = process(record) {
+                        failed = Some(error);
+                        break;
+                    }
                     next_offset = offset + 1;
                     passed += 1;
                 }
             }
             self.next_offset = next_offset;
+            if let Some(error) = failed {
+                return Err(RunError::Process(error));
+            }
             if !done {
                 break;
             }
@@ -269,5 +276,12 @@ pub(super) mod tests {
         queue.push(0, batch(Compression::None, 0, &[1, 1, 1]));
         let fail_at_1 = |record: Record<'_>| if record.offset.0 == 1 { Err("no") } else { Ok(()) };
         assert!(matches!(queue.run(9, 9, fail_at_1), Err(RunError::Process("no"))));
+        assert_eq!(queue.next_offset(), Some(1));
+        let mut seen = Vec::new();
+        let run = queue.run(9, 9, |record| {
+            seen.push(record.offset.0);
+            Ok::<_, ()>(())
+        });
+        assert_eq!((run.unwrap(), seen), (2, vec![1, 2]));
     }
 }

@@ -24,6 +24,7 @@ use super::link::{Event, GroupOffset, Link, LinkError, TopicPartition};
 use super::mailbox::{LocalTask, LocalTasks};
 use super::state_directory::{StateDirectoryError, TaskLock};
 use crate::dsl::TimestampExtractor;
+use crate::errors::{ErrorCounters, Policies};
 use crate::store::backend::KeyValueBackend;
 use crate::store::cache::CacheBudget;
 use crate::store::error::StoreError;
@@ -59,6 +60,10 @@ pub(crate) struct WorkerConfig {
     pub(crate) task_timeout_ms: i64,
     /// This thread's share of `statestore.cache.max.bytes`.
     pub(crate) cache_bytes: usize,
+    /// What becomes of records that fail.
+    pub(crate) errors: Policies,
+    /// The application's counts of them.
+    pub(crate) error_counters: ErrorCounters,
 }
 
 /// Opens the bytes of a task's stores, in the order of the specs. A directory that another thread still uses

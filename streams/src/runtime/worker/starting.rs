@@ -143,6 +143,7 @@ impl<L: Link> Worker<L> {
             let env = TaskEnv { backends, sink: &mut self.link, cache: self.cache.clone() };
             let mut task = Task::with_globals(&self.topology, id, env, &self.globals);
             task.extract_timestamps(self.config.timestamps);
+            task.handle_errors(self.config.errors.clone(), self.config.error_counters.clone());
             task.init(now, std::rc::Rc::clone(&self.punctuation_budget), &mut self.link)?;
             let read: Vec<TopicPartition> = partitions_of(&inputs).collect();
             if let Some(departure) = Departure::read(&committed, &read) {

@@ -61,6 +61,9 @@ impl<L: Link> Worker<L> {
     fn take_turn(&mut self, index: usize, now: i64) -> Result<Round, WorkerError> {
         let Self { running, link, config, .. } = self;
         let Running { task, inputs, uncommitted, .. } = &mut running[index];
+        if let Some(again_at) = task.retry_at().filter(|again_at| *again_at > now) {
+            return Ok(Round { records: 0, again_at });
+        }
         let wait =
             inputs.wait(now, config.max_idle, |input| link.high_watermark(&input.topic, input.partition));
         match wait.map_err(|(index, error)| at_input(task, inputs, index, error))? {
@@ -70,7 +73,15 @@ impl<L: Link> Worker<L> {
         }
         task.set_wall_clock(now);
         let ran = inputs.run(RECORDS_PER_TURN, |input, record| task.process(input, raw(&record), link));
-        let records = ran.map_err(|(index, error)| at_input(task, inputs, index, error))?;
+        let (records, again_at) = match (ran, task.retry_at()) {
+            (Ok(records), _) => (records, i64::MAX),
+            // How far it came before is in the queue; what failed is still at its head.
+            (Err((_, RunError::Process(_))), Some(again_at)) => {
+                *uncommitted = true;
+                (0, again_at)
+            }
+            (Err((index, error)), _) => return Err(at_input(task, inputs, index, error)),
+        };
         *uncommitted |= records > 0;
         for input in inputs.iter_mut().filter(|input| input.paused) {
             if input.queue.buffered_records() <= config.max_buffered_records
@@ -80,7 +91,7 @@ impl<L: Link> Worker<L> {
                 link.pause(&TopicPartition { topic: input.topic.clone(), partition: input.partition }, false);
             }
         }
-        Ok(Round { records, again_at: i64::MAX })
+        Ok(Round { records, again_at })
     }
 
     /// Queues fetched records. A range of a partition that has moved away since is dropped: its new owner fetches it.

@@ -80,6 +80,8 @@ impl Group {
             max_buffered_records: 4,
             task_timeout_ms: i64::MAX,
             cache_bytes: 600,
+            errors: crate::errors::Policies::default(),
+            error_counters: crate::errors::ErrorCounters::default(),
         };
         let link = SimLink::new(Rc::clone(&self.broker), self.fault);
         let stores = Rc::clone(&disk);

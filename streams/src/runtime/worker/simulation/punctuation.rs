@@ -82,6 +82,8 @@ impl Bench {
             max_buffered_records: 4,
             task_timeout_ms: 1_000,
             cache_bytes: 1 << 20,
+            errors: crate::errors::Policies::default(),
+            error_counters: crate::errors::ErrorCounters::default(),
         };
         let (broker, budget) = (SharedBroker::default(), Rc::new(Scripted::default()));
         let link = SimLink::new(Rc::clone(&broker), Fault::None);

@@ -43,6 +43,8 @@ impl Workbench {
             max_buffered_records: 4,
             task_timeout_ms: 1_000,
             cache_bytes: 1 << 20,
+            errors: crate::errors::Policies::default(),
+            error_counters: crate::errors::ErrorCounters::default(),
         };
         configure(&mut config);
         let broker = SharedBroker::default();

@@ -1,0 +1,6 @@
+//! What becomes of records that fail, and that a task goes on correctly after one.
+
+mod flushes;
+mod kafka;
+mod policies;
+mod retries;
