@@ -39,6 +39,14 @@ impl<K, V> Source for SourceNode<K, V> {
         cx.advance(timestamp);
         self.below.process(record, cx)
     }
+
+    fn partition_time(&self) -> i64 {
+        self.partition_time.get()
+    }
+
+    fn resume_at(&self, partition_time: i64) {
+        self.partition_time.set(partition_time);
+    }
 }
 
 /// Adds the source of a repartition topic that `sink` writes.

@@ -1,5 +1,6 @@
 //! What a node can reach while it processes a record.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::dsl::TimestampExtractor;
@@ -44,6 +45,9 @@ pub(crate) struct ContextState {
     pub(crate) commit_requested: bool,
     /// Who decides on what fails.
     pub(crate) errors: TaskErrors,
+    /// Numbers that nodes have the group keep beside the offsets, so that they are there after a restart (Kafka's
+    /// `ProcessorMetadata`).
+    pub(crate) notes: BTreeMap<String, i64>,
     /// Encoding buffers, kept so that no record allocates.
     pub(crate) key: Vec<u8>,
     pub(crate) value: Vec<u8>,
@@ -65,6 +69,7 @@ impl ContextState {
             budget: Rc::new(Unlimited),
             commit_requested: false,
             errors,
+            notes: BTreeMap::new(),
             key: Vec::new(),
             value: Vec::new(),
         }
@@ -87,6 +92,19 @@ impl Context<'_> {
     #[inline]
     pub(crate) fn enter(&mut self, node: NodeId) {
         self.state.node = node;
+    }
+
+    /// Has the group keep a number beside the offsets of the next commit.
+    pub(crate) fn note(&mut self, name: &str, value: i64) {
+        match self.state.notes.get_mut(name) {
+            Some(noted) => *noted = value,
+            None => drop(self.state.notes.insert(name.to_owned(), value)),
+        }
+    }
+
+    /// What was kept under a name when the task's inputs were committed last.
+    pub(crate) fn noted(&self, name: &str) -> Option<i64> {
+        self.state.notes.get(name).copied()
     }
 
     /// Counts a record that a missing key or value drops.

@@ -150,6 +150,32 @@ impl Task {
         self.state.wall_clock = now;
     }
 
+    /// The largest time (ms) of the records that came by an input; `-1` before the first.
+    pub fn partition_time(&self, input: InputId) -> i64 {
+        self.inputs[input.0].source.partition_time()
+    }
+
+    /// Numbers that its nodes have kept beside the offsets of a commit, by name (Kafka's `ProcessorMetadata`).
+    pub fn notes(&self) -> impl Iterator<Item = (&str, i64)> {
+        self.state.notes.iter().map(|(name, value)| (name.as_str(), *value))
+    }
+
+    /// Goes on from what was committed of an input: its [`partition_time`](Self::partition_time) and the
+    /// [`notes`](Self::notes), of which the largest of all inputs counts. Before [`init`](Self::init).
+    pub fn resume<'n>(
+        &mut self,
+        input: InputId,
+        partition_time: i64,
+        notes: impl Iterator<Item = (&'n str, i64)>,
+    ) {
+        self.inputs[input.0].source.resume_at(partition_time);
+        self.state.stream_time = self.state.stream_time.max(partition_time);
+        for (name, value) in notes {
+            let noted = self.state.notes.entry(name.to_owned()).or_insert(value);
+            *noted = value.max(*noted);
+        }
+    }
+
     /// Calls the `init` of its processors; before the first record. `budget` is what punctuations may take from then on.
     pub fn init(
         &mut self,

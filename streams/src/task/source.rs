@@ -20,4 +20,10 @@ pub struct RawRecord<'a> {
 /// The node that gives a record its types.
 pub(crate) trait Source {
     fn process(&self, raw: &RawRecord<'_>, cx: &mut Context<'_>) -> Result<(), ProcessError>;
+
+    /// The largest time (ms) of its records so far; -1 before the first.
+    fn partition_time(&self) -> i64;
+
+    /// Goes on from what [`partition_time`](Self::partition_time) was before a restart.
+    fn resume_at(&self, partition_time: i64);
 }

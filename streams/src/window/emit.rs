@@ -11,7 +11,8 @@ pub enum Emit {
     /// bytes of the key, with the headers of the record that closed them. Kafka looks at most once a second whether windows
     /// have closed; here they are told of with the very record that closes them.
     ///
-    /// After a restart windows that were closed before may be told of once more.
+    /// After a restart, or on another instance, it goes on where the last commit was: a window is told of once more only if
+    /// the task ended between telling of it and the commit.
     OnClose,
     /// As [`OnClose`](Self::OnClose), and when the input has been silent for so long on the wall clock: then the wall clock
     /// takes the place of stream time, windows close whose end and grace lie before it, and what comes later for them is late.

@@ -8,7 +8,7 @@ use futures::executor::block_on;
 use millstream::prelude::*;
 use millstream::runtime::AppBuilder;
 use millstream_broker::{Broker, BrokerConfig};
-use millstream_client::{Admin, NewTopic, Producer, ProducerRecord};
+use millstream_client::{Admin, Consumer, Event, NewTopic, Offset, Producer, ProducerRecord, TopicPartition};
 
 pub(crate) const LINES: Topic<Option<String>, String> = Topic::new("lines");
 pub(crate) const COUNTS: KeyValueStore<String, i64> = KeyValueStore::new("counts");
@@ -64,6 +64,38 @@ impl Cluster {
         let of_topic = offsets.iter().filter(|(partition, _)| &*partition.topic == topic);
         of_topic.map(|(_, offset)| offset.offset).sum()
     }
+}
+
+/// A record that was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Written {
+    pub(crate) partition: i32,
+    pub(crate) key: Vec<u8>,
+    pub(crate) value: Vec<u8>,
+    pub(crate) timestamp: i64,
+}
+
+/// Waits for the first `count` records of a topic; each partition in its order.
+pub(crate) fn read(bootstrap: &str, topic: &str, partitions: i32, count: usize) -> Vec<Written> {
+    let mut consumer = Consumer::builder().bootstrap(bootstrap).build_blocking().unwrap();
+    for partition in 0..partitions {
+        consumer.assign_at(TopicPartition::new(topic, partition), Offset(0));
+    }
+    let mut written = Vec::new();
+    while written.len() < count {
+        let Some(Event::Fetched(fetched)) = consumer.poll_blocking(PATIENCE).unwrap() else {
+            panic!("{} of {count} records came", written.len());
+        };
+        let partition = fetched.partition.partition;
+        let each = |record: &millstream_wire::batch::Record<'_>| {
+            let bytes = |bytes: Option<&[u8]>| bytes.unwrap_or_default().to_vec();
+            let (key, value, timestamp) = (bytes(record.key), bytes(record.value), record.timestamp);
+            written.push(Written { partition, key, value, timestamp });
+            Ok(())
+        };
+        fetched.for_each(each).unwrap();
+    }
+    written
 }
 
 pub(crate) fn counting() -> Topology {

@@ -27,8 +27,8 @@ pub(super) struct Closing {
     silence: Option<i64>,
     /// When (ms, wall clock) the last record came; never before the first, since a backlog may be on its way.
     heard_at: Cell<i64>,
-    /// Windows that end by this time (ms) were closed by the wall clock.
-    on_wall_clock: Cell<i64>,
+    /// Windows that end by this time (ms) are closed whatever stream time says: by the wall clock, or before a restart.
+    closed: Cell<i64>,
 }
 
 type Closed<K, A> = Record<Windowed<K>, Change<A>>;
@@ -42,12 +42,27 @@ impl Closing {
             next_start: Cell::new(0),
             silence: silence.map(to_millis),
             heard_at: Cell::new(i64::MAX),
-            on_wall_clock: Cell::new(-1),
+            closed: Cell::new(-1),
         }
     }
 
-    pub(super) fn on_wall_clock(&self) -> i64 {
-        self.on_wall_clock.get()
+    pub(super) fn closed(&self) -> i64 {
+        self.closed.get()
+    }
+
+    /// Goes on from where windows were told of before a restart.
+    pub(super) fn resume(&self, closed_until: i64) {
+        self.closed.set(closed_until);
+        if closed_until >= self.windows.size_ms() {
+            self.told(closed_until);
+        }
+    }
+
+    /// Every window that ends by `closed_until` has been told of.
+    fn told(&self, closed_until: i64) -> i64 {
+        let last = self.windows.start_before(closed_until - self.windows.size_ms());
+        self.next_start.set(last.saturating_add(self.windows.advance_ms()));
+        last
     }
 
     pub(super) fn hear(&self, wall_clock: i64) {
@@ -66,12 +81,13 @@ impl Closing {
     pub(super) fn fell_silent(&self, now: i64) -> bool {
         let silent = self.silence.is_some_and(|silence| now.saturating_sub(self.heard_at.get()) >= silence);
         if silent {
-            self.on_wall_clock.set(self.on_wall_clock.get().max(now - self.windows.grace_ms()));
+            self.closed.set(self.closed.get().max(now - self.windows.grace_ms()));
         }
         silent
     }
 
-    /// Tells the nodes below of every window that ends by `closed_until` and was not told of.
+    /// Tells the nodes below of every window that ends by `closed_until` and was not told of, and has the next commit say so
+    /// under the name of the store, as Kafka does.
     pub(super) fn tell<K: Element, A: Element>(
         &self,
         closed_until: i64,
@@ -85,8 +101,8 @@ impl Closing {
         if latest < first {
             return Ok(());
         }
-        let last = self.windows.start_before(latest);
-        self.next_start.set(last.saturating_add(self.windows.advance_ms()));
+        let last = self.told(closed_until);
+        cx.note(store.borrow().name(), closed_until);
         let mut after = None;
         loop {
             let closed = read(store, first, last, after.as_ref())?;

@@ -64,7 +64,7 @@ where
             late: late.map(|late| assembly.child::<K::Present, V>(late)),
         });
         assembly.flushes(id, Rc::clone(&node) as Rc<dyn Flush>);
-        if emit.silence().is_some() {
+        if emit.is_on_close() {
             assembly.attends(id, Rc::clone(&node) as Rc<dyn Attended>);
         }
         erase::<K, V>(node)
@@ -111,7 +111,7 @@ impl<K: Element, V: Element, A: Element, F: Update<K, V, A>> WindowAggregate<K, 
     /// Windows that end by this time (ms) take no more records.
     fn closed_until(&self) -> i64 {
         let on_stream_time = self.stream_time.get() - self.windows.grace_ms();
-        self.closing.as_ref().map_or(on_stream_time, |closing| on_stream_time.max(closing.on_wall_clock()))
+        self.closing.as_ref().map_or(on_stream_time, |closing| on_stream_time.max(closing.closed()))
     }
 
     /// Brings a record to those of its windows that are open.
@@ -213,6 +213,9 @@ impl<K: Element, V: Element, A: Element, F: Update<K, V, A>> Flush for WindowAgg
 impl<K: Element, V: Element, A: Element, F: Update<K, V, A>> Attended for WindowAggregate<K, V, A, F> {
     fn init(&self, cx: &mut Context<'_>) -> Result<(), ProcessError> {
         if let Some(closing) = &self.closing {
+            if let Some(closed_until) = cx.noted(self.store.borrow().name()) {
+                closing.resume(closed_until);
+            }
             closing.listen(self.node, cx);
         }
         Ok(())

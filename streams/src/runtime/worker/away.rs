@@ -57,6 +57,12 @@ impl Departure {
     }
 }
 
+/// What the nodes of the task have had kept, and those of a program in Java.
+pub(super) fn notes(metadata: &OffsetMetadata) -> impl Iterator<Item = (&str, i64)> {
+    let entries = metadata.entries.iter().map(|(name, value)| (name.as_str(), *value));
+    entries.filter(|(name, _)| ![COMMITTED_AT, LET_GO_AT].contains(name))
+}
+
 /// What a commit at `now` says; `lets_go`: it is the last of this owner.
 pub(super) fn stamp(now: i64, lets_go: bool) -> OffsetMetadata {
     let mut metadata = OffsetMetadata::default();
@@ -100,6 +106,8 @@ mod tests {
     fn what_others_commit_says_nothing_of_time() {
         let mut metadata = OffsetMetadata::default();
         metadata.entries.insert("last.emitted".to_owned(), 5);
+        assert_eq!(notes(&metadata).collect::<Vec<_>>(), [("last.emitted", 5)]);
+        assert_eq!(notes(&stamp(1, true)).count(), 0);
         let partition = TopicPartition::new("a", 0);
         let committed = HashMap::from([(partition.clone(), GroupOffset { offset: 1, metadata })]);
         assert_eq!(Departure::read(&committed, &[partition]), None);

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 use super::super::link::{Committed, GroupOffset, Link, LinkError, TopicPartition};
+use super::super::offset_metadata::OffsetMetadata;
 use super::{Running, Worker, WorkerError, away};
 use crate::store::backend::{Checkpoint, Position};
 use crate::task::TaskId;
@@ -91,10 +92,7 @@ impl<L: Link> Worker<L> {
         for running in &self.running {
             let leaves = leaves(running.task.id());
             if running.uncommitted || leaves {
-                let metadata = away::stamp(now, leaves);
-                let stamped =
-                    |(partition, offset)| (partition, GroupOffset { offset, metadata: metadata.clone() });
-                offsets.extend(running.offsets().map(stamped));
+                offsets.extend(running.group_offsets(away::stamp(now, leaves)));
             }
         }
         if offsets.is_empty() {
@@ -147,7 +145,21 @@ impl<L: Link> Worker<L> {
 }
 
 impl Running {
-    /// What the group is told: per partition the first offset that was not processed.
+    /// What the group is told, and keeps for the next owner of the task.
+    fn group_offsets(
+        &self,
+        mut metadata: OffsetMetadata,
+    ) -> impl Iterator<Item = (TopicPartition, GroupOffset)> {
+        metadata.entries.extend(self.task.notes().map(|(name, value)| (name.to_owned(), value)));
+        self.inputs.iter().filter_map(move |input| {
+            let partition = TopicPartition { topic: input.topic.clone(), partition: input.partition };
+            let partition_time = self.task.partition_time(input.id);
+            let metadata = OffsetMetadata { partition_time, ..metadata.clone() };
+            Some((partition, GroupOffset { offset: input.queue.next_offset()?, metadata }))
+        })
+    }
+
+    /// Per partition the first offset that was not processed.
     pub(super) fn offsets(&self) -> impl Iterator<Item = (TopicPartition, i64)> {
         self.inputs.iter().filter_map(|input| {
             let partition = TopicPartition { topic: input.topic.clone(), partition: input.partition };

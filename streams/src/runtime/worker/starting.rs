@@ -7,8 +7,8 @@ use std::sync::Arc;
 use tokio::sync::oneshot::error::TryRecvError;
 
 use super::super::input::TaskInputs;
-use super::super::link::{Answer, Known, Link, LinkError, TopicPartition};
-use super::away::Departure;
+use super::super::link::{Answer, GroupOffset, Known, Link, LinkError, TopicPartition};
+use super::away::{self, Departure};
 use super::trouble::Trouble;
 use super::{Inputs, Opened, Restoring, Running, Worker, WorkerError};
 use crate::task::{Task, TaskEnv, TaskId};
@@ -144,7 +144,6 @@ impl<L: Link> Worker<L> {
             let mut task = Task::with_globals(&self.topology, id, env, &self.globals);
             task.extract_timestamps(self.config.timestamps);
             task.handle_errors(self.config.errors.clone(), self.config.error_counters.clone());
-            task.init(now, std::rc::Rc::clone(&self.punctuation_budget), &mut self.link)?;
             let read: Vec<TopicPartition> = partitions_of(&inputs).collect();
             if let Some(departure) = Departure::read(&committed, &read) {
                 self.observer.arrived(&departure.arrival(id, now));
@@ -153,9 +152,14 @@ impl<L: Link> Worker<L> {
             for (input, partition) in inputs {
                 self.link.pause(&partition, false);
                 let input = task.input_for(input, &partition.topic);
-                let stands_at = committed.get(&partition).map(|known| known.offset);
+                let known = committed.get(&partition);
+                if let Some(GroupOffset { metadata, .. }) = known {
+                    task.resume(input, metadata.partition_time, away::notes(metadata));
+                }
+                let stands_at = known.map(|known| known.offset);
                 queues.add(input, partition.topic, partition.partition, stands_at);
             }
+            task.init(now, std::rc::Rc::clone(&self.punctuation_budget), &mut self.link)?;
             let place = self.running.partition_point(|running| running.task.id() < id);
             let (uncommitted, commit_requested) = (false, false);
             let running = Running { task, inputs: queues, uncommitted, commit_requested, trouble, _lock };

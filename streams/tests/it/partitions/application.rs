@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use futures::executor::block_on;
 use millstream::prelude::*;
 use millstream_broker::TestCluster;
-use millstream_client::{Consumer, Event, Offset, Producer, ProducerRecord, TopicPartition};
+use millstream_client::{Producer, ProducerRecord};
 
-use crate::cluster::PATIENCE;
+use crate::cluster;
 
 const IN: Topic<String, i64> = Topic::new("in");
 const OUT: Topic<String, String> = Topic::new("out");
@@ -109,24 +109,11 @@ fn by_an_application(topology: Topology, outputs: usize) -> Written {
 
 /// Reads so many records of the output.
 fn read(cluster: &TestCluster, count: usize) -> Written {
-    let mut consumer = Consumer::builder().bootstrap(&cluster.bootstrap()).build_blocking().unwrap();
-    for partition in 0..PARTITIONS as i32 {
-        consumer.assign_at(TopicPartition::new("out", partition), Offset(0));
-    }
-    let (mut written, mut seen) = (Written::new(), 0);
-    let text = |bytes: Option<&[u8]>| String::from_utf8(bytes.unwrap().to_vec()).unwrap();
-    while seen < count {
-        let Some(Event::Fetched(fetched)) = consumer.poll_blocking(PATIENCE).unwrap() else {
-            panic!("{seen} of {count} records came");
-        };
-        let partition = fetched.partition.partition;
-        let each = |record: &millstream_wire::batch::Record<'_>| {
-            let of_key = written.entry((partition, text(record.key))).or_default();
-            of_key.push((text(record.value), record.timestamp));
-            seen += 1;
-            Ok(())
-        };
-        fetched.for_each(each).unwrap();
+    let mut written = Written::new();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    for record in cluster::read(&cluster.bootstrap(), "out", PARTITIONS as i32, count) {
+        let of_key = written.entry((record.partition, text(record.key))).or_default();
+        of_key.push((text(record.value), record.timestamp));
     }
     written
 }

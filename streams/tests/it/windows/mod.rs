@@ -5,4 +5,5 @@ mod closing;
 mod kafka;
 mod mistakes;
 mod reference;
+mod restart;
 mod serdes;
