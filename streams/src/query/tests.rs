@@ -16,6 +16,7 @@ use super::owners::Owners;
 use super::{Query, QueryError, QueryableStore, StoreView};
 use crate::prelude::*;
 use crate::processor::Headers;
+use crate::runtime::Mailboxes;
 use crate::runtime::{KnownHosts, LocalTask, LocalTasks, Mail, TopicPartition, mailbox};
 use crate::store::backend;
 use crate::store::cache::CacheBudget;
@@ -76,8 +77,8 @@ impl Tasks {
         };
         let (sender, inbox) = mailbox();
         let owners = Owners {
-            threads: Arc::from([sender]),
-            global: Arc::from([]),
+            threads: Arc::new(Mailboxes::of(sender)),
+            global: Arc::default(),
             topology: topology.clone(),
             known_hosts: KnownHosts::new(Uuid::nil(), String::new()),
         };

@@ -178,6 +178,18 @@ impl ClusterLink {
         self.sink.seal_due(now)
     }
 
+    /// Waits, at most for so long, until what was sent is written: nothing of it comes after what the next owner of the tasks
+    /// writes.
+    pub(super) fn settle(mut self, limit: Duration) {
+        let Self { network, sink, .. } = &mut self;
+        if network.block_on(async { tokio::time::timeout(limit, sink.settle()).await }).is_err() {
+            tracing::warn!(
+                ?limit,
+                "what a thread had sent before it failed may be written after its tasks have moved"
+            );
+        }
+    }
+
     /// Leaves the group, or keeps the place in it for a restart.
     pub(super) fn close(self, leave_group: bool) {
         if let Err(error) = self.consumer.close_blocking(!leave_group) {
@@ -376,6 +388,11 @@ impl Link for ClusterLink {
 
     fn restore(&mut self, changelog: &TopicPartition, from: i64) {
         self.restorer.assign_at(changelog.clone(), Offset(from));
+    }
+
+    fn pause_restore(&mut self, changelog: &TopicPartition, paused: bool) {
+        let changelog = std::slice::from_ref(changelog);
+        if paused { self.restorer.pause(changelog) } else { self.restorer.resume(changelog) }
     }
 
     fn restored(&mut self, changelog: &TopicPartition) {

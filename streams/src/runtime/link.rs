@@ -104,6 +104,9 @@ pub(crate) trait Link: RecordSink {
     /// Starts fetching a changelog: [`Event::Restored`] follows.
     fn restore(&mut self, changelog: &TopicPartition, from: i64);
 
+    /// Stops or resumes fetching a changelog that is being restored.
+    fn pause_restore(&mut self, changelog: &TopicPartition, paused: bool);
+
     /// Stops fetching a changelog.
     fn restored(&mut self, changelog: &TopicPartition);
 

@@ -94,6 +94,13 @@ impl Sink {
         })
     }
 
+    /// Waits until everything that was sent is written or has failed.
+    pub(crate) async fn settle(&mut self) {
+        if let Err(error) = self.producer.flush().await {
+            tracing::warn!(%error, "a thread that has failed could not write all that it had sent");
+        }
+    }
+
     /// The offset after the last acknowledged record.
     pub(crate) fn acknowledged(&self, topic: TopicHandle, partition: i32) -> Option<i64> {
         let client = self.topics[topic.0 as usize].client.as_ref().ok()?;

@@ -349,7 +349,7 @@ impl Task {
     }
 
     /// Makes room in the cache by writing it out.
-    fn relieve(&mut self, sink: &mut dyn RecordSink) -> Result<(), TaskError> {
+    pub(crate) fn relieve(&mut self, sink: &mut dyn RecordSink) -> Result<(), TaskError> {
         self.flush(sink)?;
         let partition = self.id.partition;
         self.write(|store| match &store.changelog {

@@ -25,5 +25,6 @@ mod serdes;
 mod stops;
 mod table_reference;
 mod tables;
+mod threads;
 mod timestamps;
 mod windows;

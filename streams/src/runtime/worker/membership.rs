@@ -190,6 +190,9 @@ impl<L: Link> Worker<L> {
             };
             if !progress.is_done() {
                 self.link.restore(&progress.changelog, from);
+                if self.paused {
+                    self.link.pause_restore(&progress.changelog, true);
+                }
                 self.observer.restoring(&progress);
                 restoring.missing.push(Missing { store: index, changelog_id: bounds.topic_id, progress });
             }

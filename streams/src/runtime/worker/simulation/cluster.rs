@@ -33,6 +33,8 @@ pub(super) enum Fault {
     PositionRunsAhead,
     /// Restores begin one record late.
     RestoreSkipsOne,
+    /// A partition that is full is fetched all the same.
+    PauseIsIgnored,
 }
 
 #[derive(Debug, Clone)]
@@ -230,7 +232,7 @@ impl Link for SimLink {
     }
 
     fn pause(&mut self, partition: &TopicPartition, paused: bool) {
-        if paused {
+        if paused && self.fault != Fault::PauseIsIgnored {
             self.paused.insert(partition.clone());
         } else {
             self.paused.remove(partition);
@@ -257,6 +259,10 @@ impl Link for SimLink {
     fn restore(&mut self, changelog: &TopicPartition, from: i64) {
         let late = i64::from(self.fault == Fault::RestoreSkipsOne);
         self.restoring.insert(changelog.clone(), from + late);
+    }
+
+    fn pause_restore(&mut self, changelog: &TopicPartition, paused: bool) {
+        self.pause(changelog, paused);
     }
 
     fn restored(&mut self, changelog: &TopicPartition) {
