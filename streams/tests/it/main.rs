@@ -13,6 +13,7 @@ mod errors;
 mod failures;
 mod global;
 mod golden;
+mod metrics;
 mod partitioners;
 mod partitions;
 mod processors;

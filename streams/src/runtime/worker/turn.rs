@@ -84,6 +84,7 @@ impl<L: Link> Worker<L> {
             (Err((index, error)), _) => return Err(at_input(task, inputs, index, error)),
         };
         *uncommitted |= records > 0;
+        task.end_turn(now);
         for input in inputs.iter_mut().filter(|input| input.paused) {
             if input.queue.buffered_records() <= config.max_buffered_records
                 && input.queue.buffered_bytes() <= MAX_BUFFERED_BYTES
