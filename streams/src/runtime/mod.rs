@@ -14,6 +14,7 @@ mod link;
 mod mailbox;
 mod offset_metadata;
 mod punctuation_budget;
+mod refusals;
 mod shared;
 mod sink;
 mod state;

@@ -15,6 +15,7 @@ use super::cluster_link::ClusterLink;
 use super::config::StreamsConfig;
 use super::mailbox::Mail;
 use super::punctuation_budget::PunctuationBudget;
+use super::refusals::Refusals;
 use super::shared::{Shared, ThreadObserver};
 use super::stores::Stores;
 use super::topics::InternalTopic;
@@ -111,7 +112,9 @@ impl StreamThread {
             internal_topics,
             Arc::clone(&known_hosts),
         );
-        let link = ClusterLink::connect(index, &config, &topology, assignor, known_hosts, &network)?;
+        let refusals = Refusals::new(topology.clone(), config.policies(), shared.errors().clone());
+        let link =
+            ClusterLink::connect(index, &config, &topology, assignor, known_hosts, refusals, &network)?;
         let clock = Clock::start();
         let worker_config = WorkerConfig {
             application_id: config.application_id.as_str().into(),

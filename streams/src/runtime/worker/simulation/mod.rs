@@ -6,6 +6,7 @@ mod disk;
 mod group;
 mod pausing;
 mod punctuation;
+mod retries;
 mod timeouts;
 mod workbench;
 
