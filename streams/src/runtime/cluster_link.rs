@@ -178,7 +178,7 @@ impl ClusterLink {
     /// Sends batches that are older than `linger.ms`; returns when the next will be. What was refused meanwhile is decided on.
     pub(super) fn seal_due(&mut self, now: Instant) -> Option<Instant> {
         let due = self.sink.seal_due(now);
-        if let Err(error) = self.sink.settle() {
+        if let Err(error) = self.sink.bury_refused() {
             self.failure.get_or_insert(error);
         }
         due

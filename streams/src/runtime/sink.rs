@@ -99,14 +99,14 @@ impl Sink {
         loop {
             let flushed = self.producer.flush_blocking();
             flushed.map_err(|error| failed("waiting for what was sent", error))?;
-            if !self.settle()? {
+            if !self.bury_refused()? {
                 return Ok(());
             }
         }
     }
 
     /// Has what was refused so far decided on; returns whether dead letters were sent.
-    pub(crate) fn settle(&mut self) -> Result<bool, LinkError> {
+    pub(crate) fn bury_refused(&mut self) -> Result<bool, LinkError> {
         let mut sent = false;
         while let Some(rejected) = self.producer.take_rejected() {
             let resolved = |topic: &&SinkTopic| topic.name.resolve(&self.application_id) == *rejected.topic;
