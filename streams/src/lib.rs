@@ -58,7 +58,6 @@ extern crate self as millstream;
 pub mod data;
 pub mod dsl;
 pub mod errors;
-pub mod metrics;
 pub mod prelude;
 pub mod processing;
 pub mod processor;

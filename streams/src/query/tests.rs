@@ -16,7 +16,6 @@ use super::owners::Owners;
 use super::{Query, QueryError, QueryableStore, StoreView};
 use crate::prelude::*;
 use crate::processor::Headers;
-use crate::runtime::Mailboxes;
 use crate::runtime::{KnownHosts, LocalTask, LocalTasks, Mail, TopicPartition, mailbox};
 use crate::store::backend;
 use crate::store::cache::CacheBudget;
@@ -77,8 +76,8 @@ impl Tasks {
         };
         let (sender, inbox) = mailbox();
         let owners = Owners {
-            threads: Arc::new(Mailboxes::of(sender)),
-            global: Arc::default(),
+            threads: Arc::from([sender]),
+            global: Arc::from([]),
             topology: topology.clone(),
             known_hosts: KnownHosts::new(Uuid::nil(), String::new()),
         };
@@ -114,7 +113,12 @@ impl Tasks {
                             position: Box::new(|| vec![(TopicPartition::new("in", 0), *offset)]),
                         };
                         let running = (0..tasks.len()).map(local).collect();
-                        asked(&LocalTasks { running, restoring: restoring.clone(), settled: true });
+                        asked(&LocalTasks {
+                            running,
+                            restoring: restoring.clone(),
+                            standbys: Vec::new(),
+                            settled: true,
+                        });
                     }
                 }
             }

@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc, oneshot};
 use uuid::Uuid;
 
-use super::assignment::{KnownHosts, TaskAssignor};
+use super::assignment::{News, TaskAssignor, ThreadPlace};
 use super::clock::Clock;
 use super::cluster::{admin, failed};
 use super::config::{Recipient, StreamsConfig};
@@ -24,11 +24,10 @@ use super::link::{
 };
 use super::mailbox::Mail;
 use super::offset_metadata::OffsetMetadata;
-use super::refusals::Refusals;
 use super::sink::Sink;
 use crate::processor::Headers;
 use crate::store::backend::{Checkpoint, Position};
-use crate::task::{RecordSink, SinkError, TopicHandle};
+use crate::task::{RecordSink, SinkError, TaskId, TopicHandle};
 use crate::topology::{TopicName, Topology};
 
 /// What a broker is asked for the beginning of a log, and for its end (ListOffsets).
@@ -48,8 +47,8 @@ pub(super) struct ClusterLink {
     /// Reads changelogs, outside of the group.
     restorer: Consumer,
     admin: Admin,
-    /// Where the group believes this process.
-    known_hosts: Arc<KnownHosts>,
+    /// What the group says of this process and thread.
+    place: ThreadPlace,
     /// For the time that positions are tied at.
     clock: Clock,
     application_id: Arc<str>,
@@ -59,6 +58,10 @@ pub(super) struct ClusterLink {
     changelog_ids: HashMap<Arc<str>, Uuid>,
     /// Partitions that the group is waiting for; dropping it lets the rebalance go on.
     revoked: Option<Revoked>,
+    /// What the last assignment says of standbys, until the thread has heard it.
+    standbys: Option<BTreeSet<TaskId>>,
+    /// When to ask for a rebalance, because tasks wait for their state elsewhere.
+    probe_at: Option<Instant>,
     /// What ended the last wait.
     waiting: Option<Event>,
     /// What a wait found out too late to return it.
@@ -71,12 +74,11 @@ impl ClusterLink {
         config: &StreamsConfig,
         topology: &Topology,
         assignor: TaskAssignor,
-        known_hosts: Arc<KnownHosts>,
-        refusals: Refusals,
+        place: ThreadPlace,
         network: &Handle,
     ) -> Result<Self, LinkError> {
         let application_id: Arc<str> = config.application_id.as_str().into();
-        let process = known_hosts.process;
+        let process = place.known_hosts.process;
         let client_id = format!("{application_id}-{process}-StreamThread-{}", thread + 1);
         let member = Consumer::builder()
             .client_id(format!("{client_id}-consumer"))
@@ -103,21 +105,24 @@ impl ClusterLink {
             let admin = admin(config)?.build().await.map_err(connecting)?;
             Ok((consumer, restorer, producer, admin))
         })?;
+        place.ends.ask_through(admin.clone(), &application_id);
         subscribe(&consumer, topology, &application_id)
             .map_err(|error| failed("subscribing to the sources", error))?;
-        let sink = Sink::new(producer.batches(), Arc::clone(&application_id), refusals);
+        let sink = Sink::new(producer.batches(), Arc::clone(&application_id));
         Ok(Self {
             network: network.clone(),
             sink,
             consumer,
             restorer,
             admin,
-            known_hosts,
+            place,
             clock: Clock::start(),
             application_id,
             answered: Arc::default(),
             changelog_ids: HashMap::new(),
             revoked: None,
+            standbys: None,
+            probe_at: None,
             waiting: None,
             failure: None,
         })
@@ -130,6 +135,9 @@ impl ClusterLink {
         }
         if let Some(event) = self.waiting.take() {
             return Ok(Some(event));
+        }
+        if let Some(standbys) = self.standbys.take() {
+            return Ok(Some(Event::StandBy(standbys)));
         }
         if let Some(event) = self.consumer.poll_blocking(Duration::ZERO).map_err(fetching)? {
             return Ok(self.of_group(event));
@@ -175,25 +183,9 @@ impl ClusterLink {
         None
     }
 
-    /// Sends batches that are older than `linger.ms`; returns when the next will be. What was refused meanwhile is decided on.
+    /// Sends batches that are older than `linger.ms`; returns when the next will be.
     pub(super) fn seal_due(&mut self, now: Instant) -> Option<Instant> {
-        let due = self.sink.seal_due(now);
-        if let Err(error) = self.sink.bury_refused() {
-            self.failure.get_or_insert(error);
-        }
-        due
-    }
-
-    /// Waits, at most for so long, until what was sent is written: nothing of it comes after what the next owner of the tasks
-    /// writes.
-    pub(super) fn settle(mut self, limit: Duration) {
-        let Self { network, sink, .. } = &mut self;
-        if network.block_on(async { tokio::time::timeout(limit, sink.settle()).await }).is_err() {
-            tracing::warn!(
-                ?limit,
-                "what a thread had sent before it failed may be written after its tasks have moved"
-            );
-        }
+        self.sink.seal_due(now)
     }
 
     /// Leaves the group, or keeps the place in it for a restart.
@@ -205,9 +197,9 @@ impl ClusterLink {
 
     /// Has the group assign anew if it tells everybody to ask this process where it was before a restart.
     fn correct_place(&self) {
-        if self.known_hosts.is_misplaced() {
+        if self.place.known_hosts.is_misplaced() {
             tracing::info!(
-                endpoint = self.known_hosts.endpoint,
+                endpoint = self.place.known_hosts.endpoint,
                 "telling the group where queries are answered now"
             );
             if let Err(error) = self.consumer.enforce_rebalance() {
@@ -216,11 +208,29 @@ impl ClusterLink {
         }
     }
 
+    /// What came with an assignment beside its partitions.
+    fn hear_news(&mut self) {
+        let Some(News { standbys, probe_after_ms }) = self.place.here.take_news() else { return };
+        self.standbys = Some(standbys);
+        let after = (probe_after_ms > 0).then(|| Duration::from_millis(probe_after_ms));
+        self.probe_at = after.and_then(|after| Instant::now().checked_add(after));
+    }
+
+    /// Asks for a rebalance if one is due; returns when one will be.
+    pub(super) fn probe_due(&mut self, now: Instant) -> Option<Instant> {
+        let due = self.probe_at.take_if(|at| *at <= now).is_some();
+        if due && let Err(error) = self.consumer.enforce_rebalance() {
+            tracing::warn!(%error, "tasks wait for the next rebalance to move to where their state is by now");
+        }
+        self.probe_at
+    }
+
     fn of_group(&mut self, event: ClientEvent) -> Option<Event> {
         Some(match event {
             ClientEvent::Fetched(fetched) => Event::Fetched(range(fetched)),
             ClientEvent::Assigned(partitions) => {
                 self.correct_place();
+                self.hear_news();
                 Event::Assigned(partitions)
             }
             ClientEvent::Lost(partitions) => Event::Lost(partitions),
@@ -396,9 +406,13 @@ impl Link for ClusterLink {
         self.restorer.assign_at(changelog.clone(), Offset(from));
     }
 
-    fn pause_restore(&mut self, changelog: &TopicPartition, paused: bool) {
+    fn hold(&mut self, changelog: &TopicPartition, held: bool) {
         let changelog = std::slice::from_ref(changelog);
-        if paused { self.restorer.pause(changelog) } else { self.restorer.resume(changelog) }
+        if held { self.restorer.pause(changelog) } else { self.restorer.resume(changelog) }
+    }
+
+    fn changelog_end(&self, changelog: &TopicPartition) -> Option<i64> {
+        self.restorer.high_watermark(changelog).map(|offset| offset.0)
     }
 
     fn restored(&mut self, changelog: &TopicPartition) {

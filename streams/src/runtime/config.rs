@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use millstream_client::{Admin, Consumer, Producer};
 
+use super::assignment::Placement;
 use super::error::ConfigError;
 use super::input::MaxIdle;
 use crate::dsl::TimestampExtractor;
@@ -58,6 +59,8 @@ pub(crate) struct StreamsConfig {
     /// What is passed on to the clients: `consumer.`, `main.consumer.`, `restore.consumer.`, `global.consumer.`, `producer.`, `admin.`, and without
     /// a prefix to all of them.
     pub(crate) clients: Vec<(Recipient, String, String)>,
+    /// Where tasks and their standbys go: `num.standby.replicas` and its like.
+    pub(crate) placement: Placement,
     /// `topology.optimization`.
     pub(crate) optimization: Optimization,
     /// What becomes of records that fail: the three `*.exception.handler`, `errors.dead.letter.queue.topic.name`.
@@ -174,11 +177,25 @@ const KEYS: &[(&str, Set)] = &[
         assign(&mut config.replication_factor, number(value, -1..=i16::MAX))
     }),
     ("processing.guarantee", |_, value| only("at_least_once", value)),
+    ("num.standby.replicas", |config, value| {
+        assign(&mut config.placement.standbys, number(value, 0..=1_024))
+    }),
+    ("acceptable.recovery.lag", |config, value| {
+        assign(&mut config.placement.acceptable_lag, number(value, 0..=i64::MAX))
+    }),
+    ("max.warmup.replicas", |config, value| {
+        assign(&mut config.placement.max_warm_ups, number(value, 1..=1_024))
+    }),
+    ("probing.rebalance.interval.ms", |config, value| {
+        assign(&mut config.placement.probing_interval_ms, number(value, 1..=i64::MAX.unsigned_abs()))
+    }),
+    ("rack.aware.assignment.tags", |config, value| {
+        assign(&mut config.placement.spread_over, tag_names(value))
+    }),
 ];
 
 /// Known to Kafka Streams, without meaning here.
 const INERT: &[&str] = &[
-    "acceptable.recovery.lag",
     "built.in.metrics.version",
     "client.id",
     "default.key.serde",
@@ -187,14 +204,11 @@ const INERT: &[&str] = &[
     "enable.metrics.push",
     "group.protocol",
     "log.summary.interval.ms",
-    "max.warmup.replicas",
     "metric.reporters",
     "metrics.num.samples",
     "metrics.recording.level",
     "metrics.sample.window.ms",
-    "num.standby.replicas",
     "poll.ms",
-    "probing.rebalance.interval.ms",
     "rocksdb.config.setter",
     "upgrade.from",
 ];
@@ -244,6 +258,7 @@ impl Default for StreamsConfig {
             window_changelog_surplus: Duration::from_secs(24 * 60 * 60),
             replication_factor: -1,
             clients: Vec::new(),
+            placement: Placement::default(),
             optimization: Optimization::NONE,
             errors: Policies::default(),
             topics: Vec::new(),
@@ -261,6 +276,11 @@ impl StreamsConfig {
         }
         if let Some(topic) = name.strip_prefix("topic.") {
             self.topics.push((topic.to_owned(), value.to_owned()));
+            return Ok(());
+        }
+        if let Some(tag) = name.strip_prefix("client.tag.") {
+            check_tag(tag, value).map_err(invalid)?;
+            self.placement.tags.insert(tag.to_owned(), value.to_owned());
             return Ok(());
         }
         for (prefix, recipient) in Recipient::PREFIXES {
@@ -303,6 +323,16 @@ impl StreamsConfig {
             let hint = "say where the cluster is: `.bootstrap(\"localhost:9092\")`";
             return Err(ConfigError::Missing { name: "bootstrap.servers", hint });
         }
+        let Placement { spread_over, tags, .. } = &self.placement;
+        if tags.len() > MAX_TAGS || spread_over.iter().any(|tag| !tags.contains_key(tag)) {
+            return Err(ConfigError::Invalid {
+                name: "rack.aware.assignment.tags".to_owned(),
+                value: spread_over.join(","),
+                reason: format!(
+                    "each needs a value, client.tag.<name>, and there may be {MAX_TAGS} of these"
+                ),
+            });
+        }
         Ok(())
     }
 }
@@ -338,6 +368,27 @@ fn endpoint(value: &str) -> Result<String, String> {
     }
 }
 
+/// What Kafka Streams allows of tags (KIP-708): they travel with every rebalance.
+const MAX_TAGS: usize = 5;
+const MAX_TAG_NAME: usize = 20;
+const MAX_TAG_VALUE: usize = 30;
+
+fn check_tag(name: &str, value: &str) -> Result<(), String> {
+    if name.is_empty() || name.len() > MAX_TAG_NAME || value.len() > MAX_TAG_VALUE {
+        return Err(format!(
+            "expected a tag of 1 to {MAX_TAG_NAME} bytes and a value of at most {MAX_TAG_VALUE}"
+        ));
+    }
+    Ok(())
+}
+
+/// Names of tags, separated by commas.
+fn tag_names(value: &str) -> Result<Vec<String>, String> {
+    let names = value.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let names: Vec<String> = names.map(str::to_owned).collect();
+    if names.len() > MAX_TAGS { Err(format!("expected at most {MAX_TAGS} tags")) } else { Ok(names) }
+}
+
 fn only(supported: &str, value: &str) -> Result<(), String> {
     if value == supported { Ok(()) } else { Err(format!("only {supported} is implemented so far")) }
 }
@@ -360,7 +411,7 @@ mod tests {
         config.set("producer.linger.ms", "5").unwrap();
         config.set("request.timeout.ms", "1000").unwrap();
         config.set("topic.retention.ms", "1").unwrap();
-        config.set("num.standby.replicas", "1").unwrap();
+        config.set("poll.ms", "1").unwrap();
         assert_eq!((config.commit_interval, config.max_idle), (Duration::from_millis(100), MaxIdle::Never));
         assert_eq!(config.clients[0], (Recipient::Producer, "linger.ms".into(), "5".into()));
         assert_eq!(config.clients[1], (Recipient::All, "request.timeout.ms".into(), "1000".into()));
@@ -383,6 +434,47 @@ mod tests {
         }
         for wrong in ["", "a", "a:", ":1", "a:0", "a:b", "a:1/b c"] {
             assert!(config.set("application.server", wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn where_standbys_go_is_said_by_kafkas_names() {
+        let mut config = StreamsConfig::default();
+        for (name, value) in [
+            ("num.standby.replicas", "2"),
+            ("acceptable.recovery.lag", "7"),
+            ("max.warmup.replicas", "3"),
+            ("probing.rebalance.interval.ms", "60000"),
+            ("rack.aware.assignment.tags", "zone, cluster"),
+            ("client.tag.zone", "a"),
+            ("application.id", "app"),
+            ("bootstrap.servers", "a:1"),
+        ] {
+            config.set(name, value).unwrap();
+        }
+        let refused = config.check().unwrap_err().to_string();
+        assert!(refused.contains("client.tag."), "{refused}");
+        config.set("client.tag.cluster", "b").unwrap();
+        config.check().unwrap();
+        let expected = Placement {
+            standbys: 2,
+            acceptable_lag: 7,
+            max_warm_ups: 3,
+            probing_interval_ms: 60_000,
+            spread_over: vec!["zone".to_owned(), "cluster".to_owned()],
+            tags: [("zone", "a"), ("cluster", "b")]
+                .map(|(tag, value)| (tag.to_owned(), value.to_owned()))
+                .into(),
+        };
+        assert_eq!(config.placement, expected);
+        for (name, value) in [
+            ("max.warmup.replicas", "0"),
+            ("acceptable.recovery.lag", "-1"),
+            ("client.tag.", "a"),
+            ("client.tag.zone", "a value of more than thirty bytes"),
+            ("rack.aware.assignment.tags", "a,b,c,d,e,f"),
+        ] {
+            assert!(config.set(name, value).is_err(), "{name}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! What a stream thread needs from the cluster. The thread's logic knows only this; behind it stand the client crate in
 //! production and a seeded simulation in tests.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::offset_metadata::OffsetMetadata;
-use crate::task::RecordSink;
+use crate::task::{RecordSink, TaskId};
 
 /// What one fetch of one partition returned: whole batches, the last possibly cut short.
 #[derive(Debug, Clone)]
@@ -35,6 +35,8 @@ pub(crate) enum Event {
     Revoked(Vec<TopicPartition>),
     /// Partitions that others may own already: nothing may be written for them.
     Lost(Vec<TopicPartition>),
+    /// The tasks that this thread keeps a copy of the state of from now on; told after the partitions of the same assignment.
+    StandBy(BTreeSet<TaskId>),
 }
 
 /// The log of a changelog partition as the broker describes it.
@@ -104,8 +106,11 @@ pub(crate) trait Link: RecordSink {
     /// Starts fetching a changelog: [`Event::Restored`] follows.
     fn restore(&mut self, changelog: &TopicPartition, from: i64);
 
-    /// Stops or resumes fetching a changelog that is being restored.
-    fn pause_restore(&mut self, changelog: &TopicPartition, paused: bool);
+    /// Stops fetching a changelog for a while, or goes on where it stopped.
+    fn hold(&mut self, changelog: &TopicPartition, held: bool);
+
+    /// The end of a changelog that is fetched, as of its last fetch; `None` before the first.
+    fn changelog_end(&self, changelog: &TopicPartition) -> Option<i64>;
 
     /// Stops fetching a changelog.
     fn restored(&mut self, changelog: &TopicPartition);

@@ -1,14 +1,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use parking_lot::Mutex;
 
 use super::AppState;
+use super::offset_sums::OffsetSums;
+use super::standby::StandbyStore;
 use super::worker::{Arrival, Observer, RestoreProgress};
 use crate::errors::{ErrorCounters, NodeErrors};
-use crate::task::TaskId;
+use crate::task::{Standing, TaskId};
 
 /// Told of every change of state: the old one, the new one.
 pub(crate) type StateListener = Box<dyn Fn(AppState, AppState) + Send + Sync>;
@@ -27,10 +29,6 @@ pub(crate) struct Shared {
     records: AtomicU64,
     /// What has failed in all threads.
     errors: ErrorCounters,
-    /// Whether nothing is to be processed; each thread looks once a round.
-    paused: AtomicBool,
-    /// How many threads share the cache; each looks once a round.
-    sharers: AtomicUsize,
     started: Instant,
     state_listeners: Vec<StateListener>,
     restore_listeners: Vec<RestoreListener>,
@@ -39,7 +37,7 @@ pub(crate) struct Shared {
 
 struct Inner {
     state: AppState,
-    threads: BTreeMap<usize, ThreadTasks>,
+    threads: Vec<ThreadTasks>,
     /// The last one of each task.
     arrivals: BTreeMap<TaskId, Arrival>,
 }
@@ -50,6 +48,8 @@ struct ThreadTasks {
     settled: bool,
     running: Vec<TaskId>,
     restoring: Vec<TaskId>,
+    standbys: Vec<TaskId>,
+    standby_stores: Vec<StandbyStore>,
 }
 
 /// How an application is doing.
@@ -68,25 +68,27 @@ pub struct Metrics {
     pub running: Vec<TaskId>,
     /// The tasks that are being restored here.
     pub restoring: Vec<TaskId>,
+    /// The tasks that run elsewhere and whose state is copied here.
+    pub standbys: Vec<TaskId>,
+    /// How far these copies are, as of a second ago at most.
+    pub standby_stores: Vec<StandbyStore>,
     /// How the tasks that run here came: for how long each was away.
     pub arrivals: Vec<Arrival>,
 }
 
 impl Shared {
     pub(crate) fn new(
-        paused: bool,
+        threads: usize,
         state_listeners: Vec<StateListener>,
         restore_listeners: Vec<RestoreListener>,
         arrival_listeners: Vec<ArrivalListener>,
     ) -> Arc<Self> {
-        let (threads, arrivals) = (BTreeMap::new(), BTreeMap::new());
-        let inner = Inner { state: AppState::Created, threads, arrivals };
+        let threads = vec![ThreadTasks::default(); threads];
+        let inner = Inner { state: AppState::Created, threads, arrivals: BTreeMap::new() };
         Arc::new(Self {
             inner: Mutex::new(inner),
             records: AtomicU64::new(0),
             errors: ErrorCounters::default(),
-            paused: AtomicBool::new(paused),
-            sharers: AtomicUsize::new(1),
             started: Instant::now(),
             state_listeners,
             restore_listeners,
@@ -106,7 +108,7 @@ impl Shared {
         let inner = self.inner.lock();
         let records = self.records.load(Ordering::Relaxed);
         let collect = |of: fn(&ThreadTasks) -> &Vec<TaskId>| {
-            let mut tasks: Vec<TaskId> = inner.threads.values().flat_map(of).copied().collect();
+            let mut tasks: Vec<TaskId> = inner.threads.iter().flat_map(of).copied().collect();
             tasks.sort();
             tasks
         };
@@ -117,43 +119,11 @@ impl Shared {
             records_per_second: records as f64 / self.started.elapsed().as_secs_f64().max(0.001),
             errors: self.errors.snapshot(),
             restoring: collect(|thread| &thread.restoring),
+            standbys: collect(|thread| &thread.standbys),
+            standby_stores: inner.threads.iter().flat_map(|thread| thread.standby_stores.clone()).collect(),
             arrivals: running.iter().filter_map(|task| inner.arrivals.get(task).copied()).collect(),
             running,
         }
-    }
-
-    pub(crate) fn is_paused(&self) -> bool {
-        self.paused.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn pause(&self, paused: bool) {
-        self.paused.store(paused, Ordering::Relaxed);
-    }
-
-    /// How many threads share the cache.
-    pub(crate) fn sharers(&self) -> usize {
-        self.sharers.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn share_among(&self, threads: usize) {
-        self.sharers.store(threads.max(1), Ordering::Relaxed);
-    }
-
-    /// A thread begins, or one in its place: what it owns is not known yet.
-    pub(crate) fn thread_started(&self, thread: usize) {
-        self.inner.lock().threads.insert(thread, ThreadTasks::default());
-        self.settle();
-    }
-
-    /// A thread has died and will be replaced.
-    pub(crate) fn thread_died(&self, thread: usize) {
-        self.thread_started(thread);
-    }
-
-    /// A thread has gone for good.
-    pub(crate) fn thread_removed(&self, thread: usize) {
-        self.inner.lock().threads.remove(&thread);
-        self.settle();
     }
 
     /// Enters a state, unless the present one is final, and tells the listeners once the lock is free.
@@ -178,22 +148,28 @@ impl Shared {
     fn tasks_changed(&self, thread: usize, running: &[TaskId], restoring: &[TaskId]) {
         let (running, restoring) = (running.to_vec(), restoring.to_vec());
         tracing::info!(thread, ?running, ?restoring, "tasks");
-        self.inner.lock().threads.insert(thread, ThreadTasks { settled: true, running, restoring });
-        self.settle();
+        {
+            let known = &mut self.inner.lock().threads[thread];
+            (known.settled, known.running, known.restoring) = (true, running, restoring);
+        }
+        self.change(|inner| match inner.state {
+            AppState::Created | AppState::Rebalancing | AppState::Running => inner.working_state(),
+            stopping => stopping,
+        });
     }
 
-    /// Enters the state that follows from what the threads do, unless the application is stopping.
-    fn settle(&self) {
-        self.change(|inner| match inner.state {
-            AppState::Rebalancing | AppState::Running => inner.working_state(),
-            other => other,
-        });
+    fn standbys_changed(&self, thread: usize, tasks: &[TaskId], stores: &[StandbyStore]) {
+        let known = &mut self.inner.lock().threads[thread];
+        if known.standbys != tasks {
+            tracing::info!(thread, standbys = ?tasks, "standby tasks");
+        }
+        (known.standbys, known.standby_stores) = (tasks.to_vec(), stores.to_vec());
     }
 }
 
 impl Inner {
     fn working_state(&self) -> AppState {
-        let ready = self.threads.values().all(|thread| thread.settled && thread.restoring.is_empty());
+        let ready = self.threads.iter().all(|thread| thread.settled && thread.restoring.is_empty());
         if ready { AppState::Running } else { AppState::Rebalancing }
     }
 }
@@ -202,6 +178,8 @@ impl Inner {
 pub(crate) struct ThreadObserver {
     pub(crate) shared: Arc<Shared>,
     pub(crate) thread: usize,
+    /// Told how far the state of tasks is.
+    pub(crate) offset_sums: Arc<OffsetSums>,
 }
 
 impl Observer for ThreadObserver {
@@ -218,6 +196,18 @@ impl Observer for ThreadObserver {
 
     fn tasks(&self, running: &[TaskId], restoring: &[TaskId]) {
         self.shared.tasks_changed(self.thread, running, restoring);
+    }
+
+    fn standbys(&self, tasks: &[TaskId], stores: &[StandbyStore]) {
+        self.shared.standbys_changed(self.thread, tasks, stores);
+    }
+
+    fn stands(&self, task: TaskId, standing: Standing) {
+        self.offset_sums.advance(task, standing);
+    }
+
+    fn closed(&self, task: TaskId, standing: Standing) {
+        self.offset_sums.close(task, standing);
     }
 
     fn arrived(&self, arrival: &Arrival) {
@@ -243,35 +233,14 @@ mod tests {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let listener = Arc::clone(&seen);
         let listener: StateListener = Box::new(move |_, new| listener.lock().push(new.to_string()));
-        let shared = Shared::new(false, vec![listener], Vec::new(), Vec::new());
-        shared.thread_started(0);
-        shared.thread_started(1);
-        shared.enter(AppState::Rebalancing);
+        let shared = Shared::new(2, vec![listener], Vec::new(), Vec::new());
         shared.tasks_changed(0, &[TASK], &[]);
         shared.tasks_changed(1, &[], &[TASK]);
         shared.tasks_changed(1, &[TASK], &[]);
-        // Another one joins, and dies; the second leaves.
-        shared.thread_started(2);
-        shared.tasks_changed(2, &[], &[]);
-        shared.thread_died(2);
-        shared.thread_removed(2);
-        shared.thread_removed(1);
-        shared.enter(AppState::PendingError);
+        shared.enter(AppState::PendingShutdown);
         shared.tasks_changed(0, &[], &[]);
         shared.enter(AppState::Error);
         shared.enter(AppState::NotRunning);
-        assert_eq!(
-            *seen.lock(),
-            [
-                "REBALANCING",
-                "RUNNING",
-                "REBALANCING",
-                "RUNNING",
-                "REBALANCING",
-                "RUNNING",
-                "PENDING_ERROR",
-                "ERROR"
-            ]
-        );
+        assert_eq!(*seen.lock(), ["REBALANCING", "RUNNING", "PENDING_SHUTDOWN", "ERROR"]);
     }
 }

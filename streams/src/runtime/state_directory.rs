@@ -122,9 +122,14 @@ impl StateDirectory {
         Ok(TaskLock { task, in_use: Arc::clone(&self.in_use) })
     }
 
+    /// Where a task's directory is, if there is one.
+    pub(crate) fn path_of(&self, task: TaskId) -> PathBuf {
+        self.root.join(task.to_string())
+    }
+
     /// The directory of a task, created if need be.
     pub fn task(&self, task: TaskId) -> Result<PathBuf, StateDirectoryError> {
-        let path = self.root.join(task.to_string());
+        let path = self.path_of(task);
         fs::create_dir_all(&path).map_err(|source| failed(&path, source))?;
         Ok(path)
     }
@@ -156,7 +161,7 @@ impl StateDirectory {
     pub(crate) fn clean(&self, now: SystemTime, delay: Duration) -> Result<Vec<TaskId>, StateDirectoryError> {
         let mut removed = Vec::new();
         for task in self.tasks()? {
-            let path = self.root.join(task.to_string());
+            let path = self.path_of(task);
             // Held while the directory goes: a thread that is given the task meanwhile waits, and begins anew.
             let Ok(_lock) = self.lock(task) else { continue };
             if idle_time(&path, now).map_err(|source| failed(&path, source))? < delay {

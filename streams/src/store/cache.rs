@@ -12,8 +12,7 @@ use crate::processor::Headers;
 /// The bytes that the caches of one stream thread may hold: its share of `statestore.cache.max.bytes`.
 #[derive(Debug)]
 pub struct CacheBudget {
-    /// Shared anew when threads come and go.
-    limit: Cell<usize>,
+    limit: usize,
     /// Estimated bytes in all caches that share this budget.
     used: Cell<usize>,
 }
@@ -21,7 +20,7 @@ pub struct CacheBudget {
 impl CacheBudget {
     /// A budget of `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        Self { limit: Cell::new(limit), used: Cell::new(0) }
+        Self { limit, used: Cell::new(0) }
     }
 
     /// Bytes in use, estimated from the encoded sizes.
@@ -31,16 +30,11 @@ impl CacheBudget {
 
     /// Whether a flush and an eviction are due.
     pub fn is_exceeded(&self) -> bool {
-        self.used.get() > self.limit.get()
+        self.used.get() > self.limit
     }
 
     pub(crate) fn limit(&self) -> usize {
-        self.limit.get()
-    }
-
-    /// Sets the limit; returns whether it was another one.
-    pub(crate) fn resize(&self, limit: usize) -> bool {
-        self.limit.replace(limit) != limit
+        self.limit
     }
 
     fn add(&self, bytes: usize) {

@@ -65,6 +65,10 @@ impl KeyValueBackend for MemoryBackend {
         Ok(())
     }
 
+    fn is_on_disk(&self) -> bool {
+        false
+    }
+
     fn position(&self) -> Option<Checkpoint> {
         self.position
     }

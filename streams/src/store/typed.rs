@@ -16,6 +16,7 @@ use super::cache::{Cache, CacheBudget, Entry, Loaded};
 use super::chunk::{Chunk, Page, Read};
 use super::error::StoreError;
 use super::key_value::KeyValueStore;
+use super::memory::MemoryBackend;
 use super::window::{self, WindowStore};
 
 /// Bytes that a value is believed to take before the first one has been encoded.
@@ -41,19 +42,10 @@ pub struct TypedStore<K: 'static, V: 'static> {
     /// What windows it has if its keys are windowed, which the changelog writes another way than the store.
     pub(crate) windows: Option<WindowSpec>,
     budget: Rc<CacheBudget>,
-    /// Accesses by key that the cache answered, and the others.
-    accesses: Accesses,
     /// Size of the last value that was encoded or decoded: the guess for the next new one.
     typical: usize,
     key_buffer: Vec<u8>,
     value_buffer: Vec<u8>,
-}
-
-/// How often the cache had what was asked for.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Accesses {
-    pub(crate) hits: u64,
-    pub(crate) misses: u64,
 }
 
 /// What a task does to a store without knowing its types.
@@ -62,12 +54,12 @@ pub(crate) trait TaskStore {
     fn write(&self, position: Position) -> Result<(), StoreError>;
     /// Drops cached values until the budget's use is at most `target`. The store must be flushed and written.
     fn evict(&self, target: usize);
+    /// The bytes below; an empty store is left in their place.
+    fn take_backend(&self) -> Box<dyn KeyValueBackend>;
     /// Runs `with` on the bytes below.
     fn with_backend(&self, with: &mut dyn FnMut(&mut dyn KeyValueBackend));
     /// Answers a query.
     fn answer(&self, read: &Read, page: &Page) -> Result<Chunk, StoreError>;
-    /// How it was used.
-    fn accesses(&self) -> Accesses;
     fn into_any(self: Rc<Self>) -> Rc<dyn Any>;
 }
 
@@ -85,7 +77,6 @@ impl<K, V> TypedStore<K, V> {
             changelog: parts.changelog,
             windows: parts.spec.windows,
             budget: parts.budget,
-            accesses: Accesses::default(),
             typical: FIRST_GUESS,
             key_buffer: Vec::new(),
             value_buffer: Vec::new(),
@@ -117,10 +108,8 @@ impl<K, V> TypedStore<K, V> {
         encoded.map_err(|source| ProcessError::encode("key", &self.name, source))?;
         let hash = self.cache.hash(&self.key_buffer);
         if let Some(index) = self.cache.find(hash, &self.key_buffer) {
-            self.accesses.hits += 1;
             return Ok(index);
         }
-        self.accesses.misses += 1;
         let loaded = self.read()?;
         Ok(self.cache.insert(hash, &self.key_buffer, key.clone(), loaded, &self.budget))
     }
@@ -251,7 +240,7 @@ pub(crate) fn flush<K: Clone, V: Clone>(
 ) -> Result<(), ProcessError> {
     let mut dirty = store.borrow_mut().cache.take_dirty();
     for (place, index) in dirty.entries.iter().copied().enumerate() {
-        cx.return_to(node);
+        cx.enter(node);
         let mut flushing = store.borrow_mut();
         if flushing.flush_entry(index, cx)? && flushing.is_cached() {
             let old = dirty.olds.get_mut(place).and_then(Option::take);
@@ -322,8 +311,8 @@ impl<K: 'static, V: 'static> TaskStore for RefCell<TypedStore<K, V>> {
         self.borrow().answer(read, page)
     }
 
-    fn accesses(&self) -> Accesses {
-        self.borrow().accesses
+    fn take_backend(&self) -> Box<dyn KeyValueBackend> {
+        std::mem::replace(&mut self.borrow_mut().backend, Box::new(MemoryBackend::new()))
     }
 
     fn into_any(self: Rc<Self>) -> Rc<dyn Any> {

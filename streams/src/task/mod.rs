@@ -17,7 +17,7 @@ pub use id::{NoTaskId, TaskId};
 pub use schedule::{PunctuationKind, Punctuator};
 pub use sink::{RecordSink, SinkError, TopicHandle};
 pub use source::RawRecord;
-pub use stores::TaskStores;
+pub use stores::{Standing, TaskStores};
 
 pub(crate) use assembly::{Assembly, Flush, StoreParts, erase, pass};
 pub(crate) use schedule::Schedule;

@@ -5,16 +5,24 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use crate::metrics::StoreMetrics;
 use crate::store::backend::{KeyValueBackend, Position};
 use crate::store::cache::CacheBudget;
 use crate::store::chunk::{Chunk, Page, Read};
 use crate::store::error::StoreError;
-use crate::store::typed::{Accesses, TaskStore, TypedStore};
+use crate::store::typed::{TaskStore, TypedStore};
 use crate::topology::{StoreId, StoreSpec, Topology};
 
 use super::assembly::changelog;
 use super::{RecordSink, StoreParts, TaskId};
+
+/// How far the stores of a task have come: sums of the changelog offsets that they stand at (KIP-441).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Of all stores.
+    pub offset_sum: i64,
+    /// Of those that outlive the process.
+    pub on_disk: i64,
+}
 
 /// The typed stores of a task, in the order of [`Subtopology::stores`](crate::topology::Subtopology::stores).
 pub struct TaskStores(Vec<(StoreSpec, Rc<dyn TaskStore>)>);
@@ -69,13 +77,22 @@ impl TaskStores {
         self.0.iter().try_for_each(|(spec, store)| store.write(position(spec)))
     }
 
-    /// How each is used.
-    pub(super) fn metrics(&self) -> Vec<StoreMetrics> {
-        let metrics = |(spec, store): &(StoreSpec, Rc<dyn TaskStore>)| {
-            let Accesses { hits, misses } = store.accesses();
-            StoreMetrics { store: spec.name.clone(), cache_hits: hits, cache_misses: misses }
-        };
-        self.0.iter().map(metrics).collect()
+    /// How far they have come.
+    pub(crate) fn standing(&self) -> Standing {
+        let mut standing = Standing::default();
+        for (_, store) in self.0.iter().filter(|(spec, _)| spec.changelog.is_some()) {
+            store.with_backend(&mut |backend| {
+                let offset = backend.position().map_or(0, |position| position.next_offset);
+                standing.offset_sum += offset;
+                standing.on_disk += if backend.is_on_disk() { offset } else { 0 };
+            });
+        }
+        standing
+    }
+
+    /// The bytes again, still open. Whoever else holds a store finds it empty.
+    pub(crate) fn into_backends(self) -> Vec<Box<dyn KeyValueBackend>> {
+        self.0.into_iter().map(|(_, store)| store.take_backend()).collect()
     }
 
     /// Drops cached values until the budget's use is at most `target`.

@@ -7,36 +7,52 @@ use millstream_client::{
 };
 use uuid::Uuid;
 
-use super::{Candidate, Host, Hosts, KnownHosts, Role, UserData, balance, hand_over};
+use super::{
+    AssignedHere, Candidate, ChangelogEnds, Given, Host, Hosts, KnownHosts, OnDisk, Placement, Role, State,
+    Tasks, UserData,
+    plan::{Plan, plan},
+};
+use crate::runtime::TopicError;
+use crate::runtime::offset_sums::OffsetSums;
 use crate::runtime::topics::{self, InternalTopic};
-use crate::runtime::{StateDirectory, TopicError};
 use crate::task::TaskId;
-use crate::topology::{TopicName, Topology};
+use crate::topology::{StoreSpec, TopicName, Topology};
 
 /// The name by which members agree on this assignor; the protocol of a topology's tasks, not of single partitions.
 const NAME: &str = "millstream-sticky";
 
-/// Assigns tasks to stream threads: the client's side of [`balance`] and [`hand_over`].
+/// Assigns tasks to stream threads: the client's side of [`plan`].
 #[derive(Debug)]
 pub(crate) struct TaskAssignor {
     topology: Topology,
     application_id: Arc<str>,
-    directory: Arc<StateDirectory>,
     /// As they were at the start.
     internal_topics: Arc<[InternalTopic]>,
+    place: ThreadPlace,
+}
+
+/// What the assignor shares with its thread, and with the process around it.
+#[derive(Debug, Clone)]
+pub(crate) struct ThreadPlace {
+    pub(crate) placement: Placement,
+    /// What of the state is here.
+    pub(crate) offset_sums: Arc<OffsetSums>,
     /// Told of every assignment.
-    known_hosts: Arc<KnownHosts>,
+    pub(crate) known_hosts: Arc<KnownHosts>,
+    /// Told what of an assignment is this thread's.
+    pub(crate) here: Arc<AssignedHere>,
+    /// Asked by the leader.
+    pub(crate) ends: ChangelogEnds,
 }
 
 impl TaskAssignor {
     pub(crate) fn new(
         topology: Topology,
         application_id: Arc<str>,
-        directory: Arc<StateDirectory>,
         internal_topics: Arc<[InternalTopic]>,
-        known_hosts: Arc<KnownHosts>,
+        place: ThreadPlace,
     ) -> Self {
-        Self { topology, application_id, directory, internal_topics, known_hosts }
+        Self { topology, application_id, internal_topics, place }
     }
 
     /// Whether the sources are still there, and as wide as they were when the internal topics were made. If not, every
@@ -89,7 +105,40 @@ impl TaskAssignor {
             Some(TaskId { subtopology, partition: owned.partition })
         };
         let owned = member.owned.iter().filter_map(task).collect();
-        Candidate { process: told.process, owned, on_disk: told.on_disk.clone() }
+        let standbys = told.on_disk.iter().filter(|(_, on_disk)| on_disk.stands_by).map(|(task, _)| *task);
+        Candidate {
+            process: told.process,
+            owned,
+            standbys: standbys.collect(),
+            on_disk: told.on_disk.iter().map(|(task, on_disk)| (*task, on_disk.offset_sum)).collect(),
+            tags: told.tags.clone(),
+        }
+    }
+
+    /// How much state each task has.
+    fn states(&self, tasks: &BTreeSet<TaskId>) -> Tasks {
+        let logged = |task: TaskId| {
+            let stores = self.topology.part(task.subtopology).stores.iter();
+            stores.filter_map(move |store| Some((store, self.changelog(store, task)?)))
+        };
+        let all = || tasks.iter().flat_map(|task| logged(*task));
+        let of = |is_source| all().filter(move |(store, _)| store.changelog_is_source == is_source);
+        let changelogs = of(false).map(|(_, changelog)| changelog).collect();
+        let ends = self.place.ends.of(changelogs, of(true).map(|(_, changelog)| changelog).collect());
+        let state = |task: TaskId| {
+            let mut changelogs = logged(task).map(|(_, changelog)| changelog).peekable();
+            if changelogs.peek().is_none() {
+                return State::None;
+            }
+            let end = |changelog| ends.as_ref().and_then(|ends| ends.get(&changelog).copied());
+            State::Ending(changelogs.map(end).sum())
+        };
+        tasks.iter().map(|task| (*task, state(*task))).collect()
+    }
+
+    fn changelog(&self, store: &StoreSpec, task: TaskId) -> Option<TopicPartition> {
+        let topic = store.changelog.as_ref()?.resolve(&self.application_id);
+        Some(TopicPartition { topic: topic.into(), partition: task.partition })
     }
 }
 
@@ -98,21 +147,27 @@ fn told(id: &str, member: &Subscription) -> UserData {
     let told = member.user_data.as_deref().map(UserData::decode);
     told.unwrap_or_else(|| UserData::decode(&[])).unwrap_or_else(|error| {
         tracing::warn!(member = id, %error, "a member does not say what state it has; it is taken to have none");
-        UserData { process: Uuid::nil(), endpoint: String::new(), on_disk: BTreeSet::new() }
+        UserData::default()
     })
 }
 
 /// Where tasks are once they are where they were given: of members and what they were given, in the same order.
-fn hosts(tasks: &BTreeSet<TaskId>, members: &[UserData], given: &[BTreeSet<TaskId>]) -> Hosts {
+fn hosts(
+    tasks: &BTreeSet<TaskId>,
+    members: &[UserData],
+    active: &[BTreeSet<TaskId>],
+    standbys: &[BTreeSet<TaskId>],
+) -> Hosts {
     let mut widths = BTreeMap::new();
     for task in tasks {
         *widths.entry(task.subtopology).or_insert(0) += 1;
     }
     let mut hosts: BTreeMap<Uuid, Host> = BTreeMap::new();
-    for (member, given) in members.iter().zip(given) {
+    for (member, (active, standbys)) in members.iter().zip(active.iter().zip(standbys)) {
         let host = hosts.entry(member.process).or_default();
         (host.process, host.endpoint) = (member.process, member.endpoint.clone());
-        host.tasks.extend(given.iter().map(|task| (*task, Role::Active)));
+        host.tasks.extend(standbys.iter().map(|task| (*task, Role::Standby)));
+        host.tasks.extend(active.iter().map(|task| (*task, Role::Active)));
     }
     Hosts { widths, hosts: hosts.into_values().collect() }
 }
@@ -127,13 +182,21 @@ impl Assignor for TaskAssignor {
     }
 
     fn user_data(&self, _topics: &[Arc<str>], _owned: &[TopicPartition]) -> Option<Bytes> {
-        let on_disk = self.directory.tasks().unwrap_or_else(|error| {
-            tracing::warn!(%error, "joining the group without saying what state is here");
-            Vec::new()
-        });
-        let KnownHosts { process, endpoint, .. } = &*self.known_hosts;
-        let on_disk = on_disk.into_iter().collect();
-        Some(UserData { process: *process, endpoint: endpoint.clone(), on_disk }.encode().into())
+        let ThreadPlace { placement, offset_sums, known_hosts, here, .. } = &self.place;
+        let standbys = here.standbys();
+        let mut sums = offset_sums.all();
+        // What is only in memory has no directory.
+        for task in &standbys {
+            sums.entry(*task).or_insert(0);
+        }
+        let on_disk = |(task, offset_sum)| (task, OnDisk { offset_sum, stands_by: standbys.contains(&task) });
+        let told = UserData {
+            process: known_hosts.process,
+            endpoint: known_hosts.endpoint.clone(),
+            tags: placement.tags.clone(),
+            on_disk: sums.into_iter().map(on_disk).collect(),
+        };
+        Some(told.encode().into())
     }
 
     fn assign(&self, topics: &TopicSizes, members: &Members) -> Result<BTreeMap<String, Assignment>> {
@@ -143,26 +206,36 @@ impl Assignor for TaskAssignor {
             members.values().zip(&told).map(|(member, told)| self.candidate(member, told)).collect();
         drop_stale_claims(&mut candidates, members);
         let tasks = self.tasks(topics);
-        let (given, withheld) = hand_over(balance(&tasks, &candidates), &candidates);
-        if withheld {
+        let placement = &self.place.placement;
+        let Plan { active, standbys, withholds, wants_probing } =
+            plan(&self.states(&tasks), &candidates, placement);
+        if withholds {
             tracing::info!("tasks move: their owners let go of them first");
         }
-        let user_data = Bytes::from(hosts(&tasks, &told, &given).encode());
-        let assignments = members.keys().zip(given).map(|(member, tasks)| {
-            let partitions = tasks.iter().flat_map(|task| self.partitions(*task, topics)).collect();
-            (member.clone(), Assignment { partitions, user_data: Some(user_data.clone()) })
+        let probe_after_ms = if wants_probing { placement.probing_interval_ms } else { 0 };
+        if wants_probing {
+            tracing::info!(probe_after_ms, "tasks wait for their state where they shall run");
+        }
+        let hosts = hosts(&tasks, &told, &active, &standbys).encode();
+        let given = members.keys().zip(active.iter().zip(&standbys)).enumerate();
+        let assignments = given.map(|(nth, (member, (active, standbys)))| {
+            let partitions = active.iter().flat_map(|task| self.partitions(*task, topics)).collect();
+            // One member that asks is enough.
+            let probe_after_ms = if nth == 0 { probe_after_ms } else { 0 };
+            let user_data = Given::encode(probe_after_ms, standbys, &hosts);
+            (member.clone(), Assignment { partitions, user_data: Some(user_data.into()) })
         });
         Ok(assignments.collect())
     }
 
     fn on_assignment(&self, assignment: &Assignment, _generation: i32) {
         let told = assignment.user_data.as_deref().unwrap_or_default();
-        match Hosts::decode(told) {
-            Ok(hosts) => self.known_hosts.learn(hosts),
-            Err(error) => {
-                tracing::warn!(%error, "the leader does not say where tasks are: queries are not routed")
-            }
-        }
+        let given = Given::decode(told).unwrap_or_else(|error| {
+            tracing::warn!(%error, "the leader says nothing of standbys, and queries are not routed");
+            Given::default()
+        });
+        self.place.here.tell(&given);
+        self.place.known_hosts.learn(given.hosts);
     }
 }
 
@@ -216,11 +289,17 @@ mod tests {
     fn assignor_of(directory: &std::path::Path, build: impl Fn(&StreamsBuilder)) -> TaskAssignor {
         let builder = StreamsBuilder::new();
         build(&builder);
-        let directory = Arc::new(StateDirectory::open(directory, "app").unwrap());
+        let directory = Arc::new(crate::runtime::StateDirectory::open(directory, "app").unwrap());
         let topology = builder.build().unwrap();
         let internal = topics::plan(&topology, "app", |_| Some(2)).unwrap();
-        let known_hosts = KnownHosts::new(directory.process_id(), "here:1".to_owned());
-        TaskAssignor::new(topology, "app".into(), directory, internal.into(), known_hosts)
+        let place = ThreadPlace {
+            placement: Placement::default(),
+            known_hosts: KnownHosts::new(directory.process_id(), "here:1".to_owned()),
+            offset_sums: OffsetSums::new(directory),
+            here: AssignedHere::new(),
+            ends: ChangelogEnds::default(),
+        };
+        TaskAssignor::new(topology, "app".into(), internal.into(), place)
     }
 
     #[test]
@@ -231,7 +310,7 @@ mod tests {
             [("a".to_owned(), member(&one, -1, &[])), ("b".to_owned(), member(&two, -1, &[]))].into();
         let assigned = one.assign(&sizes(), &members).unwrap();
         two.on_assignment(&assigned["b"], 1);
-        let hosts = two.known_hosts.last();
+        let hosts = two.place.known_hosts.last();
         assert_eq!(hosts.widths, [(0, 2), (1, 2)].into());
         let places: Vec<_> = hosts.hosts.iter().map(|host| (&*host.endpoint, host.tasks.len())).collect();
         assert_eq!(places, [("here:1", 2), ("here:1", 2)]);

@@ -49,7 +49,6 @@ impl<L: Link> Worker<L> {
         running.iter_mut().for_each(|running| running.commit_requested = false);
         for Running { task, .. } in running.iter_mut().filter(|running| running.uncommitted) {
             task.flush(link)?;
-            task.end_turn(now);
         }
         link.flush()?;
         match self.commit_offsets(now, leaves) {
@@ -103,7 +102,7 @@ impl<L: Link> Worker<L> {
     }
 
     fn write_stores(&mut self) -> Result<(), WorkerError> {
-        let Self { running, link, config, last_commit, .. } = self;
+        let Self { running, link, config, last_commit, observer, .. } = self;
         for running in running.iter_mut().filter(|running| running.uncommitted) {
             let offsets: HashMap<TopicPartition, i64> = running.offsets().collect();
             let partition = running.task.id().partition;
@@ -120,6 +119,7 @@ impl<L: Link> Worker<L> {
                 Some(changelog) => link.position(changelog, partition),
                 None => Position::Unchanged,
             })?;
+            observer.stands(running.task.id(), running.task.stores().standing());
         }
         Ok(())
     }

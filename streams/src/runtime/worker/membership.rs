@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use super::super::link::{ChangelogBounds, FetchedRange, Link, TopicPartition};
 use super::restore::{self, ApplyError, RestorePlan, RestoreProgress};
 use super::starting::Waiting;
-use super::trouble::Trouble;
-use super::{Inputs, Missing, Restoring, Running, Worker, WorkerError};
+use super::{Inputs, Missing, Opened, Restoring, Running, Worker, WorkerError};
 use crate::store::backend::{Checkpoint, KeyValueBackend};
 use crate::task::{InputId, Task, TaskId};
 
@@ -33,7 +32,9 @@ impl<L: Link> Worker<L> {
             for (_, partition) in &inputs {
                 self.link.pause(partition, true);
             }
-            self.waiting.push(Waiting::new(id, inputs, Trouble::default()));
+            self.waiting.retain(|waiting| waiting.id != id);
+            let opened = self.take_standby(id);
+            self.waiting.push(Waiting::new(id, inputs, opened));
         }
         self.proceed(now)?;
         self.report_tasks();
@@ -52,7 +53,8 @@ impl<L: Link> Worker<L> {
             return None;
         }
         let restoring = self.restoring.iter_mut().map(|restoring| (restoring.id, &mut restoring.inputs));
-        let waiting = self.waiting.iter_mut().map(|waiting| (waiting.id, &mut waiting.inputs));
+        let waiting = self.waiting.iter_mut().filter(|waiting| !waiting.stands_by());
+        let waiting = waiting.map(|waiting| (waiting.id, &mut waiting.inputs));
         let Some((_, starting)) = restoring.chain(waiting).find(|(starting, _)| *starting == id) else {
             return Some(inputs);
         };
@@ -71,7 +73,7 @@ impl<L: Link> Worker<L> {
         }
         self.close(|id| leaving.contains_key(&id))?;
         self.report_tasks();
-        Ok(())
+        self.settle_standbys(now)
     }
 
     /// Drops the tasks of these partitions as they are: offsets and changelogs belong to somebody else by now. What their
@@ -91,16 +93,27 @@ impl<L: Link> Worker<L> {
 
     /// Commits and closes every task.
     pub(crate) fn shut_down(&mut self, now: i64) -> Result<(), WorkerError> {
+        self.standbys.wanted.clear();
         self.commit_leaving(now, |_| true)?;
         self.close(|_| true)?;
+        self.settle_standbys(now)?;
         self.report_tasks();
         Ok(())
     }
 
     fn close(&mut self, leaving: impl Fn(TaskId) -> bool) -> Result<(), WorkerError> {
-        for Running { mut task, .. } in self.running.extract_if(.., |running| leaving(running.task.id())) {
+        let mut demoted = Vec::new();
+        for Running { mut task, uncommitted, _lock, .. } in
+            self.running.extract_if(.., |running| leaving(running.task.id()))
+        {
+            let id = task.id();
             task.close()?;
-            flush_stores(task, &self.topology)?;
+            if self.standbys.wanted.contains(&id) && !uncommitted {
+                demoted.push((id, Opened { backends: task.into_backends(), lock: _lock }));
+                continue;
+            }
+            flush_stores(&mut task, &self.topology)?;
+            self.observer.closed(id, task.stores().standing());
         }
         for restoring in &mut self.restoring {
             if leaving(restoring.id) {
@@ -111,6 +124,8 @@ impl<L: Link> Worker<L> {
             }
         }
         self.stop_restoring(leaving);
+        let demoted = demoted.into_iter().map(|(id, opened)| Waiting::demoted(id, Some(opened)));
+        self.waiting.extend(demoted);
         Ok(())
     }
 
@@ -189,13 +204,7 @@ impl<L: Link> Worker<L> {
                 elapsed: std::time::Duration::ZERO,
             };
             if !progress.is_done() {
-                if progress.remaining() >= restore::LOAD_FROM {
-                    backend.begin_load();
-                }
                 self.link.restore(&progress.changelog, from);
-                if self.paused {
-                    self.link.pause_restore(&progress.changelog, true);
-                }
                 self.observer.restoring(&progress);
                 restoring.missing.push(Missing { store: index, changelog_id: bounds.topic_id, progress });
             }
@@ -205,6 +214,11 @@ impl<L: Link> Worker<L> {
 
     /// Writes a range of a changelog into its store.
     pub(super) fn restore(&mut self, range: FetchedRange, now: i64) -> Result<(), WorkerError> {
+        let missing = self.restoring.iter().flat_map(|restoring| &restoring.missing);
+        if !missing.into_iter().any(|missing| missing.progress.changelog == range.source) {
+            self.follow(range);
+            return Ok(());
+        }
         for restoring in &mut self.restoring {
             let found =
                 restoring.missing.iter().position(|missing| missing.progress.changelog == range.source);
@@ -214,9 +228,6 @@ impl<L: Link> Worker<L> {
             let tie = |next_offset| Checkpoint { next_offset, written_at: now, changelog_id: *changelog_id };
             let applied = restore::apply(backend, &range, progress.next, progress.end, tie);
             let (records, next) = applied.map_err(|error| failed(progress, error))?;
-            if next >= progress.end {
-                backend.end_load().map_err(|error| failed(progress, ApplyError::Store(error)))?;
-            }
             let reported = progress.elapsed.as_millis() / REPORT_EVERY_MS;
             progress.records += records;
             progress.next = next;
@@ -235,7 +246,7 @@ impl<L: Link> Worker<L> {
 }
 
 /// Puts everything written so far on disk, so that the next owner of the directory has nothing to restore.
-fn flush_stores(mut task: Task, topology: &crate::topology::Topology) -> Result<(), WorkerError> {
+fn flush_stores(task: &mut Task, topology: &crate::topology::Topology) -> Result<(), WorkerError> {
     let mut flushed = Ok(());
     let id = task.id();
     for store in &topology.part(id.subtopology).stores {
@@ -249,12 +260,19 @@ fn flush_stores(mut task: Task, topology: &crate::topology::Topology) -> Result<
 }
 
 fn failed(progress: &RestoreProgress, error: ApplyError) -> WorkerError {
+    failed_at(progress.task, &progress.changelog, progress.next, error)
+}
+
+pub(super) fn failed_at(
+    task: TaskId,
+    changelog: &TopicPartition,
+    offset: i64,
+    error: ApplyError,
+) -> WorkerError {
     match error {
-        ApplyError::Store(source) => WorkerError::Store { task: progress.task, source },
-        ApplyError::Batch(error) => WorkerError::Changelog {
-            changelog: progress.changelog.clone(),
-            offset: progress.next,
-            reason: error.to_string(),
-        },
+        ApplyError::Store(source) => WorkerError::Store { task, source },
+        ApplyError::Batch(error) => {
+            WorkerError::Changelog { changelog: changelog.clone(), offset, reason: error.to_string() }
+        }
     }
 }

@@ -5,6 +5,7 @@ mod away;
 mod commit;
 mod membership;
 mod restore;
+mod standing_by;
 mod starting;
 mod trouble;
 mod turn;
@@ -22,6 +23,7 @@ use uuid::Uuid;
 use super::input::{MaxIdle, TaskInputs};
 use super::link::{Event, GroupOffset, Link, LinkError, TopicPartition};
 use super::mailbox::{LocalTask, LocalTasks};
+use super::standby::StandbyStore;
 use super::state_directory::{StateDirectoryError, TaskLock};
 use crate::dsl::TimestampExtractor;
 use crate::errors::{ErrorCounters, Policies};
@@ -29,14 +31,15 @@ use crate::store::backend::KeyValueBackend;
 use crate::store::cache::CacheBudget;
 use crate::store::error::StoreError;
 use crate::store::shared::Globals;
-use crate::task::{InputId, Task, TaskError, TaskId, TimeBudget};
+use crate::task::{InputId, Standing, Task, TaskError, TaskId, TimeBudget};
 use crate::topology::{StoreSpec, Topology};
+use standing_by::Standbys;
 use starting::Waiting;
 use trouble::Trouble;
 
 pub use away::Arrival;
 pub use restore::RestoreProgress;
-pub(crate) use restore::{RestorePlan, plan};
+pub(crate) use restore::{ApplyError, RestorePlan, apply, plan};
 #[cfg(test)]
 use turn::Round;
 pub(crate) use turn::{at_source, raw};
@@ -95,6 +98,12 @@ pub(crate) trait Observer {
     fn restoring(&self, progress: &RestoreProgress);
     /// Tasks came, went, or became ready.
     fn tasks(&self, running: &[TaskId], restoring: &[TaskId]);
+    /// Tasks whose state is copied here, and how far the copies have come: as they change, every second at most.
+    fn standbys(&self, tasks: &[TaskId], stores: &[StandbyStore]);
+    /// How far the state of an open task is.
+    fn stands(&self, task: TaskId, standing: Standing);
+    /// How far the state of a task was as it was closed; its directory is this thread's still.
+    fn closed(&self, task: TaskId, standing: Standing);
     /// A task that had an owner before has come here and runs.
     fn arrived(&self, arrival: &Arrival);
     /// Records passed through tasks.
@@ -171,8 +180,7 @@ pub(crate) struct Worker<L> {
     restoring: Vec<Restoring>,
     /// Assigned, and not yet ready to be restored.
     waiting: Vec<Waiting>,
-    /// Whether tasks are neither to process nor to be restored (KIP-834).
-    paused: bool,
+    standbys: Standbys,
     /// Whether the group has said what belongs to this thread, if only that nothing does.
     settled: bool,
     /// Whose turn is next: tasks take turns, so that none starves.
@@ -252,7 +260,7 @@ impl<L: Link> Worker<L> {
             running: Vec::new(),
             restoring: Vec::new(),
             waiting: Vec::new(),
-            paused: false,
+            standbys: Standbys::default(),
             settled: false,
             turn: 0,
             last_commit: now,
@@ -274,40 +282,14 @@ impl<L: Link> Worker<L> {
                 Ok(())
             }
             Event::Restored(range) => self.restore(range, now),
+            Event::StandBy(tasks) => self.stand_by(tasks, now),
             Event::Assigned(partitions) => self.assigned(&partitions, now),
             Event::Revoked(partitions) => self.revoked(&partitions, now),
             Event::Lost(partitions) => {
                 self.lost(&partitions);
-                Ok(())
+                self.settle_standbys(now)
             }
         }
-    }
-
-    /// Stops or resumes processing, punctuation and restoring. What was done is committed all the same.
-    pub(crate) fn pause(&mut self, paused: bool) {
-        if self.paused == paused {
-            return;
-        }
-        self.paused = paused;
-        let restored = self.restoring.iter().flat_map(|restoring| &restoring.missing);
-        let changelogs: Vec<_> = restored.map(|missing| missing.progress.changelog.clone()).collect();
-        for changelog in changelogs {
-            self.link.pause_restore(&changelog, paused);
-        }
-    }
-
-    /// Gives this thread another share of the cache. What no longer fits is written at once.
-    pub(crate) fn resize_cache(&mut self, bytes: usize) -> Result<(), WorkerError> {
-        if !self.cache.resize(bytes) {
-            return Ok(());
-        }
-        let Self { running, link, cache, .. } = self;
-        for Running { task, .. } in running {
-            if cache.is_exceeded() {
-                task.relieve(link)?;
-            }
-        }
-        Ok(())
     }
 
     /// What queries see.
@@ -315,6 +297,7 @@ impl<L: Link> Worker<L> {
         LocalTasks {
             running: self.running.iter().map(Running::local).collect(),
             restoring: self.starting(),
+            standbys: self.standbys.iter().collect(),
             settled: self.settled,
         }
     }
@@ -322,7 +305,8 @@ impl<L: Link> Worker<L> {
     /// The tasks that do not run yet.
     fn starting(&self) -> Vec<TaskId> {
         let restoring = self.restoring.iter().map(|restoring| restoring.id);
-        restoring.chain(self.waiting.iter().map(|waiting| waiting.id)).collect()
+        let waiting = self.waiting.iter().filter(|waiting| !waiting.stands_by());
+        restoring.chain(waiting.map(|waiting| waiting.id)).collect()
     }
 
     fn tasks(&self) -> impl Iterator<Item = &Task> {

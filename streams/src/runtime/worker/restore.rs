@@ -11,9 +11,6 @@ use crate::task::TaskId;
 /// Bytes that one compressed changelog batch may unfold to.
 const MAX_UNFOLDED: usize = 256 << 20;
 
-/// Offsets to be read from which on a store is loaded rather than written to, batch by batch.
-pub(super) const LOAD_FROM: i64 = 100_000;
-
 /// What a store needs before its task can run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RestorePlan {
@@ -93,7 +90,7 @@ impl RestoreProgress {
 
 /// Why changelog bytes did not go into the store.
 #[derive(Debug)]
-pub(super) enum ApplyError {
+pub(crate) enum ApplyError {
     Batch(BatchError),
     Store(StoreError),
 }
@@ -106,7 +103,7 @@ impl From<BatchError> for ApplyError {
 
 /// Writes the records of a fetched range that lie before `end` into the store, data and the position that `tie` makes of where
 /// they end in one batch. Returns how many records there were and the offset after the last.
-pub(super) fn apply(
+pub(crate) fn apply(
     backend: &mut dyn KeyValueBackend,
     range: &FetchedRange,
     next: i64,

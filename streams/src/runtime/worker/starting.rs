@@ -23,6 +23,14 @@ pub(super) struct Waiting {
     pub(super) inputs: Inputs,
     step: Step,
     trouble: Trouble,
+    purpose: Purpose,
+}
+
+/// What becomes of a task once its stores are open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Run,
+    StandBy,
 }
 
 /// What a task waits for.
@@ -35,9 +43,31 @@ enum Step {
     Answer(Opened, Answer),
 }
 
+impl Step {
+    fn first(opened: Option<Opened>) -> Self {
+        opened.map_or(Self::Directory(i64::MIN), |opened| Self::Question(opened, i64::MIN))
+    }
+}
+
 impl Waiting {
-    pub(super) fn new(id: TaskId, inputs: Inputs, trouble: Trouble) -> Self {
-        Self { id, inputs, step: Step::Directory(i64::MIN), trouble }
+    /// A task that shall run; `opened`: its stores, if they are open already.
+    pub(super) fn new(id: TaskId, inputs: Inputs, opened: Option<Opened>) -> Self {
+        Self { id, inputs, step: Step::first(opened), trouble: Trouble::default(), purpose: Purpose::Run }
+    }
+
+    /// A task whose state shall be copied.
+    pub(super) fn standby(id: TaskId) -> Self {
+        Self::demoted(id, None)
+    }
+
+    /// The same; `opened`: its stores, if they are open already.
+    pub(super) fn demoted(id: TaskId, opened: Option<Opened>) -> Self {
+        let (step, trouble) = (Step::first(opened), Trouble::default());
+        Self { id, inputs: Vec::new(), step, trouble, purpose: Purpose::StandBy }
+    }
+
+    pub(super) fn stands_by(&self) -> bool {
+        self.purpose == Purpose::StandBy
     }
 
     /// When (ms) a turn can bring it further; an answer brings a turn with it.
@@ -59,6 +89,9 @@ impl<L: Link> Worker<L> {
         for mut waiting in mem::take(&mut self.waiting) {
             match self.advance(&mut waiting, now)? {
                 None => self.waiting.push(waiting),
+                Some((opened, known)) if waiting.stands_by() => {
+                    self.begin_standby(waiting.id, opened, known, now)?;
+                }
                 Some((opened, known)) => {
                     let Waiting { id, inputs, trouble, .. } = waiting;
                     let Opened { backends, lock } = opened;
@@ -108,7 +141,11 @@ impl<L: Link> Worker<L> {
                 Step::Question(opened, _) => {
                     let logged = self.logged_stores(waiting.id).into_iter();
                     let changelogs = logged.map(|logged| logged.changelog).collect();
-                    let answer = self.link.ask(changelogs, partitions_of(&waiting.inputs).collect());
+                    let inputs = match waiting.purpose {
+                        Purpose::Run => partitions_of(&waiting.inputs).collect(),
+                        Purpose::StandBy => self.followed_sources(waiting.id),
+                    };
+                    let answer = self.link.ask(changelogs, inputs);
                     Step::Answer(opened, answer)
                 }
                 Step::Answer(opened, mut answer) => match answer.try_recv() {

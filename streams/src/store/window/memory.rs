@@ -49,6 +49,10 @@ impl KeyValueBackend for MemoryWindowBackend {
         Ok(())
     }
 
+    fn is_on_disk(&self) -> bool {
+        false
+    }
+
     fn position(&self) -> Option<Checkpoint> {
         self.entries.position()
     }

@@ -33,8 +33,8 @@ pub(super) enum Fault {
     PositionRunsAhead,
     /// Restores begin one record late.
     RestoreSkipsOne,
-    /// A partition that is full is fetched all the same.
-    PauseIsIgnored,
+    /// What is held goes on one record late.
+    HoldSkipsOne,
 }
 
 #[derive(Debug, Clone)]
@@ -144,6 +144,8 @@ pub(super) struct SimLink {
     pub(super) paused: HashSet<TopicPartition>,
     /// Changelogs that are being read, and from where.
     pub(super) restoring: BTreeMap<TopicPartition, i64>,
+    /// Changelogs of which nothing may come for a while.
+    pub(super) held: HashSet<TopicPartition>,
 }
 
 impl SimLink {
@@ -156,6 +158,7 @@ impl SimLink {
             acknowledged: HashMap::new(),
             paused: HashSet::new(),
             restoring: BTreeMap::new(),
+            held: HashSet::new(),
         }
     }
 
@@ -232,7 +235,7 @@ impl Link for SimLink {
     }
 
     fn pause(&mut self, partition: &TopicPartition, paused: bool) {
-        if paused && self.fault != Fault::PauseIsIgnored {
+        if paused {
             self.paused.insert(partition.clone());
         } else {
             self.paused.remove(partition);
@@ -259,13 +262,25 @@ impl Link for SimLink {
     fn restore(&mut self, changelog: &TopicPartition, from: i64) {
         let late = i64::from(self.fault == Fault::RestoreSkipsOne);
         self.restoring.insert(changelog.clone(), from + late);
+        self.held.remove(changelog);
     }
 
-    fn pause_restore(&mut self, changelog: &TopicPartition, paused: bool) {
-        self.pause(changelog, paused);
+    fn hold(&mut self, changelog: &TopicPartition, held: bool) {
+        if held {
+            self.held.insert(changelog.clone());
+        } else {
+            self.held.remove(changelog);
+            let late = i64::from(self.fault == Fault::HoldSkipsOne);
+            self.restoring.entry(changelog.clone()).and_modify(|next| *next += late);
+        }
+    }
+
+    fn changelog_end(&self, changelog: &TopicPartition) -> Option<i64> {
+        Some(self.broker.borrow().end(changelog))
     }
 
     fn restored(&mut self, changelog: &TopicPartition) {
+        self.held.remove(changelog);
         self.restoring.remove(changelog);
     }
 

@@ -12,12 +12,9 @@ use super::Quiet;
 use super::cluster::{Broker, Fault, Mood, PARTITIONS, SharedBroker, SimLink, Stored, fetched};
 use super::disk::Disk;
 use crate::prelude::*;
-use crate::task::Unlimited;
+use crate::task::{TaskId, TaskStores, Unlimited};
 
 const COMMIT_INTERVAL_MS: i64 = 50;
-const MAX_BUFFERED: usize = 4;
-const LARGEST_FETCH: usize = 5;
-const CACHE_BYTES: usize = 600;
 const REPARTITION: &str = "app-counts-repartition";
 
 /// Processes that share the partitions of a word count, and the cluster they run on.
@@ -29,10 +26,10 @@ pub(super) struct Group {
     /// Who runs which partition.
     owners: BTreeMap<TopicPartition, usize>,
     now: i64,
-    /// The most records of one partition that a task has held.
-    most_buffered: usize,
     /// What crashes and losses may have counted twice.
     allowed_excess: i64,
+    /// Whether processes keep copies of what others run.
+    has_standbys: bool,
 }
 
 struct Process {
@@ -54,8 +51,7 @@ fn topology() -> Topology {
 }
 
 impl Group {
-    /// `threads`: the workers are threads of one process, and share its disk.
-    pub(super) fn start(processes: usize, threads: bool, fault: Fault) -> Self {
+    pub(super) fn start(processes: usize, fault: Fault, has_standbys: bool) -> Self {
         let (broker, topology) = (SharedBroker::default(), topology());
         let mut group = Self {
             processes: Vec::new(),
@@ -64,17 +60,17 @@ impl Group {
             topology,
             fault,
             now: 0,
-            most_buffered: 0,
             allowed_excess: 0,
+            has_standbys,
         };
-        let shared: Rc<Disk> = Rc::default();
         for _ in 0..processes {
-            let process = group.process(if threads { Rc::clone(&shared) } else { Rc::default() });
+            let process = group.process(Rc::default());
             group.processes.push(process);
         }
         for (nth, partition) in sources().enumerate() {
             group.assign(nth % processes, vec![partition]);
         }
+        group.tell_standbys(|_| true);
         group
     }
 
@@ -85,9 +81,9 @@ impl Group {
             purge_interval_ms: COMMIT_INTERVAL_MS,
             timestamps: crate::dsl::TimestampExtractor::default(),
             max_idle: MaxIdle::Millis(0),
-            max_buffered_records: MAX_BUFFERED,
+            max_buffered_records: 4,
             task_timeout_ms: i64::MAX,
-            cache_bytes: CACHE_BYTES,
+            cache_bytes: 600,
             errors: crate::errors::Policies::default(),
             error_counters: crate::errors::ErrorCounters::default(),
         };
@@ -118,6 +114,26 @@ impl Group {
         process.worker.handle(Event::Assigned(partitions), self.now).unwrap();
     }
 
+    /// Has every process keep copies of what others run, as far as the group wants them.
+    fn tell_standbys(&mut self, is_wanted: impl Fn(TaskId) -> bool) {
+        (0..self.processes.len()).for_each(|index| self.tell_standbys_of(index, &is_wanted));
+    }
+
+    fn tell_standbys_of(&mut self, index: usize, is_wanted: impl Fn(TaskId) -> bool) {
+        if self.has_standbys {
+            let runs = |task: &TaskId| self.owners[&source(REPARTITION, task.partition)] == index;
+            let tasks = (0..PARTITIONS).map(counting_task).filter(|task| !runs(task) && is_wanted(*task));
+            let event = Event::StandBy(tasks.collect());
+            self.processes[index].worker.handle(event, self.now).unwrap();
+        }
+    }
+
+    /// The group wants copies of some tasks and not of others.
+    pub(super) fn change_standbys(&mut self, random: &mut StdRng) {
+        let wanted = random.random_range(0..=PARTITIONS);
+        self.tell_standbys(|task| task.partition < wanted);
+    }
+
     pub(super) fn feed(&mut self, line: &str, random: &mut StdRng) {
         let partition = source("lines", random.random_range(0..PARTITIONS));
         let record = Stored { timestamp: self.now, key: None, value: Some(line.as_bytes().to_vec()) };
@@ -133,12 +149,7 @@ impl Group {
         self.broker.borrow_mut().mood = moods[random.random_range(0..moods.len())];
         let index = random.random_range(0..self.processes.len());
         let process = &mut self.processes[index];
-        match random.random_range(0..5) {
-            // Others share the cache, or nothing is to be processed for a while.
-            4 => {
-                process.worker.resize_cache(random.random_range(0..=CACHE_BYTES)).unwrap();
-                process.worker.pause(random.random());
-            }
+        match random.random_range(0..4) {
             0 => process.worker.link().write_some(random),
             1 => process.fetch(&self.broker.borrow(), &self.owners, index, random, now),
             2 => process.restore(&self.broker.borrow(), random, now),
@@ -146,7 +157,6 @@ impl Group {
                 process.worker.step(now).unwrap();
             }
         }
-        self.most_buffered = self.most_buffered.max(self.processes[index].buffered());
     }
 
     /// A process wants to commit while the group settles, or has been taken for dead without knowing.
@@ -170,6 +180,7 @@ impl Group {
         let owned = self.owners.iter().filter(|(_, owner)| **owner == index);
         let owned: Vec<TopicPartition> = owned.map(|(partition, _)| partition.clone()).collect();
         self.assign(index, owned);
+        self.tell_standbys(|_| true);
     }
 
     /// A process is taken for dead: its partition goes to another one without asking.
@@ -181,14 +192,21 @@ impl Group {
         self.processes[from].worker.handle(Event::Lost(vec![partition.clone()]), self.now).unwrap();
         self.processes[from].worker.link().flush().unwrap();
         self.assign(to, vec![partition]);
+        self.tell_standbys(|_| true);
     }
 
     /// A partition moves as a rebalance moves it.
     pub(super) fn hand_over(&mut self, random: &mut StdRng) {
         let (partition, from, to) = self.pick_move(random);
         self.make_commits_succeed();
+        if random.random() {
+            // Its owner hears that it shall keep a copy before it has let go of the task.
+            self.owners.insert(partition.clone(), to);
+            self.tell_standbys_of(from, |_| true);
+        }
         self.processes[from].worker.handle(Event::Revoked(vec![partition.clone()]), self.now).unwrap();
         self.assign(to, vec![partition]);
+        self.tell_standbys(|_| true);
     }
 
     /// A partition moves while the group's coordinator cannot be told how far it has come.
@@ -198,20 +216,7 @@ impl Group {
         self.allowed_excess += self.uncommitted(from, |owned| *owned == partition);
         self.processes[from].worker.handle(Event::Revoked(vec![partition.clone()]), self.now).unwrap();
         self.assign(to, vec![partition]);
-    }
-
-    /// A thread is removed: others get its partitions. Later another one takes its place.
-    pub(super) fn remove_thread(&mut self, random: &mut StdRng) {
-        let index = random.random_range(0..self.processes.len());
-        self.make_commits_succeed();
-        self.processes[index].worker.shut_down(self.now).unwrap();
-        let disk = Rc::clone(&self.processes[index].disk);
-        self.processes[index] = self.process(disk);
-        let owned = self.owners.iter().filter(|(_, owner)| **owner == index);
-        let owned: Vec<TopicPartition> = owned.map(|(partition, _)| partition.clone()).collect();
-        for partition in owned {
-            self.assign((index + 1) % self.processes.len(), vec![partition]);
-        }
+        self.tell_standbys(|_| true);
     }
 
     fn make_commits_succeed(&self) {
@@ -233,13 +238,13 @@ impl Group {
 
     /// Goes on without trouble until all input is counted and committed.
     pub(super) fn drain(&mut self, random: &mut StdRng) {
+        self.tell_standbys(|_| true);
         self.broker.borrow_mut().mood = Mood::Well;
         self.broker.borrow_mut().answer();
         for _ in 0..600 {
             self.now += COMMIT_INTERVAL_MS;
             let now = self.now;
             for (index, process) in self.processes.iter_mut().enumerate() {
-                process.worker.pause(false);
                 process.fetch(&self.broker.borrow(), &self.owners, index, random, now);
                 process.restore(&self.broker.borrow(), random, now);
                 process.worker.step(now).unwrap();
@@ -271,9 +276,6 @@ impl Group {
         if let Some((partition, offset)) = &self.broker.borrow().deleted_unread {
             return Err(format!("{partition} was purged to {offset}, which is not committed"));
         }
-        if self.most_buffered > MAX_BUFFERED + LARGEST_FETCH {
-            return Err(format!("{} records of a partition were held", self.most_buffered));
-        }
         let topic = self.totals();
         let stores = self.stored();
         let mut excess = 0;
@@ -291,7 +293,7 @@ impl Group {
         if excess > self.allowed_excess {
             return Err(format!("{excess} words too many, {} were uncommitted", self.allowed_excess));
         }
-        Ok(())
+        self.check_standbys()
     }
 
     fn totals(&self) -> BTreeMap<String, i64> {
@@ -305,29 +307,37 @@ impl Group {
     }
 
     fn stored(&self) -> BTreeMap<String, i64> {
-        let mut stored = BTreeMap::new();
+        self.running().into_values().flatten().collect()
+    }
+
+    fn running(&self) -> BTreeMap<TaskId, BTreeMap<String, i64>> {
+        let local = self.processes.iter().flat_map(|process| process.worker.local_tasks().running);
+        local.filter_map(|task| Some((task.id, counts(task.stores)?))).collect()
+    }
+
+    /// Every copy holds what the task holds that it is of.
+    fn check_standbys(&self) -> Result<(), String> {
+        let running = self.running();
         for process in &self.processes {
-            for task in process.worker.local_tasks().running {
-                let Some(store) = task.stores.store::<String, i64>("counts") else { continue };
-                let all = (std::ops::Bound::Unbounded, std::ops::Bound::Unbounded);
-                let visit = |word, count, _| {
-                    stored.insert(word, count);
-                    std::ops::ControlFlow::Continue(())
-                };
-                store.borrow().scan(all, crate::store::backend::Direction::Forward, visit).unwrap();
+            for standby in process.worker.local_tasks().standbys {
+                let (copy, id) = (counts(standby.stores()), standby.id());
+                let status: Vec<_> = standby.status().collect();
+                if copy.as_ref() != running.get(&id) || status.iter().any(|store| store.lag() > 0) {
+                    return Err(format!(
+                        "the copy of {id}, {status:?}: {copy:?}, it itself: {:?}",
+                        running.get(&id)
+                    ));
+                }
             }
         }
-        stored
+        let copies = self.processes.iter().map(|process| process.worker.local_tasks().standbys.len());
+        let expected = if self.has_standbys { PARTITIONS as usize } else { 0 };
+        let copies: usize = copies.sum();
+        if copies == expected { Ok(()) } else { Err(format!("{copies} copies instead of {expected}")) }
     }
 }
 
 impl Process {
-    /// The most records of one partition that a task holds.
-    fn buffered(&self) -> usize {
-        let inputs = self.worker.running.iter().flat_map(|running| running.inputs.iter());
-        inputs.map(|input| input.queue.buffered_records()).max().unwrap_or(0)
-    }
-
     fn fetch(
         &mut self,
         broker: &Broker,
@@ -341,9 +351,7 @@ impl Process {
                 continue;
             }
             let position = self.positions[partition];
-            let Some(bytes) = broker.read(partition, position, random.random_range(1..=LARGEST_FETCH)) else {
-                continue;
-            };
+            let Some(bytes) = broker.read(partition, position, random.random_range(1..6)) else { continue };
             let next = millstream_wire::batch::BatchHeader::parse(&bytes).unwrap().next_offset().0;
             self.positions.insert(partition.clone(), next);
             self.worker.handle(Event::Fetched(fetched(partition, position, bytes)), now).unwrap();
@@ -352,12 +360,31 @@ impl Process {
 
     fn restore(&mut self, broker: &Broker, random: &mut StdRng, now: i64) {
         for (changelog, from) in self.worker.link().restoring.clone() {
+            if self.worker.link().held.contains(&changelog) {
+                continue;
+            }
             let Some(bytes) = broker.read(&changelog, from, random.random_range(1..6)) else { continue };
             let next = millstream_wire::batch::BatchHeader::parse(&bytes).unwrap().next_offset().0;
             self.worker.link().restoring.insert(changelog.clone(), next);
             self.worker.handle(Event::Restored(fetched(&changelog, from, bytes)), now).unwrap();
         }
     }
+}
+
+fn counts(stores: &TaskStores) -> Option<BTreeMap<String, i64>> {
+    let store = stores.store::<String, i64>("counts")?;
+    let mut counts = BTreeMap::new();
+    let all = (std::ops::Bound::Unbounded, std::ops::Bound::Unbounded);
+    let visit = |word, count, _| {
+        counts.insert(word, count);
+        std::ops::ControlFlow::Continue(())
+    };
+    store.borrow().scan(all, crate::store::backend::Direction::Forward, visit).unwrap();
+    Some(counts)
+}
+
+fn counting_task(partition: i32) -> TaskId {
+    TaskId { subtopology: 1, partition }
 }
 
 fn sources() -> impl Iterator<Item = TopicPartition> {
