@@ -10,7 +10,7 @@ pub use crate::dsl::{
 pub use crate::errors::{Action, Failed};
 pub use crate::processing::{
     Context, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Open, Processor, Punctuation,
-    PunctuationKind, Punctuator, Stores,
+    PunctuationKind, Punctuator, ReadOnly, Stores,
 };
 pub use crate::processor::{ProcessError, Record};
 pub use crate::runtime::{AppState, Closing, Streams, StreamsError};

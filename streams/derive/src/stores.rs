@@ -25,7 +25,13 @@ fn open(field: &Field, wrong: impl Fn() -> Error) -> Result<TokenStream> {
     match field.attrs.iter().find(|attribute| attribute.path().is_ident("store")) {
         Some(attribute) => {
             let store: Expr = attribute.parse_args()?;
-            Ok(quote!(#member: stores.open(#store)))
+            let kind = &field.ty;
+            Ok(quote! {
+                #member: <#kind as ::millstream::processing::StoreField>::of(
+                    stores,
+                    ::core::convert::Into::into(#store),
+                )
+            })
         }
         None => Ok(quote!(#member: ::std::default::Default::default())),
     }

@@ -3,7 +3,7 @@
 use std::any::TypeId;
 use std::ops::{Bound, ControlFlow, RangeBounds};
 
-use super::open::{Declared, Open, OpenStore};
+use super::open::{Declared, Open, OpenStore, ReadOnly};
 use crate::dsl::Element;
 use crate::processor::{Headers, ProcessError};
 use crate::store::KeyValueStore;
@@ -17,13 +17,11 @@ impl<K: Element, V: Element> OpenStore for KeyValueStore<K, V> {
 
     fn declare(self) -> Declared {
         let spec = self.clone().uncached().spec(self.name().unwrap_or_default().to_owned());
-        Declared { spec, types: TypeId::of::<(K, V)>(), factory: factory(self) }
+        Declared { spec, is_read: false, types: TypeId::of::<(K, V)>(), factory: factory(self) }
     }
 }
 
-/// Updates carry the time of the record or punctuation that the processor is at. They wait in the task's memory for the next
-/// commit, where the changelog and the disk get the last one of each key.
-impl<K: Element, V: Element> Open<KeyValueStore<K, V>> {
+impl<K: Element, V: Element> ReadOnly<KeyValueStore<K, V>> {
     /// The value of a key.
     ///
     /// # Errors
@@ -38,58 +36,6 @@ impl<K: Element, V: Element> Open<KeyValueStore<K, V>> {
     /// The store cannot be read.
     pub fn get_with_time(&self, key: &K) -> Result<Option<(V, i64)>, StoreError> {
         self.store().borrow().get(key)
-    }
-
-    /// Sets the value of a key.
-    ///
-    /// # Errors
-    /// The key has no bytes, or the store cannot be read.
-    pub fn put(&mut self, key: &K, value: V) -> Result<(), ProcessError> {
-        let time = self.time.get();
-        self.put_at(key, value, time)
-    }
-
-    /// Sets the value of a key as of a time in milliseconds.
-    ///
-    /// # Errors
-    /// As [`put`](Self::put).
-    pub fn put_at(&mut self, key: &K, value: V, time: i64) -> Result<(), ProcessError> {
-        self.replace(key, Some(value), time).map(drop)
-    }
-
-    /// Sets the value of a key that has none; else returns the one it has.
-    ///
-    /// # Errors
-    /// As [`put`](Self::put).
-    pub fn put_if_absent(&mut self, key: &K, value: V) -> Result<Option<V>, ProcessError> {
-        let store = &mut *self.store().borrow_mut();
-        let index = store.load(key)?;
-        if let Some(there) = &store.cache.entry(index).value {
-            return Ok(Some(there.clone()));
-        }
-        let entry = store.modify(index);
-        entry.value = Some(value);
-        entry.timestamp = self.time.get();
-        entry.headers = Headers::default();
-        Ok(None)
-    }
-
-    /// Removes a key and returns the value that it had.
-    ///
-    /// # Errors
-    /// As [`put`](Self::put).
-    pub fn delete(&mut self, key: &K) -> Result<Option<V>, ProcessError> {
-        let time = self.time.get();
-        self.replace(key, None, time)
-    }
-
-    fn replace(&self, key: &K, value: Option<V>, time: i64) -> Result<Option<V>, ProcessError> {
-        let store = &mut *self.store().borrow_mut();
-        let index = store.load(key)?;
-        let entry = store.modify(index);
-        entry.timestamp = time;
-        entry.headers = Headers::default();
-        Ok(std::mem::replace(&mut entry.value, value))
     }
 
     /// The entries between two keys, in the order of their keys' bytes.
@@ -146,5 +92,61 @@ impl<K: Element, V: Element> Open<KeyValueStore<K, V>> {
             ControlFlow::Continue(())
         })?;
         Ok(entries)
+    }
+}
+
+/// Updates carry the time of the record or punctuation that the processor is at. They wait in the task's memory for the next
+/// commit, where the changelog and the disk get the last one of each key.
+impl<K: Element, V: Element> Open<KeyValueStore<K, V>> {
+    /// Sets the value of a key.
+    ///
+    /// # Errors
+    /// The key has no bytes, or the store cannot be read.
+    pub fn put(&mut self, key: &K, value: V) -> Result<(), ProcessError> {
+        let time = self.time.get();
+        self.put_at(key, value, time)
+    }
+
+    /// Sets the value of a key as of a time in milliseconds.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put).
+    pub fn put_at(&mut self, key: &K, value: V, time: i64) -> Result<(), ProcessError> {
+        self.replace(key, Some(value), time).map(drop)
+    }
+
+    /// Sets the value of a key that has none; else returns the one it has.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put).
+    pub fn put_if_absent(&mut self, key: &K, value: V) -> Result<Option<V>, ProcessError> {
+        let store = &mut *self.store().borrow_mut();
+        let index = store.load(key)?;
+        if let Some(there) = &store.cache.entry(index).value {
+            return Ok(Some(there.clone()));
+        }
+        let entry = store.modify(index);
+        entry.value = Some(value);
+        entry.timestamp = self.time.get();
+        entry.headers = Headers::default();
+        Ok(None)
+    }
+
+    /// Removes a key and returns the value that it had.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put).
+    pub fn delete(&mut self, key: &K) -> Result<Option<V>, ProcessError> {
+        let time = self.time.get();
+        self.replace(key, None, time)
+    }
+
+    fn replace(&self, key: &K, value: Option<V>, time: i64) -> Result<Option<V>, ProcessError> {
+        let store = &mut *self.store().borrow_mut();
+        let index = store.load(key)?;
+        let entry = store.modify(index);
+        entry.timestamp = time;
+        entry.headers = Headers::default();
+        Ok(std::mem::replace(&mut entry.value, value))
     }
 }

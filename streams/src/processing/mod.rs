@@ -63,10 +63,11 @@ mod node;
 mod open;
 mod processor;
 mod punctuation;
+mod window;
 
 pub use context::{Context, RecordMetadata};
 pub use fixed_key::{FixedKeyContext, FixedKeyProcessor, FixedKeyRecord};
-pub use open::{Open, OpenStore, Stores};
+pub use open::{Open, OpenStore, ReadOnly, StoreField, Stores};
 pub use processor::{Forwarded, Processor};
 pub use punctuation::Punctuation;
 
@@ -75,7 +76,7 @@ pub(crate) use node::{Attended, ProcessorNode};
 pub(crate) use open::{Declared, Opening};
 
 /// Implements `open` for a struct whose fields are stores: `#[store("name")]` opens one under a name, `#[store(CONSTANT)]` by
-/// its constant. A field without the attribute starts as its type's `Default`.
+/// its constant; a field that is a [`ReadOnly`] is for reading. A field without the attribute starts as its type's `Default`.
 pub use millstream_derive::Stores;
 
 pub use crate::task::{PunctuationKind, Punctuator};

@@ -202,8 +202,17 @@ impl<'a> Assembly<'a> {
         reason = "what a processor opens is connected with it when the topology is built"
     )]
     pub(crate) fn store_named(&self, name: &str) -> Rc<dyn Any> {
-        let store = self.graph.store_named(name).and_then(|id| self.stores.get(&id));
-        Rc::clone(store.expect("a store opens by the same name whenever its processor is made")).into_any()
+        let id = self.graph.store_named(name);
+        let id = id.expect("a store opens by the same name whenever its processor is made");
+        self.stores.get(&id).map_or_else(|| self.global_store(id), Rc::clone).into_any()
+    }
+
+    /// A view of a global store: nothing is kept in front of the bytes, which others change.
+    fn global_store(&self, id: StoreId) -> Rc<dyn TaskStore> {
+        let (spec, factory) = self.graph.store(id);
+        let backend = Box::new(self.global(id).1);
+        let budget = Rc::new(CacheBudget::new(0));
+        factory.make(StoreParts { spec: spec.clone(), backend, changelog: None, budget })
     }
 
     pub(crate) fn topic(&mut self, name: &TopicName) -> TopicHandle {

@@ -12,9 +12,15 @@ pub enum TopologyError {
     /// Two stores carry one name.
     #[error("two stores are named {0:?}; a store belongs to one operator")]
     DuplicateStore(String),
-    /// Two processors open one store as different ones.
-    #[error("two processors open store {0:?} with different types or options; share one constant")]
+    /// One store is opened as different ones.
+    #[error("store {0:?} is opened with different types or options; share one constant")]
     ConflictingStores(String),
+    /// A processor reads a store that is not there.
+    #[error("a processor reads store {0:?}, which nothing before it makes; a store of its own it opens")]
+    UnknownStore(String),
+    /// A processor opens a global store, which it may only read.
+    #[error("store {0:?} is global: a processor of a task reads it and does not open it")]
+    GlobalStoreOpened(String),
     /// Two sources of different types read one topic.
     #[error("topic {0:?} is read twice with different types; read it once and share the stream")]
     ConflictingSources(String),

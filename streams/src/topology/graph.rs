@@ -357,19 +357,60 @@ impl Graph {
         }
     }
 
-    /// The store that a processor opens: the one of that name, or a new one.
-    pub(crate) fn share_store(&mut self, wanted: Declared) -> StoreId {
-        let Declared { spec, types, factory } = wanted;
-        let Some(id) = self.store_named(&spec.name) else {
+    /// Gives a processor a store that it opens: the one of that name, or a new one.
+    pub(crate) fn open_store(&mut self, node: NodeId, wanted: Declared) {
+        let name = wanted.spec.name.clone();
+        if wanted.is_read {
+            return self.read_store(node, &wanted);
+        }
+        let store = self.share_store(wanted);
+        if self.is_global(store) && !self.node(node).global {
+            self.mistake.get_or_insert(TopologyError::GlobalStoreOpened(name));
+        }
+        self.connect_store(node, store);
+    }
+
+    /// Every task has the global stores at hand; the others make one part of who writes and who reads.
+    fn read_store(&mut self, node: NodeId, wanted: &Declared) {
+        let Some(store) = self.store_named(&wanted.spec.name) else {
+            self.mistake.get_or_insert(TopologyError::UnknownStore(wanted.spec.name.clone()));
+            return;
+        };
+        self.check_types(store, wanted);
+        if !self.is_global(store) {
+            self.connect_store(node, store);
+        }
+    }
+
+    fn share_store(&mut self, wanted: Declared) -> StoreId {
+        let Some(id) = self.store_named(&wanted.spec.name) else {
+            let Declared { spec, types, factory, .. } = wanted;
+            if spec.windows.is_some_and(|windows| windows.size_ms == 0) {
+                let name = &spec.name;
+                self.report_windows(format!(
+                    "store {name:?} is opened by a processor before anything says what its windows are: `.windows(TimeWindows::of(...))` does"
+                ));
+            }
             let id = self.add_store(spec, factory);
             self.of_processors.insert(id, types);
             return id;
         };
-        let shared = self.of_processors.get(&id);
-        if shared.is_some_and(|there| *there != types || self.store(id).0 != spec) {
-            self.mistake.get_or_insert(TopologyError::ConflictingStores(spec.name));
+        self.check_types(id, &wanted);
+        if self.is_of_processors(id) && self.store(id).0 != wanted.spec {
+            self.mistake.get_or_insert(TopologyError::ConflictingStores(wanted.spec.name));
         }
         id
+    }
+
+    fn check_types(&mut self, store: StoreId, wanted: &Declared) {
+        if self.store(store).1.types.id != wanted.types {
+            self.mistake.get_or_insert(TopologyError::ConflictingStores(wanted.spec.name.clone()));
+        }
+    }
+
+    /// Whether one task a process fills it, and all read it.
+    pub(crate) fn is_global(&self, store: StoreId) -> bool {
+        self.nodes.iter().any(|node| node.global && node.stores.contains(&store))
     }
 
     pub(crate) fn store_named(&self, name: &str) -> Option<StoreId> {

@@ -15,6 +15,7 @@ mod global;
 mod golden;
 mod partitioners;
 mod partitions;
+mod processor_stores;
 mod processors;
 mod programs;
 mod random;

@@ -140,8 +140,7 @@ impl<K: Element, V: Element> KStream<K, V> {
         graph.pass_serdes(self.node, node, changes);
         graph.takes_no_number_when_named(node);
         for store in stores {
-            let store = graph.share_store(store);
-            graph.connect_store(node, store);
+            graph.open_store(node, store);
         }
         node
     }

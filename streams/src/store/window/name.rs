@@ -30,6 +30,8 @@ pub struct WindowStore<K: 'static, V: 'static> {
     pub(crate) value: SerdeHandle<V>,
     /// `None`: as long as a window can change.
     retention: Option<Duration>,
+    /// The windows of a store that a processor fills; an aggregation says which it makes.
+    windows: Option<TimeWindows>,
     options: StoreOptions,
 }
 
@@ -51,6 +53,7 @@ impl<K: Data, V: Data> WindowStore<K, V> {
             key: SerdeHandle::native(),
             value: SerdeHandle::native(),
             retention: None,
+            windows: None,
             options: StoreOptions::DEFAULT,
         }
     }
@@ -64,13 +67,26 @@ impl<K, V> WindowStore<K, V> {
         value: impl Serde<V> + 'static,
     ) -> Self {
         let (name, key, value) = (Some(name.into()), SerdeHandle::shared(key), SerdeHandle::shared(value));
-        Self { name, key, value, retention: None, options: StoreOptions::DEFAULT }
+        Self { name, key, value, retention: None, windows: None, options: StoreOptions::DEFAULT }
     }
 
     /// How long windows can be queried, counted from their start to the latest one. Unless it is said they go when nothing can
     /// change them any more: after their size and grace, which is also the least.
     pub const fn retention(mut self, retention: Duration) -> Self {
         self.retention = Some(retention);
+        self
+    }
+
+    /// Says which windows a processor is going to put into the store.
+    ///
+    /// ```
+    /// use millstream::prelude::*;
+    ///
+    /// const SEEN: WindowStore<String, i64> = WindowStore::new("seen").windows(TimeWindows::of(mins(5)).grace(mins(1)));
+    /// # let _ = SEEN;
+    /// ```
+    pub const fn windows(mut self, windows: TimeWindows) -> Self {
+        self.windows = Some(windows);
         self
     }
 
@@ -96,6 +112,12 @@ impl<K, V> WindowStore<K, V> {
     /// The name, unless it is to be generated.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
+    }
+
+    /// The store of a processor; windows of no size if nothing says what they are.
+    pub(crate) fn spec_for_processors(&self) -> StoreSpec {
+        let windows = self.windows.unwrap_or(TimeWindows::of(Duration::ZERO));
+        self.spec(self.name().unwrap_or_default().to_owned(), &windows)
     }
 
     /// The store under its final name.
