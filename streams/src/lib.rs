@@ -55,6 +55,7 @@
 // What the derive writes names this crate, also from inside it.
 extern crate self as millstream;
 
+mod cursor;
 pub mod data;
 pub mod dsl;
 pub mod errors;

@@ -8,6 +8,7 @@ use futures::future::{BoxFuture, FutureExt};
 
 use super::QueryError;
 use crate::runtime::TopicPartition;
+use crate::store::chunk::{Chunk, Page};
 
 /// How far a store had come when it answered: of each partition that its tasks read, the offset of the first record that the
 /// answer knows nothing of (KIP-796; Kafka's `Position` has the offset of the last one that it knows). A partition of which
@@ -44,13 +45,60 @@ impl IntoIterator for Position {
     }
 }
 
+/// How much a standby did not know yet when it answered (KIP-535).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct Staleness {
+    /// Records of the store's changelog that it had not read; where several have answered, of the one that was furthest behind.
+    pub records: u64,
+}
+
 /// What was asked for, and what it stands for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Answer<T> {
     /// What was asked for.
     pub value: T,
     /// How far the tasks that have answered had come. An answer that came in several chunks has the position of the last one.
     pub position: Position,
+    /// How far behind it may be; `None`: it comes from running tasks alone.
+    pub staleness: Option<Staleness>,
+}
+
+impl<T> Answer<T> {
+    pub(super) fn map<U>(self, map: impl FnOnce(T) -> U) -> Answer<U> {
+        let Self { value, position, staleness } = self;
+        Answer { value: map(value), position, staleness }
+    }
+
+    pub(super) fn try_map<U, E>(self, map: impl FnOnce(T) -> Result<U, E>) -> Result<Answer<U>, E> {
+        let Self { value, position, staleness } = self;
+        Ok(Answer { value: map(value)?, position, staleness })
+    }
+}
+
+impl Answer<Chunk> {
+    /// Makes one of what tasks or instances say to the same page.
+    pub(crate) fn merge(told: impl IntoIterator<Item = Self>, page: &Page) -> Self {
+        let (mut merged, mut chunks) = (Self::default(), Vec::new());
+        for Self { value, position, staleness } in told {
+            merged.position.extend(position);
+            merged.staleness = merged.staleness.max(staleness);
+            chunks.push(value);
+        }
+        merged.value = Chunk::merge(chunks, page);
+        merged
+    }
+
+    /// Takes in the next page, and says behind what the one after it begins.
+    pub(crate) fn continue_with(&mut self, next: Self) -> Option<Vec<u8>> {
+        let Self { value, position, staleness } = next;
+        self.position.extend(position);
+        self.staleness = self.staleness.max(staleness);
+        self.value.count = value.count;
+        self.value.entries.extend(value.entries);
+        value.behind
+    }
 }
 
 /// A question on its way. It is a future of the plain value; [`answer`](Self::answer) is one that says too what the value stands

@@ -1,10 +1,16 @@
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::answer::Position;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
 use super::owners::{Question, Told};
-use super::{Owners, QueryError};
-use crate::store::chunk::{Chunk, MAX_ENTRIES, Page, Read};
+use super::{Owners, Query, QueryError, routed};
+use crate::store::chunk::{MAX_ENTRIES, Page, Read};
 use crate::topology::{StoreSpec, StoreTypes, Subtopology};
+
+/// How long a chunk of a routed answer may take unless the program says otherwise.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Asks for a store as bytes: what the typed stores have in common.
 #[derive(Clone)]
@@ -13,7 +19,27 @@ pub(crate) struct Asker {
     /// The sub-topology that has the store.
     part: u32,
     owners: Owners,
+    /// Whether every instance is asked, or this one alone.
+    pub(super) routed: bool,
+    /// How long a chunk of a routed answer may take.
+    pub(super) patience: Duration,
+    /// How many records behind a standby may be to answer; `None`: standbys are not asked.
+    pub(super) stale: Option<u64>,
 }
+
+/// What is asked through an [`Asker`].
+pub(super) struct Ask {
+    pub(super) read: Read,
+    /// The key to begin behind.
+    pub(super) after: Option<Vec<u8>>,
+    pub(super) reverse: bool,
+    pub(super) limit: usize,
+    /// The one partition that can have it.
+    pub(super) place: Option<Place>,
+}
+
+/// Where a key is among so many partitions.
+pub(super) type Place = Box<dyn FnOnce(i32) -> i32 + Send>;
 
 impl Asker {
     /// A store of the topology, of these types; says what it is.
@@ -28,8 +54,7 @@ impl Asker {
         let spec = |part: &'_ Subtopology| part.stores.iter().find(|spec| spec.name == name).cloned();
         let found = parts().find_map(|part| Some((part.id, spec(part)?)));
         let Some((part, spec)) = found else {
-            let known = parts().flat_map(|part| &part.stores).map(|spec| spec.name.clone()).collect();
-            return Err(QueryError::unknown(name, known));
+            return Err(QueryError::unknown(name, owners.stores()));
         };
         let graph = topology.graph();
         let has = graph.store_named(name).map(|store| graph.store(store).1.types);
@@ -37,29 +62,50 @@ impl Asker {
             let (has, asked) = (has.to_string(), types.to_string());
             return Err(QueryError::OtherTypes { store: name.to_owned(), has, asked });
         }
-        Ok((Self { store: name.into(), part, owners }, spec))
+        let asker = Self { store: name.into(), part, owners, routed: false, patience: PATIENCE, stale: None };
+        Ok((asker, spec))
     }
 
-    /// At most `limit` entries of the answer, those behind `after`, chunk by chunk.
-    pub(super) async fn collect(
-        self,
-        read: Read,
-        after: Option<Vec<u8>>,
-        reverse: bool,
-        limit: usize,
-    ) -> Result<Told, QueryError> {
+    /// At most as many entries as are wanted, chunk by chunk.
+    pub(super) async fn collect(self, ask: Ask) -> Result<Told, QueryError> {
+        // Every process has all of a global table.
+        if !self.routed || self.owners.is_global(self.part) {
+            return Self { routed: false, ..self }.chunks(ask).await;
+        }
+        // It takes timers and sockets, and the program's executor may have none.
+        let runtime = self.owners.runtime.clone();
+        let mut asking = AbortOnDrop(runtime.spawn(self.chunks(ask)));
+        (&mut asking.0).await.unwrap_or(Err(QueryError::Stopped))
+    }
+
+    /// Roughly how many entries there are.
+    pub(super) fn count(self) -> Query<u64> {
+        let ask = Ask { read: Read::Count, after: None, reverse: false, limit: 0, place: None };
+        Query::new(async move { Ok(self.collect(ask).await?.map(|chunk| chunk.count)) })
+    }
+
+    async fn chunks(self, ask: Ask) -> Result<Told, QueryError> {
+        let Ask { read, after, reverse, limit, place } = ask;
+        let Self { store, part, owners, routed, patience, stale } = self;
         let page = Page { after, reverse, limit: limit.min(MAX_ENTRIES) };
-        let Self { store, part, owners } = self;
-        let mut question = Question { store, part, tasks: None, read, page };
-        let mut collected = Told { value: Chunk::default(), position: Position::default() };
+        let mut question = Question { store, part, tasks: None, stale, read, page };
+        if routed {
+            let width = routed::width(&owners, &question, Instant::now() + patience).await?;
+            question.tasks = Some(match place {
+                Some(place) => vec![check(&question.store, place(width), width)?],
+                None => (0..width).collect(),
+            });
+        }
+        let mut collected = Told::default();
         loop {
             let asked = Arc::new(question);
-            let Told { value, position } = owners.ask(&asked).await?;
-            collected.position.extend(position);
-            collected.value.count = value.count;
-            collected.value.entries.extend(value.entries);
+            let told = match routed {
+                true => routed::ask(&owners, &asked, Instant::now() + patience).await?,
+                false => owners.ask(&asked).await?,
+            };
+            let behind = collected.continue_with(told);
             let left = limit.saturating_sub(collected.value.entries.len());
-            match value.behind {
+            match behind {
                 Some(behind) if left > 0 => {
                     question = Arc::unwrap_or_clone(asked);
                     question.page = Page { after: Some(behind), reverse, limit: left.min(MAX_ENTRIES) };
@@ -69,5 +115,24 @@ impl Asker {
         }
         collected.value.entries.truncate(limit);
         Ok(collected)
+    }
+}
+
+/// A partition that a program has computed.
+fn check(store: &str, partition: i32, width: i32) -> Result<i32, QueryError> {
+    let known = (0..width).contains(&partition);
+    known.then_some(partition).ok_or_else(|| QueryError::NoPartition {
+        store: store.to_owned(),
+        partition,
+        width,
+    })
+}
+
+/// A query that nobody waits for is given up.
+struct AbortOnDrop<T>(JoinHandle<T>);
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }

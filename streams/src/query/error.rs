@@ -41,6 +41,16 @@ pub enum QueryError {
         /// The instances that have it, as far as they can be asked: their `application.server`.
         at: Vec<String>,
     },
+    /// A partitioner says that a key is where no partition is.
+    #[error("the partitioner of store {store:?} says {partition}, but there are {width} partitions, from 0")]
+    NoPartition {
+        /// The store.
+        store: String,
+        /// What the partitioner says.
+        partition: i32,
+        /// How many there are.
+        width: i32,
+    },
     /// The instance that has it cannot be reached or does not answer in time; it may be about to lose its tasks.
     #[error("the instance at {endpoint} does not answer: {reason}")]
     Unreachable {
@@ -67,13 +77,14 @@ pub enum QueryError {
 
 impl QueryError {
     /// The error for programs, as the HTTP interface has it in `error`: `unknown_store`, `other_types`, `rebalancing`, `not_here`,
-    /// `unreachable`, `stopped` or `store_failed`.
+    /// `no_partition`, `unreachable`, `stopped` or `store_failed`.
     pub fn code(&self) -> &'static str {
         match self {
             Self::UnknownStore { .. } => "unknown_store",
             Self::OtherTypes { .. } => "other_types",
             Self::Rebalancing { .. } => "rebalancing",
             Self::NotHere { .. } => "not_here",
+            Self::NoPartition { .. } => "no_partition",
             Self::Unreachable { .. } => "unreachable",
             Self::Stopped => "stopped",
             Self::Failed { .. } | Self::Store(_) => "store_failed",

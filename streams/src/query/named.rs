@@ -1,5 +1,7 @@
 //! Typed names of stores, and how each kind is asked.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -15,6 +17,9 @@ pub trait QueryableStore {
     #[doc(hidden)]
     fn open(self, owners: Owners) -> Result<Self::View, QueryError>;
 }
+
+/// How long somebody who asks over HTTP waits for a rebalance; then they are told to ask again.
+const SERVED_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The typed name of a store that [`AppBuilder::serve`](crate::runtime::AppBuilder::serve) can show over HTTP: its keys can be
 /// read from a URL, its entries written as JSON.
@@ -53,7 +58,7 @@ where
     V: Serialize + Clone + Send + 'static,
 {
     fn open_served(self: Box<Self>, owners: Owners) -> Result<Served, QueryError> {
-        Ok(Served::Entries(Box::new(QueryableStore::open(*self, owners)?)))
+        Ok(Served::Entries(Box::new(QueryableStore::open(*self, owners)?.routed().timeout(SERVED_PATIENCE))))
     }
 }
 
@@ -63,6 +68,6 @@ where
     V: Serialize + Clone + Send + 'static,
 {
     fn open_served(self: Box<Self>, owners: Owners) -> Result<Served, QueryError> {
-        Ok(Served::Windows(Box::new(QueryableStore::open(*self, owners)?)))
+        Ok(Served::Windows(Box::new(QueryableStore::open(*self, owners)?.routed().timeout(SERVED_PATIENCE))))
     }
 }

@@ -2,12 +2,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::future::join_all;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use super::answer::Position;
+use super::peers::Peers;
 use super::{Answer, QueryError};
 use crate::runtime::{KnownHosts, LocalTasks, Mail, Mailbox, TopicPartition};
-use crate::store::chunk::{Chunk, Page, Read};
+use crate::store::chunk::{Chunk, MAX_BYTES, Page, Read};
 use crate::store::error::StoreError;
 use crate::task::TaskId;
 use crate::topology::Topology;
@@ -20,6 +21,10 @@ pub struct Owners {
     pub(crate) global: Arc<[Mailbox]>,
     pub(crate) topology: Topology,
     pub(crate) known_hosts: Arc<KnownHosts>,
+    /// The way to other processes.
+    pub(crate) peers: Peers,
+    /// Where they are asked.
+    pub(crate) runtime: Handle,
 }
 
 /// What is asked of the tasks of a process.
@@ -30,6 +35,8 @@ pub(crate) struct Question {
     pub(crate) part: u32,
     /// The tasks that are to answer, by their partitions; `None`: all that are here.
     pub(crate) tasks: Option<Vec<i32>>,
+    /// How many records behind a standby may be to answer; `None`: standbys are not asked.
+    pub(crate) stale: Option<u64>,
     pub(crate) read: Read,
     pub(crate) page: Page,
 }
@@ -50,10 +57,20 @@ struct OfThread {
 type OfTask = (i32, Result<Chunk, StoreError>, Vec<(TopicPartition, i64)>);
 
 impl Owners {
+    /// Whether a sub-topology fills a global table.
+    pub(super) fn is_global(&self, part: u32) -> bool {
+        self.topology.globals().iter().any(|global| global.id == part)
+    }
+
+    /// The names of all stores.
+    pub(super) fn stores(&self) -> Vec<String> {
+        let parts = self.topology.subtopologies().iter().chain(self.topology.globals());
+        parts.flat_map(|part| &part.stores).map(|spec| spec.name.clone()).collect()
+    }
+
     /// Asks every thread here, each between two of its batches.
     pub(crate) async fn ask(&self, question: &Arc<Question>) -> Result<Told, QueryError> {
-        let is_global = self.topology.globals().iter().any(|part| part.id == question.part);
-        let threads = if is_global { &self.global } else { &self.threads };
+        let threads = if self.is_global(question.part) { &self.global } else { &self.threads };
         let answers = threads.iter().map(|thread| ask_thread(thread, Arc::clone(question)));
         let answers = join_all(answers).await.into_iter().collect::<Result<Vec<_>, _>>()?;
         let here = self.known_hosts.running_here(question.part);
@@ -82,14 +99,15 @@ async fn ask_thread(thread: &Mailbox, question: Arc<Question>) -> Result<OfThrea
 
 /// What a thread does with a question.
 fn visit(tasks: &LocalTasks<'_>, question: &Question) -> OfThread {
-    let Question { store, part, tasks: wanted, read, page } = question;
+    let Question { store, part, tasks: wanted, read, page, .. } = question;
     let asked = |task: &TaskId| {
         task.subtopology == *part && wanted.as_ref().is_none_or(|wanted| wanted.contains(&task.partition))
     };
     let restoring = tasks.restoring.iter().filter(|task| asked(task)).map(|task| task.partition).collect();
-    let running = tasks.running.iter().filter(|local| asked(&local.id));
-    let told = running.filter_map(|local| {
-        let chunk = local.stores.answer(store, read, page)?;
+    let running: Vec<_> = tasks.running.iter().filter(|local| asked(&local.id)).collect();
+    let max_bytes = MAX_BYTES / running.len().max(1);
+    let told = running.into_iter().filter_map(|local| {
+        let chunk = local.stores.answer(store, read, page, max_bytes)?;
         Some((local.id.partition, chunk, (local.position)()))
     });
     OfThread { settled: tasks.settled, restoring, told: told.collect() }
@@ -126,12 +144,12 @@ fn settle(question: &Question, threads: Vec<OfThread>, here: &BTreeSet<i32>) -> 
             None => {}
         },
     }
-    let (mut chunks, mut position) = (Vec::new(), Position::default());
-    for (chunk, reached) in told.into_values() {
-        chunks.push(chunk.map_err(Unsettled::Failed)?);
-        position.extend(reached);
-    }
-    Ok(Told { value: Chunk::merge(chunks, &question.page), position })
+    let told = told.into_values().map(|(chunk, reached)| {
+        let mut told = Told { value: chunk.map_err(Unsettled::Failed)?, ..Told::default() };
+        told.position.extend(reached);
+        Ok(told)
+    });
+    Ok(Told::merge(told.collect::<Result<Vec<_>, _>>()?, &question.page))
 }
 
 #[cfg(test)]
@@ -140,7 +158,7 @@ mod tests {
 
     fn question(tasks: Option<Vec<i32>>) -> Question {
         let page = Page { after: None, reverse: false, limit: 1 };
-        Question { store: "counts".into(), part: 0, tasks, read: Read::Count, page }
+        Question { store: "counts".into(), part: 0, tasks, stale: None, read: Read::Count, page }
     }
 
     fn thread(settled: bool, restoring: &[i32], running: &[i32]) -> OfThread {

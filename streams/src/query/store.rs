@@ -1,7 +1,11 @@
 use std::ops::{Bound, RangeBounds};
+use std::sync::Arc;
+use std::time::Duration;
 
-use super::asker::Asker;
-use super::{Answer, Owners, Query, QueryError};
+use millstream_wire::murmur2::partition_for_key;
+
+use super::asker::{Ask, Asker, Place};
+use super::{Owners, Query, QueryError};
 use crate::data::DataError;
 use crate::serde::SerdeHandle;
 use crate::store::KeyValueStore;
@@ -10,14 +14,21 @@ use crate::store::chunk::{Chunk, Read};
 use crate::store::error::StoreError;
 use crate::store::typed::{decode_timestamped, types};
 
-/// A key-value store of a running application, as far as its tasks run in this process.
+/// A key-value store of a running application: what [`Streams::store`](crate::Streams::store) opens.
+///
+/// Unless it is [`routed`](Self::routed) it has what the tasks of this process have, and waits for nothing but its threads.
 ///
 /// Answers are as fresh as the last processed batch. Entries are ordered by the bytes of their keys, as in Kafka's stores: texts
 /// by their UTF-8, numbers by their big-endian bytes, so that negative ones come last.
 pub struct StoreView<K: 'static, V: 'static> {
     asker: Asker,
     serdes: Serdes<K, V>,
+    /// `None`: the hash of the key's bytes.
+    partitioner: Option<Partitioner<K>>,
 }
+
+/// Where a key is among so many partitions, if its hash does not say.
+pub(super) type Partitioner<K> = Arc<dyn Fn(&K, i32) -> i32 + Send + Sync>;
 
 /// What the bytes of a store mean.
 pub(super) struct Serdes<K: 'static, V: 'static> {
@@ -32,7 +43,38 @@ where
 {
     pub(super) fn open(store: &KeyValueStore<K, V>, owners: Owners) -> Result<Self, QueryError> {
         let (asker, _) = Asker::open(store.name(), types::<K, V>(), owners)?;
-        Ok(Self { asker, serdes: Serdes { key: store.key.clone(), value: store.value.clone() } })
+        let serdes = Serdes { key: store.key.clone(), value: store.value.clone() };
+        Ok(Self { asker, serdes, partitioner: None })
+    }
+
+    /// The same store in all instances of the application, whichever has a key: asked over HTTP where the group's metadata says that
+    /// it is, which takes that the others [listen](crate::runtime::AppBuilder::query_listen). A key is in the partition that the
+    /// hash of its bytes gives, unless the store is [`partitioned_by`](Self::partitioned_by) something else. Ranges ask all
+    /// instances and are merged in the order of the keys, chunk by chunk. While tasks move or an instance does not answer it is
+    /// tried again, up to the [`timeout`](Self::timeout).
+    pub fn routed(mut self) -> Self {
+        self.asker.routed = true;
+        self
+    }
+
+    /// How long a routed query may wait for instances and rebalances (10 s); a long answer waits as long for each of its chunks.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.asker.patience = timeout;
+        self
+    }
+
+    /// Has a standby answer a routed query if who runs the task does not, one that is at most so many records behind (KIP-535).
+    /// Answers then say how far behind they may be: [`Answer::staleness`](super::Answer::staleness).
+    pub fn stale_ok(mut self, max_records: u64) -> Self {
+        self.asker.stale = Some(max_records);
+        self
+    }
+
+    /// Says in which of so many partitions a key is, where the topics that the store is made of are not partitioned by the hash of
+    /// the key (the `StreamPartitioner` of `queryMetadataForKey`).
+    pub fn partitioned_by(mut self, partition: impl Fn(&K, i32) -> i32 + Send + Sync + 'static) -> Self {
+        self.partitioner = Some(Arc::new(partition));
+        self
     }
 
     /// The store's name.
@@ -45,11 +87,15 @@ where
     where
         Q: ToOwned<Owned = K> + ?Sized,
     {
-        let bytes = key_bytes(&self.asker.store, &self.serdes.key, &key.to_owned());
-        let (asker, serdes) = (self.asker.clone(), self.serdes.clone());
+        let key = key.to_owned();
+        let bytes = key_bytes(&self.asker.store, &self.serdes.key, &key);
+        let (asker, serdes, partitioner) =
+            (self.asker.clone(), self.serdes.clone(), self.partitioner.clone());
         Query::new(async move {
-            let store = asker.store.clone();
-            let told = asker.collect(Read::Get(bytes?), None, false, 1).await?;
+            let (store, bytes) = (asker.store.clone(), bytes?);
+            let place = Some(place(partitioner, key, &serdes.key, &bytes));
+            let read = Read::Get(bytes);
+            let told = asker.collect(Ask { read, after: None, reverse: false, limit: 1, place }).await?;
             told.try_map(|chunk| {
                 let found = chunk.entries.into_iter().next();
                 found.map(|(_, value)| serdes.value(&store, &value)).transpose()
@@ -86,10 +132,7 @@ where
 
     /// Roughly how many entries there are; what has not been committed yet is not counted.
     pub fn approximate_count(&self) -> Query<u64> {
-        let asker = self.asker.clone();
-        Query::new(
-            async move { Ok(asker.collect(Read::Count, None, false, 0).await?.map(|chunk| chunk.count)) },
-        )
+        self.asker.clone().count()
     }
 
     fn between(&self, keys: &impl RangeBounds<K>, reverse: bool, limit: usize) -> Query<Vec<(K, V)>> {
@@ -109,8 +152,25 @@ where
         let (asker, serdes) = (self.asker.clone(), self.serdes.clone());
         Query::new(async move {
             let store = asker.store.clone();
-            asker.collect(read?, None, reverse, limit).await?.try_map(|chunk| serdes.entries(&store, chunk))
+            let ask = Ask { read: read?, after: None, reverse, limit, place: None };
+            asker.collect(ask).await?.try_map(|chunk| serdes.entries(&store, chunk))
         })
+    }
+}
+
+/// Where a key is: as the program says, or by the hash of its bytes, as Kafka's producers and ours have it.
+pub(super) fn place<K: Send + 'static>(
+    partitioner: Option<Partitioner<K>>,
+    key: K,
+    serde: &SerdeHandle<K>,
+    bytes: &[u8],
+) -> Place {
+    match partitioner {
+        Some(partitioner) => Box::new(move |width| partitioner(&key, width)),
+        None => {
+            let hashed = bytes[..bytes.len() - serde.unpartitioned_suffix().min(bytes.len())].to_vec();
+            Box::new(move |width| partition_for_key(&hashed, width))
+        }
     }
 }
 
@@ -125,13 +185,10 @@ pub(super) fn key_bytes<K>(store: &str, serde: &SerdeHandle<K>, key: &K) -> Resu
     encoded.map_err(|source| StoreError::Encode { store: store.to_owned(), source }.into())
 }
 
-impl<T> Answer<T> {
-    pub(super) fn map<U>(self, map: impl FnOnce(T) -> U) -> Answer<U> {
-        Answer { value: map(self.value), position: self.position }
-    }
-
-    pub(super) fn try_map<U, E>(self, map: impl FnOnce(T) -> Result<U, E>) -> Result<Answer<U>, E> {
-        Ok(Answer { value: map(self.value)?, position: self.position })
+impl<K, V> Clone for StoreView<K, V> {
+    fn clone(&self) -> Self {
+        let Self { asker, serdes, partitioner } = self;
+        Self { asker: asker.clone(), serdes: serdes.clone(), partitioner: partitioner.clone() }
     }
 }
 

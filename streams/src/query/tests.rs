@@ -3,17 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use futures::executor::block_on;
 use futures::future::{Either, select};
 use proptest::prelude::*;
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::owners::Owners;
-use super::{Query, QueryError, QueryableStore, StoreView};
+use super::{Peers, Query, QueryError, QueryableStore, StoreView};
 use crate::prelude::*;
 use crate::processor::Headers;
 use crate::runtime::{KnownHosts, LocalTask, LocalTasks, Mail, TopicPartition, mailbox};
@@ -48,6 +49,19 @@ impl RecordSink for Nowhere {
     }
 }
 
+/// Owners of nothing yet.
+pub(super) fn owners(topology: Topology) -> Owners {
+    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+    Owners {
+        threads: Arc::from([]),
+        global: Arc::from([]),
+        topology,
+        known_hosts: KnownHosts::new(Uuid::nil(), String::new()),
+        peers: Peers::new("app"),
+        runtime: RUNTIME.handle().clone(),
+    }
+}
+
 /// Two tasks that sum up and count by key, and what asks them.
 struct Tasks {
     tasks: [Task; 2],
@@ -75,12 +89,7 @@ impl Tasks {
             Task::new(&topology, TaskId { subtopology: 0, partition }, env)
         };
         let (sender, inbox) = mailbox();
-        let owners = Owners {
-            threads: Arc::from([sender]),
-            global: Arc::from([]),
-            topology: topology.clone(),
-            known_hosts: KnownHosts::new(Uuid::nil(), String::new()),
-        };
+        let owners = Owners { threads: Arc::from([sender]), ..owners(topology.clone()) };
         Self { tasks: [task(0), task(1)], owners, inbox, offset: 0 }
     }
 

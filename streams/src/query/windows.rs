@@ -1,7 +1,9 @@
 use std::ops::{Bound, RangeBounds};
+use std::sync::Arc;
+use std::time::Duration;
 
-use super::asker::Asker;
-use super::store::{Serdes, key_bytes};
+use super::asker::{Ask, Asker};
+use super::store::{Partitioner, Serdes, key_bytes, place};
 use super::{Owners, Query, QueryError};
 use crate::serde::SerdeHandle;
 use crate::store::WindowStore;
@@ -10,14 +12,17 @@ use crate::store::typed::types;
 use crate::store::window::key::StoreKey;
 use crate::window::{Window, Windowed};
 
-/// A window store of a running application, as far as its tasks run in this process. Windows are asked for by their starts,
-/// in milliseconds; what is older than the store's retention is gone.
+/// A window store of a running application: what [`Streams::store`](crate::Streams::store) opens. Windows are asked for by their
+/// starts, in milliseconds; what is older than the store's retention is gone.
 ///
+/// Unless it is [`routed`](Self::routed) it has what the tasks of this process have, and waits for nothing but its threads.
 /// Answers are as fresh as the last processed batch.
 pub struct WindowStoreView<K: 'static, V: 'static> {
     asker: Asker,
     key: SerdeHandle<K>,
     serdes: Serdes<Windowed<K>, V>,
+    /// `None`: the hash of the key's bytes.
+    partitioner: Option<Partitioner<K>>,
 }
 
 impl<K, V> WindowStoreView<K, V>
@@ -29,7 +34,32 @@ where
         let (asker, spec) = Asker::open(store.name(), types::<Windowed<K>, V>(), owners)?;
         let size_ms = spec.windows.map_or(0, |windows| windows.size_ms);
         let key = SerdeHandle::shared(StoreKey { key: store.key.clone(), size_ms });
-        Ok(Self { asker, key: store.key.clone(), serdes: Serdes { key, value: store.value.clone() } })
+        let serdes = Serdes { key, value: store.value.clone() };
+        Ok(Self { asker, key: store.key.clone(), serdes, partitioner: None })
+    }
+
+    /// The same store in all instances, as [`StoreView::routed`](super::StoreView::routed).
+    pub fn routed(mut self) -> Self {
+        self.asker.routed = true;
+        self
+    }
+
+    /// How long a routed query may wait, as [`StoreView::timeout`](super::StoreView::timeout).
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.asker.patience = timeout;
+        self
+    }
+
+    /// Has a standby answer if need be, as [`StoreView::stale_ok`](super::StoreView::stale_ok).
+    pub fn stale_ok(mut self, max_records: u64) -> Self {
+        self.asker.stale = Some(max_records);
+        self
+    }
+
+    /// Says in which of so many partitions a key is, as [`StoreView::partitioned_by`](super::StoreView::partitioned_by).
+    pub fn partitioned_by(mut self, partition: impl Fn(&K, i32) -> i32 + Send + Sync + 'static) -> Self {
+        self.partitioner = Some(Arc::new(partition));
+        self
     }
 
     /// The store's name.
@@ -86,10 +116,7 @@ where
 
     /// Roughly how many windows there are; what has not been committed yet is not counted.
     pub fn approximate_count(&self) -> Query<u64> {
-        let asker = self.asker.clone();
-        Query::new(
-            async move { Ok(asker.collect(Read::Count, None, false, 0).await?.map(|chunk| chunk.count)) },
-        )
+        self.asker.clone().count()
     }
 
     /// As [`fetch_all`](Self::fetch_all), what lies behind a window of a key only.
@@ -105,7 +132,8 @@ where
         let (first, last) = inclusive(starts);
         Query::new(async move {
             let store = asker.store.clone();
-            let told = asker.collect(Read::WindowsIn { first, last }, behind?, reverse, limit).await?;
+            let read = Read::WindowsIn { first, last };
+            let told = asker.collect(Ask { read, after: behind?, reverse, limit, place: None }).await?;
             told.try_map(|chunk| serdes.entries(&store, chunk))
         })
     }
@@ -114,16 +142,26 @@ where
     where
         Q: ToOwned<Owned = K> + ?Sized,
     {
-        let (asker, serdes) = (self.asker.clone(), self.serdes.clone());
-        let key = key_bytes(&asker.store, &self.key, &key.to_owned());
-        let (first, last) = inclusive(starts);
+        let key = key.to_owned();
+        let bytes = key_bytes(&self.asker.store, &self.key, &key);
+        let (asker, serdes, serde) = (self.asker.clone(), self.serdes.clone(), self.key.clone());
+        let (partitioner, (first, last)) = (self.partitioner.clone(), inclusive(starts));
         Query::new(async move {
-            let store = asker.store.clone();
-            let told =
-                asker.collect(Read::WindowsOf { key: key?, first, last }, None, reverse, usize::MAX).await?;
+            let (store, bytes) = (asker.store.clone(), bytes?);
+            let place = Some(place(partitioner, key, &serde, &bytes));
+            let read = Read::WindowsOf { key: bytes, first, last };
+            let told = asker.collect(Ask { read, after: None, reverse, limit: usize::MAX, place }).await?;
             let entries = told.try_map(|chunk| serdes.entries(&store, chunk))?;
             Ok(entries.map(|entries| entries.into_iter().map(|(key, value)| (key.window, value)).collect()))
         })
+    }
+}
+
+impl<K, V> Clone for WindowStoreView<K, V> {
+    fn clone(&self) -> Self {
+        let Self { asker, key, serdes, partitioner } = self;
+        let (asker, key) = (asker.clone(), key.clone());
+        Self { asker, key, serdes: serdes.clone(), partitioner: partitioner.clone() }
     }
 }
 

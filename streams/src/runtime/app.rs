@@ -22,6 +22,8 @@ pub struct Streams {
     pub(super) owners: Owners,
     /// Where stores are served over HTTP, if they are.
     pub(super) query_address: Option<SocketAddr>,
+    /// What answers queries over HTTP.
+    pub(super) router: axum::Router,
     /// Dropping it stops the application.
     pub(super) stop: mpsc::Sender<Closing>,
     pub(super) finished: oneshot::Receiver<Result<(), StreamsError>>,
@@ -68,6 +70,13 @@ impl Streams {
     /// [`QueryError::UnknownStore`]: the topology has none of that name; [`QueryError::OtherTypes`]: it has other types.
     pub fn store<S: QueryableStore>(&self, store: S) -> Result<S::View, QueryError> {
         store.open(self.owners.clone())
+    }
+
+    /// What answers queries over HTTP, to mount in a service of the program's own: `Router::new().nest("/state", app.router())`. It
+    /// shows the stores that the program [serves](AppBuilder::serve), and answers the other instances, so tell them where with
+    /// [`application_server`](AppBuilder::application_server), with the path it is nested under: `host:port/state`.
+    pub fn router(&self) -> axum::Router {
+        self.router.clone()
     }
 
     /// Commits, stops, leaves the group, and waits for all of it.

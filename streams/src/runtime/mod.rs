@@ -27,7 +27,7 @@ pub(crate) mod topics;
 mod worker;
 
 pub use app::{Closing, Streams};
-pub(crate) use assignment::KnownHosts;
+pub(crate) use assignment::{Host, Hosts, KnownHosts, Role};
 pub use builder::AppBuilder;
 pub use error::{ConfigError, StreamsError};
 pub use link::{LinkError, TopicPartition};

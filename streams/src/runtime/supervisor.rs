@@ -19,7 +19,7 @@ use super::stores::Stores;
 use super::stream_thread::{StreamThread, ThreadEnd};
 use super::worker::WorkerError;
 use super::{AppBuilder, AppState, Closing, StateDirectory, Streams, StreamsError};
-use crate::query::{self, Owners};
+use crate::query::{self, Owners, Peers};
 use crate::store::shared::Globals;
 
 /// Threads for sockets: stream threads do the work, the network only moves bytes.
@@ -104,12 +104,14 @@ impl Supervisor {
             global: Arc::from([global_mailbox.clone()]),
             topology: topology.clone(),
             known_hosts: Arc::clone(&known_hosts),
+            peers: Peers::new(&config.application_id),
+            runtime: network.handle().clone(),
         };
         let served: Result<Vec<_>, _> =
             served.into_iter().map(|store| store.open_served(owners.clone())).collect();
-        let served = served?;
+        let router = query::router(Arc::new(served?), owners.clone());
         if let Some(server) = server {
-            network.spawn(query::serve(server, served));
+            network.spawn(query::serve(server, router.clone()));
         }
 
         shared.enter(AppState::Rebalancing);
@@ -158,7 +160,8 @@ impl Supervisor {
         let runtime: Handle = network.handle().clone();
         let (stop, stopped) = mpsc::channel(1);
         let (finish, finished) = oneshot::channel();
-        let streams = Streams { shared: Arc::clone(&shared), owners, query_address, stop, finished, runtime };
+        let streams =
+            Streams { shared: Arc::clone(&shared), owners, query_address, router, stop, finished, runtime };
         let mailboxes = mailboxes.iter().cloned().chain([global_mailbox]).collect();
         let supervisor = Self { network, shared, directory, cleanup_delay, mailboxes, threads, ends };
         Ok((supervisor, streams, finish, stopped))

@@ -15,8 +15,8 @@ use crate::topology::WindowSpec;
 /// Entries of one chunk; also how many windows one visit looks up.
 pub(crate) const MAX_ENTRIES: usize = 1_000;
 
-/// Bytes of one chunk; the entry that exceeds them is the last.
-const MAX_BYTES: usize = 1 << 20;
+/// Bytes of one chunk, shared by the tasks that have a part of it; the entry that exceeds them is the last.
+pub(crate) const MAX_BYTES: usize = 1 << 20;
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,8 +55,8 @@ pub(crate) struct Chunk {
 }
 
 impl Chunk {
-    /// Makes one of what several stores have told of the same page: as far as none of them has left anything out, and at most
-    /// `limit` entries unless equal keys would be parted.
+    /// Makes one of what several stores have told of the same page: as far as none of them has left anything out, and no more than
+    /// fits into one, unless equal keys would be parted.
     pub(crate) fn merge(chunks: impl IntoIterator<Item = Self>, page: &Page) -> Self {
         let mut merged = Self::default();
         let before = |a: &[u8], b: &[u8]| if page.reverse { a > b } else { a < b };
@@ -89,7 +89,7 @@ impl Chunk {
 
 impl<K, V> TypedStore<K, V> {
     /// Answers from the cache and the backend.
-    pub(crate) fn answer(&self, read: &Read, page: &Page) -> Result<Chunk, StoreError> {
+    pub(crate) fn answer(&self, read: &Read, page: &Page, max_bytes: usize) -> Result<Chunk, StoreError> {
         match read {
             _ if page.limit == 0 && *read != Read::Count => Ok(Chunk::default()),
             Read::Count => Ok(Chunk { count: self.approximate_len(), ..Chunk::default() }),
@@ -97,19 +97,21 @@ impl<K, V> TypedStore<K, V> {
                 let entries = self.get_bytes(key)?.map(|value| (key.clone(), value));
                 Ok(Chunk { entries: entries.into_iter().collect(), ..Chunk::default() })
             }
-            Read::Range(from, to) => {
-                self.chunk((from.as_ref().map(Vec::as_slice), to.as_ref().map(Vec::as_slice)), page)
-            }
+            Read::Range(from, to) => self.chunk(
+                (from.as_ref().map(Vec::as_slice), to.as_ref().map(Vec::as_slice)),
+                page,
+                max_bytes,
+            ),
             Read::WindowsIn { first, last } => {
                 let Some((first, last)) = self.live(&(*first..=*last)) else { return Ok(Chunk::default()) };
                 let (first, behind) = (first.to_be_bytes(), last.saturating_add(1).to_be_bytes());
-                self.chunk((Bound::Included(&first), Bound::Excluded(&behind)), page)
+                self.chunk((Bound::Included(&first), Bound::Excluded(&behind)), page, max_bytes)
             }
             Read::WindowsOf { key, first, last } => self.chunk_of_key(key, *first, *last, page),
         }
     }
 
-    fn chunk(&self, range: KeyRange<'_>, page: &Page) -> Result<Chunk, StoreError> {
+    fn chunk(&self, range: KeyRange<'_>, page: &Page, max_bytes: usize) -> Result<Chunk, StoreError> {
         let direction = if page.reverse { Direction::Reverse } else { Direction::Forward };
         let limit = page.limit.min(MAX_ENTRIES);
         let (mut chunk, mut bytes) = (Chunk::default(), 0);
@@ -122,7 +124,7 @@ impl<K, V> TypedStore<K, V> {
                 },
             };
             bytes += key.len() + value.len();
-            if chunk.entries.len() + 1 == limit || bytes >= MAX_BYTES {
+            if chunk.entries.len() + 1 == limit || bytes >= max_bytes {
                 chunk.behind = Some(key.clone());
             }
             chunk.entries.push((key, value));

@@ -58,8 +58,8 @@ pub(crate) trait TaskStore {
     fn take_backend(&self) -> Box<dyn KeyValueBackend>;
     /// Runs `with` on the bytes below.
     fn with_backend(&self, with: &mut dyn FnMut(&mut dyn KeyValueBackend));
-    /// Answers a query.
-    fn answer(&self, read: &Read, page: &Page) -> Result<Chunk, StoreError>;
+    /// Answers a query with about so many bytes at most.
+    fn answer(&self, read: &Read, page: &Page, max_bytes: usize) -> Result<Chunk, StoreError>;
     fn into_any(self: Rc<Self>) -> Rc<dyn Any>;
 }
 
@@ -307,8 +307,8 @@ impl<K: 'static, V: 'static> TaskStore for RefCell<TypedStore<K, V>> {
         with(&mut *self.borrow_mut().backend);
     }
 
-    fn answer(&self, read: &Read, page: &Page) -> Result<Chunk, StoreError> {
-        self.borrow().answer(read, page)
+    fn answer(&self, read: &Read, page: &Page, max_bytes: usize) -> Result<Chunk, StoreError> {
+        self.borrow().answer(read, page, max_bytes)
     }
 
     fn take_backend(&self) -> Box<dyn KeyValueBackend> {

@@ -59,10 +59,16 @@ impl TaskStores {
         any.downcast().ok()
     }
 
-    /// Answers a query of the store of that name; `None`: it has none.
-    pub(crate) fn answer(&self, store: &str, read: &Read, page: &Page) -> Option<Result<Chunk, StoreError>> {
+    /// Answers a query of the store of that name with about so many bytes at most; `None`: it has none.
+    pub(crate) fn answer(
+        &self,
+        store: &str,
+        read: &Read,
+        page: &Page,
+        max_bytes: usize,
+    ) -> Option<Result<Chunk, StoreError>> {
         let (_, store) = self.0.iter().find(|(spec, _)| spec.name == store)?;
-        Some(store.answer(read, page))
+        Some(store.answer(read, page, max_bytes))
     }
 
     /// Runs `with` on the bytes of the store of that name, below its cache.

@@ -105,6 +105,12 @@ impl Topology {
         parts.find(|part| part.id == id).expect("a part of this topology")
     }
 
+    /// Whether the part of that id has a store of that name.
+    pub(crate) fn has_store(&self, id: u32, store: &str) -> bool {
+        let mut parts = self.subtopologies().iter().chain(self.globals()).filter(|part| part.id == id);
+        parts.any(|part| part.stores.iter().any(|spec| spec.name == store))
+    }
+
     /// The text that Kafka Streams prints for the same program (`Topology.describe()`).
     pub fn describe(&self) -> Description<'_> {
         Description::new(self)

@@ -18,6 +18,7 @@ mod partitions;
 mod processor_stores;
 mod processors;
 mod programs;
+mod queries;
 mod random;
 mod reference;
 mod restart;

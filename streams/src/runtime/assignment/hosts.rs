@@ -5,6 +5,7 @@ use parking_lot::RwLock;
 use thiserror::Error;
 use uuid::Uuid;
 
+use crate::cursor::{Cursor, Short};
 use crate::task::TaskId;
 
 /// The layout written today.
@@ -89,51 +90,43 @@ impl Hosts {
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, HostsError> {
-        let mut bytes = Bytes(bytes);
-        let [version] = bytes.take()?;
+        let mut bytes = Cursor::new(bytes);
+        let version = bytes.u8()?;
         if version != VERSION {
             return Err(HostsError::Version(version));
         }
         let mut decoded = Self::default();
-        for _ in 0..u16::from_be_bytes(bytes.take()?) {
-            let part = u32::from_be_bytes(bytes.take()?);
-            decoded.widths.insert(part, i32::from_be_bytes(bytes.take()?));
+        for _ in 0..bytes.u16()? {
+            let part = bytes.u32()?;
+            decoded.widths.insert(part, bytes.i32()?);
         }
-        while !bytes.0.is_empty() {
-            decoded.hosts.push(bytes.host()?);
+        while !bytes.is_at_end() {
+            decoded.hosts.push(host(&mut bytes)?);
         }
         Ok(decoded)
     }
 }
 
-/// What has not been read yet. Counts say how often to read, never how much to allocate.
-struct Bytes<'a>(&'a [u8]);
-
-impl Bytes<'_> {
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], HostsError> {
-        let (taken, rest) = self.0.split_first_chunk().ok_or(HostsError::Short)?;
-        self.0 = rest;
-        Ok(*taken)
+fn host(bytes: &mut Cursor<'_>) -> Result<Host, HostsError> {
+    let process = Uuid::from_bytes(bytes.array()?);
+    let length = bytes.u16()?.into();
+    let endpoint = str::from_utf8(bytes.slice(length)?).map_err(|_| HostsError::Endpoint)?.to_owned();
+    let mut tasks = BTreeMap::new();
+    for _ in 0..bytes.u32()? {
+        let (subtopology, partition) = (bytes.u32()?, bytes.i32()?);
+        let role = match bytes.u8()? {
+            0 => Role::Active,
+            1 => Role::Standby,
+            other => return Err(HostsError::Role(other)),
+        };
+        tasks.insert(TaskId { subtopology, partition }, role);
     }
+    Ok(Host { process, endpoint, tasks })
+}
 
-    fn host(&mut self) -> Result<Host, HostsError> {
-        let process = Uuid::from_bytes(self.take()?);
-        let length = u16::from_be_bytes(self.take()?);
-        let (endpoint, rest) = self.0.split_at_checked(length.into()).ok_or(HostsError::Short)?;
-        self.0 = rest;
-        let endpoint = str::from_utf8(endpoint).map_err(|_| HostsError::Endpoint)?.to_owned();
-        let mut tasks = BTreeMap::new();
-        for _ in 0..u32::from_be_bytes(self.take()?) {
-            let subtopology = u32::from_be_bytes(self.take()?);
-            let partition = i32::from_be_bytes(self.take()?);
-            let role = match self.take()? {
-                [0] => Role::Active,
-                [1] => Role::Standby,
-                [other] => return Err(HostsError::Role(other)),
-            };
-            tasks.insert(TaskId { subtopology, partition }, role);
-        }
-        Ok(Host { process, endpoint, tasks })
+impl From<Short> for HostsError {
+    fn from(Short: Short) -> Self {
+        Self::Short
     }
 }
 

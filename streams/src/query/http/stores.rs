@@ -14,22 +14,19 @@
 //!
 //! Errors are `{"error": "rebalancing", "message": "what to do"}` with a status that fits.
 
-use std::net::SocketAddr;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
-use super::served::{ServeError, ServedWindows, TextRange, TextSpan};
-use super::{QueryError, Served};
+use super::super::served::{ServeError, ServedWindows, TextRange, TextSpan};
+use super::super::{QueryError, Served};
 
 /// Entries of a range unless the request says how many.
 const DEFAULT_LIMIT: usize = 100;
@@ -37,41 +34,9 @@ const DEFAULT_LIMIT: usize = 100;
 /// Entries that one response may have; a client goes on behind the last key.
 const MAX_LIMIT: usize = 10_000;
 
-type Stores = Arc<Vec<Served>>;
+pub(super) type Stores = Arc<Vec<Served>>;
 
-/// A listening server, not serving yet.
-pub(crate) struct Server {
-    listener: TcpListener,
-    /// Where it listens; the port is real even where 0 was asked for.
-    pub(crate) address: SocketAddr,
-}
-
-impl Server {
-    pub(crate) async fn bind(address: &str) -> std::io::Result<Self> {
-        let listener = TcpListener::bind(address).await?;
-        let address = listener.local_addr()?;
-        Ok(Self { listener, address })
-    }
-}
-
-/// Serves until the future is dropped.
-pub(crate) async fn serve(server: Server, stores: Vec<Served>) -> std::io::Result<()> {
-    axum::serve(server.listener, router(stores)).await
-}
-
-fn router(stores: Vec<Served>) -> Router {
-    Router::new()
-        .route("/stores", get(list))
-        .route("/stores/{name}", get(range))
-        .route("/stores/{name}/{key}", get(one))
-        .fallback(async || failure(StatusCode::NOT_FOUND, "no_such_path", "try GET /stores"))
-        .method_not_allowed_fallback(async || {
-            failure(StatusCode::METHOD_NOT_ALLOWED, "read_only", "stores are read with GET")
-        })
-        .with_state(Arc::new(stores))
-}
-
-async fn list(State(stores): State<Stores>) -> Result<Json<Value>, ServeError> {
+pub(super) async fn list(State(stores): State<Stores>) -> Result<Json<Value>, ServeError> {
     let mut listed = Vec::new();
     for store in stores.iter() {
         let approximate_count = store.approximate_count().await?;
@@ -80,7 +45,7 @@ async fn list(State(stores): State<Stores>) -> Result<Json<Value>, ServeError> {
     Ok(Json(listed.into()))
 }
 
-async fn one(
+pub(super) async fn one(
     State(stores): State<Stores>,
     Path((name, key)): Path<(String, String)>,
     query: Result<Query<RangeQuery>, QueryRejection>,
@@ -107,7 +72,7 @@ async fn one(
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RangeQuery {
+pub(super) struct RangeQuery {
     from: Option<String>,
     to: Option<String>,
     /// Of window stores: the key to go on behind, in the windows that start at `from`.
@@ -133,7 +98,7 @@ impl RangeQuery {
     }
 }
 
-async fn range(
+pub(super) async fn range(
     State(stores): State<Stores>,
     Path(name): Path<String>,
     query: Result<Query<RangeQuery>, QueryRejection>,
@@ -200,13 +165,14 @@ fn status(error: &QueryError) -> StatusCode {
         QueryError::Rebalancing { .. } | QueryError::Unreachable { .. } | QueryError::Stopped => {
             StatusCode::SERVICE_UNAVAILABLE
         }
-        QueryError::OtherTypes { .. } | QueryError::Failed { .. } | QueryError::Store(_) => {
-            StatusCode::INTERNAL_SERVER_ERROR
-        }
+        QueryError::OtherTypes { .. }
+        | QueryError::NoPartition { .. }
+        | QueryError::Failed { .. }
+        | QueryError::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
-fn failure(status: StatusCode, code: &str, message: &str) -> Response {
+pub(super) fn failure(status: StatusCode, code: &str, message: &str) -> Response {
     let body = Json(json!({ "error": code, "message": message }));
     match status {
         StatusCode::SERVICE_UNAVAILABLE => (status, [(header::RETRY_AFTER, "1")], body).into_response(),
@@ -216,13 +182,17 @@ fn failure(status: StatusCode, code: &str, message: &str) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use futures::FutureExt;
     use futures::future::BoxFuture;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
 
-    use super::super::served::ServedEntries;
+    use super::super::{Server, router, serve};
     use super::*;
+    use crate::query::served::ServedEntries;
+    use crate::query::tests::owners;
 
     /// A store of the keys a to e, ready or not.
     struct Letters {
@@ -273,8 +243,11 @@ mod tests {
         let server = Server::bind("127.0.0.1:0").await.unwrap();
         let address = server.address;
         let stores = [true, false].map(|ready| Served::Entries(Box::new(Letters { ready })));
-        let stores = Vec::from(stores);
-        let serving = tokio::spawn(serve(server, stores));
+        let builder = crate::StreamsBuilder::new();
+        builder.stream(crate::Topic::<String, String>::new("in")).for_each(|_, _| {});
+        let topology = builder.build().unwrap();
+        let router = router(Arc::new(stores.into()), owners(topology));
+        let serving = tokio::spawn(serve(server, router));
 
         assert_eq!(ask(address, "/stores/letters/c").await, (200, json!({ "key": "c", "value": 2 })));
         let (status, body) = ask(address, "/stores/letters?from=b&limit=2").await;
