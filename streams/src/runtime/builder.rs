@@ -3,7 +3,9 @@ use std::time::Duration;
 
 use super::config::StreamsConfig;
 use super::shared::{ArrivalListener, RestoreListener, StateListener};
-use super::{AppState, Arrival, ConfigError, RestoreProgress, Streams, StreamsError, supervisor};
+use super::{
+    AppState, Arrival, ConfigError, RestoreProgress, Streams, StreamsError, restore_line, supervisor,
+};
 use crate::errors::{Action, Failed, Retries};
 use crate::query::ServableStore;
 use crate::topology::Topology;
@@ -109,10 +111,16 @@ impl AppBuilder {
         self
     }
 
-    /// Calls `listener` as stores are restored: at the beginning, every second, at the end.
+    /// Calls `listener` as stores are restored: at the beginning, every second, at the end, or when the task leaves first.
     pub fn on_restore(mut self, listener: impl Fn(&RestoreProgress) + Send + Sync + 'static) -> Self {
         self.restore_listeners.push(Box::new(listener));
         self
+    }
+
+    /// Draws restores on standard error while they go on, if that is a terminal: one line with the share that is done, the
+    /// records, the rate and the time that is left.
+    pub fn draw_restores(self) -> Self {
+        self.on_restore(restore_line::on_stderr())
     }
 
     /// Calls `listener` for each task that comes from another owner, or back after a restart, and runs: it says for how long

@@ -15,6 +15,7 @@ mod mailbox;
 mod offset_metadata;
 mod offset_sums;
 mod punctuation_budget;
+mod restore_line;
 mod shared;
 mod sink;
 mod standby;

@@ -186,7 +186,9 @@ impl Observer for ThreadObserver {
     fn restoring(&self, progress: &RestoreProgress) {
         let RestoreProgress { task, store, changelog, records, .. } = progress;
         let (remaining, rate) = (progress.remaining(), progress.rate() as u64);
-        if progress.is_done() {
+        if progress.suspended {
+            tracing::info!(%task, store, %changelog, records, remaining, "no longer restored here");
+        } else if progress.is_done() {
             tracing::info!(%task, store, %changelog, records, rate, "restored");
         } else {
             tracing::info!(%task, store, %changelog, records, rate, remaining, "restoring");

@@ -1,7 +1,7 @@
 //! What an instance finds when it comes back.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 
 use futures::executor::block_on;
 use millstream::prelude::*;
@@ -86,16 +86,28 @@ fn the_rest_of_a_restore_that_a_close_has_cut_short() {
     let app = app.on_state(move |_, to| {
         closed.fetch_add(usize::from(to == AppState::PendingShutdown), Ordering::Relaxed);
     });
-    let app = app.on_restore(move |_| {
+    let (said, heard) = mpsc::channel();
+    let app = app.on_restore(move |progress| {
+        let _ = said.send(progress.clone());
         begun.fetch_add(1, Ordering::Relaxed);
         wait_until("closing", || closing.load(Ordering::Relaxed) > 0);
     });
     let app = app.start_blocking().unwrap();
     wait_until("restoring", || restoring.load(Ordering::Relaxed) > 0);
     block_on(app.close()).unwrap();
+    let cut = heard.iter().last().unwrap();
+    assert!(cut.suspended && !cut.is_done(), "{cut:?}");
 
-    let again = cluster.app(counting(), state.path()).start_blocking().unwrap();
+    let (said, heard) = mpsc::channel();
+    let again = cluster.app(counting(), state.path()).on_restore(move |progress| {
+        let _ = said.send(progress.clone());
+    });
+    let again = again.start_blocking().unwrap();
     wait_until("restoring the rest", || counts(&[&again]).len() == WORDS);
     assert!(counts(&[&again]).values().all(|count| *count == 1));
     block_on(again.close()).unwrap();
+    let rest = heard.iter().last().unwrap();
+    assert!(rest.is_done() && !rest.suspended, "{rest:?}");
+    assert_eq!((rest.from, rest.remaining_time()), (cut.next, Some(std::time::Duration::ZERO)));
+    assert_eq!((cut.records + rest.records) as i64, rest.end - cut.from);
 }

@@ -95,6 +95,7 @@ async fn start(args: &Args, bootstrap: &str, state: PathBuf) -> anyhow::Result<S
         .state_dir(state)
         .num_stream_threads(args.threads)
         .commit_interval(Duration::from_millis(args.commit_interval_ms))
+        .draw_restores()
         .serve(COUNTS)
         .query_listen(&args.query_listen);
     for setting in &args.set {

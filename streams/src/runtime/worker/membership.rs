@@ -134,6 +134,7 @@ impl<L: Link> Worker<L> {
         for Restoring { missing, .. } in self.restoring.extract_if(.., |restoring| leaving(restoring.id)) {
             for Missing { progress, .. } in missing {
                 self.link.restored(&progress.changelog);
+                self.observer.restoring(&RestoreProgress { suspended: true, ..progress });
             }
         }
     }
@@ -202,6 +203,7 @@ impl<L: Link> Worker<L> {
                 end: bounds.end,
                 records: 0,
                 elapsed: std::time::Duration::ZERO,
+                suspended: false,
             };
             if !progress.is_done() {
                 self.link.restore(&progress.changelog, from);

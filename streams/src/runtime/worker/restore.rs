@@ -69,6 +69,8 @@ pub struct RestoreProgress {
     pub records: u64,
     /// Since the restore began.
     pub elapsed: Duration,
+    /// The task has left before the store was complete: the last word of this restore (KIP-869).
+    pub suspended: bool,
 }
 
 impl RestoreProgress {
@@ -80,6 +82,13 @@ impl RestoreProgress {
     /// Records read per second.
     pub fn rate(&self) -> f64 {
         self.records as f64 / self.elapsed.as_secs_f64().max(0.001)
+    }
+
+    /// How long the rest takes at the speed so far; `None` before there is one.
+    pub fn remaining_time(&self) -> Option<Duration> {
+        let read = self.next - self.from;
+        let per_offset = self.elapsed.as_secs_f64() / read as f64;
+        (read > 0).then(|| Duration::from_secs_f64(per_offset * self.remaining() as f64))
     }
 
     /// Whether the store is complete.
