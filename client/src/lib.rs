@@ -44,5 +44,5 @@ pub use offsets::OffsetAndTimestamp;
 pub use partition::{OffsetAndMetadata, TopicPartition};
 pub use producer::{
     Acks, BatchProducer, CompressionLevels, Delivery, Header, Producer, ProducerConfig, ProducerRecord,
-    RecordMetadata, TopicHandle,
+    RecordMetadata, Rejected, TopicHandle,
 };

@@ -1,6 +1,7 @@
 //! Programs to copy, and the parts of them that tests and benchmarks share.
 
 pub mod click_count;
+pub mod dedup;
 pub mod enrich;
 pub mod order_totals;
 pub mod page_views;

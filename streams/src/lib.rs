@@ -59,6 +59,7 @@ mod cursor;
 pub mod data;
 pub mod dsl;
 pub mod errors;
+pub mod metrics;
 pub mod prelude;
 pub mod processing;
 pub mod processor;

@@ -16,7 +16,7 @@ fn a_description_is_drawn_from_standard_input_and_from_a_file() {
     let drawn = fed(&["topology", "draw", "--columns", "80"], DESCRIBED);
     assert!(drawn.status.success());
     let drawn = text(&drawn.stdout);
-    for shape in ["║ lines ║", "┌╌ Sub-topology 0 ╌", "│ KSTREAM-SOURCE-0000000000 │", "║ copies"]
+    for shape in ["║ lines ║", "╌ Sub-topology 0 ╌┐", "│ KSTREAM-SOURCE-0000000000 │", "║ copies"]
     {
         assert!(drawn.contains(shape), "{shape} in\n{drawn}");
     }

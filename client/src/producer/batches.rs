@@ -12,6 +12,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::Inner;
 use super::accumulator::{COMPRESSED_GROWTH_MAX, header_bound};
 use super::completion::Completion;
+use super::rejected::Rejected;
 use super::topic::{Encoder, OpenBatch, PartitionQueue, TopicQueues};
 use crate::runtime::park_until;
 use crate::{Error, Result};
@@ -39,6 +40,8 @@ pub struct BatchProducer {
     /// `batch.size`.
     batch_size: usize,
     failure: Option<Error>,
+    /// Batches that were not written, if they are to be had back.
+    rejected: Option<VecDeque<Rejected>>,
 }
 
 #[derive(Debug)]
@@ -69,7 +72,18 @@ impl BatchProducer {
     pub(super) fn new(inner: Arc<Inner>) -> Self {
         let batch_size = inner.shared.config.batch_size;
         let (topics, by_name) = (Vec::new(), HashMap::new());
-        Self { inner, topics, by_name, pending: VecDeque::new(), batch_size, failure: None }
+        Self { inner, topics, by_name, pending: VecDeque::new(), batch_size, failure: None, rejected: None }
+    }
+
+    /// From now on what is not written comes back from [`take_rejected`](Self::take_rejected) instead of failing calls that
+    /// have nothing to do with it. Whoever asks for it must take it, for nothing else bounds what gathers there.
+    pub fn keep_rejected(&mut self) {
+        self.rejected.get_or_insert_default();
+    }
+
+    /// The oldest batch that is known not to have been written. Complete after a flush.
+    pub fn take_rejected(&mut self) -> Option<Rejected> {
+        self.rejected.as_mut()?.pop_front()
     }
 
     /// Looks a topic up, waiting for its metadata the first time.
@@ -177,8 +191,12 @@ impl BatchProducer {
         }
         if self.topics[at].own(partition).is_some_and(|own| own.encoder.batch.is_none()) {
             let memory = self.reserve()?;
+            let keeps_rejected = self.rejected.is_some();
             if let Some(own) = self.topics[at].own(partition) {
                 let batch = OpenBatch::new(u64::MAX, &own.queue.topic, partition, memory);
+                if keeps_rejected {
+                    batch.completion.keep_rejected();
+                }
                 own.encoder.batch = Some(batch);
             }
         }
@@ -234,8 +252,20 @@ impl BatchProducer {
         while self.pending.front().is_some_and(|sealed| sealed.completion.is_done()) {
             let Some(sealed) = self.pending.pop_front() else { return };
             let (failure, last) = sealed.completion.summary(sealed.records);
-            if self.failure.is_none() {
-                self.failure = failure;
+            let kept = self.rejected.as_mut().zip(sealed.completion.take_rejected());
+            match kept {
+                Some((rejected, batches)) => {
+                    let Completion { topic, partition, .. } = &*sealed.completion;
+                    let of = |(bytes, error)| Rejected {
+                        topic: Arc::clone(topic),
+                        partition: *partition,
+                        error,
+                        bytes,
+                    };
+                    rejected.extend(batches.into_iter().map(of));
+                }
+                None if self.failure.is_none() => self.failure = failure,
+                None => {}
             }
             if let Some(own) = self.topics[sealed.topic.0 as usize].own(sealed.partition) {
                 own.acknowledged = own.acknowledged.max(last);

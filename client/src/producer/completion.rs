@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
+use bytes::Bytes;
 use millstream_wire::ids::Offset;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
@@ -55,12 +56,31 @@ struct State {
     missing: Option<u32>,
     /// Records that have one.
     settled: u32,
+    /// What was not written, as it was sent, for who wants it back.
+    rejected: Option<Vec<(Bytes, Error)>>,
     wakers: Vec<Waker>,
 }
 
 impl Completion {
     pub(crate) fn new(id: u64, topic: Arc<str>, partition: i32) -> Arc<Self> {
         Arc::new(Self { id, topic, partition, done: AtomicBool::new(false), state: Mutex::default() })
+    }
+
+    /// Has what is not written kept, to be taken [back](Self::take_rejected).
+    pub(crate) fn keep_rejected(&self) {
+        self.state.lock().rejected = Some(Vec::new());
+    }
+
+    /// Keeps the bytes of a batch that was not written, if anybody wants them.
+    pub(crate) fn reject(&self, bytes: &Bytes, error: &Error) {
+        if let Some(rejected) = &mut self.state.lock().rejected {
+            rejected.push((bytes.clone(), error.clone()));
+        }
+    }
+
+    /// The batches that were not written; `None`: nobody asked to have them kept.
+    pub(crate) fn take_rejected(&self) -> Option<Vec<(Bytes, Error)>> {
+        self.state.lock().rejected.as_mut().map(std::mem::take)
     }
 
     /// Fixes how many records the batch has.

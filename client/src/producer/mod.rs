@@ -13,6 +13,7 @@ mod completion;
 mod config;
 mod flow;
 mod record;
+mod rejected;
 mod sender;
 mod topic;
 
@@ -28,6 +29,7 @@ use self::completion::Completion;
 pub use self::completion::{Delivery, RecordMetadata};
 pub use self::config::{Acks, CompressionLevels, ProducerConfig};
 pub use self::record::{Header, ProducerRecord};
+pub use self::rejected::Rejected;
 use self::sender::Sender;
 use crate::cluster::Cluster;
 use crate::runtime::{Runtime, TaskGuard, park_until};

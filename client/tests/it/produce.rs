@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use millstream_client::{
-    Acks, Compression, Consumer, Error, Event, NewTopic, OffsetReset, Producer, ProducerRecord,
-    TopicPartition,
+    Acks, Compression, Consumer, Error, ErrorCode, Event, Header, NewTopic, OffsetReset, Producer,
+    ProducerRecord, Record, TopicPartition,
 };
+use millstream_wire::batch::BatchError;
 
 use crate::broker::{admin, bootstrap, create_topic, unique};
 
@@ -77,6 +78,48 @@ async fn senders_wait_for_memory_and_nothing_is_lost() {
     }
     producer.close().await.unwrap();
     assert_eq!(read_numbers(&bootstrap, &topic, 5_000).await, (0..5_000).collect::<Vec<_>>());
+}
+
+/// Of a batch with one record that is too large only that one comes back, and nothing else fails for its sake.
+#[tokio::test]
+async fn what_is_not_written_comes_back_to_who_asks_for_it() {
+    let bootstrap = bootstrap().await;
+    let topic = NewTopic::new(unique("rejected"), 1).config("max.message.bytes", "3000");
+    let name = topic.name.clone();
+    admin(&bootstrap).await.create_topics([topic]).await.unwrap().remove(0).1.unwrap();
+    let producer = Producer::builder().bootstrap(&bootstrap).batch_size(60_000).build().await.unwrap();
+    let door = tokio::task::spawn_blocking(move || {
+        let mut batches = producer.batches();
+        batches.keep_rejected();
+        let topic = batches.topic(&name).unwrap();
+        let mut append = |n: u32, padding: usize| {
+            let mut value = n.to_be_bytes().to_vec();
+            value.resize(4 + padding, 0);
+            let headers = [Header::new("h", Some(b"1"))];
+            batches.append_bytes(topic, 0, 7, Some(b"k"), Some(&value), &headers).unwrap();
+        };
+        append(1, 0);
+        append(2, 5_000);
+        append(3, 0);
+        batches.flush_blocking().unwrap();
+        let rejected = batches.take_rejected().unwrap();
+        assert_eq!((&*rejected.topic, rejected.partition), (&*name, 0));
+        assert_eq!(rejected.error.code(), Some(ErrorCode::MessageTooLarge));
+        let mut seen = Vec::new();
+        let each = |record: Record<'_>| {
+            let header = record.headers.iter().next().unwrap();
+            seen.push((record.key.unwrap().to_vec(), record.value.unwrap().len(), record.timestamp));
+            assert_eq!((&*header.name(), header.value), ("h", Some(&b"1"[..])));
+            Ok::<_, BatchError>(())
+        };
+        rejected.records(each).unwrap();
+        assert_eq!(seen, [(b"k".to_vec(), 5_004, 7)]);
+        assert!(batches.take_rejected().is_none());
+        assert_eq!(batches.acknowledged(topic, 0).unwrap().0, 1);
+        name
+    });
+    let name = door.await.unwrap();
+    assert_eq!(read_numbers(&bootstrap, &name, 2).await, [1, 3]);
 }
 
 #[tokio::test]

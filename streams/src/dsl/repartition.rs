@@ -13,6 +13,7 @@ use super::{sink, source};
 
 /// Keeps records without a key out of the repartition topic.
 struct PresentKey<K, V> {
+    node: NodeId,
     /// Unless a join below has use for them.
     keeps_missing: bool,
     below: Rc<dyn Downstream<K, V>>,
@@ -20,6 +21,7 @@ struct PresentKey<K, V> {
 
 impl<K: Data, V> Downstream<K, V> for PresentKey<K, V> {
     fn process(&self, record: Record<K, V>, cx: &mut Context<'_>) -> Result<(), ProcessError> {
+        cx.enter(self.node);
         if !self.keeps_missing && record.key.is_null() {
             cx.drop_record();
             return Ok(());
@@ -60,7 +62,7 @@ fn add_named<K: Data, V: Data>(
 ) -> Repartition {
     let factory = Arc::new(|assembly: &mut Assembly<'_>, id| {
         let keeps_missing = assembly.keeps_missing_keys(id);
-        erase(PresentKey { keeps_missing, below: assembly.downstream::<K, V>(id) })
+        erase(PresentKey { node: id, keeps_missing, below: assembly.downstream::<K, V>(id) })
     });
     let filter = graph.add(names.filter, NodeKind::Processor { factory }, &[parent]);
     let topic = TopicName::Internal(Arc::from(topic));

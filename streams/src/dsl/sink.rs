@@ -115,6 +115,7 @@ struct SinkNode<K: 'static, V: 'static> {
 impl<K, V> Downstream<K, V> for SinkNode<K, V> {
     fn process(&self, record: Record<K, V>, cx: &mut Context<'_>) -> Result<(), ProcessError> {
         cx.enter(self.node);
+        cx.state.counts.sent(record.timestamp);
         self.encoding.send((self.topic, self.name.as_str()), &record, cx)
     }
 }

@@ -13,9 +13,9 @@ use crate::task::TaskId;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NodeErrors {
-    /// The task.
-    pub task: TaskId,
-    /// The name of the node; of a batch that a broker refused long after it was sent, the name of its topic.
+    /// The task; `None` for what a broker refused long after it was sent.
+    pub task: Option<TaskId>,
+    /// The name of the node.
     pub node: String,
     /// Where on their way records failed.
     pub stage: Stage,
@@ -37,7 +37,7 @@ impl NodeErrors {
 }
 
 /// By task, stage and node.
-type Rows = BTreeMap<(TaskId, Stage, String), NodeErrors>;
+type Rows = BTreeMap<(Option<TaskId>, Stage, String), NodeErrors>;
 
 /// The counts of an application. Only a failure takes the lock.
 #[derive(Debug, Clone, Default)]
@@ -46,7 +46,7 @@ pub(crate) struct ErrorCounters {
 }
 
 impl ErrorCounters {
-    pub(crate) fn count(&self, task: TaskId, node: &str, stage: Stage, action: Action) {
+    pub(crate) fn count(&self, task: Option<TaskId>, node: &str, stage: Stage, action: Action) {
         let mut rows = self.rows.lock();
         let row = rows.entry((task, stage, node.to_owned())).or_insert_with(|| NodeErrors {
             task,

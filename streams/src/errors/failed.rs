@@ -10,7 +10,8 @@ use crate::task::{Failure, TaskId};
 #[derive(Debug)]
 pub struct Failed<'a> {
     pub(crate) stage: Stage,
-    pub(crate) task: TaskId,
+    /// `None`: a broker refused it, long after it was sent by one task or another of a thread.
+    pub(crate) task: Option<TaskId>,
     pub(crate) node: &'a str,
     /// The topic, partition and offset; `None`: it was not read, or not just now.
     pub(crate) place: Option<(&'a str, i32, i64)>,
@@ -62,8 +63,8 @@ impl Failed<'_> {
         self.failure
     }
 
-    /// The task.
-    pub fn task(&self) -> TaskId {
+    /// The task; `None` where a broker refused a batch: the records of all tasks of a thread travel together.
+    pub fn task(&self) -> Option<TaskId> {
         self.task
     }
 
@@ -73,7 +74,8 @@ impl Failed<'_> {
     }
 
     /// The topic that the record was read from; of a table's update that had waited in its cache, the
-    /// last that it stands for. `None` in a punctuation.
+    /// last that it stands for. `None` in a punctuation, and where a
+    /// broker refused a batch.
     pub fn topic(&self) -> Option<&str> {
         self.place.map(|(topic, ..)| topic)
     }
@@ -114,6 +116,14 @@ impl Failed<'_> {
         self.has_dead_letters
     }
 
+    /// Whether the cluster may take it later: no answer in time, no leader. Then it is hardly the record that is at fault.
+    pub fn is_retriable(&self) -> bool {
+        match self.failure {
+            Failure::Process(error) => error.is_retriable(),
+            _ => false,
+        }
+    }
+
     /// How often it has been tried, this time included: 1, unless a policy has said [`Action::Retry`](super::Action::Retry).
     pub fn attempt(&self) -> u32 {
         self.attempt
@@ -122,7 +132,9 @@ impl Failed<'_> {
 
 impl fmt::Display for Failed<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "task {}, ", self.task)?;
+        if let Some(task) = self.task {
+            write!(formatter, "task {task}, ")?;
+        }
         if let Some((topic, partition, offset)) = self.place {
             write!(formatter, "{topic}-{partition} at offset {offset}, ")?;
         }

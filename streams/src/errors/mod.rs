@@ -61,6 +61,14 @@
 //! crash. After [ten attempts](Retries::up_to) it means [`Action::Fail`]; a policy that looks at [`Failed::attempt`] can do
 //! better. What is not being read, a punctuation or a flush, cannot be read again: there too it means `Fail`.
 //!
+//! # What a topic refuses
+//!
+//! A record without bytes fails at its sink, while the record that it was made of is at hand. A broker's refusal comes later, for
+//! a whole batch in which the records of many others lie: then a policy sees the record that was to be written, as
+//! [`Failed::value`], and neither task nor offset; that is also what its dead letter has. The producer has already tried for
+//! `delivery.timeout.ms`, so [`Action::Retry`] means `Fail`; [`Failed::is_retriable`] says whether the cluster was the problem.
+//! Repartition topics are topics like others, changelogs are not: what they refuse stops the application.
+//!
 //! # Dead letters
 //!
 //! A dead letter is the record as it was read: key, value, timestamp, headers, and behind those the six headers of Kafka
@@ -80,7 +88,7 @@
 
 mod action;
 mod counters;
-mod dead_letter;
+pub(crate) mod dead_letter;
 mod failed;
 mod origin;
 mod policies;

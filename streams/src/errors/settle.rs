@@ -62,7 +62,7 @@ impl ContextState {
     /// Counts a failure that nobody was asked about.
     pub(crate) fn count_failure(&self) {
         let (node, stage, _) = self.errors.node(self.node);
-        self.errors.counters.count(self.task, node, stage, Action::Fail);
+        self.errors.counters.count(Some(self.task), node, stage, Action::Fail);
     }
 }
 
@@ -116,7 +116,7 @@ impl Context<'_> {
         };
         let errors = &self.state.errors;
         let name = errors.node(node).0;
-        errors.counters.count(self.state.task, name, stage, action);
+        errors.counters.count(Some(self.state.task), name, stage, action);
         match action {
             Action::Skip | Action::DeadLetter => {
                 tracing::warn!(task = %self.state.task, node = name, ?action, %failure, "a record failed");
@@ -183,6 +183,7 @@ impl Context<'_> {
             let topic = source.and_then(|(input, offset)| Some((state.topics.get(input)?, offset)));
             let topic = topic.map(|(topic, offset)| (state.errors.policies.shown(topic), offset));
             let place = topic.as_ref().map(|(topic, offset)| (topic.as_str(), task.partition, *offset));
+            let task = Some(task);
             with(&Failed { stage, task, node, place, record, attempt, has_dead_letters, failure });
         });
     }

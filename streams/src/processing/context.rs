@@ -36,7 +36,7 @@ impl<Out: Forwarded> Context<'_, Out> {
     pub fn forward(&mut self, record: Record<Out::Key, Out::Value>) {
         if self.failed.is_none() {
             self.failed = self.task.pass(&*self.below.all, record).err();
-            self.task.enter(self.node);
+            self.task.return_to(self.node);
         }
     }
 
@@ -54,7 +54,7 @@ impl<Out: Forwarded> Context<'_, Out> {
             }
         };
         self.failed = sent.err();
-        self.task.enter(self.node);
+        self.task.return_to(self.node);
     }
 
     /// The largest timestamp that this task has seen, in milliseconds; `-1` before the first record.

@@ -45,7 +45,7 @@ impl<P: Processor<K, V>, K, V> ProcessorNode<P, K, V> {
         punctuation: Option<Punctuation>,
         call: impl FnOnce(&mut P, &mut Context<'_, P::Out>) -> Result<(), ProcessError>,
     ) -> Result<(), ProcessError> {
-        task.enter(self.node);
+        task.return_to(self.node);
         let mut cx = Context {
             task: TaskContext { sink: &mut *task.sink, state: &mut *task.state, origin: task.origin },
             node: self.node,
@@ -60,6 +60,7 @@ impl<P: Processor<K, V>, K, V> ProcessorNode<P, K, V> {
 
 impl<P: Processor<K, V>, K: 'static, V: 'static> Downstream<K, V> for Rc<ProcessorNode<P, K, V>> {
     fn process(&self, record: Record<K, V>, cx: &mut TaskContext<'_>) -> Result<(), ProcessError> {
+        cx.enter(self.node);
         self.time.set(record.timestamp);
         self.call(cx, None, |processor, cx| processor.process(record, cx))
     }

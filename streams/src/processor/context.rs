@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use crate::dsl::TimestampExtractor;
 use crate::errors::{Origin, TaskErrors};
+use crate::metrics::Counts;
 use crate::task::{RecordSink, Schedule, TaskId, TimeBudget, TopicHandle, Unlimited};
 use crate::topology::{NodeId, TopicName};
 
@@ -27,6 +28,8 @@ pub(crate) struct ContextState {
     pub(crate) stream_time: i64,
     /// Records dropped because a key or value was missing: Kafka's `dropped-records`.
     pub(crate) dropped: u64,
+    /// What passes, for the metrics.
+    pub(crate) counts: Counts,
     /// Where times come from for sources that say nothing of it: `default.timestamp.extractor`.
     pub(crate) timestamps: TimestampExtractor,
     /// What the machine's clock says in this turn, in milliseconds.
@@ -54,12 +57,13 @@ pub(crate) struct ContextState {
 }
 
 impl ContextState {
-    pub(crate) fn new(task: TaskId, topics: Vec<TopicName>, errors: TaskErrors) -> Self {
+    pub(crate) fn new(task: TaskId, topics: Vec<TopicName>, nodes: usize, errors: TaskErrors) -> Self {
         Self {
             task,
             node: NodeId(0),
             stream_time: -1,
             dropped: 0,
+            counts: Counts::new(nodes),
             timestamps: TimestampExtractor::default(),
             wall_clock: 0,
             topics,
@@ -85,12 +89,25 @@ impl Context<'_> {
     /// A record of this time passes.
     #[inline]
     pub(crate) fn advance(&mut self, timestamp: i64) {
-        self.state.stream_time = self.state.stream_time.max(timestamp);
+        let late = self.state.stream_time.saturating_sub(timestamp);
+        if late > 0 {
+            self.state.counts.lateness.add_ms(late);
+        } else {
+            self.state.stream_time = timestamp;
+        }
+        self.state.counts.read(timestamp);
     }
 
-    /// Says which node answers for what happens next.
+    /// A node takes a record, and answers for what happens next.
     #[inline]
     pub(crate) fn enter(&mut self, node: NodeId) {
+        self.state.node = node;
+        self.state.counts.take(node);
+    }
+
+    /// Says which node answers for what happens next, though it takes no record now.
+    #[inline]
+    pub(crate) fn return_to(&mut self, node: NodeId) {
         self.state.node = node;
     }
 

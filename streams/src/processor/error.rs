@@ -66,6 +66,12 @@ impl ProcessError {
         matches!(*self.0, FailureCause::Store(_))
     }
 
+    /// Whether the cluster may take the record later.
+    pub(crate) fn is_retriable(&self) -> bool {
+        let FailureCause::Sink(error) = &*self.0 else { return false };
+        error.source.downcast_ref::<millstream_client::Error>().is_some_and(|error| error.is_retriable())
+    }
+
     pub(crate) fn is_of_sink(&self) -> bool {
         matches!(*self.0, FailureCause::Sink(_))
     }

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::peers::Peers;
 use super::{Answer, QueryError};
-use crate::runtime::{KnownHosts, LocalTasks, Mail, Mailbox, TopicPartition};
+use crate::runtime::{KnownHosts, LocalTasks, Mail, Mailbox, Mailboxes, TopicPartition};
 use crate::store::chunk::{Chunk, MAX_BYTES, Page, Read};
 use crate::store::error::StoreError;
 use crate::task::TaskId;
@@ -16,9 +16,9 @@ use crate::topology::Topology;
 /// The stream threads of an application: whoever owns the tasks.
 #[derive(Clone)]
 pub struct Owners {
-    pub(crate) threads: Arc<[Mailbox]>,
+    pub(crate) threads: Arc<Mailboxes>,
     /// The thread that fills the global tables.
-    pub(crate) global: Arc<[Mailbox]>,
+    pub(crate) global: Arc<Mailboxes>,
     pub(crate) topology: Topology,
     pub(crate) known_hosts: Arc<KnownHosts>,
     /// The way to other processes.
@@ -45,6 +45,7 @@ pub(crate) struct Question {
 pub(crate) type Told = Answer<Chunk>;
 
 /// What one thread says.
+#[derive(Default)]
 struct OfThread {
     /// Whether the group has told it what is its own.
     settled: bool,
@@ -71,8 +72,15 @@ impl Owners {
     /// Asks every thread here, each between two of its batches.
     pub(crate) async fn ask(&self, question: &Arc<Question>) -> Result<Told, QueryError> {
         let threads = if self.is_global(question.part) { &self.global } else { &self.threads };
-        let answers = threads.iter().map(|thread| ask_thread(thread, Arc::clone(question)));
-        let answers = join_all(answers).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let asked = threads.all();
+        let answers = asked.iter().map(|thread| ask_thread(thread, Arc::clone(question)));
+        let answers = join_all(answers).await.into_iter();
+        // A thread that takes no mail has died, and its tasks are on their way to others.
+        let answers = answers.map(|answer| match answer {
+            None if self.threads.is_stopped() => Err(QueryError::Stopped),
+            answer => Ok(answer.unwrap_or_default()),
+        });
+        let answers = answers.collect::<Result<Vec<_>, _>>()?;
         let here = self.known_hosts.running_here(question.part);
         settle(question, answers, &here).map_err(|unsettled| match unsettled {
             Unsettled::Moving => QueryError::Rebalancing { store: question.store.to_string() },
@@ -85,7 +93,8 @@ impl Owners {
     }
 }
 
-async fn ask_thread(thread: &Mailbox, question: Arc<Question>) -> Result<OfThread, QueryError> {
+/// `None`: the thread has ended.
+async fn ask_thread(thread: &Mailbox, question: Arc<Question>) -> Option<OfThread> {
     let (reply, answer) = oneshot::channel();
     let query = move |tasks: &LocalTasks<'_>| {
         // Nobody listens any more when the query was given up.
@@ -93,8 +102,8 @@ async fn ask_thread(thread: &Mailbox, question: Arc<Question>) -> Result<OfThrea
             let _ = reply.send(visit(tasks, &question));
         }
     };
-    thread.send(Mail::Query(Box::new(query))).await.map_err(|_| QueryError::Stopped)?;
-    answer.await.map_err(|_| QueryError::Stopped)
+    thread.send(Mail::Query(Box::new(query))).await.ok()?;
+    answer.await.ok()
 }
 
 /// What a thread does with a question.

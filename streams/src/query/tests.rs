@@ -17,6 +17,7 @@ use super::owners::Owners;
 use super::{Peers, Query, QueryError, QueryableStore, StoreView};
 use crate::prelude::*;
 use crate::processor::Headers;
+use crate::runtime::Mailboxes;
 use crate::runtime::{KnownHosts, LocalTask, LocalTasks, Mail, TopicPartition, mailbox};
 use crate::store::backend;
 use crate::store::cache::CacheBudget;
@@ -53,8 +54,8 @@ impl RecordSink for Nowhere {
 pub(super) fn owners(topology: Topology) -> Owners {
     static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
     Owners {
-        threads: Arc::from([]),
-        global: Arc::from([]),
+        threads: Arc::default(),
+        global: Arc::default(),
         topology,
         known_hosts: KnownHosts::new(Uuid::nil(), String::new()),
         peers: Peers::new("app"),
@@ -89,7 +90,7 @@ impl Tasks {
             Task::new(&topology, TaskId { subtopology: 0, partition }, env)
         };
         let (sender, inbox) = mailbox();
-        let owners = Owners { threads: Arc::from([sender]), ..owners(topology.clone()) };
+        let owners = Owners { threads: Arc::new(Mailboxes::of(sender)), ..owners(topology.clone()) };
         Self { tasks: [task(0), task(1)], owners, inbox, offset: 0 }
     }
 

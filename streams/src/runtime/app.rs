@@ -3,12 +3,14 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use super::shared::Shared;
-use super::{AppBuilder, AppState, Metrics, StreamsError};
+use super::supervisor::Command;
+use super::{AppBuilder, AppState, Mailboxes, Metrics, StreamsError};
 use crate::query::{Owners, QueryError, QueryableStore};
 use crate::topology::Topology;
 
@@ -22,10 +24,12 @@ pub struct Streams {
     pub(super) owners: Owners,
     /// Where stores are served over HTTP, if they are.
     pub(super) query_address: Option<SocketAddr>,
+    /// Of the stream threads.
+    pub(super) mailboxes: Arc<Mailboxes>,
     /// What answers queries over HTTP.
     pub(super) router: axum::Router,
     /// Dropping it stops the application.
-    pub(super) stop: mpsc::Sender<Closing>,
+    pub(super) commands: mpsc::Sender<Command>,
     pub(super) finished: oneshot::Receiver<Result<(), StreamsError>>,
     /// The application's own runtime, for waiting for signals.
     pub(super) runtime: Handle,
@@ -72,6 +76,56 @@ impl Streams {
         store.open(self.owners.clone())
     }
 
+    /// Starts another stream thread and returns its name (`KafkaStreams.addStreamThread`, KIP-663). The threads share the cache
+    /// anew, and the group moves tasks to it without stopping the others.
+    ///
+    /// # Errors
+    /// The application is not running; the operating system refuses a thread.
+    pub async fn add_thread(&self) -> Result<String, StreamsError> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Command::AddThread(reply), answer).await
+    }
+
+    /// Ends one stream thread and returns its name; `None`: there is none left (`KafkaStreams.removeStreamThread`, KIP-663). It
+    /// commits and leaves the group, whose other threads, here or elsewhere, get its tasks. With no thread left the application
+    /// keeps running, and does nothing until one is added.
+    ///
+    /// # Errors
+    /// The application is not running; the thread has not ended within `timeout`, in which case it ends later.
+    pub async fn remove_thread(&self, timeout: Duration) -> Result<Option<String>, StreamsError> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Command::RemoveThread(timeout, reply), answer).await
+    }
+
+    async fn ask<T>(
+        &self,
+        command: Command,
+        answer: oneshot::Receiver<Result<T, StreamsError>>,
+    ) -> Result<T, StreamsError> {
+        // No receiver, or no answer: it has stopped, or does so.
+        let _ = self.commands.send(command).await;
+        answer.await.unwrap_or_else(|_| Err(StreamsError::NotRunning(self.state())))
+    }
+
+    /// Stops processing and punctuating, until [`resume`](Self::resume) (KIP-834). The instance stays in its group and keeps its
+    /// tasks; what has been processed is committed; records are fetched until the buffers are full. Restoring stops as well, as it
+    /// does in Kafka Streams since 3.8. It is a matter of this process alone, and forgotten when it ends.
+    pub fn pause(&self) {
+        self.shared.pause(true);
+        self.mailboxes.wake();
+    }
+
+    /// Goes on after a [`pause`](Self::pause).
+    pub fn resume(&self) {
+        self.shared.pause(false);
+        self.mailboxes.wake();
+    }
+
+    /// Whether it was told to pause. The last batch may still be on its way through the tasks.
+    pub fn is_paused(&self) -> bool {
+        self.shared.is_paused()
+    }
+
     /// What answers queries over HTTP, to mount in a service of the program's own: `Router::new().nest("/state", app.router())`. It
     /// shows the stores that the program [serves](AppBuilder::serve), and answers the other instances, so tell them where with
     /// [`application_server`](AppBuilder::application_server), with the path it is nested under: `host:port/state`.
@@ -93,7 +147,7 @@ impl Streams {
     /// As [`close`](Self::close).
     pub async fn close_with(self, closing: Closing) -> Result<(), StreamsError> {
         // No receiver: it has stopped already.
-        let _ = self.stop.send(closing).await;
+        let _ = self.commands.send(Command::Close(closing)).await;
         finished(self.finished.await)
     }
 

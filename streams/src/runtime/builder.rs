@@ -3,8 +3,10 @@ use std::time::Duration;
 
 use super::config::StreamsConfig;
 use super::shared::{ArrivalListener, RestoreListener, StateListener};
+use super::uncaught::UncaughtHandler;
 use super::{
-    AppState, Arrival, ConfigError, RestoreProgress, Streams, StreamsError, restore_line, supervisor,
+    AppState, Arrival, ConfigError, RestoreProgress, Streams, StreamsError, UncaughtResponse, restore_line,
+    supervisor,
 };
 use crate::errors::{Action, Failed, Retries};
 use crate::query::ServableStore;
@@ -20,6 +22,8 @@ pub struct AppBuilder {
     pub(super) state_listeners: Vec<StateListener>,
     pub(super) restore_listeners: Vec<RestoreListener>,
     pub(super) arrival_listeners: Vec<ArrivalListener>,
+    pub(super) uncaught: UncaughtHandler,
+    pub(super) paused: bool,
     pub(super) served: Vec<Box<dyn ServableStore>>,
     pub(super) query_listen: Option<String>,
 }
@@ -33,6 +37,8 @@ impl AppBuilder {
             state_listeners: Vec::new(),
             restore_listeners: Vec::new(),
             arrival_listeners: Vec::new(),
+            uncaught: Box::new(|_| UncaughtResponse::default()),
+            paused: false,
             served: Vec::new(),
             query_listen: None,
         }
@@ -108,6 +114,23 @@ impl AppBuilder {
     /// Calls `listener` at every change of state, with the old and the new one, on the thread that changed it.
     pub fn on_state(mut self, listener: impl Fn(AppState, AppState) + Send + Sync + 'static) -> Self {
         self.state_listeners.push(Box::new(listener));
+        self
+    }
+
+    /// Decides what follows when a stream thread has failed: [`UncaughtResponse::ShutdownClient`] unless this says otherwise
+    /// (`KafkaStreams.setUncaughtExceptionHandler`, KIP-671). It is called on a thread that looks after all others, and must
+    /// not wait for the application. If it panics, this instance stops.
+    pub fn on_uncaught(
+        mut self,
+        handler: impl Fn(&StreamsError) -> UncaughtResponse + Send + Sync + 'static,
+    ) -> Self {
+        self.uncaught = Box::new(handler);
+        self
+    }
+
+    /// Starts without processing anything, until [`Streams::resume`].
+    pub fn paused(mut self) -> Self {
+        self.paused = true;
         self
     }
 

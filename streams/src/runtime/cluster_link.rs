@@ -24,6 +24,7 @@ use super::link::{
 };
 use super::mailbox::Mail;
 use super::offset_metadata::OffsetMetadata;
+use super::refusals::Refusals;
 use super::sink::Sink;
 use crate::processor::Headers;
 use crate::store::backend::{Checkpoint, Position};
@@ -75,6 +76,7 @@ impl ClusterLink {
         topology: &Topology,
         assignor: TaskAssignor,
         place: ThreadPlace,
+        refusals: Refusals,
         network: &Handle,
     ) -> Result<Self, LinkError> {
         let application_id: Arc<str> = config.application_id.as_str().into();
@@ -108,7 +110,7 @@ impl ClusterLink {
         place.ends.ask_through(admin.clone(), &application_id);
         subscribe(&consumer, topology, &application_id)
             .map_err(|error| failed("subscribing to the sources", error))?;
-        let sink = Sink::new(producer.batches(), Arc::clone(&application_id));
+        let sink = Sink::new(producer.batches(), Arc::clone(&application_id), refusals);
         Ok(Self {
             network: network.clone(),
             sink,
@@ -183,9 +185,25 @@ impl ClusterLink {
         None
     }
 
-    /// Sends batches that are older than `linger.ms`; returns when the next will be.
+    /// Sends batches that are older than `linger.ms`; returns when the next will be. What was refused meanwhile is decided on.
     pub(super) fn seal_due(&mut self, now: Instant) -> Option<Instant> {
-        self.sink.seal_due(now)
+        let due = self.sink.seal_due(now);
+        if let Err(error) = self.sink.bury_refused() {
+            self.failure.get_or_insert(error);
+        }
+        due
+    }
+
+    /// Waits, at most for so long, until what was sent is written: nothing of it comes after what the next owner of the tasks
+    /// writes.
+    pub(super) fn settle(mut self, limit: Duration) {
+        let Self { network, sink, .. } = &mut self;
+        if network.block_on(async { tokio::time::timeout(limit, sink.settle()).await }).is_err() {
+            tracing::warn!(
+                ?limit,
+                "what a thread had sent before it failed may be written after its tasks have moved"
+            );
+        }
     }
 
     /// Leaves the group, or keeps the place in it for a restart.

@@ -1,9 +1,10 @@
 use std::fmt;
+use std::time::Duration;
 
 pub use millstream_client::ConfigError;
 use thiserror::Error;
 
-use super::{LinkError, StateDirectoryError, TopicError, WorkerError};
+use super::{AppState, LinkError, StateDirectoryError, TopicError, WorkerError};
 use crate::query::QueryError;
 use crate::topology::TopologyError;
 
@@ -37,6 +38,21 @@ pub enum StreamsError {
         /// Where it stopped, and why.
         source: WorkerError,
     },
+    /// Threads come and go only while the application runs or rebalances.
+    #[error("the application is {0}: threads come and go only while it is RUNNING or REBALANCING")]
+    NotRunning(AppState),
+    /// A thread that was to be removed is still at work. It goes on ending.
+    #[error("stream thread {thread} has not ended within {} ms; it is still ending", .after.as_millis())]
+    StillEnding {
+        /// Its name.
+        thread: String,
+        /// How long was waited.
+        after: Duration,
+    },
+    /// Another instance has asked every instance of the application to stop
+    /// ([`UncaughtResponse::ShutdownApplication`](super::UncaughtResponse::ShutdownApplication)).
+    #[error("another instance of the application has asked all of them to stop; its log says why")]
+    ShutdownRequested,
     /// A thread of the runtime ended without a result.
     #[error("{0} ended unexpectedly")]
     Lost(String),

@@ -1,5 +1,9 @@
 //! How other threads reach a stream thread.
 
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use super::TopicPartition;
@@ -31,6 +35,8 @@ pub(crate) struct LocalTask<'a> {
 pub(crate) enum Mail {
     /// Runs on the owner of the tasks, so that it sees the caches and needs no lock.
     Query(Box<dyn FnOnce(&LocalTasks<'_>) + Send>),
+    /// What the thread reads of the application's state has changed.
+    Look,
     /// Commit, close, end.
     Stop {
         /// Whether the place in the group is given up.
@@ -43,4 +49,52 @@ pub(crate) type Mailbox = mpsc::Sender<Mail>;
 
 pub(crate) fn mailbox() -> (Mailbox, mpsc::Receiver<Mail>) {
     mpsc::channel(MAX_WAITING)
+}
+
+/// The mailboxes of the threads that there are. Its lock is held for a look-up, never across a wait.
+#[derive(Debug, Default)]
+pub(crate) struct Mailboxes {
+    threads: Mutex<BTreeMap<usize, Mailbox>>,
+    /// Whether the application has ended, or is about to: a mailbox that is closed then stays so.
+    stopped: AtomicBool,
+}
+
+impl Mailboxes {
+    /// Of one thread that stays.
+    pub(crate) fn of(mailbox: Mailbox) -> Self {
+        Self { threads: Mutex::new(BTreeMap::from([(0, mailbox)])), stopped: AtomicBool::default() }
+    }
+
+    /// As they are now. That of a thread that has died, and will be replaced, is among them and closed.
+    pub(crate) fn all(&self) -> Vec<Mailbox> {
+        self.threads.lock().values().cloned().collect()
+    }
+
+    pub(crate) fn get(&self, thread: usize) -> Option<Mailbox> {
+        self.threads.lock().get(&thread).cloned()
+    }
+
+    pub(crate) fn put(&self, thread: usize, mailbox: Mailbox) {
+        self.threads.lock().insert(thread, mailbox);
+    }
+
+    pub(crate) fn remove(&self, thread: usize) {
+        self.threads.lock().remove(&thread);
+    }
+
+    pub(crate) fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a closed mailbox means that nobody will answer any more. If not, its thread is about to be replaced, or gone.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+
+    /// Has every thread look at what has changed. One whose mailbox is full looks anyway, between its messages.
+    pub(crate) fn wake(&self) {
+        for mailbox in self.all() {
+            let _ = mailbox.try_send(Mail::Look);
+        }
+    }
 }

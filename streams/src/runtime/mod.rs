@@ -15,6 +15,7 @@ mod mailbox;
 mod offset_metadata;
 mod offset_sums;
 mod punctuation_budget;
+mod refusals;
 mod restore_line;
 mod shared;
 mod sink;
@@ -25,6 +26,7 @@ mod stores;
 mod stream_thread;
 mod supervisor;
 pub(crate) mod topics;
+mod uncaught;
 mod worker;
 
 pub use app::{Closing, Streams};
@@ -34,10 +36,11 @@ pub use error::{ConfigError, StreamsError};
 pub use link::{LinkError, TopicPartition};
 #[cfg(test)]
 pub(crate) use mailbox::{LocalTask, mailbox};
-pub(crate) use mailbox::{LocalTasks, Mail, Mailbox};
+pub(crate) use mailbox::{LocalTasks, Mail, Mailbox, Mailboxes};
 pub use shared::Metrics;
 pub use standby::StandbyStore;
 pub use state::AppState;
 pub use state_directory::{StateDirectory, StateDirectoryError};
 pub use topics::TopicError;
+pub use uncaught::UncaughtResponse;
 pub use worker::{Arrival, RestoreProgress, WorkerError};

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -29,6 +29,10 @@ pub(crate) struct Shared {
     records: AtomicU64,
     /// What has failed in all threads.
     errors: ErrorCounters,
+    /// Whether nothing is to be processed; each thread looks once a round.
+    paused: AtomicBool,
+    /// How many threads share the cache; each looks once a round.
+    sharers: AtomicUsize,
     started: Instant,
     state_listeners: Vec<StateListener>,
     restore_listeners: Vec<RestoreListener>,
@@ -37,7 +41,7 @@ pub(crate) struct Shared {
 
 struct Inner {
     state: AppState,
-    threads: Vec<ThreadTasks>,
+    threads: BTreeMap<usize, ThreadTasks>,
     /// The last one of each task.
     arrivals: BTreeMap<TaskId, Arrival>,
 }
@@ -78,17 +82,19 @@ pub struct Metrics {
 
 impl Shared {
     pub(crate) fn new(
-        threads: usize,
+        paused: bool,
         state_listeners: Vec<StateListener>,
         restore_listeners: Vec<RestoreListener>,
         arrival_listeners: Vec<ArrivalListener>,
     ) -> Arc<Self> {
-        let threads = vec![ThreadTasks::default(); threads];
-        let inner = Inner { state: AppState::Created, threads, arrivals: BTreeMap::new() };
+        let (threads, arrivals) = (BTreeMap::new(), BTreeMap::new());
+        let inner = Inner { state: AppState::Created, threads, arrivals };
         Arc::new(Self {
             inner: Mutex::new(inner),
             records: AtomicU64::new(0),
             errors: ErrorCounters::default(),
+            paused: AtomicBool::new(paused),
+            sharers: AtomicUsize::new(1),
             started: Instant::now(),
             state_listeners,
             restore_listeners,
@@ -108,7 +114,7 @@ impl Shared {
         let inner = self.inner.lock();
         let records = self.records.load(Ordering::Relaxed);
         let collect = |of: fn(&ThreadTasks) -> &Vec<TaskId>| {
-            let mut tasks: Vec<TaskId> = inner.threads.iter().flat_map(of).copied().collect();
+            let mut tasks: Vec<TaskId> = inner.threads.values().flat_map(of).copied().collect();
             tasks.sort();
             tasks
         };
@@ -120,10 +126,44 @@ impl Shared {
             errors: self.errors.snapshot(),
             restoring: collect(|thread| &thread.restoring),
             standbys: collect(|thread| &thread.standbys),
-            standby_stores: inner.threads.iter().flat_map(|thread| thread.standby_stores.clone()).collect(),
+            standby_stores: inner.threads.values().flat_map(|thread| thread.standby_stores.clone()).collect(),
             arrivals: running.iter().filter_map(|task| inner.arrivals.get(task).copied()).collect(),
             running,
         }
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn pause(&self, paused: bool) {
+        self.paused.store(paused, Ordering::Relaxed);
+    }
+
+    /// How many threads share the cache.
+    pub(crate) fn sharers(&self) -> usize {
+        self.sharers.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn share_among(&self, threads: usize) {
+        self.sharers.store(threads.max(1), Ordering::Relaxed);
+    }
+
+    /// A thread begins, or one in its place: what it owns is not known yet.
+    pub(crate) fn thread_started(&self, thread: usize) {
+        self.inner.lock().threads.insert(thread, ThreadTasks::default());
+        self.settle();
+    }
+
+    /// A thread has died and will be replaced.
+    pub(crate) fn thread_died(&self, thread: usize) {
+        self.thread_started(thread);
+    }
+
+    /// A thread has gone for good.
+    pub(crate) fn thread_removed(&self, thread: usize) {
+        self.inner.lock().threads.remove(&thread);
+        self.settle();
     }
 
     /// Enters a state, unless the present one is final, and tells the listeners once the lock is free.
@@ -149,17 +189,24 @@ impl Shared {
         let (running, restoring) = (running.to_vec(), restoring.to_vec());
         tracing::info!(thread, ?running, ?restoring, "tasks");
         {
-            let known = &mut self.inner.lock().threads[thread];
+            let mut inner = self.inner.lock();
+            let known = inner.threads.entry(thread).or_default();
             (known.settled, known.running, known.restoring) = (true, running, restoring);
         }
+        self.settle();
+    }
+
+    /// Enters the state that follows from what the threads do, unless the application is stopping.
+    fn settle(&self) {
         self.change(|inner| match inner.state {
-            AppState::Created | AppState::Rebalancing | AppState::Running => inner.working_state(),
-            stopping => stopping,
+            AppState::Rebalancing | AppState::Running => inner.working_state(),
+            other => other,
         });
     }
 
     fn standbys_changed(&self, thread: usize, tasks: &[TaskId], stores: &[StandbyStore]) {
-        let known = &mut self.inner.lock().threads[thread];
+        let mut inner = self.inner.lock();
+        let known = inner.threads.entry(thread).or_default();
         if known.standbys != tasks {
             tracing::info!(thread, standbys = ?tasks, "standby tasks");
         }
@@ -169,7 +216,7 @@ impl Shared {
 
 impl Inner {
     fn working_state(&self) -> AppState {
-        let ready = self.threads.iter().all(|thread| thread.settled && thread.restoring.is_empty());
+        let ready = self.threads.values().all(|thread| thread.settled && thread.restoring.is_empty());
         if ready { AppState::Running } else { AppState::Rebalancing }
     }
 }
@@ -235,14 +282,35 @@ mod tests {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let listener = Arc::clone(&seen);
         let listener: StateListener = Box::new(move |_, new| listener.lock().push(new.to_string()));
-        let shared = Shared::new(2, vec![listener], Vec::new(), Vec::new());
+        let shared = Shared::new(false, vec![listener], Vec::new(), Vec::new());
+        shared.thread_started(0);
+        shared.thread_started(1);
+        shared.enter(AppState::Rebalancing);
         shared.tasks_changed(0, &[TASK], &[]);
         shared.tasks_changed(1, &[], &[TASK]);
         shared.tasks_changed(1, &[TASK], &[]);
-        shared.enter(AppState::PendingShutdown);
+        // Another one joins, and dies; the second leaves.
+        shared.thread_started(2);
+        shared.tasks_changed(2, &[], &[]);
+        shared.thread_died(2);
+        shared.thread_removed(2);
+        shared.thread_removed(1);
+        shared.enter(AppState::PendingError);
         shared.tasks_changed(0, &[], &[]);
         shared.enter(AppState::Error);
         shared.enter(AppState::NotRunning);
-        assert_eq!(*seen.lock(), ["REBALANCING", "RUNNING", "PENDING_SHUTDOWN", "ERROR"]);
+        assert_eq!(
+            *seen.lock(),
+            [
+                "REBALANCING",
+                "RUNNING",
+                "REBALANCING",
+                "RUNNING",
+                "REBALANCING",
+                "RUNNING",
+                "PENDING_ERROR",
+                "ERROR"
+            ]
+        );
     }
 }

@@ -6,6 +6,8 @@ use millstream_client::{BatchProducer, Header, TopicHandle as ClientTopic};
 use smallvec::SmallVec;
 
 use super::LinkError;
+use super::cluster::failed;
+use super::refusals::{Letter, Refusals};
 use crate::processor::{Header as RecordHeader, Headers};
 use crate::task::{SinkError, TopicHandle};
 use crate::topology::TopicName;
@@ -18,6 +20,7 @@ pub(crate) struct Sink {
     producer: BatchProducer,
     application_id: std::sync::Arc<str>,
     topics: Vec<SinkTopic>,
+    refusals: Refusals,
 }
 
 struct SinkTopic {
@@ -29,8 +32,15 @@ struct SinkTopic {
 }
 
 impl Sink {
-    pub(crate) fn new(producer: BatchProducer, application_id: std::sync::Arc<str>) -> Self {
-        Self { producer, application_id, topics: Vec::new() }
+    pub(crate) fn new(
+        mut producer: BatchProducer,
+        application_id: std::sync::Arc<str>,
+        refusals: Refusals,
+    ) -> Self {
+        if refusals.are_asked() {
+            producer.keep_rejected();
+        }
+        Self { producer, application_id, topics: Vec::new(), refusals }
     }
 
     /// See [`RecordSink::topic`](crate::task::RecordSink::topic).
@@ -84,14 +94,46 @@ impl Sink {
         sent.map_err(|source| SinkError { topic: self.resolved(topic), source: source.into() })
     }
 
-    /// Sends what is there and waits until all of it is acknowledged.
+    /// Sends what is there and waits until all of it is acknowledged, or given up as the policies say.
     pub(crate) fn flush(&mut self) -> Result<(), LinkError> {
-        let flushed = self.producer.flush_blocking();
-        flushed.map_err(|source| LinkError {
-            doing: "waiting for what was sent".to_owned(),
-            retriable: source.is_retriable(),
-            source: std::sync::Arc::new(source),
-        })
+        loop {
+            let flushed = self.producer.flush_blocking();
+            flushed.map_err(|error| failed("waiting for what was sent", error))?;
+            if !self.bury_refused()? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Has what was refused so far decided on; returns whether dead letters were sent.
+    pub(crate) fn bury_refused(&mut self) -> Result<bool, LinkError> {
+        let mut sent = false;
+        while let Some(rejected) = self.producer.take_rejected() {
+            let resolved = |topic: &&SinkTopic| topic.name.resolve(&self.application_id) == *rejected.topic;
+            let Some(topic) = self.topics.iter().find(resolved) else {
+                return Err(failed("waiting for what was sent", rejected.error));
+            };
+            let letters = self.refusals.settle(&topic.name, &rejected)?;
+            let Some(dead_letters) = self.refusals.dead_letters() else { continue };
+            for Letter { key, value, timestamp, headers } in letters {
+                let topic = self.topic(&dead_letters);
+                let outcome = self.send(topic, None, timestamp, key.as_deref(), value.as_deref(), &headers);
+                outcome.map_err(|error| LinkError {
+                    doing: "sending a dead letter".to_owned(),
+                    source: std::sync::Arc::new(error),
+                    retriable: false,
+                })?;
+                sent = true;
+            }
+        }
+        Ok(sent)
+    }
+
+    /// Waits until everything that was sent is written or has failed.
+    pub(crate) async fn settle(&mut self) {
+        if let Err(error) = self.producer.flush().await {
+            tracing::warn!(%error, "a thread that has failed could not write all that it had sent");
+        }
     }
 
     /// The offset after the last acknowledged record.

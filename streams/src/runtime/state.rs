@@ -14,6 +14,8 @@ pub enum AppState {
     PendingShutdown,
     /// Stopped as asked.
     NotRunning,
+    /// A failure stops it; threads commit and close their tasks.
+    PendingError,
     /// Stopped by a failure.
     Error,
 }
@@ -33,6 +35,7 @@ impl fmt::Display for AppState {
             Self::Running => "RUNNING",
             Self::PendingShutdown => "PENDING_SHUTDOWN",
             Self::NotRunning => "NOT_RUNNING",
+            Self::PendingError => "PENDING_ERROR",
             Self::Error => "ERROR",
         })
     }

@@ -17,6 +17,7 @@ use super::config::StreamsConfig;
 use super::mailbox::Mail;
 use super::offset_sums::OffsetSums;
 use super::punctuation_budget::PunctuationBudget;
+use super::refusals::Refusals;
 use super::shared::{Shared, ThreadObserver};
 use super::stores::Stores;
 use super::topics::InternalTopic;
@@ -30,9 +31,13 @@ const EVENTS_PER_ROUND: usize = 64;
 /// The longest wait when nothing is due.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
+/// How long a thread that has failed waits for what it had sent.
+const SETTLE: Duration = Duration::from_secs(5);
+
 /// What a stream thread is made of.
 pub(super) struct StreamThread {
     pub(super) index: usize,
+    pub(super) name: String,
     pub(super) config: Arc<StreamsConfig>,
     pub(super) topology: Topology,
     /// As they are in the cluster.
@@ -48,6 +53,8 @@ pub(super) struct StreamThread {
 
 /// How a thread ended.
 pub(super) struct ThreadEnd {
+    /// `None`: it fills the global tables.
+    pub(super) index: Option<usize>,
     pub(super) name: String,
     /// `None`: it panicked.
     pub(super) result: Option<Result<(), WorkerError>>,
@@ -72,12 +79,12 @@ impl StreamThread {
         self,
         ended: mpsc::UnboundedSender<ThreadEnd>,
     ) -> Result<JoinHandle<()>, StreamsError> {
-        let name = format!("{}-{}", self.config.application_id, self.index + 1);
+        let (index, name) = (Some(self.index), self.name.clone());
         let thread_name = name.clone();
         let run = move || {
             // Tasks catch what users' closures throw. A panic that gets here is ours, and must not go unnoticed.
             let result = panic::catch_unwind(AssertUnwindSafe(|| self.run())).ok();
-            let _ = ended.send(ThreadEnd { name, result });
+            let _ = ended.send(ThreadEnd { index, name, result });
         };
         let spawned = Builder::new().name(thread_name).spawn(run);
         spawned
@@ -87,6 +94,7 @@ impl StreamThread {
     fn run(self) -> Result<(), WorkerError> {
         let Self {
             index,
+            name: _,
             config,
             topology,
             internal_topics,
@@ -111,7 +119,8 @@ impl StreamThread {
             internal_topics,
             place.clone(),
         );
-        let link = ClusterLink::connect(index, &config, &topology, assignor, place, &network)?;
+        let refusals = Refusals::new(topology.clone(), config.policies(), shared.errors().clone());
+        let link = ClusterLink::connect(index, &config, &topology, assignor, place, refusals, &network)?;
         let clock = Clock::start();
         let worker_config = WorkerConfig {
             application_id: config.application_id.as_str().into(),
@@ -121,19 +130,42 @@ impl StreamThread {
             max_idle: config.max_idle,
             max_buffered_records: config.buffered_records,
             task_timeout_ms: config.task_timeout.as_millis() as i64,
-            cache_bytes: config.cache_bytes / config.threads,
+            cache_bytes: config.cache_bytes / shared.sharers(),
             errors: config.policies(),
             error_counters: shared.errors().clone(),
         };
         let open = Box::new(move |task, specs: &[_]| stores.open(task, specs));
-        let observer = Box::new(ThreadObserver { shared, thread: index, offset_sums });
+        let observer = Box::new(ThreadObserver { shared: Arc::clone(&shared), thread: index, offset_sums });
         let budget = Rc::new(PunctuationBudget::default());
         let worker = Worker::new(worker_config, topology, link, open, observer, budget, clock.now());
         let mut worker = worker.with_globals(globals);
-        let leave_group = run_until_told(&mut worker, &mut inbox, &clock)?;
-        worker.shut_down(clock.now())?;
-        worker.into_link().close(leave_group);
-        Ok(())
+        let told = Told { shared: &shared, cache_bytes: config.cache_bytes };
+        let ended = run_until_told(&mut worker, &mut inbox, &clock, &told);
+        match ended.and_then(|leave_group| worker.shut_down(clock.now()).map(|()| leave_group)) {
+            Ok(leave_group) => {
+                worker.into_link().close(leave_group);
+                Ok(())
+            }
+            Err(error) => {
+                // Whoever takes up the tasks finds their changelogs as they will be.
+                worker.into_link().settle(SETTLE);
+                Err(error)
+            }
+        }
+    }
+}
+
+/// What an application tells its threads while they run.
+struct Told<'a> {
+    shared: &'a Shared,
+    /// Of all threads.
+    cache_bytes: usize,
+}
+
+impl Told<'_> {
+    fn tell(&self, worker: &mut Worker<ClusterLink>) -> Result<(), WorkerError> {
+        worker.pause(self.shared.is_paused());
+        worker.resize_cache(self.cache_bytes / self.shared.sharers())
     }
 }
 
@@ -142,12 +174,15 @@ fn run_until_told(
     worker: &mut Worker<ClusterLink>,
     inbox: &mut mpsc::Receiver<Mail>,
     clock: &Clock,
+    told: &Told<'_>,
 ) -> Result<bool, WorkerError> {
     let mut waited_for = None;
     loop {
+        told.tell(worker)?;
         while let Some(mail) = waited_for.take().or_else(|| inbox.try_recv().ok()) {
             match mail {
                 Mail::Query(query) => query(&worker.local_tasks()),
+                Mail::Look => told.tell(worker)?,
                 Mail::Stop { leave_group } => return Ok(leave_group),
             }
         }

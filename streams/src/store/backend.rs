@@ -52,6 +52,16 @@ pub trait KeyValueBackend: Send {
     /// Removes every entry and the position. Only restore calls it, after it has said why.
     fn clear(&mut self) -> Result<(), StoreError>;
 
+    /// Much of the changelog follows, and nobody reads before [`end_load`](Self::end_load): an engine may collect it and write
+    /// it in an order that suits it. Until then a crash may leave entries whose position is not there yet, so that they are
+    /// restored once more.
+    fn begin_load(&mut self) {}
+
+    /// Everything that was staged is in the store, with the last position.
+    fn end_load(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Makes everything written so far survive a crash of the process.
     fn flush(&mut self) -> Result<(), StoreError>;
 }

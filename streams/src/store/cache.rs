@@ -12,7 +12,8 @@ use crate::processor::Headers;
 /// The bytes that the caches of one stream thread may hold: its share of `statestore.cache.max.bytes`.
 #[derive(Debug)]
 pub struct CacheBudget {
-    limit: usize,
+    /// Shared anew when threads come and go.
+    limit: Cell<usize>,
     /// Estimated bytes in all caches that share this budget.
     used: Cell<usize>,
 }
@@ -20,7 +21,7 @@ pub struct CacheBudget {
 impl CacheBudget {
     /// A budget of `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        Self { limit, used: Cell::new(0) }
+        Self { limit: Cell::new(limit), used: Cell::new(0) }
     }
 
     /// Bytes in use, estimated from the encoded sizes.
@@ -30,11 +31,16 @@ impl CacheBudget {
 
     /// Whether a flush and an eviction are due.
     pub fn is_exceeded(&self) -> bool {
-        self.used.get() > self.limit
+        self.used.get() > self.limit.get()
     }
 
     pub(crate) fn limit(&self) -> usize {
-        self.limit
+        self.limit.get()
+    }
+
+    /// Sets the limit; returns whether it was another one.
+    pub(crate) fn resize(&self, limit: usize) -> bool {
+        self.limit.replace(limit) != limit
     }
 
     fn add(&self, bytes: usize) {

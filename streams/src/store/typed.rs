@@ -42,10 +42,19 @@ pub struct TypedStore<K: 'static, V: 'static> {
     /// What windows it has if its keys are windowed, which the changelog writes another way than the store.
     pub(crate) windows: Option<WindowSpec>,
     budget: Rc<CacheBudget>,
+    /// Accesses by key that the cache answered, and the others.
+    accesses: Accesses,
     /// Size of the last value that was encoded or decoded: the guess for the next new one.
     typical: usize,
     key_buffer: Vec<u8>,
     value_buffer: Vec<u8>,
+}
+
+/// How often the cache had what was asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Accesses {
+    pub(crate) hits: u64,
+    pub(crate) misses: u64,
 }
 
 /// What a task does to a store without knowing its types.
@@ -60,6 +69,8 @@ pub(crate) trait TaskStore {
     fn with_backend(&self, with: &mut dyn FnMut(&mut dyn KeyValueBackend));
     /// Answers a query with about so many bytes at most.
     fn answer(&self, read: &Read, page: &Page, max_bytes: usize) -> Result<Chunk, StoreError>;
+    /// How it was used.
+    fn accesses(&self) -> Accesses;
     fn into_any(self: Rc<Self>) -> Rc<dyn Any>;
 }
 
@@ -77,6 +88,7 @@ impl<K, V> TypedStore<K, V> {
             changelog: parts.changelog,
             windows: parts.spec.windows,
             budget: parts.budget,
+            accesses: Accesses::default(),
             typical: FIRST_GUESS,
             key_buffer: Vec::new(),
             value_buffer: Vec::new(),
@@ -108,8 +120,10 @@ impl<K, V> TypedStore<K, V> {
         encoded.map_err(|source| ProcessError::encode("key", &self.name, source))?;
         let hash = self.cache.hash(&self.key_buffer);
         if let Some(index) = self.cache.find(hash, &self.key_buffer) {
+            self.accesses.hits += 1;
             return Ok(index);
         }
+        self.accesses.misses += 1;
         let loaded = self.read()?;
         Ok(self.cache.insert(hash, &self.key_buffer, key.clone(), loaded, &self.budget))
     }
@@ -240,7 +254,7 @@ pub(crate) fn flush<K: Clone, V: Clone>(
 ) -> Result<(), ProcessError> {
     let mut dirty = store.borrow_mut().cache.take_dirty();
     for (place, index) in dirty.entries.iter().copied().enumerate() {
-        cx.enter(node);
+        cx.return_to(node);
         let mut flushing = store.borrow_mut();
         if flushing.flush_entry(index, cx)? && flushing.is_cached() {
             let old = dirty.olds.get_mut(place).and_then(Option::take);
@@ -309,6 +323,10 @@ impl<K: 'static, V: 'static> TaskStore for RefCell<TypedStore<K, V>> {
 
     fn answer(&self, read: &Read, page: &Page, max_bytes: usize) -> Result<Chunk, StoreError> {
         self.borrow().answer(read, page, max_bytes)
+    }
+
+    fn accesses(&self) -> Accesses {
+        self.borrow().accesses
     }
 
     fn take_backend(&self) -> Box<dyn KeyValueBackend> {

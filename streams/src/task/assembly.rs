@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::processing::Attended;
-use crate::processor::{Context, Discard, Downstream, FanOut, ProcessError};
+use crate::processor::{Context, Discard, Downstream, FanOut, ProcessError, Record};
 use crate::store::backend::KeyValueBackend;
 use crate::store::cache::CacheBudget;
 use crate::store::shared::{Globals, SharedBackend};
@@ -245,9 +245,24 @@ pub(crate) fn erase<K: 'static, V: 'static>(node: impl Downstream<K, V> + 'stati
     Box::new(node)
 }
 
-/// A node that is only there to have a name: the nodes below it as one.
+/// Does nothing to records but count them.
+struct Passed<K, V> {
+    node: NodeId,
+    below: Rc<dyn Downstream<K, V>>,
+}
+
+impl<K, V> Downstream<K, V> for Passed<K, V> {
+    fn process(&self, record: Record<K, V>, cx: &mut Context<'_>) -> Result<(), ProcessError> {
+        cx.enter(self.node);
+        self.below.process(record, cx)
+    }
+}
+
+/// A node that is only there to have a name.
 pub(crate) fn pass<K: Clone + 'static, V: Clone + 'static>() -> ProcessorFactory {
-    Arc::new(|assembly: &mut Assembly<'_>, id| Box::new(assembly.downstream::<K, V>(id)))
+    Arc::new(|assembly: &mut Assembly<'_>, id| {
+        erase(Passed::<K, V> { node: id, below: assembly.downstream(id) })
+    })
 }
 
 /// The partition of a task, for changelogs.

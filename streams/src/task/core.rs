@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use crate::dsl::TimestampExtractor;
 use crate::errors::{ErrorCounters, Origin, Policies, Settled, TaskErrors, guard};
+use crate::metrics::{NodeMetrics, TaskMetrics};
 use crate::processing::{Attended, Punctuation};
 use crate::processor::{Context, ContextState, ProcessError};
 use crate::store::backend::{KeyValueBackend, Position};
@@ -98,7 +99,7 @@ impl Task {
             attended,
             stores,
             cache: env.cache,
-            state: ContextState::new(id, part.sources.clone(), errors),
+            state: ContextState::new(id, part.sources.clone(), topology.graph().ids().count(), errors),
             retry: None,
         }
     }
@@ -116,6 +117,32 @@ impl Task {
     /// Records dropped because a key or value was missing, or let go by a policy after they had failed (Kafka's `dropped-records-total`).
     pub fn dropped_records(&self) -> u64 {
         self.state.dropped
+    }
+
+    /// What has passed it.
+    pub fn metrics(&self) -> TaskMetrics {
+        let (part, counts) = (self.topology.part(self.id.subtopology), &self.state.counts);
+        let node = |id: &NodeId| NodeMetrics {
+            node: self.topology.graph().node(*id).name.clone(),
+            records: counts.taken(*id),
+        };
+        let sources = part.nodes.iter().filter(|id| part.source_nodes.contains(id));
+        TaskMetrics {
+            task: self.id,
+            records: sources.map(|id| counts.taken(*id)).sum(),
+            stream_time: self.state.stream_time,
+            dropped: self.state.dropped,
+            lateness: counts.lateness,
+            read_latency: counts.until_read,
+            sent_latency: counts.until_sent,
+            nodes: part.nodes.iter().map(node).collect(),
+            stores: self.stores.metrics(),
+        }
+    }
+
+    /// A turn of the task, or its flush, has ended at `now` (ms): so long were its records on their way.
+    pub(crate) fn end_turn(&mut self, now: i64) {
+        self.state.counts.end_turn(now);
     }
 
     /// The input for a topic of this name in the cluster: `input` itself, unless that stands for a pattern; then one of the
@@ -294,6 +321,7 @@ impl Task {
             self.retry.as_ref().filter(|_| retried).map_or(1, |retry| retry.attempt + 1);
         let Input { source, node, .. } = &self.inputs[input.0];
         self.state.node = *node;
+        self.state.counts.take(*node);
         self.state.input = Some(input.0);
         self.state.offset = offset;
         let mut cx = Context { sink, state: &mut self.state, origin: Origin::Record(&record) };
@@ -354,7 +382,7 @@ impl Task {
     }
 
     /// Makes room in the cache by writing it out.
-    fn relieve(&mut self, sink: &mut dyn RecordSink) -> Result<(), TaskError> {
+    pub(crate) fn relieve(&mut self, sink: &mut dyn RecordSink) -> Result<(), TaskError> {
         self.flush(sink)?;
         let partition = self.id.partition;
         self.write(|store| match &store.changelog {

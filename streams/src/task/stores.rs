@@ -5,11 +5,12 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use crate::metrics::StoreMetrics;
 use crate::store::backend::{KeyValueBackend, Position};
 use crate::store::cache::CacheBudget;
 use crate::store::chunk::{Chunk, Page, Read};
 use crate::store::error::StoreError;
-use crate::store::typed::{TaskStore, TypedStore};
+use crate::store::typed::{Accesses, TaskStore, TypedStore};
 use crate::topology::{StoreId, StoreSpec, Topology};
 
 use super::assembly::changelog;
@@ -81,6 +82,15 @@ impl TaskStores {
     /// Writes what is staged; `position` says for a store how far its changelog is acknowledged.
     pub(super) fn write(&self, mut position: impl FnMut(&StoreSpec) -> Position) -> Result<(), StoreError> {
         self.0.iter().try_for_each(|(spec, store)| store.write(position(spec)))
+    }
+
+    /// How each is used.
+    pub(super) fn metrics(&self) -> Vec<StoreMetrics> {
+        let metrics = |(spec, store): &(StoreSpec, Rc<dyn TaskStore>)| {
+            let Accesses { hits, misses } = store.accesses();
+            StoreMetrics { store: spec.name.clone(), cache_hits: hits, cache_misses: misses }
+        };
+        self.0.iter().map(metrics).collect()
     }
 
     /// How far they have come.

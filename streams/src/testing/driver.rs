@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::dsl::Topic;
 use crate::errors::{ErrorCounters, NodeErrors};
+use crate::metrics::TaskMetrics;
 use crate::store::backend::Position;
 use crate::task::{InputId, RawRecord, RecordSink, Task};
 use crate::topology::{TopicName, Topology};
@@ -125,7 +126,7 @@ impl TestDriver {
         self.wall_clock = self.wall_clock.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX));
         for task in &mut self.tasks {
             task.punctuate(self.wall_clock, &mut self.bus)?;
-            commit(task, &mut self.bus)?;
+            commit(task, &mut self.bus, self.wall_clock)?;
         }
         let mut waiting = Waiting::default();
         self.deliver(&mut waiting);
@@ -146,6 +147,11 @@ impl TestDriver {
     /// What has failed so far, by task, stage and node.
     pub fn errors(&self) -> Vec<NodeErrors> {
         self.errors.snapshot()
+    }
+
+    /// What has passed the tasks, in the order of their ids: how many records each node took, for one.
+    pub fn metrics(&self) -> Vec<TaskMetrics> {
+        self.tasks.iter().map(Task::metrics).collect()
     }
 
     /// Records dropped because a key or value was missing, and those that a policy let go.
@@ -214,7 +220,7 @@ impl TestDriver {
                 processed => break processed?,
             }
         }
-        commit(task, &mut self.bus)
+        commit(task, &mut self.bus, self.wall_clock)
     }
 
     /// Sorts what was sent: back to the tasks that read it, and to where the test can see it.
@@ -229,8 +235,9 @@ impl TestDriver {
     }
 }
 
-fn commit(task: &mut Task, bus: &mut Bus) -> Result<(), TestError> {
+fn commit(task: &mut Task, bus: &mut Bus, now: i64) -> Result<(), TestError> {
     task.flush(bus)?;
+    task.end_turn(now);
     task.write(|_| Position::Unchanged)?;
     Ok(())
 }

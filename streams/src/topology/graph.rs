@@ -233,6 +233,12 @@ impl Graph {
         self.node_mut(node).on_error = Some(policy);
     }
 
+    /// The sinks of a topic.
+    pub(crate) fn sinks_of<'a>(&'a self, of: &'a TopicName) -> impl Iterator<Item = &'a Node> {
+        let is_sink = move |kind: &NodeKind| matches!(kind, NodeKind::Sink { topic, .. } if topic == of);
+        self.nodes.iter().filter(move |node| is_sink(&node.kind))
+    }
+
     /// Whether a node has a say in what becomes of records that fail.
     pub(crate) fn has_policies(&self) -> bool {
         self.nodes.iter().any(|node| node.on_error.is_some())

@@ -45,6 +45,9 @@ impl Batch {
     }
 
     pub(crate) fn settle(&self, outcome: Result<Written>) {
+        if let Err(error) = &outcome {
+            self.part.completion.reject(&self.bytes, error);
+        }
         self.part.completion.settle(self.part.first, self.count as u32, outcome);
     }
 
@@ -89,7 +92,7 @@ impl Batch {
 }
 
 /// A batch that this producer wrote decompresses to what it held in memory, far below this.
-const SPLIT_DECOMPRESSED_MAX: usize = 1 << 30;
+pub(crate) const SPLIT_DECOMPRESSED_MAX: usize = 1 << 30;
 
 /// A batch that cannot even be read back: nothing can be done but fail it.
 pub(crate) fn unsplittable(error: &BatchError) -> Error {

@@ -16,6 +16,6 @@ mod lane;
 mod simulation;
 
 pub(crate) use answer::{Answer, Verdict};
-pub(crate) use batch::{Batch, Part, unsplittable};
+pub(crate) use batch::{Batch, Part, SPLIT_DECOMPRESSED_MAX, unsplittable};
 pub(crate) use identity::{Identities, Identity};
 pub(crate) use lane::{Lane, Limits};

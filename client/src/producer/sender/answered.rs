@@ -79,6 +79,7 @@ impl Sender {
 
     fn split(&mut self, slot: Slot, batch: Batch) {
         let (completion, first, count) = (Arc::clone(&batch.part.completion), batch.part.first, batch.count);
+        let bytes = batch.bytes.clone();
         match (batch.split(), self.track(slot)) {
             (Ok(halves), Some(track)) => {
                 track.queue.waiting.fetch_add(halves.len(), Ordering::Relaxed);
@@ -86,7 +87,9 @@ impl Sender {
             }
             (Ok(_), None) => {}
             (Err(error), _) => {
-                completion.settle(first, count as u32, Err(unsplittable(&error)));
+                let error = unsplittable(&error);
+                completion.reject(&bytes, &error);
+                completion.settle(first, count as u32, Err(error));
                 self.shared.settled(&completion);
             }
         }

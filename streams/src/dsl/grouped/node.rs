@@ -63,12 +63,12 @@ where
     F: Update<K::Present, V::Present, A>,
 {
     fn process(&self, record: Record<K, V>, cx: &mut Context<'_>) -> Result<(), ProcessError> {
+        cx.enter(self.node);
         let Record { key, value, timestamp, headers } = record;
         let (Some(key), Some(value)) = (key.into_present(), value.into_present()) else {
             cx.drop_record();
             return Ok(());
         };
-        cx.enter(self.node);
         let mut store = self.store.borrow_mut();
         let index = store.load(&key)?;
         let (entry, latest) = store.update(index, cx, |old, before| {

@@ -75,6 +75,7 @@ struct DynamicSink<K: 'static, V: 'static> {
 impl<K, V> Downstream<K, V> for DynamicSink<K, V> {
     fn process(&self, record: Record<K, V>, cx: &mut Context<'_>) -> Result<(), ProcessError> {
         cx.enter(self.node);
+        cx.state.counts.sent(record.timestamp);
         let name = (self.name)(&record);
         let known = self.topics.borrow().get(&*name).copied();
         let topic = known.unwrap_or_else(|| {

@@ -36,11 +36,11 @@ pub(in crate::dsl) fn add_table<K1: Element, V1: Element, K: Element, V: Element
     let factory = Arc::new(move |assembly: &mut Assembly<'_>, id| {
         let below = assembly.downstream(id);
         let Some(store) = assembly.kept_in(id) else {
-            return erase::<K1, V1>(Updates { present, below, types: PhantomData });
+            return erase::<K1, V1>(Updates { node: id, present, below, types: PhantomData });
         };
         let node = Rc::new(Table { node: id, store: assembly.table::<K, V>(id, store), below });
         assembly.flushes(id, Rc::clone(&node) as Rc<dyn Flush>);
-        erase::<K1, V1>(Updates { present, below: node, types: PhantomData })
+        erase::<K1, V1>(Updates { node: id, present, below: node, types: PhantomData })
     });
     let node = graph.add(name, NodeKind::Processor { factory }, &[source]);
     let values = if generated.is_some() { Values::Latent } else { Values::Stored };
@@ -52,6 +52,7 @@ pub(in crate::dsl) fn add_table<K1: Element, V1: Element, K: Element, V: Element
 
 /// Turns records into updates.
 struct Updates<F, N, T> {
+    node: NodeId,
     present: F,
     /// The nodes below, or the store in between.
     below: N,
@@ -64,6 +65,7 @@ where
     N: Takes<K, V>,
 {
     fn process(&self, record: Record<K1, V1>, cx: &mut Context<'_>) -> Result<(), ProcessError> {
+        cx.enter(self.node);
         let Record { key, value, timestamp, headers } = record;
         let (Some(key), new) = (self.present)(key, value) else {
             cx.drop_record();
@@ -95,7 +97,6 @@ struct Table<K: 'static, V: 'static> {
 
 impl<K: Element, V: Element> Takes<K, V> for Rc<Table<K, V>> {
     fn take(&self, record: Record<K, Option<V>>, cx: &mut Context<'_>) -> Result<(), ProcessError> {
-        cx.enter(self.node);
         let mut store = self.store.borrow_mut();
         let index = store.load(&record.key)?;
         let entry = store.modify(index);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::dsl::{Element, KStream, KTable};
 use crate::processor::{Change, Context, Downstream, ProcessError, Record};
 use crate::task::{Assembly, erase};
-use crate::topology::NodeKind;
+use crate::topology::{NodeId, NodeKind};
 
 impl<K: Element, V: Element> KTable<K, V> {
     /// The updates of the table; `None` is a removed key.
@@ -33,7 +33,7 @@ impl<K: Element, V: Element> KTable<K, V> {
     /// ```
     pub fn to_stream(&self) -> KStream<K, Option<V>> {
         let factory = Arc::new(|assembly: &mut Assembly<'_>, id| {
-            erase(ToStream::<K, V> { below: assembly.downstream(id) })
+            erase(ToStream::<K, V> { node: id, below: assembly.downstream(id) })
         });
         let graph = &mut *self.graph.borrow_mut();
         let name = graph.generate("KTABLE-TOSTREAM-");
@@ -43,11 +43,13 @@ impl<K: Element, V: Element> KTable<K, V> {
 }
 
 struct ToStream<K, V> {
+    node: NodeId,
     below: Rc<dyn Downstream<K, Option<V>>>,
 }
 
 impl<K, V> Downstream<K, Change<V>> for ToStream<K, V> {
     fn process(&self, record: Record<K, Change<V>>, cx: &mut Context<'_>) -> Result<(), ProcessError> {
+        cx.enter(self.node);
         let Record { key, value, timestamp, headers } = record;
         self.below.process(Record { key, value: value.new, timestamp, headers }, cx)
     }

@@ -181,12 +181,12 @@ where
     F: Update<K::Present, V, A>,
 {
     fn process(&self, record: Record<K, V>, cx: &mut Context<'_>) -> Result<(), ProcessError> {
+        cx.enter(self.node);
         let Record { key, value, timestamp, headers } = record;
         let Some(key) = key.into_present() else {
             cx.drop_record();
             return Ok(());
         };
-        cx.enter(self.node);
         self.stream_time.set(self.stream_time.get().max(timestamp));
         if let Some(closing) = &self.closing {
             closing.hear(cx.state.wall_clock);

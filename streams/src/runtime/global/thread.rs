@@ -89,7 +89,7 @@ impl GlobalThread {
         let thread_name = name.clone();
         let run = move || {
             let result = panic::catch_unwind(AssertUnwindSafe(|| self.run(inbox, complete))).ok();
-            let _ = ended.send(ThreadEnd { name, result });
+            let _ = ended.send(ThreadEnd { index: None, name, result });
         };
         let spawned = Builder::new().name(thread_name).spawn(run);
         spawned
@@ -141,7 +141,7 @@ impl GlobalThread {
                     tables.fetched(range(fetched), position)?;
                     changed = true;
                 }
-                Woken::Fetched(Ok(_)) | Woken::Time => {}
+                Woken::Mail(Some(Mail::Look)) | Woken::Fetched(Ok(_)) | Woken::Time => {}
             }
             if committed.elapsed() >= interval {
                 committed = Instant::now();

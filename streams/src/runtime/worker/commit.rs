@@ -49,6 +49,7 @@ impl<L: Link> Worker<L> {
         running.iter_mut().for_each(|running| running.commit_requested = false);
         for Running { task, .. } in running.iter_mut().filter(|running| running.uncommitted) {
             task.flush(link)?;
+            task.end_turn(now);
         }
         link.flush()?;
         match self.commit_offsets(now, leaves) {

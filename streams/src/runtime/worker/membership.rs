@@ -206,7 +206,13 @@ impl<L: Link> Worker<L> {
                 suspended: false,
             };
             if !progress.is_done() {
+                if progress.remaining() >= restore::LOAD_FROM {
+                    backend.begin_load();
+                }
                 self.link.restore(&progress.changelog, from);
+                if self.paused {
+                    self.link.hold(&progress.changelog, true);
+                }
                 self.observer.restoring(&progress);
                 restoring.missing.push(Missing { store: index, changelog_id: bounds.topic_id, progress });
             }
@@ -230,6 +236,9 @@ impl<L: Link> Worker<L> {
             let tie = |next_offset| Checkpoint { next_offset, written_at: now, changelog_id: *changelog_id };
             let applied = restore::apply(backend, &range, progress.next, progress.end, tie);
             let (records, next) = applied.map_err(|error| failed(progress, error))?;
+            if next >= progress.end {
+                backend.end_load().map_err(|error| failed(progress, ApplyError::Store(error)))?;
+            }
             let reported = progress.elapsed.as_millis() / REPORT_EVERY_MS;
             progress.records += records;
             progress.next = next;

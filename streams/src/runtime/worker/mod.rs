@@ -180,6 +180,8 @@ pub(crate) struct Worker<L> {
     restoring: Vec<Restoring>,
     /// Assigned, and not yet ready to be restored.
     waiting: Vec<Waiting>,
+    /// Whether tasks are neither to process nor to be restored (KIP-834).
+    paused: bool,
     standbys: Standbys,
     /// Whether the group has said what belongs to this thread, if only that nothing does.
     settled: bool,
@@ -260,6 +262,7 @@ impl<L: Link> Worker<L> {
             running: Vec::new(),
             restoring: Vec::new(),
             waiting: Vec::new(),
+            paused: false,
             standbys: Standbys::default(),
             settled: false,
             turn: 0,
@@ -290,6 +293,33 @@ impl<L: Link> Worker<L> {
                 self.settle_standbys(now)
             }
         }
+    }
+
+    /// Stops or resumes processing, punctuation and restoring. What was done is committed all the same.
+    pub(crate) fn pause(&mut self, paused: bool) {
+        if self.paused == paused {
+            return;
+        }
+        self.paused = paused;
+        let restored = self.restoring.iter().flat_map(|restoring| &restoring.missing);
+        let changelogs: Vec<_> = restored.map(|missing| missing.progress.changelog.clone()).collect();
+        for changelog in changelogs {
+            self.link.hold(&changelog, paused);
+        }
+    }
+
+    /// Gives this thread another share of the cache. What no longer fits is written at once.
+    pub(crate) fn resize_cache(&mut self, bytes: usize) -> Result<(), WorkerError> {
+        if !self.cache.resize(bytes) {
+            return Ok(());
+        }
+        let Self { running, link, cache, .. } = self;
+        for Running { task, .. } in running {
+            if cache.is_exceeded() {
+                task.relieve(link)?;
+            }
+        }
+        Ok(())
     }
 
     /// What queries see.

@@ -11,6 +11,9 @@ use crate::task::TaskId;
 /// Bytes that one compressed changelog batch may unfold to.
 const MAX_UNFOLDED: usize = 256 << 20;
 
+/// Offsets to be read from which on a store is loaded rather than written to, batch by batch.
+pub(super) const LOAD_FROM: i64 = 100_000;
+
 /// What a store needs before its task can run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RestorePlan {

@@ -171,12 +171,12 @@ impl<L: Link> Worker<L> {
         if self.standbys.tasks.is_empty() {
             return Ok(i64::MAX);
         }
-        if self.restoring.is_empty() {
+        let may_read = self.restoring.is_empty() && !self.paused;
+        if may_read {
             self.write_a_range(now)?;
         }
         let again_at = self.hear_limits(now);
-        let Self { standbys, link, restoring, .. } = self;
-        let may_read = restoring.is_empty();
+        let Self { standbys, link, .. } = self;
         let mut is_ready = false;
         for follower in standbys.followers() {
             hold(follower, !may_read || follower.is_waiting(), link);

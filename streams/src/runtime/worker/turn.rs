@@ -24,10 +24,11 @@ pub(crate) struct Round {
 }
 
 impl<L: Link> Worker<L> {
-    /// Gives every task a turn, and commits when that is due.
+    /// Gives every task a turn, unless they are paused, and commits when that is due.
     pub(crate) fn step(&mut self, now: i64) -> Result<Round, WorkerError> {
         let mut round = Round { records: 0, again_at: self.proceed(now)? };
-        for nth in 0..self.running.len() {
+        let at_work = if self.paused { 0 } else { self.running.len() };
+        for nth in 0..at_work {
             let index = (self.turn + nth) % self.running.len();
             let turn = self.take_turn(index, now)?;
             self.punctuate(index, now)?;
@@ -84,6 +85,7 @@ impl<L: Link> Worker<L> {
             (Err((index, error)), _) => return Err(at_input(task, inputs, index, error)),
         };
         *uncommitted |= records > 0;
+        task.end_turn(now);
         for input in inputs.iter_mut().filter(|input| input.paused) {
             if input.queue.buffered_records() <= config.max_buffered_records
                 && input.queue.buffered_bytes() <= MAX_BUFFERED_BYTES

@@ -1,5 +1,7 @@
 use ::rocksdb::{BlockBasedOptions, Cache, LogLevel, Options, WriteBufferManager};
 
+use super::load::LoadBudget;
+
 /// Table files that one task's database keeps open.
 const OPEN_FILES: i32 = 256;
 
@@ -26,6 +28,8 @@ pub struct MemoryBudget {
     memtable_bytes: usize,
     /// What each database may have written without flushing it.
     pub(super) unflushed: Unflushed,
+    /// What stores may collect that are being restored.
+    pub(super) loads: LoadBudget,
 }
 
 /// How much a database may hold that a crash of the process would lose, and the changelog would have to give back.
@@ -53,6 +57,8 @@ impl MemoryBudget {
             cache,
             memtable_bytes: write_share / 2,
             unflushed: Unflushed { records: FLUSH_RECORDS, bytes: FLUSH_BYTES },
+            // Whoever restores fills no memtables, so their share is free.
+            loads: LoadBudget::new(write_share),
         }
     }
 

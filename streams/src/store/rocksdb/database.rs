@@ -1,13 +1,15 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ::rocksdb::{
-    BoundColumnFamily, ColumnFamilyDescriptor, DBWithThreadMode, FlushOptions, MultiThreaded, WriteBatch,
+    BoundColumnFamily, ColumnFamilyDescriptor, DBWithThreadMode, FlushOptions, MultiThreaded, Options,
+    WriteBatch,
 };
 use parking_lot::Mutex;
 
 use super::budget::Unflushed;
+use super::load::LoadBudget;
 use super::{MemoryBudget, RocksBackend, RocksWindowBackend};
 use crate::store::error::StoreError;
 use crate::topology::WindowSpec;
@@ -15,23 +17,27 @@ use crate::topology::WindowSpec;
 /// The column family of the changelog positions.
 pub(super) const OFFSETS: &str = "offsets";
 
+/// What the names of table files begin with that are not the database's yet.
+const LOAD_FILE: &str = "load-";
+
 /// Column families come and go with the segments of window stores while backends share the database.
 pub(super) type Database = DBWithThreadMode<MultiThreaded>;
 
 /// The database of one task, shared by the backends of its stores.
 pub struct TaskDatabase {
     db: Database,
-    /// All column families, for flushing them together. A lock because the backends share the database through an `Arc`, not
-    /// because threads race.
+    /// All column families, for flushing them together. A lock because a store that is being loaded flushes from a thread of
+    /// its own.
     families: Mutex<Vec<String>>,
     /// What new families are made with.
     budget: MemoryBudget,
     /// When to flush.
     limit: Unflushed,
-    /// Written since the last flush, by all stores together. Atomic because the backends share the database through an
-    /// `Arc`, not because threads race: all of them belong to the task's thread.
+    /// Written since the last flush, by all stores together. Atomic as the families are locked.
     unflushed_records: AtomicU64,
     unflushed_bytes: AtomicU64,
+    /// Numbers the table files that are made outside of the database.
+    load_files: AtomicU64,
 }
 
 impl TaskDatabase {
@@ -45,6 +51,7 @@ impl TaskDatabase {
     }
 
     fn open_families(path: &Path, stores: &[&str], budget: &MemoryBudget) -> Result<Self, ::rocksdb::Error> {
+        delete_load_files(path);
         let options = budget.database_options();
         let mut families = vec!["default".to_owned(), OFFSETS.to_owned()];
         families.extend(stores.iter().map(|store| family_of(store)));
@@ -62,6 +69,7 @@ impl TaskDatabase {
             limit: budget.unflushed,
             unflushed_records: AtomicU64::new(0),
             unflushed_bytes: AtomicU64::new(0),
+            load_files: AtomicU64::new(0),
         })
     }
 
@@ -100,9 +108,13 @@ impl TaskDatabase {
         options.set_wait(true);
         let names = self.families.lock();
         let families: Vec<_> = names.iter().map(|name| self.family(name)).collect();
+        let counts = [&self.unflushed_records, &self.unflushed_bytes]
+            .map(|count| (count, count.load(Ordering::Relaxed)));
         self.db.flush_cfs_opt(&families.iter().collect::<Vec<_>>(), &options)?;
-        self.unflushed_records.store(0, Ordering::Relaxed);
-        self.unflushed_bytes.store(0, Ordering::Relaxed);
+        // What another thread has written since may not be in it.
+        for (count, flushed) in counts {
+            count.fetch_sub(flushed, Ordering::Relaxed);
+        }
         Ok(())
     }
 
@@ -116,6 +128,22 @@ impl TaskDatabase {
             self.flush()?;
         }
         Ok(())
+    }
+
+    /// What the table files of a store are made with.
+    pub(super) fn table_options(&self) -> Options {
+        self.budget.store_options()
+    }
+
+    /// What loads may take together.
+    pub(super) fn load_budget(&self) -> &LoadBudget {
+        &self.budget.loads
+    }
+
+    /// Where a table file is made that the database takes over: on its own disk.
+    pub(super) fn next_load_file(&self) -> PathBuf {
+        let number = self.load_files.fetch_add(1, Ordering::Relaxed);
+        self.db.path().join(format!("{LOAD_FILE}{number}"))
     }
 
     pub(super) fn db(&self) -> &Database {
@@ -134,6 +162,17 @@ impl TaskDatabase {
 impl std::fmt::Debug for TaskDatabase {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TaskDatabase").field("path", &self.db.path()).finish_non_exhaustive()
+    }
+}
+
+/// Deletes the table files that a crash has left before the database had taken them over.
+fn delete_load_files(path: &Path) {
+    let Ok(files) = path.read_dir() else { return };
+    let left = files.flatten().filter(|file| file.file_name().to_string_lossy().starts_with(LOAD_FILE));
+    for file in left {
+        if let Err(error) = std::fs::remove_file(file.path()) {
+            tracing::warn!(path = %file.path().display(), %error, "what an interrupted restore has left stays there");
+        }
     }
 }
 

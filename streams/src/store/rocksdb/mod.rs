@@ -8,6 +8,7 @@
 //!     kv.<store>  key bytes -> value bytes
 //!     win.<store>.<length>.<start>
 //!                 a segment of a window store, both in ms: start ++ key bytes -> value bytes
+//!     load-<n>    a file of the restore that the database has not taken over yet
 //! ```
 //!
 //! There is no write-ahead log: the changelog topic is one. `atomic_flush` keeps a store and its position on the same side of a
@@ -15,7 +16,9 @@
 
 mod budget;
 mod database;
+mod load;
 mod position;
+mod run;
 mod scan;
 mod store;
 #[cfg(test)]

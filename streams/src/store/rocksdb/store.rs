@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ::rocksdb::WriteBatch;
 
 use super::TaskDatabase;
+use super::load::Load;
 use crate::store::backend::{Checkpoint, Direction, KeyRange, KeyValueBackend, Position, Visit};
 use crate::store::error::StoreError;
 
@@ -17,12 +18,21 @@ pub struct RocksBackend {
     staged: WriteBatch,
     /// What the offsets family holds, kept here because every commit asks for it.
     position: Option<Checkpoint>,
+    /// While the store is filled from its changelog: takes what is staged.
+    load: Option<Load>,
 }
 
 impl RocksBackend {
     pub(super) fn open(database: Arc<TaskDatabase>, store: &str, family: String) -> Result<Self, StoreError> {
         let position = database.position(store)?;
-        Ok(Self { database, store: store.to_owned(), family, staged: WriteBatch::default(), position })
+        Ok(Self {
+            database,
+            store: store.to_owned(),
+            family,
+            staged: WriteBatch::default(),
+            position,
+            load: None,
+        })
     }
 
     fn failed(&self, error: ::rocksdb::Error) -> StoreError {
@@ -36,6 +46,9 @@ impl KeyValueBackend for RocksBackend {
     }
 
     fn stage(&mut self, key: &[u8], value: Option<&[u8]>) {
+        if let Some(load) = &mut self.load {
+            return load.stage(key, value);
+        }
         let family = self.database.family(&self.family);
         match value {
             Some(value) => self.staged.put_cf(&family, key, value),
@@ -44,6 +57,9 @@ impl KeyValueBackend for RocksBackend {
     }
 
     fn write(&mut self, position: Position) -> Result<(), StoreError> {
+        if let Some(load) = &mut self.load {
+            return load.write(position);
+        }
         let mut batch = mem::take(&mut self.staged);
         if let Position::At(checkpoint) = position {
             self.database.stage_position(&mut batch, &self.store, checkpoint);
@@ -83,7 +99,20 @@ impl KeyValueBackend for RocksBackend {
         self.write(Position::Unchanged)
     }
 
+    fn begin_load(&mut self) {
+        self.load = Some(Load::new(&self.database, &self.store, &self.family));
+    }
+
+    fn end_load(&mut self) -> Result<(), StoreError> {
+        if let Some(mut load) = self.load.take() {
+            load.finish()?;
+            self.position = load.position().or(self.position);
+        }
+        Ok(())
+    }
+
     fn flush(&mut self) -> Result<(), StoreError> {
+        self.end_load()?;
         self.database.flush().map_err(|error| self.failed(error))
     }
 }

@@ -1,10 +1,12 @@
+use std::collections::HashMap;
 use std::fs;
+use std::ops::{Bound, ControlFlow};
 use std::path::Path;
 
 use tempfile::TempDir;
 
 use super::{FLUSH_BYTES, FLUSH_RECORDS, MemoryBudget, RocksBackend, TaskDatabase};
-use crate::store::backend::{Checkpoint, KeyValueBackend, Position};
+use crate::store::backend::{Checkpoint, Direction, KeyValueBackend, Position};
 use crate::store::conformance;
 
 pub(super) fn budget() -> MemoryBudget {
@@ -110,4 +112,104 @@ fn what_a_crash_costs_is_bounded_in_bytes() {
     let image = crash(directory.path());
     let survived = store_at(image.path()).position().unwrap().next_offset;
     assert!((last - survived) as u64 * value.len() as u64 <= FLUSH_BYTES, "{survived} of {last}");
+}
+
+/// Entries enough for several table files, every third key twice, some of them gone.
+fn load(store: &mut RocksBackend, records: u64) {
+    store.begin_load();
+    for nth in 0..records {
+        // An odd factor goes through all keys in an order that is not theirs.
+        let key = (nth.wrapping_mul(7_919) % (records - records / 3)).to_be_bytes();
+        store.stage(&key, (nth % 11 != 0).then_some(&nth.to_be_bytes()[..]));
+        store.write(at(nth as i64 + 1)).unwrap();
+    }
+}
+
+#[test]
+fn what_is_loaded_is_what_would_have_been_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = TaskDatabase::open(directory.path(), &["loaded", "written"], &budget()).unwrap();
+    let [mut loaded, mut written] = ["loaded", "written"].map(|name| database.store(name).unwrap());
+    // What is there already is written over and deleted.
+    for store in [&mut loaded, &mut written] {
+        (0..100_u64).for_each(|key| store.stage(&key.to_be_bytes(), Some(b"old")));
+        store.write(at(0)).unwrap();
+    }
+    let records = 150_000;
+    load(&mut loaded, records);
+    loaded.end_load().unwrap();
+    for nth in 0..records {
+        let key = (nth.wrapping_mul(7_919) % (records - records / 3)).to_be_bytes();
+        written.stage(&key, (nth % 11 != 0).then_some(&nth.to_be_bytes()[..]));
+    }
+    written.write(at(records as i64)).unwrap();
+    let entries = |store: &RocksBackend| {
+        let mut entries = Vec::new();
+        let all = (Bound::Unbounded, Bound::Unbounded);
+        let visit = &mut |key: &[u8], value: &[u8]| {
+            entries.push((key.to_vec(), value.to_vec()));
+            ControlFlow::Continue(())
+        };
+        store.scan(all, Direction::Forward, visit).unwrap();
+        entries
+    };
+    assert!(entries(&loaded).len() > 50_000);
+    assert_eq!(entries(&loaded), entries(&written));
+    assert_eq!(loaded.position(), written.position());
+    loaded.stage(b"after", Some(b"the load"));
+    loaded.write(at(records as i64 + 1)).unwrap();
+    assert!(loaded.get(b"after", &mut Vec::new()).unwrap(), "afterwards it is a store as any other");
+}
+
+#[test]
+fn a_load_that_is_given_up_has_what_its_position_says() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = store_at(directory.path());
+    let records = 300_000;
+    load(&mut store, records);
+    drop(store);
+    fs::write(directory.path().join("load-7"), b"half a table").unwrap();
+
+    let survivor = store_at(directory.path());
+    assert!(!directory.path().join("load-7").exists(), "what a crash has left is deleted");
+    let position = survivor.position().unwrap().next_offset as u64;
+    assert!(0 < position && position < records, "{position}");
+    let mut expected = HashMap::new();
+    for nth in 0..position {
+        expected.insert(nth.wrapping_mul(7_919) % (records - records / 3), (nth % 11 != 0).then_some(nth));
+    }
+    for key in 0..records - records / 3 {
+        let mut value = Vec::new();
+        let found = survivor.get(&key.to_be_bytes(), &mut value).unwrap();
+        let there = found.then(|| u64::from_be_bytes(value.as_slice().try_into().unwrap()));
+        assert_eq!(there, expected.get(&key).copied().flatten(), "key {key}, position {position}");
+    }
+}
+
+#[test]
+fn a_load_that_fails_says_so_and_its_position_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = store_at(directory.path());
+    store.write(at(5)).unwrap();
+    store.flush().unwrap();
+    // In the way of the first table file.
+    fs::create_dir(directory.path().join("load-0")).unwrap();
+    load(&mut store, 20_000);
+    let error = store.end_load().unwrap_err();
+    assert!(error.to_string().contains("load-0"), "{error}");
+    drop(store);
+    fs::remove_dir(directory.path().join("load-0")).unwrap();
+    let store = store_at(directory.path());
+    assert_eq!(store.position().unwrap().next_offset, 5);
+    assert!(!store.get(&7_919_u64.to_be_bytes(), &mut Vec::new()).unwrap());
+}
+
+#[test]
+fn a_load_that_is_closed_early_keeps_what_it_has() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = store_at(directory.path());
+    load(&mut store, 50_000);
+    store.flush().unwrap();
+    drop(store);
+    assert_eq!(store_at(directory.path()).position().unwrap().next_offset, 50_000);
 }

@@ -1,5 +1,6 @@
 //! What becomes of records that fail, and that a task goes on correctly after one.
 
+mod broker;
 mod flushes;
 mod kafka;
 mod policies;

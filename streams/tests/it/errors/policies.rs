@@ -47,7 +47,7 @@ fn a_policy_tells_stages_apart() {
     assert_eq!((row(Stage::Decode).skipped, row(Stage::Decode).failures), (1, 0));
     assert_eq!((row(Stage::Process).skipped, row(Stage::Process).failures), (0, 1));
     assert_eq!(
-        (&*row(Stage::Process).node, row(Stage::Process).task.to_string()),
+        (&*row(Stage::Process).node, row(Stage::Process).task.unwrap().to_string()),
         ("divide", "0_0".to_owned())
     );
 }

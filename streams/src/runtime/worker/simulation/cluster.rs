@@ -33,6 +33,8 @@ pub(super) enum Fault {
     PositionRunsAhead,
     /// Restores begin one record late.
     RestoreSkipsOne,
+    /// A partition that is full is fetched all the same.
+    PauseIsIgnored,
     /// What is held goes on one record late.
     HoldSkipsOne,
 }
@@ -235,7 +237,7 @@ impl Link for SimLink {
     }
 
     fn pause(&mut self, partition: &TopicPartition, paused: bool) {
-        if paused {
+        if paused && self.fault != Fault::PauseIsIgnored {
             self.paused.insert(partition.clone());
         } else {
             self.paused.remove(partition);

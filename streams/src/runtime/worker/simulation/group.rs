@@ -15,6 +15,9 @@ use crate::prelude::*;
 use crate::task::{TaskId, TaskStores, Unlimited};
 
 const COMMIT_INTERVAL_MS: i64 = 50;
+const MAX_BUFFERED: usize = 4;
+const LARGEST_FETCH: usize = 5;
+const CACHE_BYTES: usize = 600;
 const REPARTITION: &str = "app-counts-repartition";
 
 /// Processes that share the partitions of a word count, and the cluster they run on.
@@ -26,6 +29,8 @@ pub(super) struct Group {
     /// Who runs which partition.
     owners: BTreeMap<TopicPartition, usize>,
     now: i64,
+    /// The most records of one partition that a task has held.
+    most_buffered: usize,
     /// What crashes and losses may have counted twice.
     allowed_excess: i64,
     /// Whether processes keep copies of what others run.
@@ -51,7 +56,8 @@ fn topology() -> Topology {
 }
 
 impl Group {
-    pub(super) fn start(processes: usize, fault: Fault, has_standbys: bool) -> Self {
+    /// `threads`: the workers are threads of one process, and share its disk. Processes may keep copies of what others run.
+    pub(super) fn start(processes: usize, threads: bool, has_standbys: bool, fault: Fault) -> Self {
         let (broker, topology) = (SharedBroker::default(), topology());
         let mut group = Self {
             processes: Vec::new(),
@@ -60,11 +66,13 @@ impl Group {
             topology,
             fault,
             now: 0,
+            most_buffered: 0,
             allowed_excess: 0,
             has_standbys,
         };
+        let shared: Rc<Disk> = Rc::default();
         for _ in 0..processes {
-            let process = group.process(Rc::default());
+            let process = group.process(if threads { Rc::clone(&shared) } else { Rc::default() });
             group.processes.push(process);
         }
         for (nth, partition) in sources().enumerate() {
@@ -81,9 +89,9 @@ impl Group {
             purge_interval_ms: COMMIT_INTERVAL_MS,
             timestamps: crate::dsl::TimestampExtractor::default(),
             max_idle: MaxIdle::Millis(0),
-            max_buffered_records: 4,
+            max_buffered_records: MAX_BUFFERED,
             task_timeout_ms: i64::MAX,
-            cache_bytes: 600,
+            cache_bytes: CACHE_BYTES,
             errors: crate::errors::Policies::default(),
             error_counters: crate::errors::ErrorCounters::default(),
         };
@@ -149,7 +157,12 @@ impl Group {
         self.broker.borrow_mut().mood = moods[random.random_range(0..moods.len())];
         let index = random.random_range(0..self.processes.len());
         let process = &mut self.processes[index];
-        match random.random_range(0..4) {
+        match random.random_range(0..5) {
+            // Others share the cache, or nothing is to be processed for a while.
+            4 => {
+                process.worker.resize_cache(random.random_range(0..=CACHE_BYTES)).unwrap();
+                process.worker.pause(random.random());
+            }
             0 => process.worker.link().write_some(random),
             1 => process.fetch(&self.broker.borrow(), &self.owners, index, random, now),
             2 => process.restore(&self.broker.borrow(), random, now),
@@ -157,6 +170,7 @@ impl Group {
                 process.worker.step(now).unwrap();
             }
         }
+        self.most_buffered = self.most_buffered.max(self.processes[index].buffered());
     }
 
     /// A process wants to commit while the group settles, or has been taken for dead without knowing.
@@ -219,6 +233,21 @@ impl Group {
         self.tell_standbys(|_| true);
     }
 
+    /// A thread is removed: others get its partitions. Later another one takes its place.
+    pub(super) fn remove_thread(&mut self, random: &mut StdRng) {
+        let index = random.random_range(0..self.processes.len());
+        self.make_commits_succeed();
+        self.processes[index].worker.shut_down(self.now).unwrap();
+        let disk = Rc::clone(&self.processes[index].disk);
+        self.processes[index] = self.process(disk);
+        let owned = self.owners.iter().filter(|(_, owner)| **owner == index);
+        let owned: Vec<TopicPartition> = owned.map(|(partition, _)| partition.clone()).collect();
+        for partition in owned {
+            self.assign((index + 1) % self.processes.len(), vec![partition]);
+        }
+        self.tell_standbys(|_| true);
+    }
+
     fn make_commits_succeed(&self) {
         let mood = &mut self.broker.borrow_mut().mood;
         if *mood == Mood::Failing {
@@ -245,6 +274,7 @@ impl Group {
             self.now += COMMIT_INTERVAL_MS;
             let now = self.now;
             for (index, process) in self.processes.iter_mut().enumerate() {
+                process.worker.pause(false);
                 process.fetch(&self.broker.borrow(), &self.owners, index, random, now);
                 process.restore(&self.broker.borrow(), random, now);
                 process.worker.step(now).unwrap();
@@ -275,6 +305,9 @@ impl Group {
     pub(super) fn check(&self, truth: &BTreeMap<String, i64>) -> Result<(), String> {
         if let Some((partition, offset)) = &self.broker.borrow().deleted_unread {
             return Err(format!("{partition} was purged to {offset}, which is not committed"));
+        }
+        if self.most_buffered > MAX_BUFFERED + LARGEST_FETCH {
+            return Err(format!("{} records of a partition were held", self.most_buffered));
         }
         let topic = self.totals();
         let stores = self.stored();
@@ -338,6 +371,12 @@ impl Group {
 }
 
 impl Process {
+    /// The most records of one partition that a task holds.
+    fn buffered(&self) -> usize {
+        let inputs = self.worker.running.iter().flat_map(|running| running.inputs.iter());
+        inputs.map(|input| input.queue.buffered_records()).max().unwrap_or(0)
+    }
+
     fn fetch(
         &mut self,
         broker: &Broker,
@@ -351,7 +390,9 @@ impl Process {
                 continue;
             }
             let position = self.positions[partition];
-            let Some(bytes) = broker.read(partition, position, random.random_range(1..6)) else { continue };
+            let Some(bytes) = broker.read(partition, position, random.random_range(1..=LARGEST_FETCH)) else {
+                continue;
+            };
             let next = millstream_wire::batch::BatchHeader::parse(&bytes).unwrap().next_offset().0;
             self.positions.insert(partition.clone(), next);
             self.worker.handle(Event::Fetched(fetched(partition, position, bytes)), now).unwrap();

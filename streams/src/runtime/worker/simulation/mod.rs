@@ -4,7 +4,9 @@
 mod cluster;
 mod disk;
 mod group;
+mod pausing;
 mod punctuation;
+mod retries;
 mod timeouts;
 mod workbench;
 
@@ -40,8 +42,8 @@ impl Observer for Quiet {
 /// Runs one seed to its end; `Err` says what was wrong.
 fn run(seed: u64, crashes: bool, fault: Fault) -> Result<(), String> {
     let mut random = StdRng::seed_from_u64(seed);
-    // Every other time each process keeps copies of what the other runs.
-    let mut group = Group::start(2, fault, seed.is_multiple_of(2));
+    // In turns the workers are threads of one process, processes that keep copies of what others run, and processes.
+    let mut group = Group::start(3, seed % 3 == 0, seed % 3 == 1, fault);
     let mut truth: BTreeMap<String, i64> = BTreeMap::new();
     for _ in 0..STEPS {
         match random.random_range(0..100) {
@@ -56,7 +58,8 @@ fn run(seed: u64, crashes: bool, fault: Fault) -> Result<(), String> {
             22..24 if crashes => group.lose(&mut random),
             24..25 if crashes => group.hand_over_uncommitted(&mut random),
             24..27 => group.hand_over(&mut random),
-            27..30 => group.write_to_disk(&mut random),
+            27..29 => group.write_to_disk(&mut random),
+            29..30 => group.remove_thread(&mut random),
             33..35 => group.change_standbys(&mut random),
             30..33 => group.refuse_a_commit(&mut random),
             _ => group.advance(&mut random),
@@ -82,9 +85,8 @@ fn after_crashes_no_word_is_missing_and_the_excess_is_what_was_uncommitted() {
 
 #[test]
 fn planted_faults_are_caught() {
-    for fault in
-        [Fault::FlushDoesNotWait, Fault::PositionRunsAhead, Fault::RestoreSkipsOne, Fault::HoldSkipsOne]
-    {
+    let reading = [Fault::RestoreSkipsOne, Fault::HoldSkipsOne, Fault::PauseIsIgnored];
+    for fault in [Fault::FlushDoesNotWait, Fault::PositionRunsAhead].into_iter().chain(reading) {
         let caught = (0..SEEDS).any(|seed| run(seed, true, fault).is_err());
         assert!(caught, "{fault:?} went unnoticed");
     }

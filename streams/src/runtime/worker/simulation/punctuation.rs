@@ -141,6 +141,17 @@ fn the_wall_clock_is_followed_while_the_input_is_silent() {
 }
 
 #[test]
+fn nothing_punctuates_while_the_worker_is_paused() {
+    let mut bench = Bench::start();
+    bench.worker.pause(true);
+    assert_eq!(bench.turn(1_350), i64::MAX);
+    assert_eq!(bench.written("out"), []);
+    bench.worker.pause(false);
+    assert_eq!(bench.turn(1_360), 1_400);
+    assert_eq!(bench.written("out").len(), 2);
+}
+
+#[test]
 fn a_spent_budget_leaves_the_rest_to_the_next_turn() {
     let mut bench = Bench::start();
     bench.budget.0.set(true);

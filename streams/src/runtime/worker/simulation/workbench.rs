@@ -58,6 +58,10 @@ impl Workbench {
         self.worker.handle(Event::Assigned(partitions.to_vec()), now)
     }
 
+    pub(super) fn revoke(&mut self, partitions: &[TopicPartition], now: i64) -> Result<(), WorkerError> {
+        self.worker.handle(Event::Revoked(partitions.to_vec()), now)
+    }
+
     /// Appends a record to a source.
     pub(super) fn append(&mut self, source: &TopicPartition, timestamp: i64, value: &str) {
         let record = Stored { timestamp, key: Some(b"k".to_vec()), value: Some(value.into()) };

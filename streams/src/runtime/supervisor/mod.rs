@@ -1,29 +1,44 @@
 //! The thread that owns an application: it prepares the cluster, starts the stream threads and waits for their end.
 
+mod command;
+mod crew;
+mod roster;
+mod watch;
+
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::{mpsc, oneshot};
 
 use super::assignment::KnownHosts;
+use super::clock::Clock;
 use super::cluster;
 use super::config::StreamsConfig;
 use super::global::GlobalThread;
-use super::mailbox::{Mail, Mailbox, mailbox};
+use super::mailbox::{Mailbox, Mailboxes, mailbox};
 use super::offset_sums::OffsetSums;
 use super::shared::Shared;
 use super::stores::Stores;
-use super::stream_thread::{StreamThread, ThreadEnd};
+use super::stream_thread::ThreadEnd;
+use super::uncaught::UncaughtHandler;
 use super::worker::WorkerError;
-use super::{AppBuilder, AppState, Closing, StateDirectory, Streams, StreamsError};
+use super::{AppBuilder, AppState, StateDirectory, Streams, StreamsError};
 use crate::query::{self, Owners, Peers};
 use crate::store::shared::Globals;
+use crew::Crew;
+use roster::Roster;
+
+pub(super) use command::Command;
 
 /// Threads for sockets: stream threads do the work, the network only moves bytes.
 const NETWORK_THREADS: usize = 1;
+
+/// Requests of the handle that may wait; more wait where they are made.
+const MAX_COMMANDS: usize = 16;
 
 /// How long the network may take to say goodbye once all threads have ended.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -47,7 +62,7 @@ fn supervise(builder: AppBuilder, ready: oneshot::Sender<Started>) {
         .build()
         .map_err(|source| StreamsError::System { doing: "starting the network".to_owned(), source });
     let prepared = network.and_then(|network| Supervisor::prepare(builder, network));
-    let (mut supervisor, streams, finish, stop) = match prepared {
+    let (mut supervisor, streams, finish, commands) = match prepared {
         Ok(prepared) => prepared,
         Err(error) => {
             let _ = ready.send(Err(error));
@@ -56,26 +71,46 @@ fn supervise(builder: AppBuilder, ready: oneshot::Sender<Started>) {
     };
     // If nobody waits any more the handle is dropped here, which stops the application.
     drop(ready.send(Ok(streams)));
-    let result = supervisor.run(stop);
-    let Supervisor { network, directory, .. } = supervisor;
+    let result = supervisor.run(commands);
+    let Supervisor { network, crew, .. } = supervisor;
     network.shutdown_timeout(FAREWELL);
     // Whoever hears of the end may start again at once, and needs the directory.
-    drop(directory);
+    drop(crew);
     let _ = finish.send(result);
 }
 
 struct Supervisor {
     network: Runtime,
-    shared: Arc<Shared>,
-    directory: Arc<StateDirectory>,
-    cleanup_delay: Duration,
-    /// Of the stream threads, then of the global one.
-    mailboxes: Arc<[Mailbox]>,
-    threads: Vec<JoinHandle<()>>,
+    crew: Crew,
+    roster: Roster,
+    uncaught: UncaughtHandler,
+    clock: Clock,
+    /// Of the stream threads that have not been seen to end, by their indexes.
+    threads: BTreeMap<usize, JoinHandle<()>>,
+    global: Option<Global>,
     ends: mpsc::UnboundedReceiver<ThreadEnd>,
+    /// Removals that somebody waits for.
+    removals: Vec<Removal>,
+    /// When (ms) the state directory is cleaned next.
+    clean_at: i64,
 }
 
-type Prepared = (Supervisor, Streams, oneshot::Sender<Result<(), StreamsError>>, mpsc::Receiver<Closing>);
+/// The thread that fills the global tables.
+struct Global {
+    mailbox: Mailbox,
+    handle: JoinHandle<()>,
+}
+
+/// A thread that was told to end, and who wants to know.
+struct Removal {
+    thread: usize,
+    timeout: Duration,
+    /// When (ms) whoever waits is told that it takes longer.
+    deadline: i64,
+    reply: oneshot::Sender<Result<Option<String>, StreamsError>>,
+}
+
+type Prepared = (Supervisor, Streams, oneshot::Sender<Result<(), StreamsError>>, mpsc::Receiver<Command>);
 
 impl Supervisor {
     fn prepare(builder: AppBuilder, network: Runtime) -> Result<Prepared, StreamsError> {
@@ -85,6 +120,8 @@ impl Supervisor {
             state_listeners,
             restore_listeners,
             arrival_listeners,
+            uncaught,
+            paused,
             served,
             query_listen,
             ..
@@ -92,16 +129,15 @@ impl Supervisor {
         let topology = topology.optimized(config.optimization);
         let directory = Arc::new(StateDirectory::open(&config.state_dir, &config.application_id)?);
         let internal_topics: Arc<[_]> = network.block_on(cluster::prepare(&topology, &config))?.into();
-        let shared = Shared::new(config.threads, state_listeners, restore_listeners, arrival_listeners);
-        let (mailboxes, inboxes): (Vec<_>, Vec<_>) = (0..config.threads).map(|_| mailbox()).unzip();
-        let mailboxes: Arc<[Mailbox]> = mailboxes.into();
+        let shared = Shared::new(paused, state_listeners, restore_listeners, arrival_listeners);
+        let mailboxes: Arc<Mailboxes> = Arc::default();
         let (global_mailbox, global_inbox) = mailbox();
         let server = query_listen.map(|address| listen(&network, &address)).transpose()?;
         let query_address = server.as_ref().map(|server| server.address);
         let known_hosts = KnownHosts::new(directory.process_id(), endpoint(&config, query_address));
         let owners = Owners {
             threads: Arc::clone(&mailboxes),
-            global: Arc::from([global_mailbox.clone()]),
+            global: Arc::new(Mailboxes::of(global_mailbox.clone())),
             topology: topology.clone(),
             known_hosts: Arc::clone(&known_hosts),
             peers: Peers::new(&config.application_id),
@@ -119,7 +155,7 @@ impl Supervisor {
         let stores = Stores::new(Arc::clone(&directory), &config);
         let offset_sums = OffsetSums::new(Arc::clone(&directory));
         let (ended, mut ends) = mpsc::unbounded_channel();
-        let mut threads = Vec::new();
+        let mut global = None;
         let globals = if topology.globals().is_empty() {
             Globals::default()
         } else {
@@ -133,97 +169,47 @@ impl Supervisor {
             );
             let (thread, globals) = opened.map_err(global_failed)?;
             let (complete, completed) = oneshot::channel();
-            threads.push(thread.spawn(global_inbox, complete, ended.clone())?);
+            let handle = thread.spawn(global_inbox, complete, ended.clone())?;
+            global = Some(Global { mailbox: global_mailbox, handle });
             if completed.blocking_recv().is_err() {
                 let end = ends.blocking_recv().map(ThreadEnd::failure);
                 return Err(end.unwrap_or_else(|| StreamsError::Lost("the global thread".to_owned())));
             }
             globals
         };
-        for (index, inbox) in inboxes.into_iter().enumerate() {
-            let thread = StreamThread {
-                index,
-                config: Arc::clone(&config),
-                topology: topology.clone(),
-                internal_topics: Arc::clone(&internal_topics),
-                offset_sums: Arc::clone(&offset_sums),
-                stores: stores.clone(),
-                globals: globals.clone(),
-                shared: Arc::clone(&shared),
-                known_hosts: Arc::clone(&known_hosts),
-                inbox,
-                network: network.handle().clone(),
-            };
-            threads.push(thread.spawn(ended.clone())?);
-        }
-        let cleanup_delay = config.cleanup_delay;
+        let crew = Crew {
+            config,
+            topology,
+            internal_topics,
+            directory,
+            offset_sums,
+            stores,
+            globals,
+            shared: Arc::clone(&shared),
+            known_hosts,
+            mailboxes: Arc::clone(&mailboxes),
+            network: network.handle().clone(),
+            ended,
+        };
         let runtime: Handle = network.handle().clone();
-        let (stop, stopped) = mpsc::channel(1);
+        let (commands, commanded) = mpsc::channel(MAX_COMMANDS);
         let (finish, finished) = oneshot::channel();
         let streams =
-            Streams { shared: Arc::clone(&shared), owners, query_address, router, stop, finished, runtime };
-        let mailboxes = mailboxes.iter().cloned().chain([global_mailbox]).collect();
-        let supervisor = Self { network, shared, directory, cleanup_delay, mailboxes, threads, ends };
-        Ok((supervisor, streams, finish, stopped))
-    }
-
-    /// Waits for the word to stop, or for the first thread that fails, then ends all of them.
-    fn run(&mut self, mut stop: mpsc::Receiver<Closing>) -> Result<(), StreamsError> {
-        let mut failure = None;
-        let closing = loop {
-            let (ends, directory) = (&mut self.ends, &self.directory);
-            let cleanup_delay = self.cleanup_delay;
-            let woken = self.network.block_on(async {
-                tokio::select! {
-                    closing = stop.recv() => Some(Ok(closing.unwrap_or_default())),
-                    end = ends.recv() => end.map(Err),
-                    () = tokio::time::sleep(cleanup_delay.max(Duration::from_secs(1))) => None,
-                }
-            });
-            match woken {
-                Some(Ok(closing)) => break closing,
-                Some(Err(end)) => {
-                    failure = Some(end.failure());
-                    break Closing::Leaving;
-                }
-                None => {
-                    if let Err(error) = directory.clean(SystemTime::now(), cleanup_delay) {
-                        tracing::warn!(%error, "cleaning the state directory failed; it is tried again");
-                    }
-                }
-            }
+            Streams { shared, owners, query_address, router, mailboxes, commands, finished, runtime };
+        let mut supervisor = Self {
+            network,
+            crew,
+            roster: Roster::default(),
+            uncaught,
+            clock: Clock::start(),
+            threads: BTreeMap::new(),
+            global,
+            ends,
+            removals: Vec::new(),
+            clean_at: 0,
         };
-        if failure.is_none() {
-            self.shared.enter(AppState::PendingShutdown);
-        }
-        let first_failure = failure.or(self.stop_threads(closing));
-        match first_failure {
-            Some(error) => {
-                tracing::error!(%error, "the application has stopped");
-                self.shared.enter(AppState::Error);
-                Err(error)
-            }
-            None => {
-                self.shared.enter(AppState::NotRunning);
-                Ok(())
-            }
-        }
-    }
-
-    /// Tells every thread to end and waits until it has; returns the first failure.
-    fn stop_threads(&mut self, closing: Closing) -> Option<StreamsError> {
-        for mailbox in self.mailboxes.iter() {
-            // A thread that has ended already takes no mail.
-            let _ = mailbox.blocking_send(Mail::Stop { leave_group: closing == Closing::Leaving });
-        }
-        for thread in self.threads.drain(..) {
-            let _ = thread.join();
-        }
-        let mut failure = None;
-        while let Ok(end) = self.ends.try_recv() {
-            failure = failure.or(end.failed().then(|| end.failure()));
-        }
-        failure
+        supervisor.start_threads()?;
+        Ok((supervisor, streams, finish, commanded))
     }
 }
 

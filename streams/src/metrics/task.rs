@@ -1,0 +1,65 @@
+//! What is told of a task.
+
+use serde::{Serialize, Serializer};
+
+use super::Spread;
+use crate::task::TaskId;
+
+/// How a task is doing. All counts are since the task came to this thread.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct TaskMetrics {
+    /// The task.
+    #[serde(serialize_with = "as_text")]
+    pub task: TaskId,
+    /// Records that its sources have read.
+    pub records: u64,
+    /// The largest timestamp that it has seen, in milliseconds since 1970; `-1` before the first record.
+    pub stream_time: i64,
+    /// Records that were dropped because a key or value was missing, or because they came when their windows were closed.
+    pub dropped: u64,
+    /// How far behind stream time records came, those alone that did.
+    pub lateness: Spread,
+    /// From the time of a record until the task read it (KIP-613, at sources). Taken once a turn, of at most 4,096 records: these
+    /// count with their average, but for the shortest and the longest.
+    pub read_latency: Spread,
+    /// From the time of a record until it left for a topic, repartition topics included (KIP-613, at sinks).
+    pub sent_latency: Spread,
+    /// Its nodes, in topological order.
+    pub nodes: Vec<NodeMetrics>,
+    /// Its stores.
+    pub stores: Vec<StoreMetrics>,
+}
+
+/// What passed a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct NodeMetrics {
+    /// The node, as `Topology::describe` names it.
+    pub node: String,
+    /// Records it has taken. Below a table that is cached these are the updates that have left the cache.
+    pub records: u64,
+}
+
+/// How a store is used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct StoreMetrics {
+    /// The store.
+    pub store: String,
+    /// Accesses by key that the cache answered.
+    pub cache_hits: u64,
+    /// Accesses by key for which the store was read.
+    pub cache_misses: u64,
+}
+
+impl TaskMetrics {
+    /// Records that the node of this name has taken; `None`: the task has none.
+    pub fn node(&self, name: &str) -> Option<u64> {
+        self.nodes.iter().find(|node| node.node == name).map(|node| node.records)
+    }
+}
+
+pub(crate) fn as_text<S: Serializer>(shown: &impl std::fmt::Display, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(shown)
+}
