@@ -23,7 +23,13 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) fn start(partitions: i32) -> Self {
+        Self::start_with(partitions, &[])
+    }
+
+    /// As [`start`](Self::start), on a broker with these configurations.
+    pub(crate) fn start_with(partitions: i32, configs: &[(&str, &str)]) -> Self {
         let config = BrokerConfig::ephemeral().set("group.initial.rebalance.delay.ms", "0").unwrap();
+        let config = configs.iter().fold(config, |config, (name, value)| config.set(name, value).unwrap());
         let broker = Broker::start_blocking(config).unwrap();
         let admin = Admin::builder().bootstrap(&broker.bootstrap()).build_blocking().unwrap();
         let created = admin.blocking(admin.create_topics([NewTopic::new("lines", partitions)])).unwrap();

@@ -25,6 +25,7 @@ mod reference;
 mod restart;
 mod reuse;
 mod serdes;
+mod standbys;
 mod stops;
 mod table_reference;
 mod tables;
