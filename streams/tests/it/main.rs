@@ -13,6 +13,7 @@ mod errors;
 mod failures;
 mod global;
 mod golden;
+mod memory;
 mod metrics;
 mod partitioners;
 mod partitions;
