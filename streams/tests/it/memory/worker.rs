@@ -96,7 +96,7 @@ fn the_process_that_is_limited() {
 }
 
 fn tell(what: &str, bytes: u64) {
-    writeln!(stdout(), "{what}: {bytes}").unwrap();
+    stdout().write_all(format!("{what}: {bytes}\n").as_bytes()).unwrap();
 }
 
 /// The most bytes that were resident at once.
