@@ -74,6 +74,7 @@ pub mod window;
 
 pub use dsl::{
     GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable, StreamsBuilder, TimeWindowedKStream, Topic,
+    TopologyBuilder,
 };
 pub use runtime::{Streams, StreamsError};
 pub use store::{KeyValueStore, WindowStore};

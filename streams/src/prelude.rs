@@ -5,7 +5,7 @@ pub use millstream_client::OffsetReset;
 
 pub use crate::dsl::{
     Consumed, GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable, Output, Partitions, Printed,
-    Repartitioned, StreamsBuilder, TimeWindowedKStream, TimestampExtractor, Topic, Topics,
+    Repartitioned, StreamsBuilder, TimeWindowedKStream, TimestampExtractor, Topic, Topics, TopologyBuilder,
 };
 pub use crate::errors::{Action, Failed};
 pub use crate::processing::{

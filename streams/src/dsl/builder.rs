@@ -13,7 +13,7 @@ use super::{Consumed, Element, GlobalKTable, IntoConsumed, KStream, KTable, Shar
 /// Collects the streams and tables of a program; [`build`](Self::build) makes the [`Topology`].
 #[derive(Clone, Default)]
 pub struct StreamsBuilder {
-    graph: SharedGraph,
+    pub(super) graph: SharedGraph,
 }
 
 impl StreamsBuilder {
@@ -54,11 +54,20 @@ impl StreamsBuilder {
     /// # Ok(()) }
     /// ```
     pub fn stream<C: IntoConsumed>(&self, from: C) -> KStream<C::Key, C::Value> {
+        self.read_as(from, |graph| graph.generate("KSTREAM-SOURCE-"))
+    }
+
+    /// A stream whose source has a name of the caller's.
+    pub(super) fn read_as<C: IntoConsumed>(
+        &self,
+        from: C,
+        name: impl FnOnce(&mut Graph) -> String,
+    ) -> KStream<C::Key, C::Value> {
         let Consumed { mut topics, is_pattern, timestamps, offset_reset, on_error } = from.into_consumed();
         topics.sort_by(|a, b| a.name().cmp(b.name()));
         topics.dedup_by(|a, b| a.name() == b.name());
         let graph = &mut *self.graph.borrow_mut();
-        let name = graph.generate("KSTREAM-SOURCE-");
+        let name = name(graph);
         let names: Vec<_> = topics.iter().map(|topic| name_of(graph, topic, is_pattern)).collect();
         let node = match graph.source_of(&names, TypeId::of::<(C::Key, C::Value)>()) {
             Some(source) => source,

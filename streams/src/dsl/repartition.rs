@@ -67,7 +67,7 @@ fn add_named<K: Data, V: Data>(
     let filter = graph.add(names.filter, NodeKind::Processor { factory }, &[parent]);
     let topic = TopicName::Internal(Arc::from(topic));
     let (key, value) = (graph.key_serde::<K>(parent), graph.value_serde::<V>(parent));
-    let sink = sink::add::<K, V>(graph, names.sink, filter, topic.clone(), key.clone(), value.clone());
+    let sink = sink::add::<K, V>(graph, names.sink, &[filter], topic.clone(), key.clone(), value.clone());
     let source = source::add_below::<K, V>(graph, names.source, sink, topic, key, value);
     Repartition { filter, sink, source, types: TypeId::of::<(K, V)>() }
 }

@@ -120,17 +120,17 @@ impl<K, V> Downstream<K, V> for SinkNode<K, V> {
     }
 }
 
-/// Adds a sink below `parent`.
+/// Adds a sink below `parents`.
 pub(super) fn add<K: Element, V: Element>(
     graph: &mut Graph,
     name: String,
-    parent: NodeId,
+    parents: &[NodeId],
     topic: TopicName,
     key: SerdeHandle<K>,
     value: SerdeHandle<V>,
 ) -> NodeId {
     let factory = factory(Encoding::new(key, value));
-    graph.add(name, NodeKind::Sink { topic, factory }, &[parent])
+    graph.add(name, NodeKind::Sink { topic, factory }, parents)
 }
 
 /// Gives a sink another encoding.

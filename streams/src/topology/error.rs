@@ -18,9 +18,9 @@ pub enum TopologyError {
     /// A processor reads a store that is not there.
     #[error("a processor reads store {0:?}, which nothing before it makes; a store of its own it opens")]
     UnknownStore(String),
-    /// A processor opens a global store, which it may only read.
-    #[error("store {0:?} is global: a processor of a task reads it and does not open it")]
-    GlobalStoreOpened(String),
+    /// A processor opens a store that is filled from its topic, by a processor of its own.
+    #[error("store {0:?} is filled from its topic alone: other processors read it and do not open it")]
+    ReadOnlyStoreOpened(String),
     /// Two sources of different types read one topic.
     #[error("topic {0:?} is read twice with different types; read it once and share the stream")]
     ConflictingSources(String),

@@ -370,8 +370,11 @@ impl Graph {
             return self.read_store(node, &wanted);
         }
         let store = self.share_store(wanted);
-        if self.is_global(store) && !self.node(node).global {
-            self.mistake.get_or_insert(TopologyError::GlobalStoreOpened(name));
+        let (spec, _) = self.store(store);
+        let of_node = self.nodes.iter().any(|other| other.stores.contains(&store));
+        let is_filled = self.is_global(store) || self.is_of_processors(store) && spec.changelog_is_source;
+        if is_filled && of_node {
+            self.mistake.get_or_insert(TopologyError::ReadOnlyStoreOpened(name));
         }
         self.connect_store(node, store);
     }
@@ -403,7 +406,10 @@ impl Graph {
         };
         self.check_types(id, &wanted);
         if self.is_of_processors(id) && self.store(id).0 != wanted.spec {
-            self.mistake.get_or_insert(TopologyError::ConflictingStores(wanted.spec.name));
+            let is_filled = self.store(id).0.changelog_is_source;
+            let mistake =
+                if is_filled { TopologyError::ReadOnlyStoreOpened } else { TopologyError::ConflictingStores };
+            self.mistake.get_or_insert(mistake(wanted.spec.name));
         }
         id
     }

@@ -136,7 +136,8 @@ pub(crate) fn written(topology: &Topology) -> Vec<String> {
 }
 
 fn stores(topology: &Topology) -> Vec<String> {
-    let stores = topology.subtopologies().iter().flat_map(|part| &part.stores);
+    let parts = topology.subtopologies().iter().chain(topology.globals());
+    let stores = parts.flat_map(|part| &part.stores);
     let mut names: Vec<_> = stores.map(|store| store.name.clone()).collect();
     names.sort();
     names

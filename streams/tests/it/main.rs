@@ -15,6 +15,7 @@ mod global;
 mod golden;
 mod memory;
 mod metrics;
+mod nodes;
 mod partitioners;
 mod partitions;
 mod processor_stores;

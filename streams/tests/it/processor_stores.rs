@@ -188,7 +188,7 @@ fn a_global_store_is_read_by_every_task_and_opened_by_none() {
             Look(stores.read::<KeyValueStore<String, i64>>(LAST))
         });
     });
-    assert!(opened.contains("\"last\" is global"), "{opened}");
+    assert!(opened.contains("\"last\" is filled from its topic alone"), "{opened}");
 }
 
 #[test]

@@ -50,6 +50,44 @@ impl Processor<String, String> for Tally {
     }
 }
 
+pub(crate) const LENGTHS: KeyValueStore<String, i64> = KeyValueStore::new("lengths").in_memory();
+
+/// Keeps the lengths of values by key.
+pub(crate) struct Lengths(pub(crate) Open<KeyValueStore<String, i64>>);
+
+impl Processor<String, String> for Lengths {
+    type Out = ();
+
+    fn process(&mut self, record: Record<String, String>, _: &mut Context<()>) -> Result<(), ProcessError> {
+        if record.value == "x" {
+            return self.0.delete(&record.key).map(drop);
+        }
+        self.0.put(&record.key, record.value.len() as i64)
+    }
+}
+
+/// Says what is known of the length of a key's value.
+#[derive(Stores)]
+pub(crate) struct Look {
+    #[store(LENGTHS)]
+    lengths: ReadOnly<KeyValueStore<String, i64>>,
+}
+
+impl Processor<String, String> for Look {
+    type Out = (String, String);
+
+    fn process(
+        &mut self,
+        record: Record<String, String>,
+        cx: &mut Context<Self::Out>,
+    ) -> Result<(), ProcessError> {
+        let length = self.lengths.get(&record.key)?.map_or("null".to_owned(), |length| length.to_string());
+        let value = format!("{} {length}", record.value);
+        cx.forward(record.with_value(value));
+        Ok(())
+    }
+}
+
 pub(crate) struct Shout;
 
 impl FixedKeyProcessor<String, String> for Shout {

@@ -2,7 +2,7 @@
 
 use millstream::prelude::*;
 
-use super::processors::{Shout, Stamp, Tally, Ticks, Where};
+use super::processors::{LENGTHS, Lengths, Look, Shout, Stamp, Tally, Ticks, Where};
 
 type Strings = Topic<String, String>;
 type Nullable = Topic<Option<String>, Option<String>>;
@@ -171,6 +171,56 @@ pub(crate) const PROGRAMS: &[Program] = &[
     }),
     ("processor_metadata", |b| {
         b.stream([Strings::new("a"), Strings::new("b")]).process(|_| Where).to(Strings::new("c"));
+    }),
+    ("global_store", |b| {
+        b.add_global_store(Strings::new("g"), LENGTHS, Lengths);
+        strings(b, "a").process(Look::open).to(Strings::new("b"));
+    }),
+    ("global_store_after", |b| {
+        strings(b, "a").map_values(|text| text + "!").to(Strings::new("b"));
+        b.add_global_store(Strings::new("g"), LENGTHS, Lengths);
+        strings(b, "c").map_values(|text| text).process(Look::open).to(Strings::new("d"));
+    }),
+    ("nodes", |b| {
+        let nodes = TopologyBuilder::on(b);
+        let source = nodes.add_source("in", Strings::new("a"));
+        let more = nodes.add_source("more", [Strings::new("b"), Strings::new("c")]);
+        let tally = nodes.add_processor("tally", Tally::open, [&source, &more]);
+        let places = nodes.add_processor("where", |_| Where, [&tally, &source]);
+        nodes.add_sink("out", Strings::new("x"), [&tally, &places]);
+        nodes.add_sink("all", Strings::new("y"), [&more]);
+    }),
+    ("nodes_shared_store", |b| {
+        let nodes = TopologyBuilder::on(b);
+        let (left, right) =
+            (nodes.add_source("left", Strings::new("a")), nodes.add_source("right", Strings::new("b")));
+        let apart = nodes.add_source("apart", Strings::new("c"));
+        let first = nodes.add_processor("first", Tally::open, [&left]);
+        let second = nodes.add_processor("second", Tally::open, [&right]);
+        nodes.add_sink("to-x", Strings::new("x"), [&first]);
+        nodes.add_sink("to-y", Strings::new("y"), [&second]);
+        nodes.add_sink("to-z", Strings::new("z"), [&apart]);
+    }),
+    ("nodes_global_store", |b| {
+        let nodes = TopologyBuilder::on(b);
+        let source = nodes.add_source("in", Strings::new("a"));
+        nodes.add_global_store(("lengths-source", "fill"), Strings::new("g"), LENGTHS, Lengths);
+        let look = nodes.add_processor("look", Look::open, [&source]);
+        nodes.add_sink("out", Strings::new("b"), [&look]);
+    }),
+    ("nodes_read_only_store", |b| {
+        let nodes = TopologyBuilder::on(b);
+        nodes.add_read_only_store(("lengths-source", "fill"), Strings::new("g"), LENGTHS, Lengths);
+        let source = nodes.add_source("in", Strings::new("a"));
+        let look = nodes.add_processor("look", Look::open, [&source]);
+        nodes.add_sink("out", Strings::new("b"), [&look]);
+    }),
+    ("nodes_on_operators", |b| {
+        let loud = strings(b, "a").map_values(|text| text + "!").named("loud");
+        loud.group_by_key().count("n").to(Longs::new("b"));
+        let nodes = TopologyBuilder::on(b);
+        let places = nodes.add_processor("where", |_| Where, [&loud]);
+        nodes.add_sink("places", Strings::new("c"), [&places]);
     }),
     ("to_dynamic", |b| {
         strings(b, "a").to_dynamic(by_length);

@@ -82,7 +82,7 @@ impl<K: Data<Present = K>, V: Data<Present = V>> KGroupedTable<K, V> {
                 let sink = sink::add::<K, Change<V>>(
                     graph,
                     sink_name,
-                    self.node,
+                    &[self.node],
                     topic.clone(),
                     key.clone(),
                     value.clone(),

@@ -1,17 +1,11 @@
 //! Processors between the operators.
 
 use std::any::TypeId;
-use std::cell::Cell;
 use std::marker::PhantomData;
-use std::rc::Rc;
-use std::sync::Arc;
 
-use crate::dsl::{Element, KStream};
-use crate::processing::{
-    Attended, Declared, FixedKey, FixedKeyProcessor, Forwarded, Opening, Processor, ProcessorNode, Stores,
-};
-use crate::task::{Assembly, erase};
-use crate::topology::{Changes, NodeId, NodeKind};
+use crate::dsl::{Element, KStream, processor};
+use crate::processing::{FixedKey, FixedKeyProcessor, Forwarded, Processor, Stores};
+use crate::topology::{Changes, NodeId};
 
 impl<K: Element, V: Element> KStream<K, V> {
     /// Runs a [`Processor`] on each record (Kafka's `process`). `make` makes one a task; it opens the stores that the
@@ -119,29 +113,12 @@ impl<K: Element, V: Element> KStream<K, V> {
         changes: Changes,
         make: impl Fn(&mut Stores<'_>) -> P + Send + Sync + 'static,
     ) -> NodeId {
-        let mut stores: Vec<Declared> = Vec::new();
-        drop(make(&mut Stores::declare(&mut stores)));
-        let factory = Arc::new(move |assembly: &mut Assembly<'_>, id| {
-            let time = Rc::new(Cell::new(-1));
-            let by_name = |name: &str| assembly.store_named(name);
-            let mut opened = Vec::new();
-            let opening = Opening { node: id, by_name: &by_name, opened: &mut opened };
-            let processor = make(&mut Stores::of_task(opening, Rc::clone(&time)));
-            for (name, flush) in opened {
-                assembly.flushes_store(id, &name, flush);
-            }
-            let node = Rc::new(ProcessorNode::new(assembly, id, processor, time));
-            assembly.attends(id, Rc::clone(&node) as Rc<dyn Attended>);
-            erase::<K, V>(node)
-        });
+        let made = processor::make(make);
         let graph = &mut *self.graph.borrow_mut();
         let name = graph.generate(prefix);
-        let node = graph.add(name, NodeKind::Processor { factory }, &[self.node]);
+        let node = made.add(graph, name, &[self.node]);
         graph.pass_serdes(self.node, node, changes);
         graph.takes_no_number_when_named(node);
-        for store in stores {
-            graph.open_store(node, store);
-        }
         node
     }
 }

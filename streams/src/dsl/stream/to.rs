@@ -24,7 +24,7 @@ impl<K: Element, V: Element> KStream<K, V> {
         let graph = &mut *self.graph.borrow_mut();
         let name = graph.generate("KSTREAM-SINK-");
         let encoding = Encoding::new(topic.key.clone(), topic.value.clone());
-        let node = sink::add(graph, name, self.node, topic.topic_name(), topic.key, topic.value);
+        let node = sink::add(graph, name, &[self.node], topic.topic_name(), topic.key, topic.value);
         Sink { graph: self.graph.clone(), node, encoding, redraw: Box::new(sink::redraw) }
     }
 }

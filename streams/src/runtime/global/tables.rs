@@ -14,7 +14,7 @@ use crate::processor::Headers;
 use crate::store::backend::Position;
 use crate::store::cache::CacheBudget;
 use crate::store::shared::Globals;
-use crate::task::{InputId, RecordSink, SinkError, Task, TaskEnv, TaskId, TopicHandle};
+use crate::task::{InputId, RecordSink, SinkError, Task, TaskEnv, TaskId, TopicHandle, Unlimited};
 use crate::topology::{TopicName, Topology};
 
 /// One task a table, each fed with all partitions of its topic.
@@ -43,7 +43,8 @@ impl Tables {
         cache_bytes: usize,
         policies: &Policies,
         counters: &ErrorCounters,
-    ) -> Self {
+        now: i64,
+    ) -> Result<Self, WorkerError> {
         let policies = Policies { without_topics: true, retries: Retries::up_to(0), ..policies.clone() };
         let cache = Rc::new(CacheBudget::new(cache_bytes));
         let task = |(part, backends): (&crate::topology::Subtopology, Backends)| {
@@ -51,9 +52,11 @@ impl Tables {
             let env = TaskEnv { backends, sink: &mut Nowhere, cache: Rc::clone(&cache) };
             let mut task = Task::with_globals(topology, id, env, &Globals::default());
             task.handle_errors(policies.clone(), counters.clone());
-            task
+            task.init(now, Rc::new(Unlimited), &mut Nowhere)?;
+            Ok(task)
         };
-        Self { tasks: topology.globals().iter().zip(stores).map(task).collect(), partitions: HashMap::new() }
+        let tasks = topology.globals().iter().zip(stores).map(task);
+        Ok(Self { tasks: tasks.collect::<Result<_, WorkerError>>()?, partitions: HashMap::new() })
     }
 
     /// Has a table read a partition from `next_offset`; it is complete when it has come to `end`.
@@ -84,6 +87,11 @@ impl Tables {
         task.write(|_| Position::Unchanged)?;
         partition.next_offset = partition.next_offset.max(position);
         Ok(())
+    }
+
+    /// Tells the processors that fill global stores that they end.
+    pub(super) fn close(&mut self) -> Result<(), WorkerError> {
+        self.tasks.iter_mut().try_for_each(|task| task.close().map_err(WorkerError::from))
     }
 
     /// Whether all is read that was there at the start.

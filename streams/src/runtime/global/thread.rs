@@ -109,7 +109,8 @@ impl GlobalThread {
             self.config.cache_bytes,
             &self.config.policies(),
             &self.errors,
-        );
+            self.clock.now(),
+        )?;
         let ids = self.assign(&mut tables, &paths, &clients)?;
         let mut complete = Some(complete);
         let mut committed = Instant::now();
@@ -133,7 +134,10 @@ impl GlobalThread {
                     });
                 }
                 // The application is gone, and with it whoever could want us to go on.
-                Woken::Mail(Some(Mail::Stop { .. }) | None) => return self.commit(&mut tables, &paths, &ids),
+                Woken::Mail(Some(Mail::Stop { .. }) | None) => {
+                    self.commit(&mut tables, &paths, &ids)?;
+                    return tables.close();
+                }
                 Woken::Fetched(Err(error)) => return Err(failed("reading a global table", error).into()),
                 Woken::Fetched(Ok(Some(ClientEvent::Fetched(fetched)))) => {
                     let position =

@@ -104,6 +104,48 @@ class Oracle {
         P.put("fan_of_three", b -> { KStream<String,String> s = b.stream("a", SS); s.mapValues(v -> v + 1).to("x", PS); s.mapValues(v -> v + 2).filter((k, v) -> true).to("y", PS); s.mapValues(v -> v + 3).filter((k, v) -> true).peek((k, v) -> {}).to("z", PS); });
     }
 
+    // programs that draw nodes themselves, with or without the builder
+    static final Map<String, Function<StreamsBuilder, Topology>> T = new LinkedHashMap<>();
+    static final Deserializer<String> D = S.deserializer();
+    static final Serializer<String> E = S.serializer();
+    static {
+        P.put("global_store", b -> { b.addGlobalStore(Lengths.builder(), "g", SS, Lengths::new); b.stream("a", SS).process(Look::new).to("b", PS); });
+        P.put("global_store_after", b -> { b.stream("a", SS).mapValues(v -> v + "!").to("b", PS); b.addGlobalStore(Lengths.builder(), "g", SS, Lengths::new); b.stream("c", SS).mapValues(v -> v).process(Look::new).to("d", PS); });
+        T.put("nodes", b -> { Topology t = new Topology();
+            t.addSource("in", D, D, "a"); t.addSource("more", D, D, "b", "c");
+            t.addProcessor("tally", Tally.with("tally", null), "in", "more");
+            t.addProcessor("where", Where::new, "tally", "in");
+            t.addSink("out", "x", E, E, "tally", "where"); t.addSink("all", "y", E, E, "more"); return t; });
+        T.put("nodes_shared_store", b -> { Topology t = new Topology();
+            t.addSource("left", D, D, "a"); t.addSource("right", D, D, "b"); t.addSource("apart", D, D, "c");
+            t.addProcessor("first", () -> new Tally("tally", null), "left"); t.addProcessor("second", () -> new Tally("tally", null), "right");
+            t.addStateStore(Tally.builder("tally"), "first"); t.connectProcessorAndStateStores("second", "tally");
+            t.addSink("to-x", "x", E, E, "first"); t.addSink("to-y", "y", E, E, "second"); t.addSink("to-z", "z", E, E, "apart"); return t; });
+        T.put("nodes_global_store", b -> { Topology t = new Topology();
+            t.addSource("in", D, D, "a"); t.addGlobalStore(Lengths.builder(), "lengths-source", D, D, "g", "fill", Lengths::new);
+            t.addProcessor("look", Look::new, "in"); t.addSink("out", "b", E, E, "look"); return t; });
+        T.put("nodes_read_only_store", b -> { Topology t = new Topology();
+            t.addReadOnlyStateStore(Lengths.builder(), "lengths-source", D, D, "g", "fill", Lengths::new);
+            t.addSource("in", D, D, "a"); t.addProcessor("look", Look::new, "in"); t.connectProcessorAndStateStores("look", "lengths");
+            t.addSink("out", "b", E, E, "look"); return t; });
+        T.put("nodes_on_operators", b -> { b.stream("a", SS).mapValues(v -> v + "!", Named.as("loud")).groupByKey(G).count(mat("n", Serdes.Long())).toStream().to("b", PL);
+            Topology t = b.build(); t.addProcessor("where", Where::new, "loud"); t.addSink("places", "c", E, E, "where"); return t; });
+        for (String name : T.keySet()) P.put(name, null);
+    }
+
+    /** Keeps the lengths of values by key. */
+    static class Lengths implements Processor<String,String,Void,Void> {
+        KeyValueStore<String,Long> lengths;
+        static StoreBuilder<KeyValueStore<String,Long>> builder() { return Stores.keyValueStoreBuilder(Stores.inMemoryKeyValueStore("lengths"), S, Serdes.Long()).withLoggingDisabled(); }
+        public void init(ProcessorContext<Void,Void> c) { lengths = c.getStateStore("lengths"); }
+        public void process(Record<String,String> r) { if (r.value().equals("x")) lengths.delete(r.key()); else lengths.put(r.key(), (long) r.value().length()); }
+    }
+    /** Says what is known of the length of a key's value. */
+    static class Look implements Processor<String,String,String,String> {
+        ProcessorContext<String,String> c; KeyValueStore<String,Long> lengths;
+        public void init(ProcessorContext<String,String> c) { this.c = c; lengths = c.getStateStore("lengths"); }
+        public void process(Record<String,String> r) { c.forward(r.withValue(r.value() + " " + lengths.get(r.key()))); }
+    }
     /** Counts the records of each key in a store, and passes them on: to every child, or to one of two in turn. */
     static class Tally implements Processor<String,String,String,String> {
         final String store; final String[] children; ProcessorContext<String,String> c; KeyValueStore<String,Long> counts;
@@ -184,8 +226,8 @@ class Oracle {
         for (String name : WITH_HEADERS) programs.put("headers_" + name, P.get(name));
         for (var e : programs.entrySet()) {
             StreamsBuilder b = new StreamsBuilder();
-            e.getValue().accept(b);
-            Topology t = b.build();
+            if (e.getValue() != null) e.getValue().accept(b);
+            Topology t = T.containsKey(e.getKey()) ? T.get(e.getKey()).apply(b) : b.build();
             StringBuilder text = new StringBuilder(t.describe().toString());
             Files.writeString(out.resolve(e.getKey() + ".describe"), text.toString());
             // a run: topic key value ts; "-" is null
@@ -195,6 +237,7 @@ class Oracle {
             try (TopologyTestDriver d = new TopologyTestDriver(t, p, java.time.Instant.ofEpochMilli(0))) {
                 Set<String> sources = new TreeSet<>();
                 t.describe().subtopologies().forEach(s -> s.nodes().forEach(n -> { if (n instanceof TopologyDescription.Source so && so.topicSet() != null) for (String x : so.topicSet()) if (!x.endsWith("-repartition")) sources.add(x); }));
+                t.describe().globalStores().forEach(g -> sources.addAll(g.source().topicSet()));
                 if (e.getKey().startsWith("pattern")) sources.addAll(List.of("a", "b"));
                 String[][] input = {{"k1","a b a"},{"k2","ccc dd"},{"k1","b"},{"k3","x"},{"k1","a b a"},{"k2","x"},{"k2","dd"},{"k1","ccc"},{"k3","ccc dd"}};
                 long[] ts = {10, 5, 20, 20, 15, 30, 25, 40, 39};
