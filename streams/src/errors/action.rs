@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Serialize, Serializer};
+
 /// What becomes of a record that failed: the answer of an error policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -28,6 +30,12 @@ pub enum Stage {
     Process,
     /// On its way to a topic: it has no bytes, or the topic did not take it (Kafka's `ProductionExceptionHandler`).
     Produce,
+}
+
+impl Serialize for Stage {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
 }
 
 impl fmt::Display for Stage {

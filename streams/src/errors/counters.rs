@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use serde::Serialize;
 
 use super::{Action, Stage};
 use crate::task::TaskId;
 
 /// What has failed at a node of a task, at one stage, since the application started, by what became of it. A row of
 /// [`Metrics::errors`](crate::runtime::Metrics::errors).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct NodeErrors {
     /// The task; `None` for what a broker refused long after it was sent.

@@ -1,8 +1,11 @@
 //! What is told of a task.
 
-use serde::{Serialize, Serializer};
+use std::time::Duration;
 
-use super::Spread;
+use serde::Serialize;
+
+use super::rate::Recent;
+use super::{Spread, seconds};
 use crate::task::TaskId;
 
 /// How a task is doing. All counts are since the task came to this thread.
@@ -10,10 +13,18 @@ use crate::task::TaskId;
 #[non_exhaustive]
 pub struct TaskMetrics {
     /// The task.
-    #[serde(serialize_with = "as_text")]
     pub task: TaskId,
     /// Records that its sources have read.
     pub records: u64,
+    /// Of these per second, over the last 10 to 20 seconds. Not measured in a `TestDriver`.
+    pub records_per_second: f64,
+    #[serde(skip)]
+    pub(crate) rate: Recent,
+    /// What its records and punctuations took of the thread's time. Not measured in a `TestDriver`.
+    #[serde(serialize_with = "seconds")]
+    pub busy: Duration,
+    /// Commits of the thread that had something of this task. Not counted in a `TestDriver`.
+    pub commits: u64,
     /// The largest timestamp that it has seen, in milliseconds since 1970; `-1` before the first record.
     pub stream_time: i64,
     /// Records that were dropped because a key or value was missing, or because they came when their windows were closed.
@@ -58,8 +69,4 @@ impl TaskMetrics {
     pub fn node(&self, name: &str) -> Option<u64> {
         self.nodes.iter().find(|node| node.node == name).map(|node| node.records)
     }
-}
-
-pub(crate) fn as_text<S: Serializer>(shown: &impl std::fmt::Display, to: S) -> Result<S::Ok, S::Error> {
-    to.collect_str(shown)
 }

@@ -29,6 +29,7 @@ pub(crate) mod topics;
 mod uncaught;
 mod worker;
 
+pub use crate::metrics::Metrics;
 pub use app::{Closing, Streams};
 pub(crate) use assignment::{Host, Hosts, KnownHosts, Role};
 pub use builder::AppBuilder;
@@ -37,7 +38,6 @@ pub use link::{LinkError, TopicPartition};
 #[cfg(test)]
 pub(crate) use mailbox::{LocalTask, mailbox};
 pub(crate) use mailbox::{LocalTasks, Mail, Mailbox, Mailboxes};
-pub use shared::Metrics;
 pub use standby::StandbyStore;
 pub use state::AppState;
 pub use state_directory::{StateDirectory, StateDirectoryError};

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -9,7 +9,8 @@ use super::AppState;
 use super::offset_sums::OffsetSums;
 use super::standby::StandbyStore;
 use super::worker::{Arrival, Observer, RestoreProgress};
-use crate::errors::{ErrorCounters, NodeErrors};
+use crate::errors::ErrorCounters;
+use crate::metrics::{Board, Metrics, ThreadMetrics};
 use crate::task::{Standing, TaskId};
 
 /// Told of every change of state: the old one, the new one.
@@ -33,6 +34,8 @@ pub(crate) struct Shared {
     paused: AtomicBool,
     /// How many threads share the cache; each looks once a round.
     sharers: AtomicUsize,
+    /// The numbers of the threads.
+    board: Board,
     started: Instant,
     state_listeners: Vec<StateListener>,
     restore_listeners: Vec<RestoreListener>,
@@ -56,30 +59,6 @@ struct ThreadTasks {
     standby_stores: Vec<StandbyStore>,
 }
 
-/// How an application is doing.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Metrics {
-    /// What it is doing.
-    pub state: AppState,
-    /// Records that passed through its tasks since the start, those of repartition topics included.
-    pub records: u64,
-    /// Records per second since the start.
-    pub records_per_second: f64,
-    /// What has failed since the start, by task, stage and node; nothing where nothing did.
-    pub errors: Vec<NodeErrors>,
-    /// The tasks that run here.
-    pub running: Vec<TaskId>,
-    /// The tasks that are being restored here.
-    pub restoring: Vec<TaskId>,
-    /// The tasks that run elsewhere and whose state is copied here.
-    pub standbys: Vec<TaskId>,
-    /// How far these copies are, as of a second ago at most.
-    pub standby_stores: Vec<StandbyStore>,
-    /// How the tasks that run here came: for how long each was away.
-    pub arrivals: Vec<Arrival>,
-}
-
 impl Shared {
     pub(crate) fn new(
         paused: bool,
@@ -95,6 +74,7 @@ impl Shared {
             errors: ErrorCounters::default(),
             paused: AtomicBool::new(paused),
             sharers: AtomicUsize::new(1),
+            board: Board::default(),
             started: Instant::now(),
             state_listeners,
             restore_listeners,
@@ -124,6 +104,7 @@ impl Shared {
             records,
             records_per_second: records as f64 / self.started.elapsed().as_secs_f64().max(0.001),
             errors: self.errors.snapshot(),
+            threads: self.board.read(),
             restoring: collect(|thread| &thread.restoring),
             standbys: collect(|thread| &thread.standbys),
             standby_stores: inner.threads.values().flat_map(|thread| thread.standby_stores.clone()).collect(),
@@ -157,12 +138,14 @@ impl Shared {
 
     /// A thread has died and will be replaced.
     pub(crate) fn thread_died(&self, thread: usize) {
+        self.board.remove(thread);
         self.thread_started(thread);
     }
 
     /// A thread has gone for good.
     pub(crate) fn thread_removed(&self, thread: usize) {
         self.inner.lock().threads.remove(&thread);
+        self.board.remove(thread);
         self.settle();
     }
 
@@ -227,9 +210,23 @@ pub(crate) struct ThreadObserver {
     pub(crate) thread: usize,
     /// Told how far the state of tasks is.
     pub(crate) offset_sums: Arc<OffsetSums>,
+    /// When the thread started, to measure by.
+    pub(crate) started: Instant,
 }
 
 impl Observer for ThreadObserver {
+    fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn measured(&self, metrics: ThreadMetrics) {
+        self.shared.board.post(self.thread, metrics);
+    }
+
+    fn waits(&self, waited: Duration, waits: bool) {
+        self.shared.board.waits(self.thread, waited, waits);
+    }
+
     fn restoring(&self, progress: &RestoreProgress) {
         let RestoreProgress { task, store, changelog, records, .. } = progress;
         let (remaining, rate) = (progress.remaining(), progress.rate() as u64);

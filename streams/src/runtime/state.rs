@@ -1,5 +1,7 @@
 use std::fmt;
 
+use serde::{Serialize, Serializer};
+
 /// What an application is doing, in the words of Kafka Streams (`KafkaStreams.State`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -24,6 +26,12 @@ impl AppState {
     /// Whether nothing follows.
     pub fn is_final(self) -> bool {
         matches!(self, Self::NotRunning | Self::Error)
+    }
+}
+
+impl Serialize for AppState {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
     }
 }
 

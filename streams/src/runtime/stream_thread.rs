@@ -135,7 +135,13 @@ impl StreamThread {
             error_counters: shared.errors().clone(),
         };
         let open = Box::new(move |task, specs: &[_]| stores.open(task, specs));
-        let observer = Box::new(ThreadObserver { shared: Arc::clone(&shared), thread: index, offset_sums });
+        let observer = ThreadObserver {
+            shared: Arc::clone(&shared),
+            thread: index,
+            offset_sums,
+            started: Instant::now(),
+        };
+        let observer = Box::new(observer);
         let budget = Rc::new(PunctuationBudget::default());
         let worker = Worker::new(worker_config, topology, link, open, observer, budget, clock.now());
         let mut worker = worker.with_globals(globals);
@@ -198,7 +204,7 @@ fn run_until_told(
             let idle = Duration::from_millis(round.again_at.saturating_sub(clock.now()).max(0) as u64);
             let until = Instant::now() + idle.min(LONGEST_WAIT);
             let until = seal_due.into_iter().chain(probe_due).fold(until, Instant::min);
-            waited_for = worker.link().wait(inbox, until);
+            waited_for = worker.idle(|link| link.wait(inbox, until));
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::dsl::TimestampExtractor;
 use crate::errors::{ErrorCounters, Origin, Policies, Settled, TaskErrors, guard};
-use crate::metrics::{NodeMetrics, TaskMetrics};
+use crate::metrics::{NodeMetrics, Recent, TaskMetrics};
 use crate::processing::{Attended, Punctuation};
 use crate::processor::{Context, ContextState, ProcessError};
 use crate::store::backend::{KeyValueBackend, Position};
@@ -130,6 +131,10 @@ impl Task {
         TaskMetrics {
             task: self.id,
             records: sources.map(|id| counts.taken(*id)).sum(),
+            records_per_second: 0.0,
+            rate: Recent::default(),
+            busy: Duration::ZERO,
+            commits: 0,
             stream_time: self.state.stream_time,
             dropped: self.state.dropped,
             lateness: counts.lateness,

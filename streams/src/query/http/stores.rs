@@ -1,6 +1,7 @@
 //! State over HTTP, as JSON.
 //!
 //! ```text
+//! GET /metrics                             what `Metrics::to_prometheus` writes
 //! GET /stores                              [{"name": "counts", "approximate_count": 3}]
 //! GET /stores/counts/whale                 {"key": "whale", "value": 1}
 //! GET /stores/counts?from=a&to=b&limit=10  {"entries": [{"key": "a", "value": 1}], "complete": true}

@@ -1,21 +1,24 @@
 use std::collections::VecDeque;
 
 use millstream_wire::batch::Batches;
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::super::link::{FetchedRange, TopicPartition};
 use super::super::worker::{ApplyError, apply};
+use crate::metrics::text;
 use crate::store::backend::{Checkpoint, KeyValueBackend};
 use crate::task::TaskId;
 
 /// How far the copy of a store has come.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StandbyStore {
     /// The task whose state it is.
     pub task: TaskId,
     /// The store.
     pub store: String,
     /// The changelog partition that is followed.
+    #[serde(serialize_with = "text")]
     pub changelog: TopicPartition,
     /// The first offset of the changelog that is not in the copy.
     pub position: i64,

@@ -27,6 +27,7 @@ use super::stream_thread::ThreadEnd;
 use super::uncaught::UncaughtHandler;
 use super::worker::WorkerError;
 use super::{AppBuilder, AppState, StateDirectory, Streams, StreamsError};
+use crate::metrics;
 use crate::query::{self, Owners, Peers};
 use crate::store::shared::Globals;
 use crew::Crew;
@@ -145,7 +146,9 @@ impl Supervisor {
         };
         let served: Result<Vec<_>, _> =
             served.into_iter().map(|store| store.open_served(owners.clone())).collect();
-        let router = query::router(Arc::new(served?), owners.clone());
+        let measured = Arc::clone(&shared);
+        let metrics = metrics::router(move || measured.metrics());
+        let router = query::router(Arc::new(served?), owners.clone()).merge(metrics);
         if let Some(server) = server {
             network.spawn(query::serve(server, router.clone()));
         }

@@ -8,8 +8,11 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::super::link::{GroupOffset, TopicPartition};
 use super::super::offset_metadata::OffsetMetadata;
+use crate::metrics::seconds;
 use crate::task::TaskId;
 
 /// When the offset was committed: wall clock in milliseconds.
@@ -19,11 +22,12 @@ const COMMITTED_AT: &str = "millstream.committed.at";
 const LET_GO_AT: &str = "millstream.let.go.at";
 
 /// A task that has come to this thread and runs again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Arrival {
     /// The task.
     pub task: TaskId,
     /// How long it ran nowhere: from the last commit of its last owner until its stores were complete here.
+    #[serde(serialize_with = "seconds")]
     pub away: Duration,
     /// Whether its last owner let go of it in good order. Otherwise it vanished, and `away` includes the time from its last
     /// commit to its end.

@@ -45,21 +45,24 @@ impl<L: Link> Worker<L> {
         leaves: impl Fn(TaskId) -> bool,
     ) -> Result<(), WorkerError> {
         self.last_commit = now;
+        let began = self.elapsed();
         let Self { running, link, .. } = self;
         running.iter_mut().for_each(|running| running.commit_requested = false);
         for Running { task, .. } in running.iter_mut().filter(|running| running.uncommitted) {
             task.flush(link)?;
             task.end_turn(now);
         }
-        link.flush()?;
-        match self.commit_offsets(now, leaves) {
+        self.blocked(|worker| worker.link.flush())?;
+        match self.blocked(|worker| worker.commit_offsets(now, leaves)) {
             Ok(Committed::Yes) => {
                 self.write_stores()?;
                 for running in &mut self.running {
+                    running.used.commits += u64::from(running.uncommitted);
                     running.uncommitted = false;
                     running.trouble.over();
                 }
                 self.purge(now);
+                self.committed(began);
             }
             Ok(Committed::Later) => {
                 self.write_stores()?;

@@ -4,6 +4,7 @@
 mod away;
 mod commit;
 mod membership;
+mod meter;
 mod restore;
 mod standing_by;
 mod starting;
@@ -16,6 +17,7 @@ mod simulation;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
 use uuid::Uuid;
@@ -27,12 +29,14 @@ use super::standby::StandbyStore;
 use super::state_directory::{StateDirectoryError, TaskLock};
 use crate::dsl::TimestampExtractor;
 use crate::errors::{ErrorCounters, Policies};
+use crate::metrics::ThreadMetrics;
 use crate::store::backend::KeyValueBackend;
 use crate::store::cache::CacheBudget;
 use crate::store::error::StoreError;
 use crate::store::shared::Globals;
 use crate::task::{InputId, Standing, Task, TaskError, TaskId, TimeBudget};
 use crate::topology::{StoreSpec, Topology};
+use meter::{Meter, Used};
 use standing_by::Standbys;
 use starting::Waiting;
 use trouble::Trouble;
@@ -108,6 +112,14 @@ pub(crate) trait Observer {
     fn arrived(&self, arrival: &Arrival);
     /// Records passed through tasks.
     fn processed(&self, records: usize);
+    /// The time since some moment, to measure with: nothing is decided by it.
+    fn elapsed(&self) -> Duration {
+        Duration::ZERO
+    }
+    /// How the thread and its tasks are doing.
+    fn measured(&self, _metrics: ThreadMetrics) {}
+    /// The thread, which has waited so long in all, begins to wait for something to do, or goes on.
+    fn waits(&self, _waited: Duration, _waits: bool) {}
 }
 
 /// Why a worker stopped.
@@ -189,6 +201,7 @@ pub(crate) struct Worker<L> {
     turn: usize,
     last_commit: i64,
     last_purge: i64,
+    meter: Meter,
 }
 
 /// A task that processes records.
@@ -201,6 +214,8 @@ struct Running {
     commit_requested: bool,
     /// What its commits have met.
     trouble: Trouble,
+    /// What it has taken of the thread.
+    used: Used,
     /// Never read: the directory is this task's until its stores are closed.
     _lock: Option<TaskLock>,
 }
@@ -268,6 +283,7 @@ impl<L: Link> Worker<L> {
             turn: 0,
             last_commit: now,
             last_purge: now,
+            meter: Meter::default(),
         }
     }
 
@@ -351,7 +367,8 @@ impl<L: Link> Worker<L> {
         self.link
     }
 
-    fn report_tasks(&self) {
+    fn report_tasks(&mut self) {
+        self.meter.tasks_changed();
         let running: Vec<TaskId> = self.tasks().map(Task::id).collect();
         self.observer.tasks(&running, &self.starting());
     }

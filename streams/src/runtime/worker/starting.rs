@@ -9,6 +9,7 @@ use tokio::sync::oneshot::error::TryRecvError;
 use super::super::input::TaskInputs;
 use super::super::link::{Answer, GroupOffset, Known, Link, LinkError, TopicPartition};
 use super::away::{self, Departure};
+use super::meter::Used;
 use super::trouble::Trouble;
 use super::{Inputs, Opened, Restoring, Running, Worker, WorkerError};
 use crate::task::{Task, TaskEnv, TaskId};
@@ -199,7 +200,15 @@ impl<L: Link> Worker<L> {
             task.init(now, std::rc::Rc::clone(&self.punctuation_budget), &mut self.link)?;
             let place = self.running.partition_point(|running| running.task.id() < id);
             let (uncommitted, commit_requested) = (false, false);
-            let running = Running { task, inputs: queues, uncommitted, commit_requested, trouble, _lock };
+            let running = Running {
+                task,
+                inputs: queues,
+                uncommitted,
+                commit_requested,
+                trouble,
+                used: Used::default(),
+                _lock,
+            };
             self.running.insert(place, running);
         }
         self.report_tasks();

@@ -28,10 +28,13 @@ impl<L: Link> Worker<L> {
     pub(crate) fn step(&mut self, now: i64) -> Result<Round, WorkerError> {
         let mut round = Round { records: 0, again_at: self.proceed(now)? };
         let at_work = if self.paused { 0 } else { self.running.len() };
+        let mut since = self.elapsed();
         for nth in 0..at_work {
             let index = (self.turn + nth) % self.running.len();
             let turn = self.take_turn(index, now)?;
-            self.punctuate(index, now)?;
+            if self.punctuate(index, now)? || turn.records > 0 {
+                since = self.turn_ended(index, since);
+            }
             round.again_at = round.again_at.min(self.running[index].task.next_punctuation());
             round.records += turn.records;
             round.again_at = round.again_at.min(turn.again_at);
@@ -48,16 +51,18 @@ impl<L: Link> Worker<L> {
                 round.again_at = round.again_at.min(due);
             }
         }
+        self.publish_in_time();
         Ok(round)
     }
 
-    /// Calls what is due in a task although no record is there for it.
-    fn punctuate(&mut self, index: usize, now: i64) -> Result<(), WorkerError> {
+    /// Calls what is due in a task although no record is there for it. Returns whether anything was.
+    fn punctuate(&mut self, index: usize, now: i64) -> Result<bool, WorkerError> {
         let Self { running, link, .. } = self;
         let Running { task, uncommitted, commit_requested, .. } = &mut running[index];
-        *uncommitted |= task.punctuate(now, link)?;
+        let any = task.punctuate(now, link)?;
+        *uncommitted |= any;
         *commit_requested |= task.take_commit_request();
-        Ok(())
+        Ok(any)
     }
 
     fn take_turn(&mut self, index: usize, now: i64) -> Result<Round, WorkerError> {

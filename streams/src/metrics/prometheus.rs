@@ -1,0 +1,282 @@
+//! Numbers as Prometheus reads them: text format 0.0.4.
+
+use std::fmt::{Display, Write as _};
+
+use super::{Metrics, Spread, TaskMetrics, ThreadMetrics};
+use crate::runtime::AppState;
+
+/// What the states are called, each with a sample of its own that is 0 or 1.
+const STATES: [AppState; 7] = [
+    AppState::Created,
+    AppState::Rebalancing,
+    AppState::Running,
+    AppState::PendingShutdown,
+    AppState::PendingError,
+    AppState::NotRunning,
+    AppState::Error,
+];
+
+/// One sample: its labels, and its value.
+type Sample = (String, f64);
+
+pub(super) fn text(metrics: &Metrics) -> String {
+    let mut page = Page::default();
+    application(metrics, &mut page);
+    threads(metrics, &mut page);
+    tasks(metrics, &mut page);
+    latencies(metrics, &mut page);
+    nodes_and_stores(metrics, &mut page);
+    page.0
+}
+
+fn application(metrics: &Metrics, page: &mut Page) {
+    let state =
+        |state: &AppState| (labels(&[("state", state)]), f64::from(u8::from(*state == metrics.state)));
+    page.gauge(
+        "state",
+        "1 for the state that the application is in, 0 for the others",
+        STATES.iter().map(state),
+    );
+    page.counter(
+        "records_total",
+        "Records read by all tasks since the start",
+        [(String::new(), metrics.records as f64)],
+    );
+    let errors = metrics.errors.iter().flat_map(|row| {
+        let task = row.task.map_or_else(String::new, |task| task.to_string());
+        let outcomes = [
+            ("skipped", row.skipped),
+            ("dead_letter", row.dead_letters),
+            ("retried", row.retries),
+            ("failed", row.failures),
+        ];
+        outcomes.map(|(outcome, count)| {
+            let by: [(&str, &dyn Display); 4] =
+                [("task", &task), ("node", &row.node), ("stage", &row.stage), ("outcome", &outcome)];
+            (labels(&by), count as f64)
+        })
+    });
+    page.counter("errors_total", "Records that failed, by what became of them", errors);
+    let arrivals = metrics.arrivals.iter();
+    let away = arrivals.map(|arrival| (labels(&[("task", &arrival.task)]), arrival.away.as_secs_f64()));
+    page.gauge("task_away_seconds", "For how long a task ran nowhere before it came here", away);
+}
+
+fn threads(metrics: &Metrics, page: &mut Page) {
+    let of = |value: fn(&ThreadMetrics) -> f64| {
+        metrics.threads.iter().map(move |thread| (labels(&[("thread", &thread.thread)]), value(thread)))
+    };
+    page.counter(
+        "thread_busy_seconds_total",
+        "Time that a thread worked",
+        of(|thread| thread.busy.as_secs_f64()),
+    );
+    let waited = of(|thread| thread.waited.as_secs_f64());
+    page.counter("thread_waited_seconds_total", "Time that a thread had no records", waited);
+    let blocked = of(|thread| thread.blocked.as_secs_f64());
+    page.counter(
+        "thread_blocked_seconds_total",
+        "Time that a thread waited for the cluster in commits",
+        blocked,
+    );
+    page.gauge("thread_tasks", "Tasks that a thread runs", of(|thread| thread.tasks.len() as f64));
+    let commits =
+        metrics.threads.iter().map(|thread| (vec![("thread", thread.thread.to_string())], &thread.commits));
+    page.histogram("thread_commit_seconds", "How long commits took", commits);
+}
+
+/// All tasks with their threads.
+fn all(metrics: &Metrics) -> impl Iterator<Item = (&ThreadMetrics, &TaskMetrics)> {
+    metrics.threads.iter().flat_map(|thread| thread.tasks.iter().map(move |task| (thread, task)))
+}
+
+fn tasks(metrics: &Metrics, page: &mut Page) {
+    let of = |value: fn(&TaskMetrics) -> f64| {
+        let labelled = |thread: &ThreadMetrics, task: &TaskMetrics| {
+            labels(&[("thread", &thread.thread), ("task", &task.task)])
+        };
+        all(metrics).map(move |(thread, task)| (labelled(thread, task), value(task)))
+    };
+    page.counter("task_records_total", "Records that a task read", of(|task| task.records as f64));
+    let rate = of(|task| task.records_per_second);
+    page.gauge(
+        "task_records_per_second",
+        "Records that a task read a second, over the last 10 to 20 seconds",
+        rate,
+    );
+    page.counter(
+        "task_dropped_records_total",
+        "Records without a key or value, or too late",
+        of(|task| task.dropped as f64),
+    );
+    page.counter(
+        "task_commits_total",
+        "Commits that had something of a task",
+        of(|task| task.commits as f64),
+    );
+    let busy = of(|task| task.busy.as_secs_f64());
+    page.counter("task_busy_seconds_total", "Time that a thread worked on the records of a task", busy);
+    let stream_time = of(|task| task.stream_time as f64 / 1_000.0);
+    page.gauge("task_stream_time_seconds", "The largest timestamp that a task has seen", stream_time);
+}
+
+fn latencies(metrics: &Metrics, page: &mut Page) {
+    let of = |value: fn(&TaskMetrics) -> &Spread| {
+        all(metrics).map(move |(thread, task)| {
+            (vec![("thread", thread.thread.to_string()), ("task", task.task.to_string())], value(task))
+        })
+    };
+    let ends = |at: fn(&Spread) -> u64, value: fn(&TaskMetrics) -> &Spread| {
+        of(value).map(move |(by, spread)| {
+            let by: Vec<(&str, &dyn Display)> = by.iter().map(|(name, text)| (*name, text as _)).collect();
+            (labels(&by), at(spread) as f64 / 1e6)
+        })
+    };
+    page.histogram(
+        "task_lateness_seconds",
+        "How far behind stream time late records came",
+        of(|task| &task.lateness),
+    );
+    page.histogram(
+        "task_read_latency_seconds",
+        "From a record's time until it was read",
+        of(|task| &task.read_latency),
+    );
+    let read = |at| ends(at, |task: &TaskMetrics| &task.read_latency);
+    page.gauge("task_read_latency_min_seconds", "The shortest of these", read(|spread| spread.min_us));
+    page.gauge("task_read_latency_max_seconds", "The longest of these", read(|spread| spread.max_us));
+    page.histogram(
+        "task_sent_latency_seconds",
+        "From a record's time until it left for a topic",
+        of(|task| &task.sent_latency),
+    );
+    let sent = |at| ends(at, |task: &TaskMetrics| &task.sent_latency);
+    page.gauge("task_sent_latency_min_seconds", "The shortest of these", sent(|spread| spread.min_us));
+    page.gauge("task_sent_latency_max_seconds", "The longest of these", sent(|spread| spread.max_us));
+}
+
+fn nodes_and_stores(metrics: &Metrics, page: &mut Page) {
+    let nodes = all(metrics).flat_map(|(thread, task)| {
+        task.nodes.iter().map(|node| {
+            let by = labels(&[("thread", &thread.thread), ("task", &task.task), ("node", &node.node)]);
+            (by, node.records as f64)
+        })
+    });
+    page.counter("node_records_total", "Records that a node took", nodes);
+    let accesses = all(metrics).flat_map(|(thread, task)| {
+        task.stores.iter().flat_map(|store| {
+            [("hit", store.cache_hits), ("miss", store.cache_misses)].map(|(result, count)| {
+                let by: [(&str, &dyn Display); 4] = [
+                    ("thread", &thread.thread),
+                    ("task", &task.task),
+                    ("store", &store.store),
+                    ("result", &result),
+                ];
+                (labels(&by), count as f64)
+            })
+        })
+    });
+    page.counter(
+        "store_cache_accesses_total",
+        "Accesses of a store by key, by whether its cache had the key",
+        accesses,
+    );
+    let restores = |value: fn(&super::RestoreMetrics) -> u64| {
+        let of_thread = move |thread: &ThreadMetrics| {
+            let number = thread.thread;
+            let labelled = move |restore: &super::RestoreMetrics| {
+                let by: [(&str, &dyn Display); 3] =
+                    [("thread", &number), ("task", &restore.task), ("store", &restore.store)];
+                (labels(&by), value(restore) as f64)
+            };
+            thread.restores.iter().map(labelled).collect::<Vec<_>>()
+        };
+        metrics.threads.iter().flat_map(of_thread)
+    };
+    let lag = metrics
+        .standby_stores
+        .iter()
+        .map(|copy| (labels(&[("task", &copy.task), ("store", &copy.store)]), copy.lag() as f64));
+    page.gauge("store_standby_lag_records", "Offsets that the copy of a store is behind its changelog", lag);
+    let remaining = restores(|restore| restore.remaining);
+    page.gauge("store_restore_remaining_records", "Offsets of a changelog still to be read", remaining);
+    let restored = restores(|restore| restore.restored);
+    page.gauge("store_restored_records", "Records read so far by the restore under way", restored);
+}
+
+/// `{name="value",...}`
+fn labels(pairs: &[(&str, &dyn Display)]) -> String {
+    let mut text = String::new();
+    for (name, value) in pairs {
+        let value = value.to_string().replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        let _ = write!(text, "{}{name}=\"{value}\"", if text.is_empty() { "{" } else { "," });
+    }
+    if !text.is_empty() {
+        text.push('}');
+    }
+    text
+}
+
+/// The text, one family after the other. A family without samples is left out.
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    fn counter(&mut self, name: &str, help: &str, samples: impl IntoIterator<Item = Sample>) {
+        self.family(name, "counter", help, samples);
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, samples: impl IntoIterator<Item = Sample>) {
+        self.family(name, "gauge", help, samples);
+    }
+
+    fn family(&mut self, name: &str, kind: &str, help: &str, samples: impl IntoIterator<Item = Sample>) {
+        let mut samples = samples.into_iter().peekable();
+        if samples.peek().is_some() {
+            self.head(name, kind, help);
+        }
+        for (labels, value) in samples {
+            let _ = writeln!(self.0, "millstream_streams_{name}{labels} {value}");
+        }
+    }
+
+    fn head(&mut self, name: &str, kind: &str, help: &str) {
+        let _ = writeln!(self.0, "# HELP millstream_streams_{name} {help}.");
+        let _ = writeln!(self.0, "# TYPE millstream_streams_{name} {kind}");
+    }
+
+    fn histogram<'a>(
+        &mut self,
+        name: &str,
+        help: &str,
+        spreads: impl Iterator<Item = (Vec<(&'static str, String)>, &'a Spread)>,
+    ) {
+        let mut spreads = spreads.peekable();
+        if spreads.peek().is_some() {
+            self.head(name, "histogram", help);
+        }
+        for (by, spread) in spreads {
+            let plain: Vec<(&str, &dyn Display)> = by.iter().map(|(name, text)| (*name, text as _)).collect();
+            for (bound, count) in spread.cumulative() {
+                let bound = bound.map_or_else(|| "+Inf".to_owned(), |bound| bound.as_secs_f64().to_string());
+                let mut bucket = plain.clone();
+                bucket.push(("le", &bound));
+                let _ = writeln!(self.0, "millstream_streams_{name}_bucket{} {count}", labels(&bucket));
+            }
+            let sum = spread.sum_us as f64 / 1e6;
+            let _ = writeln!(self.0, "millstream_streams_{name}_sum{} {sum}", labels(&plain));
+            let _ = writeln!(self.0, "millstream_streams_{name}_count{} {}", labels(&plain), spread.count);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_labels_are_escaped() {
+        assert_eq!(labels(&[("a", &"x\\y\"z\n"), ("b", &1)]), r#"{a="x\\y\"z\n",b="1"}"#);
+        assert_eq!(labels(&[]), "");
+    }
+}

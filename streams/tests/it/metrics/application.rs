@@ -1,0 +1,92 @@
+//! The numbers of an application on a broker.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use futures::executor::block_on;
+use millstream::metrics::Metrics;
+use millstream::prelude::*;
+
+use super::prometheus::{self, Samples};
+use crate::cluster::{Cluster, counting, wait_until};
+
+const LINES: u64 = 500;
+
+fn records(metrics: &Metrics, subtopology: u32) -> u64 {
+    metrics.tasks().filter(|task| task.task.subtopology == subtopology).map(|task| task.records).sum()
+}
+
+fn get(app: &Streams, path: &str) -> String {
+    let mut stream = TcpStream::connect(app.query_address().unwrap()).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    response
+}
+
+/// No counter runs backwards.
+fn assert_grown(before: &Samples, after: &Samples) {
+    for (series, value) in
+        before.iter().filter(|(series, _)| series.contains("_total") || series.contains("_bucket"))
+    {
+        let now = after.get(series).unwrap_or_else(|| panic!("{series} has gone"));
+        assert!(now >= value, "{series} ran from {value} back to {now}");
+    }
+}
+
+#[test]
+fn what_an_application_counts_is_what_it_was_sent() {
+    let cluster = Cluster::start(2);
+    let state = tempfile::tempdir().unwrap();
+    let app = cluster.app(counting(), state.path()).query_listen("127.0.0.1:0").start_blocking().unwrap();
+    let mut before = Samples::new();
+    for _ in 0..LINES / 100 {
+        cluster.send(&["the whale"; 100]);
+        let (samples, _) = prometheus::read(&app.metrics().to_prometheus());
+        assert_grown(&before, &samples);
+        before = samples;
+    }
+    let is_counted = |metrics: &Metrics| (records(metrics, 0), records(metrics, 1)) == (LINES, 2 * LINES);
+    wait_until("counting", || is_counted(&app.metrics()));
+    wait_until("committing", || app.metrics().tasks().all(|task| task.records == 0 || task.commits > 0));
+
+    let metrics = app.metrics();
+    assert_eq!((metrics.records, metrics.tasks().count()), (3 * LINES, 4));
+    let nodes = metrics.tasks().flat_map(|task| &task.nodes);
+    let source = nodes.filter(|node| node.node == "KSTREAM-SOURCE-0000000000");
+    assert_eq!(source.map(|node| node.records).sum::<u64>(), LINES);
+    let latencies = metrics.tasks().map(|task| task.read_latency.count).sum::<u64>();
+    assert_eq!(latencies, 3 * LINES);
+    let [thread] = &metrics.threads[..] else { panic!("{} threads", metrics.threads.len()) };
+    assert!(thread.commits.count > 0 && !thread.busy.is_zero() && !thread.waited.is_zero(), "{thread:?}");
+    assert!(metrics.tasks().any(|task| !task.busy.is_zero()));
+    let json = serde_json::to_value(&metrics).unwrap();
+    assert_eq!((&json["state"], &json["threads"][0]["thread"]), (&"RUNNING".into(), &1.into()));
+
+    let response = get(&app, "/metrics");
+    let (head, page) = response.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("text/plain; version=0.0.4"), "{head}");
+    let (samples, kinds) = prometheus::read(page);
+    assert_grown(&before, &samples);
+    assert_eq!(samples["millstream_streams_records_total"], (3 * LINES) as f64);
+    assert_eq!(samples["millstream_streams_state{state=\"RUNNING\"}"], 1.0);
+    let documented = include_str!("../../../src/metrics/mod.rs");
+    for name in kinds.keys() {
+        let row = format!("//! | `{}` |", name.strip_prefix("millstream_streams_").unwrap());
+        assert!(documented.contains(&row), "{row} is missing from the table");
+    }
+    block_on(app.close()).unwrap();
+}
+
+#[test]
+fn a_thread_that_waits_says_so() {
+    let cluster = Cluster::start(1);
+    let state = tempfile::tempdir().unwrap();
+    let app = cluster.app(counting(), state.path()).start_blocking().unwrap();
+    let waited = || app.metrics().threads.iter().map(|thread| thread.waited).sum::<std::time::Duration>();
+    wait_until("tasks", || app.metrics().tasks().count() == 2);
+    wait_until("waiting", || !waited().is_zero());
+    let before = waited();
+    wait_until("waiting on, though the thread posts nothing", || waited() > before);
+    block_on(app.close()).unwrap();
+}
