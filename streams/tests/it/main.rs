@@ -24,6 +24,7 @@ mod programs;
 mod queries;
 mod random;
 mod reference;
+mod resets;
 mod restart;
 mod reuse;
 mod serdes;
