@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::config::StreamsConfig;
 use super::shared::{ArrivalListener, RestoreListener, StateListener};
-use super::uncaught::UncaughtHandler;
+use super::uncaught::Uncaught;
 use super::{
     AppState, Arrival, ConfigError, RestoreProgress, Streams, StreamsError, UncaughtResponse, restore_line,
     supervisor,
@@ -22,7 +22,7 @@ pub struct AppBuilder {
     pub(super) state_listeners: Vec<StateListener>,
     pub(super) restore_listeners: Vec<RestoreListener>,
     pub(super) arrival_listeners: Vec<ArrivalListener>,
-    pub(super) uncaught: UncaughtHandler,
+    pub(super) uncaught: Uncaught,
     pub(super) paused: bool,
     pub(super) served: Vec<Box<dyn ServableStore>>,
     pub(super) query_listen: Option<String>,
@@ -37,7 +37,7 @@ impl AppBuilder {
             state_listeners: Vec::new(),
             restore_listeners: Vec::new(),
             arrival_listeners: Vec::new(),
-            uncaught: Box::new(|_| UncaughtResponse::default()),
+            uncaught: Uncaught::default(),
             paused: false,
             served: Vec::new(),
             query_listen: None,
@@ -118,13 +118,13 @@ impl AppBuilder {
     }
 
     /// Decides what follows when a stream thread has failed: [`UncaughtResponse::ShutdownClient`] unless this says otherwise
-    /// (`KafkaStreams.setUncaughtExceptionHandler`, KIP-671). It is called on a thread that looks after all others, and must
-    /// not wait for the application. If it panics, this instance stops.
+    /// (`KafkaStreams.setUncaughtExceptionHandler`, KIP-671). It is called on the thread that has failed, by several at once if
+    /// need be, and must not wait for the application. If it panics, this instance stops.
     pub fn on_uncaught(
         mut self,
         handler: impl Fn(&StreamsError) -> UncaughtResponse + Send + Sync + 'static,
     ) -> Self {
-        self.uncaught = Box::new(handler);
+        self.uncaught = Uncaught::new(handler);
         self
     }
 

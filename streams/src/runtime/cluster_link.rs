@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use hashbrown::HashMap;
 use millstream_client::{
-    Admin, ConfigResource, Consumer, ConsumerConfig, ErrorCode, Event as ClientEvent, Offset,
+    Admin, Assignor, ConfigResource, Consumer, ConsumerConfig, ErrorCode, Event as ClientEvent, Offset,
     OffsetAndMetadata, OffsetReset, Producer, Revoked,
 };
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc, oneshot};
 use uuid::Uuid;
 
-use super::assignment::{News, TaskAssignor, ThreadPlace};
+use super::assignment::{News, ThreadPlace};
 use super::clock::Clock;
 use super::cluster::{admin, failed};
 use super::config::{Recipient, StreamsConfig};
@@ -74,7 +74,7 @@ impl ClusterLink {
         thread: usize,
         config: &StreamsConfig,
         topology: &Topology,
-        assignor: TaskAssignor,
+        assignor: impl Assignor + 'static,
         place: ThreadPlace,
         refusals: Refusals,
         network: &Handle,
@@ -90,7 +90,7 @@ impl ClusterLink {
             .auto_commit(false)
             .auto_offset_reset(OffsetReset::Earliest)
             .auto_offset_reset_of(resets(topology, &application_id))
-            .assignors([Arc::new(assignor) as Arc<dyn millstream_client::Assignor>]);
+            .assignors([Arc::new(assignor) as Arc<dyn Assignor>]);
         let restorer = Consumer::builder()
             .client_id(format!("{client_id}-restore-consumer"))
             .auto_offset_reset(OffsetReset::Earliest);
@@ -194,15 +194,25 @@ impl ClusterLink {
         due
     }
 
-    /// Waits, at most for so long, until what was sent is written: nothing of it comes after what the next owner of the tasks
-    /// writes.
-    pub(super) fn settle(mut self, limit: Duration) {
+    /// Joins the group once more, so that it hears what there is to say.
+    pub(super) fn rejoin(&self) {
+        if let Err(error) = self.consumer.enforce_rebalance() {
+            tracing::warn!(%error, "the group is told at the next rebalance");
+        }
+    }
+
+    /// Gives up what is not done. Waits, at most for so long, until what was sent is written: nothing of it comes after what the
+    /// next owner of the tasks writes, who finds their changelogs as they will be.
+    pub(super) fn abandon(mut self, limit: Duration, leave_group: bool) {
         let Self { network, sink, .. } = &mut self;
         if network.block_on(async { tokio::time::timeout(limit, sink.settle()).await }).is_err() {
             tracing::warn!(
                 ?limit,
                 "what a thread had sent before it failed may be written after its tasks have moved"
             );
+        }
+        if leave_group {
+            self.close(true);
         }
     }
 

@@ -37,6 +37,8 @@ pub(crate) enum Mail {
     Query(Box<dyn FnOnce(&LocalTasks<'_>) + Send>),
     /// What the thread reads of the application's state has changed.
     Look,
+    /// Join the group once more: there is something to tell it.
+    Rejoin,
     /// Commit, close, end.
     Stop {
         /// Whether the place in the group is given up.

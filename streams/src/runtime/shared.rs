@@ -32,6 +32,8 @@ pub(crate) struct Shared {
     errors: ErrorCounters,
     /// Whether nothing is to be processed; each thread looks once a round.
     paused: AtomicBool,
+    /// Whether the application is about to stop, so that nothing more is to be processed; each thread looks once a round.
+    halted: AtomicBool,
     /// How many threads share the cache; each looks once a round.
     sharers: AtomicUsize,
     /// The numbers of the threads.
@@ -73,6 +75,7 @@ impl Shared {
             records: AtomicU64::new(0),
             errors: ErrorCounters::default(),
             paused: AtomicBool::new(paused),
+            halted: AtomicBool::new(false),
             sharers: AtomicUsize::new(1),
             board: Board::default(),
             started: Instant::now(),
@@ -119,6 +122,14 @@ impl Shared {
 
     pub(crate) fn pause(&self, paused: bool) {
         self.paused.store(paused, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_halted(&self) -> bool {
+        self.halted.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn halt(&self) {
+        self.halted.store(true, Ordering::Relaxed);
     }
 
     /// How many threads share the cache.

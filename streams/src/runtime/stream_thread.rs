@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use super::StreamsError;
-use super::assignment::{AssignedHere, ChangelogEnds, KnownHosts, TaskAssignor, ThreadPlace};
+use super::assignment::{
+    ApplicationShutdown, AssignedHere, ChangelogEnds, KnownHosts, TaskAssignor, ThreadPlace, WithShutdown,
+};
 use super::clock::Clock;
 use super::cluster_link::ClusterLink;
 use super::config::StreamsConfig;
@@ -21,7 +22,9 @@ use super::refusals::Refusals;
 use super::shared::{Shared, ThreadObserver};
 use super::stores::Stores;
 use super::topics::InternalTopic;
+use super::uncaught::{Failure, Uncaught};
 use super::worker::{Worker, WorkerConfig, WorkerError};
+use super::{LinkError, StreamsError, UncaughtResponse};
 use crate::store::shared::Globals;
 use crate::topology::Topology;
 
@@ -47,6 +50,8 @@ pub(super) struct StreamThread {
     pub(super) globals: Globals,
     pub(super) shared: Arc<Shared>,
     pub(super) known_hosts: Arc<KnownHosts>,
+    pub(super) shutdown: Arc<ApplicationShutdown>,
+    pub(super) uncaught: Arc<Uncaught>,
     pub(super) inbox: mpsc::Receiver<Mail>,
     pub(super) network: Handle,
 }
@@ -56,22 +61,8 @@ pub(super) struct ThreadEnd {
     /// `None`: it fills the global tables.
     pub(super) index: Option<usize>,
     pub(super) name: String,
-    /// `None`: it panicked.
-    pub(super) result: Option<Result<(), WorkerError>>,
-}
-
-impl ThreadEnd {
-    pub(super) fn failed(&self) -> bool {
-        !matches!(self.result, Some(Ok(())))
-    }
-
-    /// An end that nobody asked for is a failure even without an error.
-    pub(super) fn failure(self) -> StreamsError {
-        match self.result {
-            Some(Err(source)) => StreamsError::Thread { thread: self.name, source },
-            _ => StreamsError::Lost(self.name),
-        }
-    }
+    /// `None`: it ended as it was told.
+    pub(super) failure: Option<Failure>,
 }
 
 impl StreamThread {
@@ -80,48 +71,67 @@ impl StreamThread {
         ended: mpsc::UnboundedSender<ThreadEnd>,
     ) -> Result<JoinHandle<()>, StreamsError> {
         let (index, name) = (Some(self.index), self.name.clone());
-        let thread_name = name.clone();
+        let (thread_name, uncaught) = (name.clone(), Arc::clone(&self.uncaught));
         let run = move || {
             // Tasks catch what users' closures throw. A panic that gets here is ours, and must not go unnoticed.
-            let result = panic::catch_unwind(AssertUnwindSafe(|| self.run())).ok();
-            let _ = ended.send(ThreadEnd { index, name, result });
+            let ended_as = panic::catch_unwind(AssertUnwindSafe(|| self.run()));
+            let failure = match ended_as {
+                Ok(result) => result.err(),
+                Err(_) => Some(uncaught.ask(StreamsError::Lost(name.clone()))),
+            };
+            let _ = ended.send(ThreadEnd { index, name, failure });
         };
         let spawned = Builder::new().name(thread_name).spawn(run);
         spawned
             .map_err(|source| StreamsError::System { doing: "starting a stream thread".to_owned(), source })
     }
 
-    fn run(self) -> Result<(), WorkerError> {
-        let Self {
-            index,
-            name: _,
-            config,
-            topology,
-            internal_topics,
-            offset_sums,
-            stores,
-            globals,
-            shared,
-            known_hosts,
-            mut inbox,
-            network,
-        } = self;
+    fn run(mut self) -> Result<(), Failure> {
+        let (name, uncaught) = (self.name.clone(), Arc::clone(&self.uncaught));
+        let failed = |source| uncaught.ask(StreamsError::Thread { thread: name.clone(), source });
+        let link = self.connect().map_err(|error| failed(error.into()))?;
+        let (clock, shared) = (Clock::start(), Arc::clone(&self.shared));
+        let told = Told { shared: &shared, cache_bytes: self.config.cache_bytes };
+        let mut inbox = std::mem::replace(&mut self.inbox, mpsc::channel(1).1);
+        let mut worker = self.worker(link, &clock);
+        let ended = run_until_told(&mut worker, &mut inbox, &clock, &told);
+        match ended.and_then(|leave_group| worker.shut_down(clock.now()).map(|()| leave_group)) {
+            Ok(leave_group) => {
+                worker.into_link().close(leave_group);
+                Ok(())
+            }
+            Err(error) => {
+                let failure = failed(error);
+                // The one that takes its place finds its place in the group kept.
+                let leave_group = failure.response != UncaughtResponse::ReplaceThread;
+                worker.into_link().abandon(SETTLE, leave_group);
+                Err(failure)
+            }
+        }
+    }
+
+    fn connect(&self) -> Result<ClusterLink, LinkError> {
+        let Self { index, config, topology, network, .. } = self;
         let place = ThreadPlace {
             placement: config.placement.clone(),
-            offset_sums: Arc::clone(&offset_sums),
-            known_hosts,
+            offset_sums: Arc::clone(&self.offset_sums),
+            known_hosts: Arc::clone(&self.known_hosts),
             here: AssignedHere::new(),
             ends: ChangelogEnds::default(),
         };
         let assignor = TaskAssignor::new(
             topology.clone(),
             config.application_id.as_str().into(),
-            internal_topics,
+            Arc::clone(&self.internal_topics),
             place.clone(),
         );
-        let refusals = Refusals::new(topology.clone(), config.policies(), shared.errors().clone());
-        let link = ClusterLink::connect(index, &config, &topology, assignor, place, refusals, &network)?;
-        let clock = Clock::start();
+        let assignor = WithShutdown::new(assignor, Arc::clone(&self.shutdown));
+        let refusals = Refusals::new(topology.clone(), config.policies(), self.shared.errors().clone());
+        ClusterLink::connect(*index, config, topology, assignor, place, refusals, network)
+    }
+
+    fn worker(self, link: ClusterLink, clock: &Clock) -> Worker<ClusterLink> {
+        let Self { index, config, topology, offset_sums, stores, globals, shared, .. } = self;
         let worker_config = WorkerConfig {
             application_id: config.application_id.as_str().into(),
             commit_interval_ms: config.commit_interval.as_millis() as i64,
@@ -135,29 +145,11 @@ impl StreamThread {
             error_counters: shared.errors().clone(),
         };
         let open = Box::new(move |task, specs: &[_]| stores.open(task, specs));
-        let observer = ThreadObserver {
-            shared: Arc::clone(&shared),
-            thread: index,
-            offset_sums,
-            started: Instant::now(),
-        };
+        let observer = ThreadObserver { shared, thread: index, offset_sums, started: Instant::now() };
         let observer = Box::new(observer);
         let budget = Rc::new(PunctuationBudget::default());
         let worker = Worker::new(worker_config, topology, link, open, observer, budget, clock.now());
-        let mut worker = worker.with_globals(globals);
-        let told = Told { shared: &shared, cache_bytes: config.cache_bytes };
-        let ended = run_until_told(&mut worker, &mut inbox, &clock, &told);
-        match ended.and_then(|leave_group| worker.shut_down(clock.now()).map(|()| leave_group)) {
-            Ok(leave_group) => {
-                worker.into_link().close(leave_group);
-                Ok(())
-            }
-            Err(error) => {
-                // Whoever takes up the tasks finds their changelogs as they will be.
-                worker.into_link().settle(SETTLE);
-                Err(error)
-            }
-        }
+        worker.with_globals(globals)
     }
 }
 
@@ -170,7 +162,7 @@ struct Told<'a> {
 
 impl Told<'_> {
     fn tell(&self, worker: &mut Worker<ClusterLink>) -> Result<(), WorkerError> {
-        worker.pause(self.shared.is_paused());
+        worker.pause(self.shared.is_paused() || self.shared.is_halted());
         worker.resize_cache(self.cache_bytes / self.shared.sharers())
     }
 }
@@ -189,6 +181,7 @@ fn run_until_told(
             match mail {
                 Mail::Query(query) => query(&worker.local_tasks()),
                 Mail::Look => told.tell(worker)?,
+                Mail::Rejoin => worker.link().rejoin(),
                 Mail::Stop { leave_group } => return Ok(leave_group),
             }
         }

@@ -178,3 +178,27 @@ fn paused_instances_share_their_tasks_and_process_nothing_until_they_are_resumed
     block_on(first.close()).unwrap();
     block_on(second.close()).unwrap();
 }
+
+#[test]
+fn the_failure_of_one_instance_can_stop_all_of_them() {
+    let cluster = Cluster::start(2);
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let builder = StreamsBuilder::new();
+    builder.stream(LINES).for_each(|_, line| assert!(line != "bad", "this line is bad"));
+    let topology = builder.build().unwrap();
+    let start = |state: &tempfile::TempDir| {
+        let app = cluster.app(topology.clone(), state.path());
+        app.on_uncaught(|_| UncaughtResponse::ShutdownApplication).start_blocking().unwrap()
+    };
+    let (first, second) = (start(&one), start(&two));
+    wait_until("sharing", || [&first, &second].map(|app| app.metrics().running.len()) == [1, 1]);
+    cluster.send_bytes(&[b"good", b"bad"]);
+    let ends = [first, second].map(|app| block_on(app.run_until(std::future::pending::<()>())).unwrap_err());
+    let requested = ends.iter().filter(|end| matches!(end, StreamsError::ShutdownRequested)).count();
+    let failed = ends.iter().filter(|end| end.to_string().contains("this line is bad")).count();
+    assert_eq!((requested, failed), (1, 1), "{ends:?}");
+    // Whoever starts again is not stopped by what was asked then.
+    let again = cluster.app(topology, one.path()).paused().start_blocking().unwrap();
+    wait_until("starting again", || again.metrics().running.len() == 2);
+    block_on(again.close()).unwrap();
+}

@@ -15,6 +15,7 @@ mod here;
 mod hosts;
 mod movements;
 mod plan;
+mod shutdown;
 mod standbys;
 mod user_data;
 
@@ -33,5 +34,6 @@ use movements::movements;
 pub(crate) use plan::Placement;
 #[cfg(test)]
 use plan::{Plan, plan};
+pub(crate) use shutdown::{ApplicationShutdown, WithShutdown};
 use standbys::standbys;
 use user_data::{OnDisk, UserData};

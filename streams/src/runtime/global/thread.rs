@@ -20,6 +20,7 @@ use super::super::link::{ChangelogBounds, LinkError, TopicPartition};
 use super::super::mailbox::{LocalTasks, Mail};
 use super::super::stores::Stores;
 use super::super::stream_thread::ThreadEnd;
+use super::super::uncaught::Uncaught;
 use super::super::worker::{Backends, RestorePlan, WorkerError, plan};
 use super::super::{StateDirectory, StreamsError};
 use super::{Positions, Tables};
@@ -83,13 +84,20 @@ impl GlobalThread {
         self,
         inbox: mpsc::Receiver<Mail>,
         complete: oneshot::Sender<()>,
+        uncaught: Arc<Uncaught>,
         ended: mpsc::UnboundedSender<ThreadEnd>,
     ) -> Result<JoinHandle<()>, StreamsError> {
         let name = format!("{}-global", self.config.application_id);
         let thread_name = name.clone();
         let run = move || {
-            let result = panic::catch_unwind(AssertUnwindSafe(|| self.run(inbox, complete))).ok();
-            let _ = ended.send(ThreadEnd { index: None, name, result });
+            let ended_as = panic::catch_unwind(AssertUnwindSafe(|| self.run(inbox, complete)));
+            let error = match ended_as {
+                Ok(Ok(())) => None,
+                Ok(Err(source)) => Some(StreamsError::Thread { thread: name.clone(), source }),
+                Err(_) => Some(StreamsError::Lost(name.clone())),
+            };
+            let failure = error.map(|error| uncaught.ask(error));
+            let _ = ended.send(ThreadEnd { index: None, name, failure });
         };
         let spawned = Builder::new().name(thread_name).spawn(run);
         spawned
@@ -145,7 +153,7 @@ impl GlobalThread {
                     tables.fetched(range(fetched), position)?;
                     changed = true;
                 }
-                Woken::Mail(Some(Mail::Look)) | Woken::Fetched(Ok(_)) | Woken::Time => {}
+                Woken::Mail(Some(Mail::Look | Mail::Rejoin)) | Woken::Fetched(Ok(_)) | Woken::Time => {}
             }
             if committed.elapsed() >= interval {
                 committed = Instant::now();

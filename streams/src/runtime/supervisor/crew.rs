@@ -4,7 +4,7 @@ use std::thread::JoinHandle;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use crate::runtime::assignment::KnownHosts;
+use crate::runtime::assignment::{ApplicationShutdown, KnownHosts};
 use crate::runtime::config::StreamsConfig;
 use crate::runtime::mailbox::{Mailboxes, mailbox};
 use crate::runtime::offset_sums::OffsetSums;
@@ -12,6 +12,7 @@ use crate::runtime::shared::Shared;
 use crate::runtime::stores::Stores;
 use crate::runtime::stream_thread::{StreamThread, ThreadEnd};
 use crate::runtime::topics::InternalTopic;
+use crate::runtime::uncaught::Uncaught;
 use crate::runtime::{StateDirectory, StreamsError};
 use crate::store::shared::Globals;
 use crate::topology::Topology;
@@ -28,6 +29,8 @@ pub(super) struct Crew {
     pub(super) globals: Globals,
     pub(super) shared: Arc<Shared>,
     pub(super) known_hosts: Arc<KnownHosts>,
+    pub(super) shutdown: Arc<ApplicationShutdown>,
+    pub(super) uncaught: Arc<Uncaught>,
     pub(super) mailboxes: Arc<Mailboxes>,
     pub(super) network: Handle,
     pub(super) ended: mpsc::UnboundedSender<ThreadEnd>,
@@ -52,6 +55,8 @@ impl Crew {
             globals: self.globals.clone(),
             shared: Arc::clone(&self.shared),
             known_hosts: Arc::clone(&self.known_hosts),
+            shutdown: Arc::clone(&self.shutdown),
+            uncaught: Arc::clone(&self.uncaught),
             inbox,
             network: self.network.clone(),
         };

@@ -24,7 +24,6 @@ use super::offset_sums::OffsetSums;
 use super::shared::Shared;
 use super::stores::Stores;
 use super::stream_thread::ThreadEnd;
-use super::uncaught::UncaughtHandler;
 use super::worker::WorkerError;
 use super::{AppBuilder, AppState, StateDirectory, Streams, StreamsError};
 use crate::metrics;
@@ -84,7 +83,6 @@ struct Supervisor {
     network: Runtime,
     crew: Crew,
     roster: Roster,
-    uncaught: UncaughtHandler,
     clock: Clock,
     /// Of the stream threads that have not been seen to end, by their indexes.
     threads: BTreeMap<usize, JoinHandle<()>>,
@@ -92,6 +90,8 @@ struct Supervisor {
     ends: mpsc::UnboundedReceiver<ThreadEnd>,
     /// Removals that somebody waits for.
     removals: Vec<Removal>,
+    /// The end of the whole application, which the group is being told.
+    announcement: Option<Announcement>,
     /// When (ms) the state directory is cleaned next.
     clean_at: i64,
 }
@@ -100,6 +100,13 @@ struct Supervisor {
 struct Global {
     mailbox: Mailbox,
     handle: JoinHandle<()>,
+}
+
+/// Why the whole application is to stop.
+struct Announcement {
+    failure: StreamsError,
+    /// When (ms) this instance stops though it has not heard from the group.
+    deadline: i64,
 }
 
 /// A thread that was told to end, and who wants to know.
@@ -157,6 +164,7 @@ impl Supervisor {
         let config = Arc::new(config);
         let stores = Stores::new(Arc::clone(&directory), &config);
         let offset_sums = OffsetSums::new(Arc::clone(&directory));
+        let uncaught = Arc::new(uncaught);
         let (ended, mut ends) = mpsc::unbounded_channel();
         let mut global = None;
         let globals = if topology.globals().is_empty() {
@@ -172,11 +180,12 @@ impl Supervisor {
             );
             let (thread, globals) = opened.map_err(global_failed)?;
             let (complete, completed) = oneshot::channel();
-            let handle = thread.spawn(global_inbox, complete, ended.clone())?;
+            let handle = thread.spawn(global_inbox, complete, Arc::clone(&uncaught), ended.clone())?;
             global = Some(Global { mailbox: global_mailbox, handle });
             if completed.blocking_recv().is_err() {
-                let end = ends.blocking_recv().map(ThreadEnd::failure);
-                return Err(end.unwrap_or_else(|| StreamsError::Lost("the global thread".to_owned())));
+                let failure = ends.blocking_recv().and_then(|end| end.failure);
+                let lost = || StreamsError::Lost("the global thread".to_owned());
+                return Err(failure.map_or_else(lost, |failure| failure.error));
             }
             globals
         };
@@ -190,6 +199,8 @@ impl Supervisor {
             globals,
             shared: Arc::clone(&shared),
             known_hosts,
+            shutdown: Arc::default(),
+            uncaught,
             mailboxes: Arc::clone(&mailboxes),
             network: network.handle().clone(),
             ended,
@@ -203,12 +214,12 @@ impl Supervisor {
             network,
             crew,
             roster: Roster::default(),
-            uncaught,
             clock: Clock::start(),
             threads: BTreeMap::new(),
             global,
             ends,
             removals: Vec::new(),
+            announcement: None,
             clean_at: 0,
         };
         supervisor.start_threads()?;

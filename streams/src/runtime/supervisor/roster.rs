@@ -17,6 +17,8 @@ const LONGEST_WAIT_MS: i64 = 30_000;
 #[derive(Debug, Default)]
 pub(super) struct Roster {
     threads: BTreeMap<usize, Thread>,
+    /// Whether the end of the application has been announced.
+    announced: bool,
 }
 
 #[derive(Debug)]
@@ -35,6 +37,8 @@ enum Stage {
     Leaving,
     /// Dead; its replacement is due at this time (ms).
     Replaced(i64),
+    /// Dead, and not replaced: the application is to end.
+    Dead,
 }
 
 /// What follows the end of a thread.
@@ -44,6 +48,8 @@ pub(super) enum Next {
     Removed,
     /// Another one takes its place, after so many milliseconds.
     Replaced { after_ms: i64 },
+    /// The group is told that the application is to end: by this new thread, if no other is left to do it.
+    Announce { messenger: Option<usize> },
     /// The application stops.
     Stop,
 }
@@ -93,8 +99,17 @@ impl Roster {
             self.threads.remove(&index);
             return Next::Removed;
         }
-        if response != UncaughtResponse::ReplaceThread {
-            return Next::Stop;
+        if self.announced {
+            thread.stage = Stage::Dead;
+            return self.announce(now);
+        }
+        match response {
+            UncaughtResponse::ReplaceThread => {}
+            UncaughtResponse::ShutdownClient => return Next::Stop,
+            UncaughtResponse::ShutdownApplication => {
+                thread.stage = Stage::Dead;
+                return self.announce(now);
+            }
         }
         let lived = now.saturating_sub(thread.started);
         thread.young_deaths = if lived < STEADY_MS { thread.young_deaths + 1 } else { 0 };
@@ -104,6 +119,18 @@ impl Roster {
         };
         thread.stage = Stage::Replaced(now + after_ms);
         Next::Replaced { after_ms }
+    }
+
+    /// The application is to end. A thread that takes the place of a dead one is given back its place in the group, and nobody
+    /// hears anything: a new one makes the group assign anew.
+    pub(super) fn announce(&mut self, now: i64) -> Next {
+        let is_heard = self.threads.values().any(|thread| thread.stage == Stage::Running);
+        let is_announced = std::mem::replace(&mut self.announced, true);
+        match (is_heard, is_announced) {
+            (true, _) => Next::Announce { messenger: None },
+            (false, false) => Next::Announce { messenger: Some(self.add(now)) },
+            (false, true) => Next::Stop,
+        }
     }
 
     /// The threads whose replacements are to be started now.
@@ -122,14 +149,15 @@ impl Roster {
     pub(super) fn next_due(&self) -> i64 {
         let due = self.threads.values().filter_map(|thread| match thread.stage {
             Stage::Replaced(at) => Some(at),
-            Stage::Running | Stage::Leaving => None,
+            Stage::Running | Stage::Leaving | Stage::Dead => None,
         });
         due.min().unwrap_or(i64::MAX)
     }
 
     /// How many threads share what there is: those that leave do not count any more.
     pub(super) fn len(&self) -> usize {
-        self.threads.values().filter(|thread| thread.stage != Stage::Leaving).count()
+        let leaves = |stage| matches!(stage, Stage::Leaving | Stage::Dead);
+        self.threads.values().filter(|thread| !leaves(thread.stage)).count()
     }
 }
 
@@ -184,14 +212,27 @@ mod tests {
     }
 
     #[test]
-    fn the_others_responses_stop_the_application_unless_the_thread_was_leaving() {
+    fn an_instance_that_is_to_stop_does_unless_the_thread_was_leaving() {
         let mut roster = Roster::default();
         let (stays, leaves) = (roster.add(0), roster.add(0));
         assert_eq!(roster.remove(), Some(Leaver::Running(leaves)));
-        for response in [UncaughtResponse::ShutdownClient, UncaughtResponse::ShutdownApplication] {
-            assert_eq!(roster.ended(stays, response, 0), Next::Stop);
-        }
+        assert_eq!(roster.ended(stays, UncaughtResponse::ShutdownClient, 0), Next::Stop);
         assert_eq!(roster.ended(leaves, UncaughtResponse::ShutdownClient, 0), Next::Removed);
+    }
+
+    #[test]
+    fn the_end_of_the_application_is_announced_by_whoever_is_left_or_by_a_new_thread() {
+        const END: UncaughtResponse = UncaughtResponse::ShutdownApplication;
+        let mut roster = Roster::default();
+        let (first, second) = (roster.add(0), roster.add(0));
+        assert_eq!(roster.ended(first, END, 0), Next::Announce { messenger: None });
+        assert_eq!(roster.ended(second, END, 0), Next::Stop, "nobody is left to tell, and it was tried");
+
+        let mut roster = Roster::default();
+        let only = roster.add(0);
+        assert_eq!(roster.ended(only, END, 0), Next::Announce { messenger: Some(1) });
+        assert_eq!((roster.len(), roster.due(i64::MAX)), (1, vec![]));
+        assert_eq!(roster.ended(1, REPLACE, 0), Next::Stop, "the messenger has died too");
     }
 
     proptest! {

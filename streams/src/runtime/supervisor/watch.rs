@@ -1,25 +1,34 @@
 //! What a supervisor does while the application runs: threads come, go and are replaced, directories are cleaned.
 
-use std::mem;
-use std::panic::{self, AssertUnwindSafe};
 use std::time::{Duration, SystemTime};
+use std::{mem, thread};
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::roster::{Leaver, Next};
-use super::{Command, Removal, Supervisor};
+use super::{Announcement, Command, Removal, Supervisor};
 use crate::runtime::mailbox::Mail;
 use crate::runtime::stream_thread::ThreadEnd;
+use crate::runtime::uncaught::Failure;
 use crate::runtime::{AppState, Closing, StreamsError, UncaughtResponse};
 
 /// The shortest time (ms) between two cleanings.
 const CLEANING_MS: i64 = 1_000;
+
+/// How long (ms) the group has to tell the members that the application ends.
+const ANNOUNCEMENT_MS: i64 = 60_000;
+
+/// How long this instance stays after the group has told it that the application ends: those that hear it late hear it from the
+/// same rebalance.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// What a supervisor waits for.
 enum Woken {
     /// `None`: the handle is gone.
     Command(Option<Command>),
     End(ThreadEnd),
+    /// The group has told this instance that the application ends.
+    ShutDown,
     Time,
 }
 
@@ -27,6 +36,12 @@ enum Woken {
 struct Stop {
     closing: Closing,
     failure: Option<StreamsError>,
+}
+
+impl Stop {
+    fn failed(failure: StreamsError) -> Self {
+        Self { closing: Closing::Leaving, failure: Some(failure) }
+    }
 }
 
 impl Supervisor {
@@ -58,6 +73,7 @@ impl Supervisor {
                     None
                 }
                 Woken::End(end) => self.ended(end),
+                Woken::ShutDown => Some(self.shut_down()),
                 Woken::Time => None,
             };
             if let Some(stop) = stop.or_else(|| self.on_time().err()) {
@@ -65,18 +81,26 @@ impl Supervisor {
             }
         };
         drop(commands);
+        let announced = self.announcement.take().map(|announcement| announcement.failure);
+        let stop = Stop { failure: stop.failure.or(announced), ..stop };
         self.stop(stop)
     }
 
     fn wait(&mut self, commands: &mut mpsc::Receiver<Command>) -> Woken {
         let deadlines = self.removals.iter().map(|removal| removal.deadline);
-        let next = deadlines.chain([self.clean_at, self.roster.next_due()]).min().unwrap_or(i64::MAX);
+        let announced = self.announcement.as_ref().map(|announcement| announcement.deadline);
+        let next = deadlines
+            .chain(announced)
+            .chain([self.clean_at, self.roster.next_due()])
+            .min()
+            .unwrap_or(i64::MAX);
         let wait = Duration::from_millis(next.saturating_sub(self.clock.now()).max(0).unsigned_abs());
-        let ends = &mut self.ends;
+        let (ends, shutdown) = (&mut self.ends, &self.crew.shutdown);
         self.network.block_on(async {
             tokio::select! {
                 command = commands.recv() => Woken::Command(command),
                 Some(end) = ends.recv() => Woken::End(end),
+                () = shutdown.told() => Woken::ShutDown,
                 () = tokio::time::sleep(wait) => Woken::Time,
             }
         })
@@ -141,40 +165,61 @@ impl Supervisor {
 
     /// A thread has ended; returns whether the application does.
     fn ended(&mut self, end: ThreadEnd) -> Option<Stop> {
-        let failed = end.failed();
-        let Some(index) = end.index else {
+        let ThreadEnd { index, name, failure } = end;
+        // An end that nobody asked for is a failure even without an error.
+        let lost =
+            || Failure { error: StreamsError::Lost(name.clone()), response: UncaughtResponse::default() };
+        let Failure { error, response } = failure.unwrap_or_else(lost);
+        let now = self.clock.now();
+        let next = match index {
+            Some(index) => {
+                if let Some(handle) = self.threads.remove(&index) {
+                    let _ = handle.join();
+                }
+                self.roster.ended(index, response, now)
+            }
             // Without it the global tables stand still; a new one would have to begin anew.
-            let failure = end.failure();
-            self.ask(&failure);
-            return Some(Stop { closing: Closing::Leaving, failure: Some(failure) });
+            None if response == UncaughtResponse::ShutdownApplication => self.roster.announce(now),
+            None => Next::Stop,
         };
-        if let Some(handle) = self.threads.remove(&index) {
-            let _ = handle.join();
-        }
-        let name = end.name.clone();
-        let failure = end.failure();
-        let response = if failed { self.ask(&failure) } else { UncaughtResponse::ShutdownClient };
-        match self.roster.ended(index, response, self.clock.now()) {
-            Next::Removed => {
-                self.removed(index, &name);
-                None
-            }
+        match next {
+            Next::Removed => self.removed(index.unwrap_or_default(), &name),
             Next::Replaced { after_ms } => {
-                tracing::error!(thread = name, error = %failure, after_ms, "a stream thread has failed and is replaced");
-                self.crew.shared.thread_died(index);
-                None
+                tracing::error!(thread = name, %error, after_ms, "a stream thread has failed and is replaced");
+                self.crew.shared.thread_died(index.unwrap_or_default());
             }
-            Next::Stop => Some(Stop { closing: Closing::Leaving, failure: Some(failure) }),
+            Next::Announce { messenger } => return self.announce(error, messenger).err(),
+            Next::Stop => return Some(Stop::failed(error)),
         }
+        None
     }
 
-    /// What the program wants to follow a failure.
-    fn ask(&self, failure: &StreamsError) -> UncaughtResponse {
-        let asked = panic::catch_unwind(AssertUnwindSafe(|| (self.uncaught)(failure)));
-        asked.unwrap_or_else(|_| {
-            tracing::error!("the handler of uncaught failures has panicked: this instance stops");
-            UncaughtResponse::ShutdownClient
-        })
+    /// Tells the group that the application is to end, and processes nothing meanwhile.
+    fn announce(&mut self, failure: StreamsError, messenger: Option<usize>) -> Result<(), Stop> {
+        if self.announcement.is_some() {
+            return Ok(());
+        }
+        tracing::error!(error = %failure, "every instance of the application is asked to stop");
+        self.crew.shutdown.want();
+        self.crew.shared.halt();
+        let deadline = self.clock.now() + ANNOUNCEMENT_MS;
+        self.announcement = Some(Announcement { failure, deadline });
+        if let Some(index) = messenger {
+            let handle = self.crew.spawn(index).map_err(Stop::failed)?;
+            self.threads.insert(index, handle);
+        }
+        for thread in self.threads.keys() {
+            self.tell(*thread, Mail::Rejoin);
+        }
+        Ok(())
+    }
+
+    /// The group has told all members that the application ends.
+    fn shut_down(&mut self) -> Stop {
+        self.crew.shared.halt();
+        let announced = self.announcement.take().map(|announcement| announcement.failure);
+        thread::sleep(GRACE);
+        Stop::failed(announced.unwrap_or(StreamsError::ShutdownRequested))
     }
 
     fn removed(&mut self, index: usize, name: &str) {
@@ -190,8 +235,11 @@ impl Supervisor {
         let now = self.clock.now();
         for index in self.roster.due(now) {
             let spawned = self.crew.spawn(index);
-            let failed = |failure| Stop { closing: Closing::Leaving, failure: Some(failure) };
-            self.threads.insert(index, spawned.map_err(failed)?);
+            self.threads.insert(index, spawned.map_err(Stop::failed)?);
+        }
+        if self.announcement.as_ref().is_some_and(|announcement| announcement.deadline <= now) {
+            tracing::error!("the group has told nobody that the application ends: other instances may go on");
+            return Err(Stop { closing: Closing::Leaving, failure: None });
         }
         for late in self.removals.extract_if(.., |removal| removal.deadline <= now) {
             let (thread, after) = (self.crew.name(late.thread), late.timeout);
@@ -242,7 +290,7 @@ impl Supervisor {
         }
         let mut failure = None;
         while let Ok(end) = self.ends.try_recv() {
-            failure = failure.or(end.failed().then(|| end.failure()));
+            failure = failure.or(end.failure.map(|failure| failure.error));
         }
         for removal in mem::take(&mut self.removals) {
             let _ = removal.reply.send(Ok(Some(self.crew.name(removal.thread))));
