@@ -364,7 +364,8 @@ impl Group {
             }
         }
         let copies = self.processes.iter().map(|process| process.worker.local_tasks().standbys.len());
-        let expected = if self.has_standbys { PARTITIONS as usize } else { 0 };
+        let others = self.processes.len() - 1;
+        let expected = if self.has_standbys { PARTITIONS as usize * others } else { 0 };
         let copies: usize = copies.sum();
         if copies == expected { Ok(()) } else { Err(format!("{copies} copies instead of {expected}")) }
     }
