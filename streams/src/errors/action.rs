@@ -14,6 +14,9 @@ pub enum Action {
     Skip,
     /// As [`Skip`](Self::Skip), once the record as it was read has been sent to the dead-letter topic.
     DeadLetter,
+    /// As [`DeadLetter`](Self::DeadLetter), to a topic of the policy's choice, which nobody has looked for at the start: if it is
+    /// not there the task stops, once `max.block.ms` have passed.
+    DeadLetterTo(&'static str),
     /// The record is read again from its source, after a pause that grows with each attempt and that holds up its task alone.
     /// What the record had already updated or sent is updated and sent once more.
     Retry,

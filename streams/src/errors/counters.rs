@@ -61,7 +61,7 @@ impl ErrorCounters {
         match action {
             Action::Fail => row.failures += 1,
             Action::Skip => row.skipped += 1,
-            Action::DeadLetter => row.dead_letters += 1,
+            Action::DeadLetter | Action::DeadLetterTo(_) => row.dead_letters += 1,
             Action::Retry => row.retries += 1,
         }
     }

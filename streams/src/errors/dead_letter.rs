@@ -33,6 +33,11 @@ pub(crate) fn headers(failed: &Failed<'_>) -> Headers {
     headers
 }
 
+/// Whether headers are those of a dead letter.
+pub(crate) fn is_one(headers: &Headers) -> bool {
+    headers.last(EXCEPTION).is_some()
+}
+
 fn class(failed: &Failed<'_>) -> &'static str {
     match (failed.failure, failed.stage) {
         (Failure::Panic(_), _) => "millstream::Panic",

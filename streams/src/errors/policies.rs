@@ -34,6 +34,16 @@ impl Policies {
         }
     }
 
+    /// Where an action sends a record, if it sends it anywhere and that is named.
+    pub(crate) fn dead_letters_of(&self, action: Action) -> Option<TopicName> {
+        let topic = match action {
+            Action::DeadLetter => self.dead_letters.clone()?,
+            Action::DeadLetterTo(topic) => topic.into(),
+            Action::Fail | Action::Skip | Action::Retry => return None,
+        };
+        Some(TopicName::External(topic))
+    }
+
     /// One for all stages.
     pub(crate) fn set(&mut self, policy: impl Fn(&Failed<'_>) -> Action + Send + Sync + 'static) {
         let policy: Policy = Arc::new(policy);

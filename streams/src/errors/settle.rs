@@ -1,7 +1,6 @@
 //! Deciding what becomes of a failure, in the middle of a task's work.
 
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::Arc;
 
 use super::counters::ErrorCounters;
 use super::dead_letter;
@@ -9,8 +8,8 @@ use super::failed::Bytes;
 use super::policies::{Policies, Policy};
 use super::{Action, Failed, Origin, Stage};
 use crate::processor::{Context, ContextState, Downstream, ProcessError, Record};
-use crate::task::{Failure, TopicHandle};
-use crate::topology::{NodeId, NodeKind, TopicName, Topology};
+use crate::task::Failure;
+use crate::topology::{NodeId, NodeKind, Topology};
 
 /// What a task knows of failures.
 pub(crate) struct TaskErrors {
@@ -20,8 +19,6 @@ pub(crate) struct TaskErrors {
     /// Whether any policy may say something else than [`Action::Fail`]. While none may, nothing is done for the sake of going
     /// on after a failure.
     lenient: bool,
-    /// The dead-letter topic, once it was needed.
-    letters: Option<TopicHandle>,
     /// How often the present record has been tried, this time included.
     pub(crate) attempt: u32,
 }
@@ -39,7 +36,7 @@ pub(crate) struct Settled {
 impl TaskErrors {
     pub(crate) fn new(topology: Topology, policies: Policies, counters: ErrorCounters) -> Self {
         let lenient = !policies.is_empty() || topology.graph().has_policies();
-        Self { topology, policies, counters, lenient, letters: None, attempt: 1 }
+        Self { topology, policies, counters, lenient, attempt: 1 }
     }
 
     /// The pause (ms) before the present record is tried again.
@@ -107,10 +104,12 @@ impl Context<'_> {
         let decided =
             if is_beyond_policies(&failure, stage) { Ok(Action::Fail) } else { self.decide(&failure) };
         let (action, failure) = match decided {
-            Ok(Action::DeadLetter) => match self.bury(&failure) {
-                Ok(()) => (Action::DeadLetter, failure),
-                Err(error) => (Action::Fail, error.into()),
-            },
+            Ok(action @ (Action::DeadLetter | Action::DeadLetterTo(_))) => {
+                match self.bury(&failure, action) {
+                    Ok(()) => (action, failure),
+                    Err(error) => (Action::Fail, error.into()),
+                }
+            }
             Ok(action) => (action, failure),
             Err(panicked) => (Action::Fail, panicked),
         };
@@ -118,7 +117,7 @@ impl Context<'_> {
         let name = errors.node(node).0;
         errors.counters.count(Some(self.state.task), name, stage, action);
         match action {
-            Action::Skip | Action::DeadLetter => {
+            Action::Skip | Action::DeadLetter | Action::DeadLetterTo(_) => {
                 tracing::warn!(task = %self.state.task, node = name, ?action, %failure, "a record failed");
                 self.state.dropped += 1;
                 Ok(())
@@ -146,19 +145,17 @@ impl Context<'_> {
         Ok(match action {
             // What did not just come from its source has nowhere to be tried again from.
             Action::Retry if !can_retry || !errors.policies.retries.allow(errors.attempt) => Action::Fail,
-            Action::DeadLetter if errors.policies.without_topics => Action::Skip,
+            Action::DeadLetter | Action::DeadLetterTo(_) if errors.policies.without_topics => Action::Skip,
             said => said,
         })
     }
 
     /// Sends the record to the dead-letter topic.
-    fn bury(&mut self, failure: &Failure) -> Result<(), ProcessError> {
-        let Some(topic) = self.state.errors.policies.dead_letters.clone() else {
+    fn bury(&mut self, failure: &Failure, action: Action) -> Result<(), ProcessError> {
+        let Some(topic) = self.state.errors.policies.dead_letters_of(action) else {
             return Err(ProcessError::new(format!("{failure}; {NO_TOPIC}")));
         };
-        let letters = self.state.errors.letters;
-        let letters = letters.unwrap_or_else(|| self.sink.topic(&TopicName::External(Arc::clone(&topic))));
-        self.state.errors.letters = Some(letters);
+        let letters = self.sink.topic(&topic);
         let mut letter = None;
         self.with_failed(failure, &mut |failed| {
             let Bytes { key, value, timestamp, .. } = failed.record;

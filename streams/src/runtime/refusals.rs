@@ -1,13 +1,13 @@
 //! What a broker refuses long after it was sent.
 
-use millstream_client::{Record, Rejected};
+use millstream_client::Rejected;
 
 use super::LinkError;
 use super::cluster::failed;
 use super::worker::raw;
-use crate::errors::{Action, Bytes, ErrorCounters, Failed, Policies, Policy, Stage, dead_letter};
+use crate::errors::{Action, Bytes, ErrorCounters, Failed, Policies, Policy, Stage, dead_letter, guard};
 use crate::processor::{Headers, ProcessError};
-use crate::task::{Failure, SinkError};
+use crate::task::{Failure, RawRecord, SinkError};
 use crate::topology::{TopicName, Topology};
 
 /// Decides on records that a topic did not take. Their batch says nothing any more of the records they were made of.
@@ -19,6 +19,7 @@ pub(crate) struct Refusals {
 
 /// A dead letter to be sent.
 pub(crate) struct Letter {
+    pub(crate) topic: TopicName,
     pub(crate) key: Option<Vec<u8>>,
     pub(crate) value: Option<Vec<u8>>,
     pub(crate) timestamp: i64,
@@ -35,81 +36,84 @@ impl Refusals {
         !self.policies.is_empty() || self.topology.graph().has_policies()
     }
 
-    /// The dead-letter topic.
-    pub(crate) fn dead_letters(&self) -> Option<TopicName> {
-        self.policies.dead_letters.clone().map(TopicName::External)
-    }
-
     /// Asks about each record of a batch that was for `topic`; returns the dead letters that they become.
     pub(crate) fn settle(&self, topic: &TopicName, rejected: &Rejected) -> Result<Vec<Letter>, LinkError> {
-        let stopped = || failed(&format!("sending to {}", rejected.topic), rejected.error.clone());
+        let stopped = |node| {
+            self.counters.count(None, node, Stage::Produce, Action::Fail);
+            failed(&format!("sending to {}", rejected.topic), rejected.error.clone())
+        };
         let (node, policy) = self.sink(topic);
         let policy = policy.or_else(|| self.policies.of(Stage::Produce));
         let Some(policy) = policy.filter(|_| !self.is_beyond_policies(topic, rejected)) else {
-            self.counters.count(None, node, Stage::Produce, Action::Fail);
-            return Err(stopped());
+            return Err(stopped(node));
         };
         let source = Box::new(rejected.error.clone());
         let failure = ProcessError::from(SinkError { topic: rejected.topic.to_string(), source }).into();
+        let is_sink = self.topology.graph().sinks_of(topic).next().is_some();
         let mut letters = Vec::new();
-        rejected
-            .records(|record| self.ask(&record, node, policy, &failure, &mut letters))
-            .map_err(|Stop| stopped())?;
+        let asked = rejected.records(|record| {
+            let raw = raw(&record);
+            // A dead letter cannot become another one.
+            if !is_sink && dead_letter::is_one(&raw.headers) {
+                return Err(Stop);
+            }
+            letters.extend(self.ask(&raw, node, policy, &failure)?);
+            Ok(())
+        });
+        asked.map_err(|Stop| stopped(node))?;
         Ok(letters)
     }
 
+    /// Asks about one record.
     fn ask(
         &self,
-        record: &Record<'_>,
+        raw: &RawRecord<'_>,
         node: &str,
         policy: &Policy,
         failure: &Failure,
-        letters: &mut Vec<Letter>,
-    ) -> Result<(), Stop> {
-        let raw = raw(record);
-        let bytes = Bytes {
-            key: raw.key,
-            value: raw.value,
-            timestamp: raw.timestamp,
-            headers: &raw.headers,
-            source: None,
-        };
+    ) -> Result<Option<Letter>, Stop> {
+        let RawRecord { key, value, timestamp, headers, .. } = raw;
+        let (key, value, timestamp) = (*key, *value, *timestamp);
         let has_dead_letters = self.policies.dead_letters.is_some();
         let failed = Failed {
             stage: Stage::Produce,
             task: None,
             node,
             place: None,
-            record: bytes,
+            record: Bytes { key, value, timestamp, headers, source: None },
             attempt: 1,
             has_dead_letters,
             failure,
         };
-        let action = match policy(&failed) {
-            Action::DeadLetter if has_dead_letters => Action::DeadLetter,
-            Action::Skip => Action::Skip,
+        let mut action = Action::Fail;
+        let asked = guard(|| {
+            action = policy(&failed);
+            Ok(())
+        });
+        match action {
             // The producer has tried for as long as `delivery.timeout.ms` lets it.
-            Action::Retry | Action::DeadLetter | Action::Fail => Action::Fail,
-        };
+            Action::Fail | Action::Retry => return Err(Stop),
+            Action::DeadLetter if !has_dead_letters => return Err(Stop),
+            _ if asked.is_err() => return Err(Stop),
+            _ => {}
+        }
         self.counters.count(None, node, Stage::Produce, action);
-        if action == Action::Fail {
-            return Err(Stop);
-        }
         tracing::warn!(node, ?action, %failure, "a record was refused");
-        if action == Action::DeadLetter {
-            let owned = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
-            let (key, value, headers) = (owned(raw.key), owned(raw.value), dead_letter::headers(&failed));
-            letters.push(Letter { key, value, timestamp: raw.timestamp, headers });
-        }
-        Ok(())
+        let owned = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
+        Ok(self.policies.dead_letters_of(action).map(|topic| Letter {
+            topic,
+            key: owned(key),
+            value: owned(value),
+            timestamp,
+            headers: dead_letter::headers(&failed),
+        }))
     }
 
-    /// A changelog that lacks an update would differ from its store; a dead letter cannot become another one; and a producer
-    /// that has lost its place, or is being closed, is not this record's fault.
+    /// A changelog that lacks an update would differ from its store; and that a producer has lost its place, or is being closed,
+    /// is not this record's fault.
     fn is_beyond_policies(&self, topic: &TopicName, rejected: &Rejected) -> bool {
         let mut stores = self.topology.subtopologies().iter().flat_map(|part| &part.stores);
         stores.any(|store| store.changelog.as_ref() == Some(topic) && !store.changelog_is_source)
-            || self.dead_letters().as_ref() == Some(topic)
             || rejected.error.is_fenced()
             || matches!(rejected.error, millstream_client::Error::Closed)
     }

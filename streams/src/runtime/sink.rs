@@ -114,9 +114,8 @@ impl Sink {
                 return Err(failed("waiting for what was sent", rejected.error));
             };
             let letters = self.refusals.settle(&topic.name, &rejected)?;
-            let Some(dead_letters) = self.refusals.dead_letters() else { continue };
-            for Letter { key, value, timestamp, headers } in letters {
-                let topic = self.topic(&dead_letters);
+            for Letter { topic, key, value, timestamp, headers } in letters {
+                let topic = self.topic(&topic);
                 let outcome = self.send(topic, None, timestamp, key.as_deref(), value.as_deref(), &headers);
                 outcome.map_err(|error| LinkError {
                     doing: "sending a dead letter".to_owned(),

@@ -4,4 +4,5 @@ mod broker;
 mod flushes;
 mod kafka;
 mod policies;
+mod random;
 mod retries;

@@ -135,3 +135,17 @@ fn a_timestamp_before_1970_is_a_matter_of_its_source() {
     driver.input(IN).at(-1).send("a", 1).unwrap();
     assert_eq!(driver.output(DEAD).drain().len(), 1);
 }
+
+#[test]
+fn a_node_may_have_a_dead_letter_topic_of_its_own() {
+    let draw = |b: &StreamsBuilder| {
+        let divided = b.stream(IN).map_values(|n| 100 / n).on_error(|_| Action::DeadLetterTo("zeros"));
+        divided.map_values(|n| 10 / (n - 1)).to(OUT).named("out");
+    };
+    let mut driver = driver(draw, |_| Action::DeadLetter);
+    driver.input(IN).send("a", 0).unwrap();
+    driver.input(IN).send("b", 100).unwrap();
+    assert_eq!(driver.output(Topic::<String, i64>::new("zeros")).drain()[0].key, "a");
+    assert_eq!(driver.output(DEAD).drain()[0].key, "b");
+    assert_eq!(driver.errors().iter().map(|row| row.dead_letters).collect::<Vec<_>>(), [1, 1]);
+}
