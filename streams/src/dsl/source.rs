@@ -37,7 +37,7 @@ impl<K, V> Source for SourceNode<K, V> {
         record.timestamp = timestamp;
         self.partition_time.set(partition_time.max(timestamp));
         cx.advance(timestamp);
-        self.below.process(record, cx)
+        cx.pass(&*self.below, record)
     }
 
     fn partition_time(&self) -> i64 {

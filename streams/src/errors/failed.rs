@@ -100,7 +100,7 @@ impl Failed<'_> {
         self.record.value
     }
 
-    /// Its time in milliseconds.
+    /// Its time in milliseconds, at the node.
     pub fn timestamp(&self) -> i64 {
         self.record.timestamp
     }

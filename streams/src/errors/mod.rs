@@ -71,13 +71,21 @@
 //!
 //! # Dead letters
 //!
-//! A dead letter is the record as it was read: key, value, timestamp, headers, and behind those the six headers of Kafka
-//! (KIP-1034), [`EXCEPTION`] to [`OFFSET`], all of them text. It is sent by the producer that sends everything else, so it is
+//! A dead letter is the record as it was read: key, value, headers, and behind those the six headers of Kafka
+//! (KIP-1034), [`EXCEPTION`] to [`OFFSET`], all of them text; at the time that it had at the node. It is sent by the producer that sends everything else, so it is
 //! acknowledged before the offset of its record is committed. A punctuation has no record: key and value are null, the topic too,
 //! partition and offset are -1.
 //!
 //! The topic is the program's to make; the start fails if it is not there, rather than the first bad record. Unlike Kafka
 //! Streams a task that is told to [`Fail`](Action::Fail) sends no dead letter: it will read the record again.
+//!
+//! A node whose letters are to go elsewhere says [`Action::DeadLetterTo`].
+//!
+//! # Tables
+//!
+//! The table of a topic that is rebuilt from that topic ([`Optimization`](crate::topology::Optimization)) takes its bytes as they
+//! are, as in Kafka Streams. A record that was skipped because it does not decode is in such a store after a restore, and stops
+//! the task when its key is next read: where that may happen, leave the table its changelog.
 //!
 //! Global tables write no topic. A record that fails there is skipped where it was to be a dead letter, and not tried again.
 //!

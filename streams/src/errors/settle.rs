@@ -88,13 +88,15 @@ impl Context<'_> {
         if !self.state.errors.lenient {
             return below.process(record, self);
         }
+        let time = record.timestamp;
         let outcome = guard(|| Ok(below.process(record, self)?));
-        outcome.or_else(|failure| self.settle(failure))
+        outcome.or_else(|failure| self.settle(failure, Some(time)))
     }
 
-    /// Asks the policy of the node that failed, and does what it says: `Ok`, the task goes on.
+    /// Asks the policy of the node that failed, and does what it says: `Ok`, the task goes on. `time` (ms) is what the record had
+    /// there, if that is another than it was read with.
     #[cold]
-    pub(crate) fn settle(&mut self, failure: Failure) -> Result<(), ProcessError> {
+    pub(crate) fn settle(&mut self, failure: Failure, time: Option<i64>) -> Result<(), ProcessError> {
         let failure = match failure {
             Failure::Process(error) if error.is_settled() => return Err(error),
             other => other,
@@ -102,10 +104,10 @@ impl Context<'_> {
         let node = self.state.node;
         let stage = self.state.errors.node(node).1;
         let decided =
-            if is_beyond_policies(&failure, stage) { Ok(Action::Fail) } else { self.decide(&failure) };
+            if is_beyond_policies(&failure, stage) { Ok(Action::Fail) } else { self.decide(&failure, time) };
         let (action, failure) = match decided {
             Ok(action @ (Action::DeadLetter | Action::DeadLetterTo(_))) => {
-                match self.bury(&failure, action) {
+                match self.bury(&failure, time, action) {
                     Ok(()) => (action, failure),
                     Err(error) => (Action::Fail, error.into()),
                 }
@@ -128,13 +130,13 @@ impl Context<'_> {
     }
 
     /// What the policy says, if it does not itself panic.
-    fn decide(&mut self, failure: &Failure) -> Result<Action, Failure> {
+    fn decide(&mut self, failure: &Failure, time: Option<i64>) -> Result<Action, Failure> {
         let can_retry = matches!(self.origin, Origin::Record(_));
         let errors = &self.state.errors;
         let Some(policy) = errors.node(self.state.node).2 else { return Ok(Action::Fail) };
         let mut action = Action::Fail;
         guard(|| {
-            self.with_failed(failure, &mut |failed| action = policy(failed));
+            self.with_failed(failure, time, &mut |failed| action = policy(failed));
             Ok(())
         })
         .map_err(|panicked| {
@@ -151,30 +153,35 @@ impl Context<'_> {
     }
 
     /// Sends the record to the dead-letter topic.
-    fn bury(&mut self, failure: &Failure, action: Action) -> Result<(), ProcessError> {
+    fn bury(&mut self, failure: &Failure, time: Option<i64>, action: Action) -> Result<(), ProcessError> {
         let Some(topic) = self.state.errors.policies.dead_letters_of(action) else {
             return Err(ProcessError::new(format!("{failure}; {NO_TOPIC}")));
         };
         let letters = self.sink.topic(&topic);
         let mut letter = None;
-        self.with_failed(failure, &mut |failed| {
+        self.with_failed(failure, time, &mut |failed| {
             let Bytes { key, value, timestamp, .. } = failed.record;
             let owned = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
             letter = Some((owned(key), owned(value), timestamp.max(0), dead_letter::headers(failed)));
         });
-        let Some((key, value, timestamp, headers)) = letter else { return Ok(()) };
+        let Some((key, value, timestamp, headers)) = letter else {
+            return Err(ProcessError::new(format!(
+                "{failure}; of what it should become a dead letter, nothing is left"
+            )));
+        };
         let sent = self.sink.send(letters, None, timestamp, key.as_deref(), value.as_deref(), &headers);
         sent.map_err(|error| {
             ProcessError::new(format!("{failure}; its dead letter could not be sent either: {error}"))
         })
     }
 
-    fn with_failed(&self, failure: &Failure, with: &mut dyn FnMut(&Failed<'_>)) {
+    fn with_failed(&self, failure: &Failure, time: Option<i64>, with: &mut dyn FnMut(&Failed<'_>)) {
         let state = &*self.state;
         let (node, stage, _) = state.errors.node(state.node);
         let (task, attempt) = (state.task, state.errors.attempt);
         let has_dead_letters = state.errors.policies.dead_letters.is_some();
-        self.origin.lend(&mut |record| {
+        self.origin.lend(&mut |mut record| {
+            record.timestamp = time.unwrap_or(record.timestamp);
             let source = record.source.map(|(input, offset)| (usize::from(input), offset));
             let source = source.or_else(|| Some((state.input?, state.offset)));
             let topic = source.and_then(|(input, offset)| Some((state.topics.get(input)?, offset)));

@@ -241,7 +241,7 @@ pub(crate) fn tell<K: Clone, V: Clone>(
     let old = store.before.take();
     let change = store.change_from(index, old).at(timestamp);
     drop(store);
-    below.process(change, cx)
+    cx.pass(below, change)
 }
 
 /// Flushes a store: each changed entry goes to the changelog and the backend and, where updates wait for the flush, on to the

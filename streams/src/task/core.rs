@@ -272,7 +272,7 @@ impl Task {
                 if let Some((_, processor)) = node {
                     let mut cx = Context { sink, state, origin: Origin::Call(time) };
                     let outcome = guard(|| Ok(processor.punctuate(at, &mut cx)?));
-                    outcome.or_else(|failure| cx.settle(failure))?;
+                    outcome.or_else(|failure| cx.settle(failure, None))?;
                 }
                 if state.budget.is_spent() {
                     break;
@@ -332,7 +332,7 @@ impl Task {
         let mut cx = Context { sink, state: &mut self.state, origin: Origin::Record(&record) };
         let outcome = guard(|| Ok(source.process(&record, &mut cx)?));
         if let Err(failure) = outcome {
-            let settled = cx.settle(failure);
+            let settled = cx.settle(failure, None);
             settled.map_err(|error| self.at_record(input, offset, error))?;
         }
         if retried {

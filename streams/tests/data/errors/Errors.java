@@ -46,6 +46,9 @@ class Errors {
         P.put("join_table", b -> b.stream("a", SS).join(b.table("t", SS, mat("all", S)), (x, y) -> calm(x) + y, Joined.with(S, S, S)).to("b", PS));
         P.put("windows", b -> b.stream("a", SS).groupByKey(Grouped.with(S, S)).windowedBy(TimeWindows.ofSizeAndGrace(Duration.ofMillis(20), Duration.ofMillis(50)).advanceBy(Duration.ofMillis(10)))
             .aggregate(() -> "", (k, v, all) -> { if (!all.isEmpty()) calm(v); return all + v; }, Materialized.<String,String,WindowStore<Bytes,byte[]>>as("all").withKeySerde(S).withValueSerde(S)).toStream((k, v) -> k.key() + "@" + k.window().start()).to("b", PS));
+        P.put("below_windows", b -> b.stream("a", SS).groupByKey(Grouped.with(S, S)).windowedBy(TimeWindows.ofSizeAndGrace(Duration.ofMillis(20), Duration.ofMillis(50)).advanceBy(Duration.ofMillis(10)))
+            .aggregate(() -> "", (k, v, all) -> all + v, Materialized.<String,String,WindowStore<Bytes,byte[]>>as("all").withKeySerde(S).withValueSerde(S).withCachingDisabled())
+            .toStream((k, v) -> k.key() + "@" + k.window().start()).peek((k, v) -> { if (k.endsWith("@10")) calm("!" + k); }).to("b", PS));
         P.put("processor", b -> { KStream<String,String> s = b.stream("a", SS).process(Twice.supplier()); s.mapValues(v -> calm(v)).to("b", PS); s.to("c", PS); });
         P.put("punctuation", b -> b.stream("a", SS).process(() -> new Ticks()).mapValues(v -> calm(v)).to("b", PS));
         P.put("sink", b -> b.stream("a", SS).mapValues(v -> v).to("b", Produced.with(S, Serdes.serdeFrom((t, v) -> calm(v).getBytes(), new StringDeserializer()))));
@@ -127,7 +130,7 @@ class Errors {
                     drain(d, run);
                 }
                 for (String store : new TreeSet<>(d.getAllStateStores().keySet())) {
-                    if (e.getKey().equals("windows")) continue;
+                    if (e.getKey().endsWith("windows")) continue;
                     var all = d.<String,Object>getKeyValueStore(store).all();
                     while (all.hasNext()) { var kv = all.next(); run.append("store ").append(store).append(' ').append(kv.key).append('|').append(kv.value).append('\n'); }
                 }

@@ -118,7 +118,7 @@ fn last(builder: &StreamsBuilder, store: KeyValueStore<String, String>) -> KTabl
 
 type Program = fn(&StreamsBuilder);
 
-const PROGRAMS: [(&str, Program); 18] = [
+const PROGRAMS: [(&str, Program); 19] = [
     ("decode", |b| b.stream(Topic::<String, i64>::new("a")).to(Topic::new("b")).named("out")),
     ("decode_key", |b| b.stream(Topic::<i32, String>::new("a")).to(Topic::new("b")).named("out")),
     ("map_values", |b| b.stream(A).map_values(|v| calm(&v)).to(B).named("out")),
@@ -178,6 +178,15 @@ const PROGRAMS: [(&str, Program); 18] = [
         let all = b.stream(A).group_by_key().windowed_by(windows).aggregate("all", String::new, add);
         let named = all.to_stream().map(|k, v| (format!("{}@{}", k.key, k.window.start), v));
         named.to(Topic::<String, Option<String>>::new("b")).named("out");
+    }),
+    ("below_windows", |b| {
+        let windows = TimeWindows::of(millis(20)).advance_by(millis(10)).grace(millis(50));
+        let grouped = b.stream(A).group_by_key().windowed_by(windows);
+        let store = WindowStore::<String, String>::from("all").uncached();
+        let all = grouped.aggregate(store, String::new, |_, v, all: &mut String| *all += &v);
+        let named = all.to_stream().map(|k, v| (format!("{}@{}", k.key, k.window.start), v));
+        let checked = named.peek(|k, _| assert!(!k.ends_with("@10"), "too loud: !{k}"));
+        checked.to(Topic::<String, Option<String>>::new("b")).named("out");
     }),
     ("processor", |b| {
         let stream = b.stream(A).process(twice);
