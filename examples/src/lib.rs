@@ -3,6 +3,8 @@
 pub mod click_count;
 pub mod dedup;
 pub mod enrich;
+pub mod http;
+pub mod interactive_queries;
 pub mod order_totals;
 pub mod page_views;
 pub mod word_count;

@@ -12,3 +12,4 @@ mod ledger;
 mod program;
 mod query;
 mod replay;
+mod routed;

@@ -7,15 +7,21 @@ use crate::counts::Counts;
 
 /// All entries of the store, by HTTP, page by page.
 pub(crate) fn ask_for_all(address: &str) -> Counts {
+    answers(address).unwrap()
+}
+
+/// The same; an error is what it says.
+pub(crate) fn answers(address: &str) -> Result<Counts, serde_json::Value> {
     let mut counts = Counts::new();
     loop {
         let from = counts.last_key_value().map_or("", |(word, _)| word.as_str());
         let page = get(address, &format!("/stores/word-counts?limit=5000&from={from}"));
-        for entry in page["entries"].as_array().unwrap() {
+        let Some(entries) = page["entries"].as_array() else { return Err(page) };
+        for entry in entries {
             counts.insert(entry["key"].as_str().unwrap().to_owned(), entry["value"].as_i64().unwrap());
         }
         if page["complete"] == true {
-            return counts;
+            return Ok(counts);
         }
     }
 }

@@ -4,7 +4,6 @@
 
 mod args;
 mod feed;
-mod http;
 mod table;
 
 use std::io::{IsTerminal, stdout};
@@ -17,6 +16,7 @@ use millstream::prelude::*;
 use millstream::query::StoreView;
 use millstream_broker::{Broker, BrokerConfig};
 use millstream_client::Admin;
+use millstream_examples::http;
 use millstream_examples::word_count::{COUNTS, topology, words};
 use tokio::time::sleep;
 
@@ -59,7 +59,7 @@ async fn main() -> anyhow::Result<()> {
     if !args.no_input {
         feed::feed(&admin, &bootstrap, &text).await?;
     }
-    let counts = app.store(COUNTS)?;
+    let counts = app.store(COUNTS)?.routed();
     let expected = if args.no_input { 0 } else { words(&text).count() as i64 };
     let Some((totals, progress)) = count_to_the_end(&admin, &app, &counts, expected, started).await? else {
         app.close().await?;
