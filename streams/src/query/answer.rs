@@ -12,7 +12,7 @@ use crate::store::chunk::{Chunk, Page};
 
 /// How far a store had come when it answered: of each partition that its tasks read, the offset of the first record that the
 /// answer knows nothing of (KIP-796; Kafka's `Position` has the offset of the last one that it knows). A partition of which
-/// nothing has been read since the task began is missing.
+/// nothing has been read since the task began is missing. A standby reads changelogs, so of its answers it is theirs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Position(BTreeMap<TopicPartition, i64>);
 
@@ -33,6 +33,14 @@ impl Position {
             let known = self.0.entry(partition).or_insert(offset);
             *known = (*known).max(offset);
         }
+    }
+}
+
+impl FromIterator<(TopicPartition, i64)> for Position {
+    fn from_iter<I: IntoIterator<Item = (TopicPartition, i64)>>(reached: I) -> Self {
+        let mut position = Self::default();
+        position.extend(reached);
+        position
     }
 }
 

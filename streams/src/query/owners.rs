@@ -6,8 +6,10 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::peers::Peers;
-use super::{Answer, QueryError};
-use crate::runtime::{KnownHosts, LocalTasks, Mail, Mailbox, Mailboxes, TopicPartition};
+use super::{Answer, QueryError, Staleness};
+use crate::runtime::{
+    KnownHosts, LocalTasks, Mail, Mailbox, Mailboxes, StandbyStore, StandbyTask, TopicPartition,
+};
 use crate::store::chunk::{Chunk, MAX_BYTES, Page, Read};
 use crate::store::error::StoreError;
 use crate::task::TaskId;
@@ -54,8 +56,15 @@ struct OfThread {
     told: Vec<OfTask>,
 }
 
-/// A task by its partition, its answer, and how far it has come.
-type OfTask = (i32, Result<Chunk, StoreError>, Vec<(TopicPartition, i64)>);
+/// What one task says.
+struct OfTask {
+    partition: i32,
+    chunk: Result<Chunk, StoreError>,
+    /// How far it has come.
+    reached: Vec<(TopicPartition, i64)>,
+    /// How many records a copy is behind; `None`: the task runs here.
+    behind: Option<u64>,
+}
 
 impl Owners {
     /// Whether a sub-topology fills a global table.
@@ -108,18 +117,35 @@ async fn ask_thread(thread: &Mailbox, question: Arc<Question>) -> Option<OfThrea
 
 /// What a thread does with a question.
 fn visit(tasks: &LocalTasks<'_>, question: &Question) -> OfThread {
-    let Question { store, part, tasks: wanted, read, page, .. } = question;
-    let asked = |task: &TaskId| {
+    let Question { store, part, tasks: wanted, stale, read, page } = question;
+    let asked = |task: TaskId| {
         task.subtopology == *part && wanted.as_ref().is_none_or(|wanted| wanted.contains(&task.partition))
     };
-    let restoring = tasks.restoring.iter().filter(|task| asked(task)).map(|task| task.partition).collect();
-    let running: Vec<_> = tasks.running.iter().filter(|local| asked(&local.id)).collect();
-    let max_bytes = MAX_BYTES / running.len().max(1);
-    let told = running.into_iter().filter_map(|local| {
-        let chunk = local.stores.answer(store, read, page, max_bytes)?;
-        Some((local.id.partition, chunk, (local.position)()))
+    let restoring = tasks.restoring.iter().filter(|task| asked(**task)).map(|task| task.partition).collect();
+    let running: Vec<_> = tasks.running.iter().filter(|local| asked(local.id)).collect();
+    let copies: Vec<_> = match stale {
+        Some(max) => tasks.standbys.iter().filter_map(|standby| fresh(standby, store, *max)).collect(),
+        None => Vec::new(),
+    };
+    let copies: Vec<_> = copies.into_iter().filter(|(_, status)| asked(status.task)).collect();
+    let max_bytes = MAX_BYTES / (running.len() + copies.len()).max(1);
+    let copies = copies.into_iter().filter_map(|(standby, status)| {
+        let chunk = standby.stores().answer(store, read, page, max_bytes)?;
+        let behind = Some(status.lag().unsigned_abs());
+        let (partition, reached) = (status.task.partition, vec![(status.changelog, status.position)]);
+        Some(OfTask { partition, chunk, reached, behind })
     });
-    OfThread { settled: tasks.settled, restoring, told: told.collect() }
+    let running = running.into_iter().filter_map(|local| {
+        let chunk = local.stores.answer(store, read, page, max_bytes)?;
+        Some(OfTask { partition: local.id.partition, chunk, reached: (local.position)(), behind: None })
+    });
+    OfThread { settled: tasks.settled, restoring, told: copies.chain(running).collect() }
+}
+
+/// A copy of a store that is at most so many records behind, and how far it has come.
+fn fresh<'a>(standby: &&'a StandbyTask, store: &str, max: u64) -> Option<(&'a StandbyTask, StandbyStore)> {
+    let status = standby.status().find(|status| status.store == store)?;
+    (status.lag().unsigned_abs() <= max).then_some((*standby, status))
 }
 
 /// Why what the threads say is no answer.
@@ -137,9 +163,10 @@ enum Unsettled {
 fn settle(question: &Question, threads: Vec<OfThread>, here: &BTreeSet<i32>) -> Result<Told, Unsettled> {
     let settled = threads.iter().all(|thread| thread.settled);
     let restoring = threads.iter().any(|thread| !thread.restoring.is_empty());
-    // A task that has moved from thread to thread may have answered twice.
-    let told = threads.into_iter().flat_map(|thread| thread.told);
-    let told: BTreeMap<i32, _> = told.map(|(task, chunk, position)| (task, (chunk, position))).collect();
+    // A task that has moved from thread to thread, or from a copy to where it runs, may have answered twice.
+    let mut told: Vec<OfTask> = threads.into_iter().flat_map(|thread| thread.told).collect();
+    told.sort_by_key(|told| std::cmp::Reverse(told.behind));
+    let told: BTreeMap<i32, OfTask> = told.into_iter().map(|told| (told.partition, told)).collect();
     let absent = |task: &&i32| !told.contains_key(task);
     match &question.tasks {
         None if !settled || restoring || here.iter().any(|task| absent(&task)) => {
@@ -153,8 +180,9 @@ fn settle(question: &Question, threads: Vec<OfThread>, here: &BTreeSet<i32>) -> 
             None => {}
         },
     }
-    let told = told.into_values().map(|(chunk, reached)| {
-        let mut told = Told { value: chunk.map_err(Unsettled::Failed)?, ..Told::default() };
+    let told = told.into_values().map(|OfTask { chunk, reached, behind, .. }| {
+        let staleness = behind.map(|records| Staleness { records });
+        let mut told = Told { value: chunk.map_err(Unsettled::Failed)?, staleness, ..Told::default() };
         told.position.extend(reached);
         Ok(told)
     });
@@ -173,7 +201,8 @@ mod tests {
     fn thread(settled: bool, restoring: &[i32], running: &[i32]) -> OfThread {
         let told = running.iter().map(|task| {
             let chunk = Chunk { count: 1, ..Chunk::default() };
-            (*task, Ok(chunk), vec![(TopicPartition::new("in", *task), i64::from(*task))])
+            let reached = vec![(TopicPartition::new("in", *task), i64::from(*task))];
+            OfTask { partition: *task, chunk: Ok(chunk), reached, behind: None }
         });
         OfThread { settled, restoring: restoring.to_vec(), told: told.collect() }
     }
@@ -211,6 +240,21 @@ mod tests {
         assert_eq!(asked(Some(vec![3]), vec![thread(true, &[], &[])], &[3]), Err(true));
         assert_eq!(asked(Some(vec![3]), vec![thread(false, &[], &[])], &[]), Err(true));
         assert_eq!(asked(Some(vec![3]), vec![thread(true, &[], &[])], &[]), Err(false));
+    }
+
+    #[test]
+    fn who_runs_a_task_is_believed_before_a_copy_of_it() {
+        let with = |behind| {
+            let mut thread = thread(true, &[], &[0]);
+            thread.told[0].behind = behind;
+            thread.told[0].chunk = Ok(Chunk { count: behind.unwrap_or(100), ..Chunk::default() });
+            thread
+        };
+        let settled = |threads| settle(&question(Some(vec![0])), threads, &BTreeSet::new()).unwrap();
+        let running = settled(vec![with(None), with(Some(3))]);
+        assert_eq!((running.value.count, running.staleness), (100, None));
+        let copies = settled(vec![with(Some(3)), with(Some(7))]);
+        assert_eq!((copies.value.count, copies.staleness), (3, Some(Staleness { records: 3 })));
     }
 
     #[test]

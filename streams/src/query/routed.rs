@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use tokio::time::{Instant, sleep, timeout};
+use uuid::Uuid;
 
 use super::owners::{Question, Told};
 use super::{Owners, QueryError};
@@ -45,7 +46,8 @@ pub(super) async fn ask(owners: &Owners, question: &Question, deadline: Instant)
     let (mut told, mut pause) = (Vec::new(), FIRST_PAUSE);
     for attempt in 0.. {
         let hosts = owners.known_hosts.last();
-        let Plan { targets, rounds, nowhere } = plan(&hosts, question, &missing, attempt);
+        let Plan { targets, rounds, nowhere } =
+            plan(&hosts, owners.known_hosts.process, question, &missing, attempt);
         let mut failure = nowhere;
         let asked =
             targets.into_iter().map(|(host, tasks)| ask_host(owners, question, host, tasks, deadline));
@@ -101,15 +103,16 @@ struct Plan<'a> {
 }
 
 /// Whom to ask for each task at the n-th attempt: who runs it, then, if standbys will do, each that has a copy, then again.
-fn plan<'a>(hosts: &'a Hosts, question: &Question, tasks: &[i32], attempt: usize) -> Plan<'a> {
+fn plan<'a>(hosts: &'a Hosts, me: Uuid, question: &Question, tasks: &[i32], attempt: usize) -> Plan<'a> {
     let mut targets: BTreeMap<_, (&Host, Vec<i32>)> = BTreeMap::new();
     let (mut rounds, mut nowhere) = (1, None);
+    let reachable = |host: &&Host| host.process == me || !host.endpoint.is_empty();
     for partition in tasks.iter().copied() {
         let task = TaskId { subtopology: question.part, partition };
         let with = |role| hosts.hosts.iter().filter(move |host| host.tasks.get(&task) == Some(&role));
         let standbys = with(Role::Standby).filter(|_| question.stale.is_some());
         let all: Vec<&Host> = with(Role::Active).chain(standbys).collect();
-        let can_be_asked: Vec<&Host> = all.iter().copied().filter(|host| !host.endpoint.is_empty()).collect();
+        let can_be_asked: Vec<&Host> = all.iter().copied().filter(reachable).collect();
         let store = question.store.to_string();
         match can_be_asked.get(attempt % can_be_asked.len().max(1)) {
             Some(host) => targets.entry(host.process).or_insert((host, Vec::new())).1.push(partition),
@@ -123,8 +126,6 @@ fn plan<'a>(hosts: &'a Hosts, question: &Question, tasks: &[i32], attempt: usize
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
     use crate::store::chunk::{Page, Read};
 
@@ -147,7 +148,7 @@ mod tests {
         let page = Page { after: None, reverse: false, limit: 1 };
         let question = Question { store: "s".into(), part: 0, tasks: None, stale, read: Read::Count, page };
         let hosts = Hosts { widths: [(0, 3)].into(), hosts };
-        let plan = plan(&hosts, &question, &[0, 1, 2], attempt);
+        let plan = plan(&hosts, Uuid::from_u128(9), &question, &[0, 1, 2], attempt);
         let targets = plan.targets.into_iter().map(|(host, tasks)| (host.endpoint.clone(), tasks));
         (targets.collect(), plan.nowhere.map(|error| error.code()))
     }

@@ -5,7 +5,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{QueryError, StoreView, WindowStoreView};
+use super::store::with_prefix;
+use super::{Answer, QueryError, StoreView, WindowStoreView};
 use crate::window::{Window, Windowed};
 
 /// A store that the program shows over HTTP, its types hidden behind JSON.
@@ -34,8 +35,8 @@ impl Served {
 pub trait ServedEntries: Send + Sync {
     fn name(&self) -> &str;
     /// The entry of a key, the key as its type writes it: as [`range`](Self::range) has it.
-    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<(Value, Value)>, ServeError>>;
-    fn range<'a>(&'a self, range: TextRange) -> BoxFuture<'a, Result<Vec<(Value, Value)>, ServeError>>;
+    fn get<'a>(&'a self, key: &'a str, stale: Option<u64>) -> Asked<'a, Option<(Value, Value)>>;
+    fn range(&self, range: TextRange) -> Asked<'_, Vec<(Value, Value)>>;
     fn approximate_count(&self) -> BoxFuture<'_, Result<u64, ServeError>>;
 }
 
@@ -43,15 +44,14 @@ pub trait ServedEntries: Send + Sync {
 pub trait ServedWindows: Send + Sync {
     fn name(&self) -> &str;
     /// A key as its type writes it, and its windows: `{"start": 0, "end": 60000, "value": 1}`.
-    fn of_key<'a>(
-        &'a self,
-        key: &'a str,
-        starts: (Bound<i64>, Bound<i64>),
-    ) -> BoxFuture<'a, Result<(Value, Vec<Value>), ServeError>>;
+    fn of_key<'a>(&'a self, key: &'a str, span: TextSpan) -> Asked<'a, (Value, Vec<Value>)>;
     /// The windows of all keys: `{"key": "a", "start": 0, "end": 60000, "value": 1}`.
-    fn of_all(&self, span: TextSpan) -> BoxFuture<'_, Result<Vec<Value>, ServeError>>;
+    fn of_all(&self, span: TextSpan) -> Asked<'_, Vec<Value>>;
     fn approximate_count(&self) -> BoxFuture<'_, Result<u64, ServeError>>;
 }
+
+/// An answer on its way.
+pub(super) type Asked<'a, T> = BoxFuture<'a, Result<Answer<T>, ServeError>>;
 
 /// A span of starts of windows as a URL says it.
 #[derive(Debug, Clone)]
@@ -59,7 +59,10 @@ pub struct TextSpan {
     pub(crate) starts: (Bound<i64>, Bound<i64>),
     /// The start and the key of the window to go on behind.
     pub(crate) after: Option<(i64, String)>,
+    pub(crate) reverse: bool,
     pub(crate) limit: usize,
+    /// How many records behind a standby may be to answer.
+    pub(crate) stale: Option<u64>,
 }
 
 /// A range as a URL says it, both ends included.
@@ -67,7 +70,14 @@ pub struct TextSpan {
 pub struct TextRange {
     pub(crate) from: Option<String>,
     pub(crate) to: Option<String>,
+    /// What the bytes of the keys begin with.
+    pub(crate) prefix: Option<String>,
+    /// The key to go on behind.
+    pub(crate) after: Option<String>,
+    pub(crate) reverse: bool,
     pub(crate) limit: usize,
+    /// How many records behind a standby may be to answer.
+    pub(crate) stale: Option<u64>,
 }
 
 /// Why a request has no answer.
@@ -75,6 +85,8 @@ pub struct TextRange {
 pub enum ServeError {
     #[error(transparent)]
     Query(#[from] QueryError),
+    #[error("{0}")]
+    Form(String),
     #[error("{text:?} is no key of this store: {reason}")]
     Key { text: String, reason: String },
     #[error("the entry cannot be written as JSON: {0}")]
@@ -90,24 +102,33 @@ where
         StoreView::name(self)
     }
 
-    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<(Value, Value)>, ServeError>> {
+    fn get<'a>(&'a self, key: &'a str, stale: Option<u64>) -> Asked<'a, Option<(Value, Value)>> {
         async move {
             let key = parse::<K>(key)?;
-            let Some(value) = StoreView::get(self, &key).await? else { return Ok(None) };
-            Ok(Some((serde_json::to_value(key)?, serde_json::to_value(value)?)))
+            let answer = self.if_stale(stale).get(&key).answer().await?;
+            answer.try_map(|value| {
+                let json = |value| Ok((serde_json::to_value(key)?, serde_json::to_value(value)?));
+                value.map(json).transpose()
+            })
         }
         .boxed()
     }
 
-    fn range<'a>(&'a self, range: TextRange) -> BoxFuture<'a, Result<Vec<(Value, Value)>, ServeError>> {
+    fn range(&self, range: TextRange) -> Asked<'_, Vec<(Value, Value)>> {
         use std::ops::Bound::{Included, Unbounded};
         async move {
+            let TextRange { from, to, prefix, after, reverse, limit, stale } = range;
             let bound =
                 |text: Option<String>| text.map_or(Ok(Unbounded), |text| parse::<K>(&text).map(Included));
-            let (from, to) = (bound(range.from)?, bound(range.to)?);
-            let entries = StoreView::range(self, (from, to), range.limit).await?;
+            let read = match prefix {
+                Some(prefix) => with_prefix(prefix.as_bytes()),
+                None => self.with_keys(&(bound(from)?, bound(to)?))?,
+            };
+            let after =
+                after.map(|after| Ok::<_, ServeError>(self.bytes(&parse::<K>(&after)?)?)).transpose()?;
+            let entries = self.if_stale(stale).entries(Ok((read, after)), reverse, limit).answer().await?;
             let json = |(key, value): (K, V)| Ok((serde_json::to_value(key)?, serde_json::to_value(value)?));
-            entries.into_iter().map(json).collect()
+            entries.try_map(|entries| entries.into_iter().map(json).collect())
         }
         .boxed()
     }
@@ -126,35 +147,40 @@ where
         WindowStoreView::name(self)
     }
 
-    fn of_key<'a>(
-        &'a self,
-        key: &'a str,
-        starts: (Bound<i64>, Bound<i64>),
-    ) -> BoxFuture<'a, Result<(Value, Vec<Value>), ServeError>> {
+    fn of_key<'a>(&'a self, key: &'a str, span: TextSpan) -> Asked<'a, (Value, Vec<Value>)> {
         async move {
-            let key = parse::<K>(key)?;
-            let windows = WindowStoreView::fetch(self, &key, starts).await?.into_iter();
-            let json = windows.map(|(window, value)| {
-                Ok(json!({ "start": window.start, "end": window.end, "value": serde_json::to_value(value)? }))
-            });
-            let windows = json.collect::<Result<_, ServeError>>()?;
-            Ok((serde_json::to_value(key)?, windows))
+            let (key, view) = (parse::<K>(key)?, self.if_stale(span.stale));
+            let windows = match span.reverse {
+                true => view.reverse_fetch(&key, span.starts),
+                false => view.fetch(&key, span.starts),
+            };
+            windows.answer().await?.try_map(|windows| {
+                let json = windows.into_iter().map(|(window, value)| {
+                    let value = serde_json::to_value(value)?;
+                    Ok(json!({ "start": window.start, "end": window.end, "value": value }))
+                });
+                let windows = json.collect::<Result<_, ServeError>>()?;
+                Ok((serde_json::to_value(key)?, windows))
+            })
         }
         .boxed()
     }
 
-    fn of_all(&self, span: TextSpan) -> BoxFuture<'_, Result<Vec<Value>, ServeError>> {
+    fn of_all(&self, span: TextSpan) -> Asked<'_, Vec<Value>> {
         async move {
+            let TextSpan { starts, after, reverse, limit, stale } = span;
             let behind = |(start, key): (i64, String)| {
                 Ok::<_, ServeError>(Windowed::new(parse::<K>(&key)?, Window::of_size(start, 0)))
             };
-            let after = span.after.map(behind).transpose()?;
-            let entries = self.of_all(after, &span.starts, false, span.limit).await?;
-            let json = entries.into_iter().map(|(Windowed { key, window }, value)| {
-                let (key, value) = (serde_json::to_value(key)?, serde_json::to_value(value)?);
-                Ok(json!({ "key": key, "start": window.start, "end": window.end, "value": value }))
-            });
-            json.collect()
+            let after = after.map(behind).transpose()?;
+            let entries = self.if_stale(stale).of_all(after, &starts, reverse, limit).answer().await?;
+            entries.try_map(|entries| {
+                let json = entries.into_iter().map(|(Windowed { key, window }, value)| {
+                    let (key, value) = (serde_json::to_value(key)?, serde_json::to_value(value)?);
+                    Ok(json!({ "key": key, "start": window.start, "end": window.end, "value": value }))
+                });
+                json.collect()
+            })
         }
         .boxed()
     }

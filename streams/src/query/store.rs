@@ -70,6 +70,13 @@ where
         self
     }
 
+    /// The same store, for one that asks over HTTP.
+    pub(super) fn if_stale(&self, max_records: Option<u64>) -> Self {
+        let mut view = self.clone();
+        view.asker.stale = max_records;
+        view
+    }
+
     /// Says in which of so many partitions a key is, where the topics that the store is made of are not partitioned by the hash of
     /// the key (the `StreamPartitioner` of `queryMetadataForKey`).
     pub fn partitioned_by(mut self, partition: impl Fn(&K, i32) -> i32 + Send + Sync + 'static) -> Self {
@@ -88,7 +95,7 @@ where
         Q: ToOwned<Owned = K> + ?Sized,
     {
         let key = key.to_owned();
-        let bytes = key_bytes(&self.asker.store, &self.serdes.key, &key);
+        let bytes = self.bytes(&key);
         let (asker, serdes, partitioner) =
             (self.asker.clone(), self.serdes.clone(), self.partitioner.clone());
         Query::new(async move {
@@ -115,9 +122,7 @@ where
 
     /// The entries whose keys' bytes begin with these, at most `limit` of them: texts are their UTF-8 (Kafka's `prefixScan`).
     pub fn prefix(&self, prefix: impl AsRef<[u8]>, limit: usize) -> Query<Vec<(K, V)>> {
-        let prefix = prefix.as_ref();
-        let end = end_of_prefix(prefix).map_or(Bound::Unbounded, Bound::Excluded);
-        self.entries(Ok(Read::Range(Bound::Included(prefix.to_vec()), end)), false, limit)
+        self.entries(Ok((with_prefix(prefix.as_ref()), None)), false, limit)
     }
 
     /// Every entry. They are all held in memory; [`range`](Self::range) reads as many as are wanted.
@@ -136,26 +141,46 @@ where
     }
 
     fn between(&self, keys: &impl RangeBounds<K>, reverse: bool, limit: usize) -> Query<Vec<(K, V)>> {
+        self.entries(self.with_keys(keys).map(|read| (read, None)), reverse, limit)
+    }
+
+    /// What asks for the entries between two keys.
+    pub(super) fn with_keys(&self, keys: &impl RangeBounds<K>) -> Result<Read, QueryError> {
         let bound = |bound: Bound<&K>| {
             Ok(match bound {
-                Bound::Included(key) => Bound::Included(key_bytes(&self.asker.store, &self.serdes.key, key)?),
-                Bound::Excluded(key) => Bound::Excluded(key_bytes(&self.asker.store, &self.serdes.key, key)?),
+                Bound::Included(key) => Bound::Included(self.bytes(key)?),
+                Bound::Excluded(key) => Bound::Excluded(self.bytes(key)?),
                 Bound::Unbounded => Bound::Unbounded,
             })
         };
-        let range =
-            bound(keys.start_bound()).and_then(|from| Ok(Read::Range(from, bound(keys.end_bound())?)));
-        self.entries(range, reverse, limit)
+        bound(keys.start_bound()).and_then(|from| Ok(Read::Range(from, bound(keys.end_bound())?)))
     }
 
-    fn entries(&self, read: Result<Read, QueryError>, reverse: bool, limit: usize) -> Query<Vec<(K, V)>> {
+    pub(super) fn bytes(&self, key: &K) -> Result<Vec<u8>, QueryError> {
+        key_bytes(&self.asker.store, &self.serdes.key, key)
+    }
+
+    /// What is asked for, the entries behind a key only if there is one.
+    pub(super) fn entries(
+        &self,
+        asked: Result<(Read, Option<Vec<u8>>), QueryError>,
+        reverse: bool,
+        limit: usize,
+    ) -> Query<Vec<(K, V)>> {
         let (asker, serdes) = (self.asker.clone(), self.serdes.clone());
         Query::new(async move {
             let store = asker.store.clone();
-            let ask = Ask { read: read?, after: None, reverse, limit, place: None };
-            asker.collect(ask).await?.try_map(|chunk| serdes.entries(&store, chunk))
+            let (read, after) = asked?;
+            let told = asker.collect(Ask { read, after, reverse, limit, place: None }).await?;
+            told.try_map(|chunk| serdes.entries(&store, chunk))
         })
     }
+}
+
+/// What asks for the entries whose keys begin with these bytes.
+pub(super) fn with_prefix(prefix: &[u8]) -> Read {
+    let end = end_of_prefix(prefix).map_or(Bound::Unbounded, Bound::Excluded);
+    Read::Range(Bound::Included(prefix.to_vec()), end)
 }
 
 /// Where a key is: as the program says, or by the hash of its bytes, as Kafka's producers and ours have it.

@@ -56,6 +56,13 @@ where
         self
     }
 
+    /// The same store, for one that asks over HTTP.
+    pub(super) fn if_stale(&self, max_records: Option<u64>) -> Self {
+        let mut view = self.clone();
+        view.asker.stale = max_records;
+        view
+    }
+
     /// Says in which of so many partitions a key is, as [`StoreView::partitioned_by`](super::StoreView::partitioned_by).
     pub fn partitioned_by(mut self, partition: impl Fn(&K, i32) -> i32 + Send + Sync + 'static) -> Self {
         self.partitioner = Some(Arc::new(partition));

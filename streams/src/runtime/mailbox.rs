@@ -18,7 +18,6 @@ pub(crate) struct LocalTasks<'a> {
     pub(crate) running: Vec<LocalTask<'a>>,
     pub(crate) restoring: Vec<TaskId>,
     /// Tasks that run elsewhere: their stores, and how far behind these are.
-    #[cfg_attr(not(test), expect(dead_code, reason = "queries do not ask copies yet"))]
     pub(crate) standbys: Vec<&'a StandbyTask>,
     /// Whether the group has told this thread what is its own.
     pub(crate) settled: bool,

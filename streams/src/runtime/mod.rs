@@ -39,6 +39,7 @@ pub use link::{LinkError, TopicPartition};
 pub(crate) use mailbox::{LocalTask, mailbox};
 pub(crate) use mailbox::{LocalTasks, Mail, Mailbox, Mailboxes};
 pub use standby::StandbyStore;
+pub(crate) use standby::StandbyTask;
 pub use state::AppState;
 pub use state_directory::{StateDirectory, StateDirectoryError};
 pub use topics::TopicError;

@@ -107,6 +107,13 @@ fn any_instance_answers_for_any_key_and_for_all() {
             let expected = json!({ "key": word, "value": 2 });
             assert_eq!(get(address, &format!("/stores/counts/{word}")), (200, expected));
         }
+        let (_, last) = get(address, "/stores/counts?prefix=word-19&reverse=true&after=word-199&limit=1");
+        assert_eq!(last, json!({ "entries": [{ "key": "word-198", "value": 2 }], "complete": false }));
+        let (_, noted) = get(address, "/stores/counts/word-7?position=true");
+        assert_eq!(
+            noted["position"].as_object().unwrap().keys().collect::<Vec<_>>(),
+            ["app-counts-repartition"]
+        );
         let (status, all) = get(address, "/stores/counts?limit=1000");
         assert_eq!((status, all["entries"].as_array().unwrap().len()), (200, instances.counts.len()));
     }
@@ -206,4 +213,39 @@ fn a_process_that_comes_back_at_another_address_is_found_there() {
     wait_until("being found", || whole(&first));
     block_on(first.close()).unwrap();
     block_on(second.close()).unwrap();
+}
+
+#[test]
+fn a_standby_answers_for_who_does_not_if_it_may_and_says_how_far_behind_it_is() {
+    let cluster = Cluster::start(2);
+    cluster.send(&["a b c d e f", "a"]);
+    let start = |state: &TempDir| {
+        let app = cluster.app(counting(), state.path()).set("num.standby.replicas", 1).serve(COUNTS);
+        app.query_listen("127.0.0.1:0").start_blocking().unwrap()
+    };
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (asked, gone) = (start(&one), start(&two));
+    let counts = || asked.store(COUNTS).unwrap().routed().timeout(Duration::from_millis(300));
+    let expected: BTreeMap<String, i64> = [("a", 2), ("b", 1), ("c", 1), ("d", 1), ("e", 1), ("f", 1)]
+        .map(|(word, n)| (word.to_owned(), n))
+        .into();
+    let whole = |all: &[(String, i64)]| all.iter().cloned().collect::<BTreeMap<_, _>>() == expected;
+    wait_until("sharing", || counting_tasks(&asked) == 1 && counting_tasks(&gone) == 1);
+    wait_until("counting", || block_on(counts().all()).is_ok_and(|all| whole(&all)));
+    let fresh = block_on(counts().stale_ok(0).all().answer()).unwrap();
+    assert_eq!(fresh.staleness, None, "who runs the tasks answers while it can");
+
+    // It keeps its tasks for the time of a session, and does not answer.
+    let address = gone.query_address().unwrap();
+    block_on(gone.close_with(Closing::Restarting)).unwrap();
+    let error = block_on(counts().all()).unwrap_err();
+    let QueryError::Unreachable { endpoint, .. } = &error else { panic!("{error}") };
+    assert_eq!(*endpoint, address.to_string());
+    let stale = || block_on(counts().stale_ok(1_000).all().answer());
+    wait_until("a copy", || stale().is_ok_and(|stale| whole(&stale.value)));
+    let stale = stale().unwrap();
+    assert!(stale.staleness.is_some_and(|staleness| staleness.records <= 1_000), "{:?}", stale.staleness);
+    let of_changelog = stale.position.iter().filter(|(at, _)| &*at.topic == "app-counts-changelog");
+    assert_eq!(of_changelog.count(), 1, "{:?}", stale.position);
+    block_on(asked.close()).unwrap();
 }

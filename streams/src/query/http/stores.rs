@@ -5,13 +5,19 @@
 //! GET /stores                              [{"name": "counts", "approximate_count": 3}]
 //! GET /stores/counts/whale                 {"key": "whale", "value": 1}
 //! GET /stores/counts?from=a&to=b&limit=10  {"entries": [{"key": "a", "value": 1}], "complete": true}
+//! GET /stores/counts?prefix=wh             the keys that begin with these bytes
+//! GET /stores/counts?reverse=true&after=b  the last first, behind b
 //!
 //! GET /stores/views/whale?from=0&to=60000  {"key": "whale", "windows": [{"start": 0, "end": 60000, "value": 1}]}
 //! GET /stores/views?from=0&to=60000        {"entries": [{"key": "whale", "start": 0, "end": 60000, "value": 1}], "complete": true}
 //! ```
 //!
-//! The last two are of a window store, `views`: `from` and `to` are starts of windows in milliseconds, both included. Where an
-//! answer is not complete, `from=START&after=KEY` with the last entry's goes on behind it.
+//! The last two are of a window store, `views`: `from` and `to` are starts of windows in milliseconds, both included.
+//!
+//! Any instance answers for all. Where an answer is not complete, `after=KEY` with the last entry's goes on behind it; in a window
+//! store `from=START&after=KEY`, or `to=START&after=KEY` if reversed. `position=true` adds how far the tasks had come that have
+//! answered, `{"position": {"topic": {"0": 17}}}`: the first offset that the answer knows nothing of. `stale_ok=100` has a standby
+//! answer if need be that is at most so many records behind; then `{"behind": {"records": 3}}` says how many it was.
 //!
 //! Errors are `{"error": "rebalancing", "message": "what to do"}` with a status that fits.
 
@@ -26,8 +32,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::served::{ServeError, ServedWindows, TextRange, TextSpan};
-use super::super::{QueryError, Served};
+use super::super::served::{ServeError, TextRange, TextSpan};
+use super::super::{Answer, QueryError, Served, Staleness};
 
 /// Entries of a range unless the request says how many.
 const DEFAULT_LIMIT: usize = 100;
@@ -46,98 +52,142 @@ pub(super) async fn list(State(stores): State<Stores>) -> Result<Json<Value>, Se
     Ok(Json(listed.into()))
 }
 
+type Parameters = Result<Query<Form>, QueryRejection>;
+
 pub(super) async fn one(
     State(stores): State<Stores>,
     Path((name, key)): Path<(String, String)>,
-    query: Result<Query<RangeQuery>, QueryRejection>,
+    query: Parameters,
 ) -> Result<Response, ServeError> {
-    match find(&stores, &name)? {
-        Served::Entries(store) => Ok(match store.get(&key).await? {
-            Some((key, value)) => Json(json!({ "key": key, "value": value })).into_response(),
-            None => {
-                failure(StatusCode::NOT_FOUND, "no_such_key", &format!("store {name:?} has no key {key:?}"))
-            }
-        }),
-        Served::Windows(store) => match query.map_err(|rejection| rejection.body_text()) {
-            Ok(Query(query)) => match query.starts() {
-                Ok(starts) => {
-                    let (key, windows) = store.of_key(&key, starts).await?;
-                    Ok(Json(json!({ "key": key, "windows": windows })).into_response())
+    let form = Form::of(query)?;
+    Ok(match find(&stores, &name)? {
+        Served::Entries(store) => {
+            let Answer { value, position, staleness } = store.get(&key, form.stale_ok).await?;
+            match value.map(entry_json) {
+                Some(value) => form.shown(Answer { value, position, staleness }).into_response(),
+                None => {
+                    let message = format!("store {name:?} has no key {key:?}");
+                    failure(StatusCode::NOT_FOUND, "no_such_key", &message)
                 }
-                Err(text) => Ok(bad_query(&text)),
-            },
-            Err(text) => Ok(bad_query(&text)),
-        },
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RangeQuery {
-    from: Option<String>,
-    to: Option<String>,
-    /// Of window stores: the key to go on behind, in the windows that start at `from`.
-    after: Option<String>,
-    limit: Option<usize>,
-}
-
-impl RangeQuery {
-    fn limit(&self) -> usize {
-        self.limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT)
-    }
-
-    /// The bounds as starts of windows.
-    fn starts(&self) -> Result<(Bound<i64>, Bound<i64>), String> {
-        let bound = |text: &Option<String>| match text.as_ref().map(|text| text.parse()) {
-            Some(Ok(start)) => Ok(Bound::Included(start)),
-            Some(Err(_)) => {
-                Err("windows are asked for by their starts, in milliseconds since 1970".to_owned())
             }
-            None => Ok(Bound::Unbounded),
-        };
-        Ok((bound(&self.from)?, bound(&self.to)?))
-    }
+        }
+        Served::Windows(store) => {
+            let windows = store.of_key(&key, form.span()?).await?;
+            form.shown(windows.map(|(key, windows)| json!({ "key": key, "windows": windows })))
+                .into_response()
+        }
+    })
 }
 
 pub(super) async fn range(
     State(stores): State<Stores>,
     Path(name): Path<String>,
-    query: Result<Query<RangeQuery>, QueryRejection>,
-) -> Result<Response, ServeError> {
-    // A misspelt bound would answer with the whole store.
-    let query = match query {
-        Ok(Query(query)) => query,
-        Err(rejection) => return Ok(bad_query(&rejection.body_text())),
-    };
-    let limit = query.limit();
-    match find(&stores, &name)? {
-        Served::Windows(store) => span(&**store, query).await,
-        Served::Entries(_) if query.after.is_some() => Ok(bad_query("only window stores know `after`")),
+    query: Parameters,
+) -> Result<Json<Value>, ServeError> {
+    let form = Form::of(query)?;
+    let entries = match find(&stores, &name)? {
+        Served::Windows(store) => store.of_all(form.span()?).await?,
         Served::Entries(store) => {
-            let RangeQuery { from, to, .. } = query;
-            let entries = store.range(TextRange { from, to, limit }).await?;
-            let complete = entries.len() < limit;
-            let entries = entries.into_iter().map(|(key, value)| json!({ "key": key, "value": value }));
-            Ok(Json(json!({ "entries": entries.collect::<Value>(), "complete": complete })).into_response())
+            let entries = store.range(form.range()?).await?;
+            entries.map(|entries| entries.into_iter().map(entry_json).collect())
         }
-    }
-}
-
-async fn span(store: &dyn ServedWindows, query: RangeQuery) -> Result<Response, ServeError> {
-    let limit = query.limit();
-    let (starts, after) = match (query.starts(), query.after) {
-        (Err(text), _) => return Ok(bad_query(&text)),
-        (Ok(starts), None) => (starts, None),
-        (Ok(starts @ (Bound::Included(start), _)), Some(key)) => (starts, Some((start, key))),
-        (Ok(_), Some(_)) => return Ok(bad_query("`after` goes on in the windows that start at `from`")),
     };
-    let entries = store.of_all(TextSpan { starts, after, limit }).await?;
-    let complete = entries.len() < limit;
-    Ok(Json(json!({ "entries": entries, "complete": complete })).into_response())
+    let complete = entries.value.len() < form.limit();
+    Ok(form.shown(entries.map(|entries| json!({ "entries": entries, "complete": complete }))))
 }
 
-fn bad_query(message: &str) -> Response {
-    failure(StatusCode::BAD_REQUEST, "bad_query", message)
+fn entry_json((key, value): (Value, Value)) -> Value {
+    json!({ "key": key, "value": value })
+}
+
+/// What a URL may ask for. A misspelt name is refused: it would answer with the whole store.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Form {
+    from: Option<String>,
+    to: Option<String>,
+    prefix: Option<String>,
+    after: Option<String>,
+    #[serde(default)]
+    reverse: bool,
+    limit: Option<usize>,
+    #[serde(default)]
+    position: bool,
+    stale_ok: Option<u64>,
+}
+
+impl Form {
+    fn of(query: Parameters) -> Result<Self, ServeError> {
+        let Query(form) = query.map_err(|rejection| ServeError::Form(rejection.body_text()))?;
+        Ok(form)
+    }
+
+    fn limit(&self) -> usize {
+        self.limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT)
+    }
+
+    fn range(&self) -> Result<TextRange, ServeError> {
+        let Self { from, to, prefix, after, reverse, stale_ok, .. } = self;
+        if prefix.is_some() && (from.is_some() || to.is_some()) {
+            return Err(ServeError::Form("either `prefix`, or `from` and `to`".to_owned()));
+        }
+        Ok(TextRange {
+            from: from.clone(),
+            to: to.clone(),
+            prefix: prefix.clone(),
+            after: after.clone(),
+            reverse: *reverse,
+            limit: self.limit(),
+            stale: *stale_ok,
+        })
+    }
+
+    fn span(&self) -> Result<TextSpan, ServeError> {
+        let Self { prefix, after, reverse, stale_ok, .. } = self;
+        let starts = self.starts()?;
+        if prefix.is_some() {
+            return Err(ServeError::Form("only key-value stores know `prefix`".to_owned()));
+        }
+        let after = match (after, if *reverse { starts.1 } else { starts.0 }) {
+            (None, _) => None,
+            (Some(key), Bound::Included(start)) => Some((start, key.clone())),
+            (Some(_), _) => {
+                let text = "`after` goes on in the windows that start at `from`, or at `to` if reversed";
+                return Err(ServeError::Form(text.to_owned()));
+            }
+        };
+        Ok(TextSpan { starts, after, reverse: *reverse, limit: self.limit(), stale: *stale_ok })
+    }
+
+    /// The bounds as starts of windows.
+    fn starts(&self) -> Result<(Bound<i64>, Bound<i64>), ServeError> {
+        let bound = |text: &Option<String>| match text.as_ref().map(|text| text.parse()) {
+            Some(Ok(start)) => Ok(Bound::Included(start)),
+            Some(Err(_)) => {
+                let text = "windows are asked for by their starts, in milliseconds since 1970";
+                Err(ServeError::Form(text.to_owned()))
+            }
+            None => Ok(Bound::Unbounded),
+        };
+        Ok((bound(&self.from)?, bound(&self.to)?))
+    }
+
+    /// An answer as JSON, with what it stands for.
+    fn shown(&self, answer: Answer<Value>) -> Json<Value> {
+        let Answer { value: mut body, position, staleness } = answer;
+        if self.position {
+            let mut topics = serde_json::Map::new();
+            for (partition, offset) in position.iter() {
+                let topic = topics.entry(&*partition.topic).or_insert_with(|| json!({}));
+                topic[partition.partition.to_string()] = offset.into();
+            }
+            body["position"] = topics.into();
+        }
+        if let Some(Staleness { records }) = staleness {
+            body["behind"] = json!({ "records": records });
+        }
+        Json(body)
+    }
 }
 
 fn find<'a>(stores: &'a Stores, name: &str) -> Result<&'a Served, QueryError> {
@@ -152,6 +202,7 @@ impl IntoResponse for ServeError {
     fn into_response(self) -> Response {
         let (status, code) = match &self {
             Self::Query(error) => (status(error), error.code()),
+            Self::Form(_) => (StatusCode::BAD_REQUEST, "bad_query"),
             Self::Json(_) => (StatusCode::INTERNAL_SERVER_ERROR, "store_failed"),
             Self::Key { .. } => (StatusCode::BAD_REQUEST, "bad_key"),
         };
@@ -192,8 +243,9 @@ mod tests {
 
     use super::super::{Server, router, serve};
     use super::*;
-    use crate::query::served::ServedEntries;
+    use crate::query::served::{Asked, ServedEntries};
     use crate::query::tests::owners;
+    use crate::runtime::TopicPartition;
 
     /// A store of the keys a to e, ready or not.
     struct Letters {
@@ -211,17 +263,21 @@ mod tests {
             if self.ready { "letters" } else { "restoring" }
         }
 
-        fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<(Value, Value)>, ServeError>> {
-            let found = self.check().map(|()| "abcde".find(key).map(|at| (key.into(), at.into())));
+        fn get<'a>(&'a self, key: &'a str, stale: Option<u64>) -> Asked<'a, Option<(Value, Value)>> {
+            let found = self.check().map(|()| Answer {
+                value: "abcde".find(key).map(|at| (key.into(), at.into())),
+                position: [(TopicPartition::new("in", 1), 17)].into_iter().collect(),
+                staleness: stale.map(|records| Staleness { records }),
+            });
             async move { found }.boxed()
         }
 
-        fn range<'a>(&'a self, range: TextRange) -> BoxFuture<'a, Result<Vec<(Value, Value)>, ServeError>> {
+        fn range(&self, range: TextRange) -> Asked<'_, Vec<(Value, Value)>> {
             let from = range.from.unwrap_or_default();
             let to = range.to.unwrap_or("e".into());
             let letters = "abcde".chars().map(String::from).filter(|key| *key >= from && *key <= to);
             let entries = letters.take(range.limit).map(|key| (key.into(), 1.into())).collect();
-            async move { Ok(entries) }.boxed()
+            async move { Ok(Answer { value: entries, ..Answer::default() }) }.boxed()
         }
 
         fn approximate_count(&self) -> BoxFuture<'_, Result<u64, ServeError>> {
@@ -251,6 +307,10 @@ mod tests {
         let serving = tokio::spawn(serve(server, router));
 
         assert_eq!(ask(address, "/stores/letters/c").await, (200, json!({ "key": "c", "value": 2 })));
+        let noted = ask(address, "/stores/letters/a?position=true&stale_ok=3").await.1;
+        let expected =
+            json!({ "key": "a", "value": 0, "position": { "in": { "1": 17 } }, "behind": { "records": 3 } });
+        assert_eq!(noted, expected);
         let (status, body) = ask(address, "/stores/letters?from=b&limit=2").await;
         let entries = json!([{ "key": "b", "value": 1 }, { "key": "c", "value": 1 }]);
         assert_eq!((status, &body["entries"], &body["complete"]), (200, &entries, &json!(false)));
@@ -261,7 +321,7 @@ mod tests {
             ("/stores/restoring/c", 503, "rebalancing"),
             ("/stores/letters?form=b", 400, "bad_query"),
             ("/stores/letters?limit=few", 400, "bad_query"),
-            ("/stores/letters?after=b", 400, "bad_query"),
+            ("/stores/letters?prefix=b&to=c", 400, "bad_query"),
             ("/", 404, "no_such_path"),
         ] {
             let (found, body) = ask(address, path).await;

@@ -65,6 +65,10 @@ fn check_answers(app: &Streams) {
     assert_eq!(block_on(views.get("b", *BEGIN)).unwrap(), Some(1));
     assert_eq!(block_on(views.get("b", *BEGIN + 60_000)).unwrap(), None);
     assert_eq!(block_on(views.fetch_all(*BEGIN + 1.., 1)).unwrap(), expected()[2..3]);
+    let mut backwards = block_on(views.clone().routed().reverse_fetch_all(.., 3)).unwrap();
+    backwards.reverse();
+    assert_eq!(backwards, expected()[1..]);
+    assert_eq!(block_on(views.clone().routed().get("b", *BEGIN)).unwrap(), Some(1));
 
     let address = app.query_address().unwrap();
     let window = |start: i64, count: i64| json!({ "start": *BEGIN + start, "end": *BEGIN + start + 60_000, "value": count });
@@ -75,6 +79,11 @@ fn check_answers(app: &Streams) {
     assert_eq!(first, json!({ "entries": [entry("a", 0, 2)], "complete": false }));
     let (_, rest) = ask(address, &format!("/stores/views?from={}&after=a&to={}", *BEGIN, *BEGIN + 60_000));
     assert_eq!(rest, json!({ "entries": [entry("b", 0, 1), entry("a", 60_000, 1)], "complete": true }));
+    let (_, last) = ask(address, "/stores/views?reverse=true&limit=1");
+    assert_eq!(last, json!({ "entries": [entry("a", 180_000, 1)], "complete": false }));
+    let path = format!("/stores/views?reverse=true&to={}&after=b", *BEGIN);
+    assert_eq!(ask(address, &path).1, json!({ "entries": [entry("a", 0, 2)], "complete": true }));
+    assert_eq!(ask(address, "/stores/views/a?reverse=true").1["windows"][0], window(180_000, 1));
     for path in ["/stores/views?from=noon", "/stores/views/a?to=noon", "/stores/views?after=a"] {
         let (status, body) = ask(address, path);
         assert_eq!((status, body["error"].as_str()), (400, Some("bad_query")), "{path}");
