@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures::executor::block_on;
 use millstream::prelude::*;
-use millstream_client::{Producer, ProducerRecord};
+use millstream_client::{Producer, ProducerRecord, TopicPartition};
 
 use crate::cluster::{Cluster, LINES, PATIENCE, wait_until};
 
@@ -52,7 +52,7 @@ fn an_age_is_where_records_are_young_enough() {
 }
 
 #[test]
-fn none_stops_the_application_until_somebody_says_where_to_begin() {
+fn none_stops_an_application_that_nobody_has_told_where_to_begin() {
     let (cluster, state) = (Cluster::start(1), tempfile::tempdir().unwrap());
     for line in ["one", "two", "three"] {
         send(&cluster, line, Duration::ZERO);
@@ -62,11 +62,11 @@ fn none_stops_the_application_until_somebody_says_where_to_begin() {
     let stopped = block_on(app.run_until(std::future::pending::<()>())).unwrap_err().to_string();
     assert!(stopped.contains("lines-0 (wanted -1) and auto.offset.reset=none"), "{stopped}");
 
-    let begin = [(millstream_client::TopicPartition::new("lines", 0), 1)];
-    let told = cluster.admin.blocking(cluster.admin.alter_group_offsets("app", begin));
-    told.unwrap();
+    // Another application: what has stopped keeps its place in the group for a while.
+    let begin = [(TopicPartition::new("lines", 0), 1)];
+    cluster.admin.blocking(cluster.admin.alter_group_offsets("told", begin)).unwrap();
     let (topology, received) = topology(Some(OffsetReset::None));
-    let app = cluster.app(topology, state.path()).start_blocking().unwrap();
+    let app = cluster.app(topology, state.path()).application_id("told").start_blocking().unwrap();
     assert_eq!(received.recv_timeout(PATIENCE).unwrap(), "two");
     block_on(app.close()).unwrap();
 }
