@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Forwarded;
 use super::node::Below;
-use crate::processor::{Context as TaskContext, ProcessError, Record};
+use crate::processor::{Context as TaskContext, Downstream, ProcessError, Record};
 use crate::task::{PunctuationKind, Punctuator, TaskId};
 use crate::topology::{NodeId, TopicName};
 
@@ -31,29 +31,33 @@ pub struct RecordMetadata<'a> {
 }
 
 impl<Out: Forwarded> Context<'_, Out> {
-    /// Passes a record to every node below. Should one of them fail, nothing more is forwarded and the task stops when the
-    /// call returns.
+    /// Passes a record to every node below. Should one of them fail, or the record have a time before 1970, nothing more is
+    /// forwarded and the task stops when the call returns.
     pub fn forward(&mut self, record: Record<Out::Key, Out::Value>) {
-        if self.failed.is_none() {
-            self.failed = self.task.pass(&*self.below.all, record).err();
-            self.task.return_to(self.node);
-        }
+        self.pass(Ok(&*self.below.all), record);
     }
 
     /// Passes a record to one of the nodes below, by its name. If there is none of that name the task stops when the call
     /// returns, as in Kafka.
     pub fn forward_to(&mut self, child: &str, record: Record<Out::Key, Out::Value>) {
+        let below = self.below.by_name.iter().find(|(name, _)| name == child);
+        let below = below.map(|(_, below)| &**below).ok_or_else(|| {
+            let known: Vec<&str> = self.below.by_name.iter().map(|(name, _)| name.as_str()).collect();
+            ProcessError::new(format!("no node {child:?} is attached here, only {known:?}"))
+        });
+        self.pass(below, record);
+    }
+
+    fn pass(
+        &mut self,
+        below: Result<&dyn Downstream<Out::Key, Out::Value>, ProcessError>,
+        record: Record<Out::Key, Out::Value>,
+    ) {
         if self.failed.is_some() {
             return;
         }
-        let sent = match self.below.by_name.iter().find(|(name, _)| name == child) {
-            Some((_, below)) => self.task.pass(&**below, record),
-            None => {
-                let known: Vec<&str> = self.below.by_name.iter().map(|(name, _)| name.as_str()).collect();
-                Err(ProcessError::new(format!("no node {child:?} is attached here, only {known:?}")))
-            }
-        };
-        self.failed = sent.err();
+        let below = if record.timestamp < 0 { Err(before_1970(record.timestamp)) } else { below };
+        self.failed = below.and_then(|below| self.task.pass(below, record)).err();
         self.task.return_to(self.node);
     }
 
@@ -111,4 +115,9 @@ impl<Out: Forwarded> Context<'_, Out> {
     pub fn request_commit(&mut self) {
         self.task.state.commit_requested = true;
     }
+}
+
+/// What Kafka's `Record` says to such a time when it is made.
+fn before_1970(timestamp: i64) -> ProcessError {
+    ProcessError::new(format!("a record was forwarded at {timestamp}, but times are milliseconds since 1970"))
 }

@@ -217,6 +217,7 @@ impl Processor<String, String> for Diary {
         self.note(format!("{} at {}", record.value, cx.wall_clock()));
         match record.value.as_str() {
             "lost" => cx.forward_to("nobody", record),
+            "early" => cx.forward(record.at(-1)),
             "bad" => return Err(ProcessError::new("it is bad")),
             "panic" => panic!("it is worse"),
             _ => cx.forward(record),
@@ -264,6 +265,8 @@ fn what_a_processor_cannot_do_stops_the_task_at_its_node() {
     let at = "task 0_0, in-0 at offset 0, node diary: ";
     assert_eq!(failure("bad"), format!("{at}it is bad"));
     assert_eq!(failure("panic"), format!("{at}a closure panicked: it is worse"));
+    let early = "a record was forwarded at -1, but times are milliseconds since 1970";
+    assert_eq!(failure("early"), format!("{at}{early}"));
     let known = "no node \"nobody\" is attached here, only [\"KSTREAM-SINK-0000000001\"]";
     assert_eq!(failure("lost"), format!("{at}{known}"));
 }
