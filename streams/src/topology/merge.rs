@@ -26,9 +26,15 @@ impl Graph {
         for (changer, repartitions) in candidates {
             // A join in between may have changed the values: then there is no one type that a topic above it could have.
             let types = self.node(changer).output;
-            if repartitions.iter().all(|repartition| Some(repartition.types) == types) {
-                self.merge_below(changer, &repartitions);
+            if !repartitions.iter().all(|repartition| Some(repartition.types) == types) {
+                continue;
             }
+            // Kafka fails where merges lie below each other, and leaves new keys where they are that come another way.
+            let is_left = |found: &Repartition| !self.node(found.filter).removed;
+            let mergeable = repartitions.into_iter().filter(is_left);
+            let mergeable: Vec<Repartition> =
+                mergeable.filter(|found| self.leads_through(changer, found.filter)).collect();
+            self.merge_below(changer, &mergeable);
         }
     }
 
@@ -116,6 +122,13 @@ impl Graph {
             self.move_to(node, changer);
         }
         Repartition { filter, sink, source, ..repartition }
+    }
+
+    /// Whether no way to `start` but those through `above` changes keys after they were last in a topic.
+    fn leads_through(&self, above: NodeId, start: NodeId) -> bool {
+        let node = self.node(start);
+        let parents_do = || node.parents.iter().all(|parent| self.leads_through(above, *parent));
+        start == above || !node.changes.keys() && parents_do()
     }
 
     /// The node on the way from `start` up to `above` that stands right below `above`.

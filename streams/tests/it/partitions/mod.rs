@@ -2,4 +2,5 @@
 
 mod application;
 mod driver;
+mod optimised;
 mod random;
