@@ -4,4 +4,5 @@ mod java;
 mod kafka_python;
 mod kcat;
 mod kill;
+mod oracle;
 mod streams;

@@ -39,6 +39,17 @@ impl Java {
     }
 }
 
+/// Runs a program of the Java sources in `folder` on `input`, beside Apache Kafka's jars, and returns the lines it wrote;
+/// without Java and Maven here, says so and returns nothing.
+pub fn run_sources(folder: &Path, class: &str, input: &str) -> Result<Option<Vec<String>>> {
+    if !is_here() {
+        return Ok(None);
+    }
+    let mut process = Process::spawn(peers().arg("run").arg(folder).arg(class))?;
+    process.write(input)?;
+    process.finish().map(Some)
+}
+
 /// Whether Java and Maven are installed; says so if not.
 pub(crate) fn is_here() -> bool {
     let present = |program: &str| Command::new(program).arg("--version").output().is_ok();

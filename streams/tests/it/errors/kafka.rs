@@ -11,7 +11,20 @@ use millstream::data::DataError;
 use millstream::prelude::*;
 use millstream::serde::{Native, Serde};
 
-use crate::golden::{Hex, headers, shown};
+use crate::kafka::replay::{headers, shown};
+
+/// Bytes as hexadecimal text, null as `null`.
+struct Hex;
+
+impl Serde<String> for Hex {
+    fn encode(&self, _value: &String, _out: &mut Vec<u8>) -> Result<bool, DataError> {
+        unreachable!("outputs are only read")
+    }
+
+    fn decode(&self, bytes: Option<&[u8]>) -> Result<String, DataError> {
+        Ok(bytes.map_or("null".into(), |bytes| bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
+    }
+}
 
 const A: Topic<String, String> = Topic::new("a");
 const B: Topic<String, String> = Topic::new("b");

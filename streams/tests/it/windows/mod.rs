@@ -2,7 +2,6 @@
 
 mod application;
 mod closing;
-mod kafka;
 mod mistakes;
 mod reference;
 mod restart;
