@@ -3,7 +3,7 @@
 use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::thread::{Builder, JoinHandle};
+use std::thread::{self, Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
@@ -15,6 +15,7 @@ use super::assignment::{
 use super::clock::Clock;
 use super::cluster_link::ClusterLink;
 use super::config::StreamsConfig;
+use super::link::Committed;
 use super::mailbox::Mail;
 use super::offset_sums::OffsetSums;
 use super::punctuation_budget::PunctuationBudget;
@@ -33,6 +34,10 @@ const EVENTS_PER_ROUND: usize = 64;
 
 /// The longest wait when nothing is due.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// How often a commit at the end is tried that a rebalance puts off, and how long in between.
+const LAST_COMMITS: usize = 50;
+const LAST_COMMIT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long a thread that has failed waits for what it had sent.
 const SETTLE: Duration = Duration::from_secs(5);
@@ -95,7 +100,12 @@ impl StreamThread {
         let mut inbox = std::mem::replace(&mut self.inbox, mpsc::channel(1).1);
         let mut worker = self.worker(link, &clock);
         let ended = run_until_told(&mut worker, &mut inbox, &clock, &told);
-        match ended.and_then(|leave_group| worker.shut_down(clock.now()).map(|()| leave_group)) {
+        let ended = ended.and_then(|leave_group| {
+            commit_what_is_left(&mut worker, &clock)?;
+            worker.shut_down(clock.now())?;
+            Ok(leave_group)
+        });
+        match ended {
             Ok(leave_group) => {
                 worker.into_link().close(leave_group);
                 Ok(())
@@ -165,6 +175,20 @@ impl Told<'_> {
         worker.pause(self.shared.is_paused() || self.shared.is_halted());
         worker.resize_cache(self.cache_bytes / self.shared.sharers())
     }
+}
+
+/// Commits, through a rebalance that may be under way: whoever is given the tasks next goes on behind the last record.
+fn commit_what_is_left(worker: &mut Worker<ClusterLink>, clock: &Clock) -> Result<(), WorkerError> {
+    for _ in 0..LAST_COMMITS {
+        if worker.commit(clock.now())? != Some(Committed::Later) {
+            return Ok(());
+        }
+        thread::sleep(LAST_COMMIT_PAUSE);
+    }
+    tracing::warn!(
+        "closing without the last commit: what was processed since the one before is processed again"
+    );
+    Ok(())
 }
 
 /// Works until a message says stop; returns whether to leave the group.

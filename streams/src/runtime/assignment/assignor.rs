@@ -321,6 +321,47 @@ mod tests {
     }
 
     #[test]
+    fn a_standby_goes_to_another_zone() {
+        let directories = [(); 3].map(|()| tempfile::tempdir().unwrap());
+        let assignors: Vec<TaskAssignor> = directories
+            .iter()
+            .zip(["a", "a", "b"])
+            .map(|(directory, zone)| {
+                let mut assignor = assignor(directory.path());
+                let placement = &mut assignor.place.placement;
+                placement.standbys = 1;
+                placement.spread_over = vec!["zone".to_owned()];
+                placement.tags.insert("zone".to_owned(), zone.to_owned());
+                assignor
+            })
+            .collect();
+        let members = assignors.iter().zip(["1", "2", "3"]);
+        let members = members.map(|(assignor, id)| (id.to_owned(), member(assignor, -1, &[]))).collect();
+        let assigned = assignors[0].assign(&sizes(), &members).unwrap();
+        let given = |member: &str| Given::decode(assigned[member].user_data.as_ref().unwrap()).unwrap();
+        for (place, host) in [("1", "a"), ("2", "a"), ("3", "b")] {
+            let counts = assigned[place].partitions.iter().filter(|read| &*read.topic != "lines");
+            for read in counts {
+                let task = TaskId { subtopology: 1, partition: read.partition };
+                let keepers: Vec<&str> = ["1", "2", "3"]
+                    .into_iter()
+                    .filter(|member| given(member).standbys.contains(&task))
+                    .collect();
+                assert_eq!(keepers.len(), 1, "{task} at {place}");
+                assert_eq!(keepers[0] == "3", host == "a", "{task} runs at {place}, copied at {keepers:?}");
+            }
+        }
+        // Every member knows where the copies are, and hears of its own with its partitions.
+        let hosts = given("1").hosts.hosts;
+        let copies = hosts.iter().flat_map(|host| host.tasks.values()).filter(|role| **role == Role::Standby);
+        assert_eq!(copies.count(), 2);
+        assignors[2].on_assignment(&assigned["3"], 1);
+        let news = assignors[2].place.here.take_news().unwrap();
+        assert_eq!((news.standbys, news.probe_after_ms), (given("3").standbys, 0));
+        assert_eq!(assignors[2].place.here.take_news(), None);
+    }
+
+    #[test]
     fn the_topic_of_a_global_table_is_none_of_the_groups_and_not_missed() {
         let directory = tempfile::tempdir().unwrap();
         let assignor = assignor_of(directory.path(), |builder| {

@@ -34,7 +34,9 @@ impl<L: Link> Worker<L> {
     ///
     /// A crash between two steps leaves a store behind its changelog, which a restore mends, and offsets behind the output,
     /// which is what "at least once" allows.
-    pub(crate) fn commit(&mut self, now: i64) -> Result<(), WorkerError> {
+    ///
+    /// Returns what the group said; `None`: nothing.
+    pub(crate) fn commit(&mut self, now: i64) -> Result<Option<Committed>, WorkerError> {
         self.commit_leaving(now, |_| false)
     }
 
@@ -43,7 +45,7 @@ impl<L: Link> Worker<L> {
         &mut self,
         now: i64,
         leaves: impl Fn(TaskId) -> bool,
-    ) -> Result<(), WorkerError> {
+    ) -> Result<Option<Committed>, WorkerError> {
         self.last_commit = now;
         let began = self.elapsed();
         let Self { running, link, .. } = self;
@@ -53,7 +55,8 @@ impl<L: Link> Worker<L> {
             task.end_turn(now);
         }
         self.blocked(|worker| worker.link.flush())?;
-        match self.blocked(|worker| worker.commit_offsets(now, leaves)) {
+        let outcome = self.blocked(|worker| worker.commit_offsets(now, leaves));
+        match &outcome {
             Ok(Committed::Yes) => {
                 self.write_stores()?;
                 for running in &mut self.running {
@@ -71,12 +74,12 @@ impl<L: Link> Worker<L> {
             // Somebody else's records may lie between ours in the changelogs: the acknowledged offsets explain nothing.
             Ok(Committed::Fenced) => self.retry(now),
             Err(error) => {
-                self.bear(&error, now)?;
+                self.bear(error, now)?;
                 self.write_stores()?;
                 self.retry(now);
             }
         }
-        Ok(())
+        Ok(outcome.ok())
     }
 
     /// The group could not be told: what was processed stays uncommitted, as long as `task.timeout.ms` allows.

@@ -14,8 +14,10 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::super::super::link::{
-    Answer, ChangelogBounds, Committed, FetchedRange, GroupOffset, Known, Link, LinkError, TopicPartition,
+    Answer, ChangelogBounds, Committed, Event, FetchedRange, GroupOffset, Known, Link, LinkError,
+    TopicPartition,
 };
+use super::super::Worker;
 use crate::processor::Headers;
 use crate::store::backend::{Checkpoint, Position};
 use crate::task::{RecordSink, SinkError, TopicHandle};
@@ -296,4 +298,17 @@ impl Link for SimLink {
 /// What a fetch of `partition` at `offset` returns.
 pub(super) fn fetched(source: &TopicPartition, offset: i64, bytes: Bytes) -> FetchedRange {
     FetchedRange { source: source.clone(), offset, bytes }
+}
+
+/// Has a worker get up to `limit` records of each changelog that it reads.
+pub(super) fn read_changelogs(worker: &mut Worker<SimLink>, broker: &Broker, limit: usize, now: i64) {
+    for (changelog, from) in worker.link().restoring.clone() {
+        if worker.link().held.contains(&changelog) {
+            continue;
+        }
+        let Some(bytes) = broker.read(&changelog, from, limit) else { continue };
+        let next = millstream_wire::batch::BatchHeader::parse(&bytes).unwrap().next_offset().0;
+        worker.link().restoring.insert(changelog.clone(), next);
+        worker.handle(Event::Restored(fetched(&changelog, from, bytes)), now).unwrap();
+    }
 }

@@ -8,11 +8,13 @@ use rand::rngs::StdRng;
 use super::super::super::input::MaxIdle;
 use super::super::super::link::{Committed, Event, Link, TopicPartition};
 use super::super::{Worker, WorkerConfig};
-use super::Quiet;
-use super::cluster::{Broker, Fault, Mood, PARTITIONS, SharedBroker, SimLink, Stored, fetched};
+use super::cluster::{
+    Broker, Fault, Mood, PARTITIONS, SharedBroker, SimLink, Stored, fetched, read_changelogs,
+};
 use super::disk::Disk;
+use super::{Quiet, counts};
 use crate::prelude::*;
-use crate::task::{TaskId, TaskStores, Unlimited};
+use crate::task::{TaskId, Unlimited};
 
 const COMMIT_INTERVAL_MS: i64 = 50;
 const MAX_BUFFERED: usize = 4;
@@ -105,7 +107,7 @@ impl Group {
             self.topology.clone(),
             link,
             Box::new(open),
-            Box::new(Quiet),
+            Box::<Quiet>::default(),
             Rc::new(Unlimited),
             self.now,
         );
@@ -345,7 +347,7 @@ impl Group {
 
     fn running(&self) -> BTreeMap<TaskId, BTreeMap<String, i64>> {
         let local = self.processes.iter().flat_map(|process| process.worker.local_tasks().running);
-        local.filter_map(|task| Some((task.id, counts(task.stores)?))).collect()
+        local.filter_map(|task| Some((task.id, counts(task.stores, "counts")?))).collect()
     }
 
     /// Every copy holds what the task holds that it is of.
@@ -353,7 +355,7 @@ impl Group {
         let running = self.running();
         for process in &self.processes {
             for standby in process.worker.local_tasks().standbys {
-                let (copy, id) = (counts(standby.stores()), standby.id());
+                let (copy, id) = (counts(standby.stores(), "counts"), standby.id());
                 let status: Vec<_> = standby.status().collect();
                 if copy.as_ref() != running.get(&id) || status.iter().any(|store| store.lag() > 0) {
                     return Err(format!(
@@ -401,28 +403,8 @@ impl Process {
     }
 
     fn restore(&mut self, broker: &Broker, random: &mut StdRng, now: i64) {
-        for (changelog, from) in self.worker.link().restoring.clone() {
-            if self.worker.link().held.contains(&changelog) {
-                continue;
-            }
-            let Some(bytes) = broker.read(&changelog, from, random.random_range(1..6)) else { continue };
-            let next = millstream_wire::batch::BatchHeader::parse(&bytes).unwrap().next_offset().0;
-            self.worker.link().restoring.insert(changelog.clone(), next);
-            self.worker.handle(Event::Restored(fetched(&changelog, from, bytes)), now).unwrap();
-        }
+        read_changelogs(&mut self.worker, broker, random.random_range(1..6), now);
     }
-}
-
-fn counts(stores: &TaskStores) -> Option<BTreeMap<String, i64>> {
-    let store = stores.store::<String, i64>("counts")?;
-    let mut counts = BTreeMap::new();
-    let all = (std::ops::Bound::Unbounded, std::ops::Bound::Unbounded);
-    let visit = |word, count, _| {
-        counts.insert(word, count);
-        std::ops::ControlFlow::Continue(())
-    };
-    store.borrow().scan(all, crate::store::backend::Direction::Forward, visit).unwrap();
-    Some(counts)
 }
 
 fn counting_task(partition: i32) -> TaskId {

@@ -92,7 +92,8 @@ impl Bench {
         };
         let topology = builder.build().unwrap();
         let given = Rc::clone(&budget) as Rc<dyn TimeBudget>;
-        let mut worker = Worker::new(config, topology, link, Box::new(open), Box::new(Quiet), given, 1_000);
+        let mut worker =
+            Worker::new(config, topology, link, Box::new(open), Box::<Quiet>::default(), given, 1_000);
         worker.handle(Event::Assigned(vec![partition("in")]), 1_000).unwrap();
         Self { worker, broker, budget }
     }

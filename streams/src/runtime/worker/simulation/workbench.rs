@@ -1,18 +1,23 @@
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::super::super::input::MaxIdle;
-use super::super::super::link::{Event, Link, TopicPartition};
-use super::super::{OpenStores, Round, Worker, WorkerConfig, WorkerError};
+use super::super::super::link::{Event, GroupOffset, Link, TopicPartition};
+use super::super::super::offset_metadata::OffsetMetadata;
+use super::super::{Arrival, OpenStores, Round, Worker, WorkerConfig, WorkerError};
 use super::Quiet;
-use super::cluster::{Fault, SharedBroker, SimLink, Stored, fetched};
+use super::cluster::{Fault, SharedBroker, SimLink, Stored, fetched, read_changelogs};
 use crate::prelude::*;
 use crate::store::memory::MemoryBackend;
 use crate::task::Unlimited;
+use crate::topology::Optimization;
 
 /// One worker whose tasks, clock and broker are the test's.
 pub(super) struct Workbench {
     pub(super) worker: Worker<SimLink>,
     pub(super) broker: SharedBroker,
+    /// The tasks that came from elsewhere, or back.
+    pub(super) arrivals: Rc<RefCell<Vec<Arrival>>>,
 }
 
 pub(super) fn partition(topic: &str, partition: i32) -> TopicPartition {
@@ -49,9 +54,10 @@ impl Workbench {
         configure(&mut config);
         let broker = SharedBroker::default();
         let link = SimLink::new(Rc::clone(&broker), Fault::None);
-        let topology = builder.build().unwrap();
-        let worker = Worker::new(config, topology, link, open, Box::new(Quiet), Rc::new(Unlimited), 0);
-        Self { worker, broker }
+        let (topology, quiet) = (builder.build().unwrap().optimized(Optimization::ALL), Quiet::default());
+        let arrivals = Rc::clone(&quiet.arrivals);
+        let worker = Worker::new(config, topology, link, open, Box::new(quiet), Rc::new(Unlimited), 0);
+        Self { worker, broker, arrivals }
     }
 
     pub(super) fn assign(&mut self, partitions: &[TopicPartition], now: i64) -> Result<(), WorkerError> {
@@ -77,12 +83,23 @@ impl Workbench {
         self.worker.handle(Event::Fetched(fetched(source, offset, bytes)), 0).unwrap();
     }
 
+    /// Has the worker get what is there of the changelogs that it reads.
+    pub(super) fn read_changelogs(&mut self, now: i64) {
+        read_changelogs(&mut self.worker, &self.broker.borrow(), usize::MAX, now);
+    }
+
     pub(super) fn turn(&mut self, now: i64) -> Round {
         self.worker.step(now).unwrap()
     }
 
     pub(super) fn committed(&self, source: &TopicPartition) -> i64 {
         self.broker.borrow().committed(source)
+    }
+
+    /// The group has processed everything before `offset`.
+    pub(super) fn commit(&mut self, source: &TopicPartition, offset: i64) {
+        let committed = GroupOffset { offset, metadata: OffsetMetadata::default() };
+        self.broker.borrow_mut().committed.insert(source.clone(), committed);
     }
 
     /// What has been written to a topic, partition by partition.
