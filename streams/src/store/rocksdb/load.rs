@@ -3,19 +3,22 @@
 //!
 //! ```text
 //! stage ──► run ──full──► thread: sort ──► table file ──► ingested ──► position, flushed
-//!            ▲                                                            │
-//!            └──────────────── the next run fills meanwhile ◄─────────────┘
+//!            ▲            thread: sort ──► table file ──► waits for the run before ──► ...
+//!            └──────────────── the next run fills meanwhile
 //! ```
 //!
 //! The position follows its data: a crash in between leaves more in the store than its position says. That is safe here and
 //! nowhere else: whoever restores again writes the same records of the changelog over it, up to the same end.
 
+use std::collections::VecDeque;
 use std::mem;
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread::{Builder, JoinHandle};
 
-use ::rocksdb::{Error, IngestExternalFileOptions, SstFileWriter, WriteBatch};
+use ::rocksdb::{IngestExternalFileOptions, SstFileWriter, WriteBatch};
+use thiserror::Error;
 
 use super::TaskDatabase;
 use super::run::Run;
@@ -27,6 +30,9 @@ const MIN_RUN_BYTES: usize = 256 << 10;
 
 /// A run of fewer entries is written as any other batch: a file would cost more.
 const MIN_RUN_ENTRIES: usize = 10_000;
+
+/// Runs of one load that are sorted and written at a time: while one waits for the disk another has the processor.
+const MAX_WRITING: usize = 2;
 
 /// The memory that all loads of a process share.
 #[derive(Debug, Clone)]
@@ -41,9 +47,9 @@ impl LoadBudget {
         Self { bytes, loads: Arc::default() }
     }
 
-    /// What one run may take: each load has two, one that fills and one that is written.
+    /// What one run may take: each load has one that fills beside those that are written.
     fn run_bytes(&self) -> usize {
-        let runs = 2 * self.loads.load(Ordering::Relaxed).max(1);
+        let runs = (MAX_WRITING + 1) * self.loads.load(Ordering::Relaxed).max(1);
         (self.bytes / runs).max(MIN_RUN_BYTES)
     }
 }
@@ -52,13 +58,24 @@ impl LoadBudget {
 pub(super) struct Load {
     table: Table,
     run: Run,
-    /// The run before, which comes back empty.
-    writing: Option<JoinHandle<Result<Run, Error>>>,
+    /// The runs before, the oldest first; they come back empty.
+    writing: VecDeque<JoinHandle<Result<Run, WriteError>>>,
+    /// Told when the last of these is in the database.
+    last: mpsc::Receiver<()>,
     /// What the entries so far are tied to.
     tied: Option<Checkpoint>,
     budget: LoadBudget,
     /// Why a run could not be written; the next [`write`](Self::write) says it.
     failure: Option<StoreError>,
+}
+
+#[derive(Debug, Error)]
+enum WriteError {
+    #[error(transparent)]
+    Database(#[from] ::rocksdb::Error),
+    /// What comes later must not be there without it.
+    #[error("the entries before could not be written")]
+    Before,
 }
 
 /// Where the entries go.
@@ -75,7 +92,15 @@ impl Load {
         budget.loads.fetch_add(1, Ordering::Relaxed);
         let table =
             Table { database: Arc::clone(database), store: store.to_owned(), family: family.to_owned() };
-        Self { table, run: Run::default(), writing: None, tied: None, budget, failure: None }
+        Self {
+            table,
+            run: Run::default(),
+            writing: VecDeque::new(),
+            last: done(),
+            tied: None,
+            budget,
+            failure: None,
+        }
     }
 
     pub(super) fn stage(&mut self, key: &[u8], value: Option<&[u8]>) {
@@ -103,23 +128,37 @@ impl Load {
     /// Writes what is left, and waits until all of it is on disk.
     pub(super) fn finish(&mut self) -> Result<(), StoreError> {
         self.spill()?;
-        self.wait().map(drop)
+        self.wait_for_all()
     }
 
-    /// Hands the run to a thread of its own, once the one before is through.
+    /// Hands the run to a thread of its own, once there is room for one more.
     fn spill(&mut self) -> Result<(), StoreError> {
-        let empty = self.wait()?;
+        let empty = if self.writing.len() < MAX_WRITING { Run::default() } else { self.wait()? };
         let run = mem::replace(&mut self.run, empty);
         let (table, tied) = (self.table.clone(), self.tied);
-        let write = move || table.write(run, tied);
+        let (done, next) = mpsc::sync_channel(1);
+        let before = mem::replace(&mut self.last, next);
+        let write = move || {
+            let run = table.write(run, tied, &before)?;
+            // Nobody waits after the last one.
+            let _ = done.send(());
+            Ok(run)
+        };
         let spawned = Builder::new().name("restore-writer".to_owned()).spawn(write);
-        self.writing = Some(spawned.map_err(|error| StoreError::backend(&self.table.store, error))?);
+        self.writing.push_back(spawned.map_err(|error| StoreError::backend(&self.table.store, error))?);
         Ok(())
     }
 
-    /// The memory of the run before, once it is written.
+    fn wait_for_all(&mut self) -> Result<(), StoreError> {
+        while !self.writing.is_empty() {
+            self.wait()?;
+        }
+        Ok(())
+    }
+
+    /// The memory of the oldest run, once it is written.
     fn wait(&mut self) -> Result<Run, StoreError> {
-        let Some(writing) = self.writing.take() else { return Ok(Run::default()) };
+        let Some(writing) = self.writing.pop_front() else { return Ok(Run::default()) };
         let failed =
             |error: Box<dyn std::error::Error + Send + Sync>| StoreError::backend(&self.table.store, error);
         match writing.join() {
@@ -129,30 +168,42 @@ impl Load {
     }
 }
 
+/// What a run waits for that has none before it.
+fn done() -> mpsc::Receiver<()> {
+    let (done, next) = mpsc::sync_channel(1);
+    let _ = done.send(());
+    next
+}
+
 impl Drop for Load {
     fn drop(&mut self) {
         // Who opens the database next must find nobody in it.
-        if let Err(error) = self.wait() {
-            tracing::warn!("a restore that was given up: {error}");
+        while !self.writing.is_empty() {
+            if let Err(error) = self.wait() {
+                tracing::warn!("a restore that was given up: {error}");
+            }
         }
         self.budget.loads.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl Table {
-    fn write(&self, mut run: Run, tied: Option<Checkpoint>) -> Result<Run, Error> {
+    fn write(
+        &self,
+        mut run: Run,
+        tied: Option<Checkpoint>,
+        before: &mpsc::Receiver<()>,
+    ) -> Result<Run, WriteError> {
         let mut batch = WriteBatch::default();
-        if run.len() < MIN_RUN_ENTRIES {
-            let family = self.database.family(&self.family);
-            run.visit_sorted(|key, value| {
-                match value {
-                    Some(value) => batch.put_cf(&family, key, value),
-                    None => batch.delete_cf(&family, key),
-                }
-                Ok::<(), Error>(())
-            })?;
+        let file = if run.len() < MIN_RUN_ENTRIES {
+            self.stage(&run, &mut batch)?;
+            None
         } else {
-            self.ingest(&run)?;
+            Some(self.make_file(&run)?)
+        };
+        before.recv().map_err(|_| WriteError::Before)?;
+        if let Some(path) = file {
+            self.ingest(path)?;
         }
         if let Some(checkpoint) = tied {
             self.database.stage_position(&mut batch, &self.store, checkpoint);
@@ -163,7 +214,18 @@ impl Table {
         Ok(run)
     }
 
-    fn ingest(&self, run: &Run) -> Result<(), Error> {
+    fn stage(&self, run: &Run, batch: &mut WriteBatch) -> Result<(), ::rocksdb::Error> {
+        let family = self.database.family(&self.family);
+        run.visit_sorted(|key, value| {
+            match value {
+                Some(value) => batch.put_cf(&family, key, value),
+                None => batch.delete_cf(&family, key),
+            }
+            Ok(())
+        })
+    }
+
+    fn make_file(&self, run: &Run) -> Result<PathBuf, ::rocksdb::Error> {
         let path = self.database.next_load_file();
         let options = self.database.table_options();
         let mut file = SstFileWriter::create(&options);
@@ -173,6 +235,10 @@ impl Table {
             None => file.delete(key),
         })?;
         file.finish()?;
+        Ok(path)
+    }
+
+    fn ingest(&self, path: PathBuf) -> Result<(), ::rocksdb::Error> {
         let mut options = IngestExternalFileOptions::default();
         options.set_move_files(true);
         let family = self.database.family(&self.family);

@@ -114,6 +114,16 @@ fn what_a_crash_costs_is_bounded_in_bytes() {
     assert!((last - survived) as u64 * value.len() as u64 <= FLUSH_BYTES, "{survived} of {last}");
 }
 
+fn entries(store: &RocksBackend) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut entries = Vec::new();
+    let visit = &mut |key: &[u8], value: &[u8]| {
+        entries.push((key.to_vec(), value.to_vec()));
+        ControlFlow::Continue(())
+    };
+    store.scan((Bound::Unbounded, Bound::Unbounded), Direction::Forward, visit).unwrap();
+    entries
+}
+
 /// Entries enough for several table files, every third key twice, some of them gone.
 fn load(store: &mut RocksBackend, records: u64) {
     store.begin_load();
@@ -143,16 +153,6 @@ fn what_is_loaded_is_what_would_have_been_written() {
         written.stage(&key, (nth % 11 != 0).then_some(&nth.to_be_bytes()[..]));
     }
     written.write(at(records as i64)).unwrap();
-    let entries = |store: &RocksBackend| {
-        let mut entries = Vec::new();
-        let all = (Bound::Unbounded, Bound::Unbounded);
-        let visit = &mut |key: &[u8], value: &[u8]| {
-            entries.push((key.to_vec(), value.to_vec()));
-            ControlFlow::Continue(())
-        };
-        store.scan(all, Direction::Forward, visit).unwrap();
-        entries
-    };
     assert!(entries(&loaded).len() > 50_000);
     assert_eq!(entries(&loaded), entries(&written));
     assert_eq!(loaded.position(), written.position());
@@ -192,16 +192,21 @@ fn a_load_that_fails_says_so_and_its_position_stays() {
     let mut store = store_at(directory.path());
     store.write(at(5)).unwrap();
     store.flush().unwrap();
-    // In the way of the first table file.
+    // In the way of the first table file of several.
     fs::create_dir(directory.path().join("load-0")).unwrap();
-    load(&mut store, 20_000);
-    let error = store.end_load().unwrap_err();
+    store.begin_load();
+    let mut write = |nth: u64| {
+        store.stage(&nth.to_be_bytes(), Some(&[0; 8]));
+        store.write(at(nth as i64 + 6))
+    };
+    let failed = (0..70_000).find_map(|nth| write(nth).err());
+    let error = failed.or(store.end_load().err()).unwrap();
     assert!(error.to_string().contains("load-0"), "{error}");
     drop(store);
     fs::remove_dir(directory.path().join("load-0")).unwrap();
     let store = store_at(directory.path());
     assert_eq!(store.position().unwrap().next_offset, 5);
-    assert!(!store.get(&7_919_u64.to_be_bytes(), &mut Vec::new()).unwrap());
+    assert_eq!(entries(&store), [], "what came after the failure is there without what came before");
 }
 
 #[test]
