@@ -76,6 +76,11 @@ impl Policies {
         Ok(())
     }
 
+    /// The same for a global table: it writes no topic, and has no place to wait.
+    pub(crate) fn of_global(&self) -> Self {
+        Self { without_topics: true, retries: Retries::up_to(0), ..self.clone() }
+    }
+
     /// A topic's name in the cluster, where that is known.
     pub(crate) fn shown(&self, topic: &TopicName) -> String {
         match &*self.application_id {

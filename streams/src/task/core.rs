@@ -321,9 +321,10 @@ impl Task {
         sink: &mut dyn RecordSink,
     ) -> Result<(), TaskError> {
         let offset = record.offset;
-        let retried = self.retry.as_ref().is_some_and(|retry| (retry.input, retry.offset) == (input, offset));
-        self.state.errors.attempt =
-            self.retry.as_ref().filter(|_| retried).map_or(1, |retry| retry.attempt + 1);
+        if let Some(retry) = &self.retry {
+            let is_again = (retry.input, retry.offset) == (input, offset);
+            self.state.errors.attempt = if is_again { retry.attempt + 1 } else { 1 };
+        }
         let Input { source, node, .. } = &self.inputs[input.0];
         self.state.node = *node;
         self.state.counts.take(*node);
@@ -335,7 +336,9 @@ impl Task {
             let settled = cx.settle(failure, None);
             settled.map_err(|error| self.at_record(input, offset, error))?;
         }
-        if retried {
+        if let Some(retry) = &self.retry
+            && (retry.input, retry.offset) == (input, offset)
+        {
             self.retry = None;
             self.state.errors.attempt = 1;
         }

@@ -149,7 +149,8 @@ impl<'t> TestDriverBuilder<'t> {
             let env = TaskEnv { backends, sink: &mut driver.bus, cache: Rc::clone(cache) };
             let mut task = Task::with_globals(self.topology, id, env, globals);
             task.extract_timestamps(self.timestamps);
-            task.handle_errors(self.errors.clone(), driver.errors.clone());
+            let policies = if is_global { self.errors.of_global() } else { self.errors.clone() };
+            task.handle_errors(policies, driver.errors.clone());
             task.init(driver.wall_clock, Rc::new(Unlimited), &mut driver.bus)?;
             driver.tasks.push(task);
         }

@@ -143,7 +143,7 @@ impl<K: Element, V: Element, A: Element, F: Update<K, V, A>> WindowAggregate<K, 
         headers: &Headers,
         cx: &mut Context<'_>,
     ) -> Result<(), ProcessError> {
-        cx.enter(self.node);
+        cx.return_to(self.node);
         let mut store = self.store.borrow_mut();
         let index = store.load(windowed)?;
         let (entry, latest) = store.update(index, cx, |old, before| {

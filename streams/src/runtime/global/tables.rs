@@ -9,7 +9,7 @@ use super::super::input::{PartitionQueue, RunError};
 use super::super::link::{FetchedRange, TopicPartition};
 use super::super::mailbox::LocalTask;
 use super::super::worker::{Backends, WorkerError, at_source, raw};
-use crate::errors::{ErrorCounters, Policies, Retries};
+use crate::errors::{ErrorCounters, Policies};
 use crate::processor::Headers;
 use crate::store::backend::Position;
 use crate::store::cache::CacheBudget;
@@ -45,7 +45,7 @@ impl Tables {
         counters: &ErrorCounters,
         now: i64,
     ) -> Result<Self, WorkerError> {
-        let policies = Policies { without_topics: true, retries: Retries::up_to(0), ..policies.clone() };
+        let policies = policies.of_global();
         let cache = Rc::new(CacheBudget::new(cache_bytes));
         let task = |(part, backends): (&crate::topology::Subtopology, Backends)| {
             let id = TaskId { subtopology: part.id, partition: 0 };

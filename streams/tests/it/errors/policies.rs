@@ -149,3 +149,21 @@ fn a_node_may_have_a_dead_letter_topic_of_its_own() {
     assert_eq!(driver.output(DEAD).drain()[0].key, "b");
     assert_eq!(driver.errors().iter().map(|row| row.dead_letters).collect::<Vec<_>>(), [1, 1]);
 }
+
+/// It writes no topic.
+#[test]
+fn a_global_table_skips_what_was_to_be_a_dead_letter() {
+    let draw = |b: &StreamsBuilder| {
+        let rates = b.global_table(Topic::<String, i64>::new("rates"));
+        let stream = b.stream(IN);
+        let joined = stream.join_global(&rates, |key, _| key.clone(), |n, rate| n * rate);
+        joined.to(OUT).named("out");
+    };
+    let mut driver = driver(draw, |_| Action::DeadLetter);
+    driver.input(Topic::<String, i64>::new("rates")).send("a", 3).unwrap();
+    driver.input(Topic::<String, String>::new("rates")).send("a", "no number").unwrap();
+    driver.input(IN).send("a", 2).unwrap();
+    assert_eq!(driver.output(OUT).drain(), [record("a", 6)]);
+    assert!(driver.output(DEAD).is_empty());
+    assert_eq!((driver.errors()[0].skipped, driver.errors()[0].dead_letters), (1, 0));
+}
