@@ -21,6 +21,7 @@ mod partitions;
 mod processor_stores;
 mod processors;
 mod queries;
+mod record_reference;
 mod reference;
 mod resets;
 mod restart;
