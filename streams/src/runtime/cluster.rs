@@ -77,19 +77,21 @@ pub(super) fn admin(config: &StreamsConfig) -> Result<millstream_client::AdminCo
     Ok(admin)
 }
 
+/// The library's configurations come first, then those for all internal topics, then the topic's own; each takes the place of what
+/// was said before. How long a window changelog is kept follows from its store, unless the topic's own say otherwise.
 fn new_topic(topic: &InternalTopic, config: &StreamsConfig) -> NewTopic {
     let mut new = NewTopic::new(&topic.name, topic.partitions);
-    for (name, value) in topic.configs {
-        new = new.config(*name, *value);
-    }
+    let mut set = |name: &str, value: &str| {
+        new.configs.retain(|(known, _)| known != name);
+        new.configs.push((name.to_owned(), value.to_owned()));
+    };
+    topic.configs.iter().for_each(|(name, value)| set(name, value));
+    config.topics.iter().for_each(|(name, value)| set(name, value));
     if let Some(retention_ms) = topic.retention_ms {
         let kept = retention_ms.saturating_add(to_millis(config.window_changelog_surplus));
-        new = new.config("retention.ms", kept.to_string());
+        set("retention.ms", &kept.to_string());
     }
-    for (name, value) in &config.topics {
-        new.configs.retain(|(known, _)| known != name);
-        new = new.config(name, value);
-    }
+    topic.own_configs.iter().for_each(|(name, value)| set(name, value));
     match config.replication_factor {
         -1 => new,
         replicas => new.replication_factor(replicas),
@@ -149,7 +151,37 @@ mod tests {
         assert_eq!(of(&config), ("app-views-changelog".into(), Some(2), expected("86490000").into()));
         config.set("windowstore.changelog.additional.retention.ms", "10000").unwrap();
         assert_eq!(of(&config).2, expected("100000"));
+        // Only the store's own word has more weight than the store's retention.
         config.set("topic.retention.ms", "7").unwrap();
-        assert_eq!(of(&config).2, expected("7"));
+        assert_eq!(of(&config).2, expected("100000"));
+    }
+
+    #[test]
+    fn what_is_said_of_a_changelog_comes_before_what_is_said_of_all() {
+        const VIEWS: WindowStore<String, i64> =
+            WindowStore::new("views").changelog(&[("retention.ms", "9"), ("cleanup.policy", "delete")]);
+        const LAST: KeyValueStore<String, String> =
+            KeyValueStore::new("last").changelog(&[("segment.bytes", "2000000")]);
+        let builder = StreamsBuilder::new();
+        let grouped = builder.stream(Topic::<String, String>::new("in")).group_by_key();
+        let _views = grouped.clone().windowed_by(TimeWindows::of(mins(1))).count(VIEWS);
+        let _last = grouped.reduce(LAST, |_, new| new);
+        let planned = topics::plan(&builder.build().unwrap(), "app", |_| Some(1)).unwrap();
+        let mut config = StreamsConfig::default();
+        for (name, value) in [("topic.segment.bytes", "1000000"), ("topic.cleanup.policy", "compact")] {
+            config.set(name, value).unwrap();
+        }
+        let of = |name: &str, config_name: &str| {
+            let topic = planned.iter().find(|topic| topic.name == name).unwrap();
+            let configs = new_topic(topic, &config).configs;
+            let values: Vec<_> = configs.iter().filter(|(known, _)| known == config_name).collect();
+            assert!(values.len() <= 1, "{values:?}");
+            values.first().map(|(_, value)| value.clone()).unwrap_or_default()
+        };
+        assert_eq!(of("app-last-changelog", "segment.bytes"), "2000000");
+        assert_eq!(of("app-last-changelog", "cleanup.policy"), "compact");
+        assert_eq!(of("app-views-changelog", "segment.bytes"), "1000000");
+        assert_eq!(of("app-views-changelog", "cleanup.policy"), "delete");
+        assert_eq!(of("app-views-changelog", "retention.ms"), "9");
     }
 }

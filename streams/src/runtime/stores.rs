@@ -62,7 +62,8 @@ impl Stores {
             let plain = on_disk().filter(|spec| spec.windows.is_none());
             let names: Vec<&str> = plain.map(|spec| spec.name.as_str()).collect();
             let path = directory.join("rocksdb");
-            Some(TaskDatabase::open(&path, &names, &self.budget).map_err(failed)?)
+            let options = on_disk().map(|spec| (spec.name.clone(), spec.rocksdb)).collect();
+            Some(TaskDatabase::open_with(&path, &names, &self.budget, options).map_err(failed)?)
         };
         let open = |spec: &StoreSpec| match (&database, spec.medium) {
             (Some(database), Medium::Disk) => on_disk_in(database, spec).map_err(failed),

@@ -32,6 +32,8 @@ pub(crate) struct InternalTopic {
     pub(crate) name: String,
     pub(crate) partitions: i32,
     pub(crate) configs: &'static [(&'static str, &'static str)],
+    /// What the program says of this topic alone.
+    pub(crate) own_configs: &'static [(&'static str, &'static str)],
     /// How long (ms) the store behind a window changelog keeps its windows.
     pub(crate) retention_ms: Option<i64>,
 }
@@ -117,7 +119,10 @@ pub(crate) fn plan(
     let mut internal = BTreeMap::new();
     let sources = parts.iter().flat_map(|part| &part.sources).filter(|topic| topic.is_internal());
     for topic in sources {
-        internal.insert(topic.resolve(application_id), (known[topic], REPARTITION.as_slice(), None));
+        internal.insert(
+            topic.resolve(application_id),
+            (known[topic], REPARTITION.as_slice(), [].as_slice(), None),
+        );
     }
     for (part, tasks) in parts.iter().zip(&tasks) {
         for store in &part.stores {
@@ -125,7 +130,9 @@ pub(crate) fn plan(
             let Some(changelog) = owned else { continue };
             let configs = if store.windows.is_some() { &WINDOW_CHANGELOG } else { &CHANGELOG };
             let retention_ms = store.windows.map(|windows| windows.retention_ms);
-            internal.insert(changelog.resolve(application_id), (*tasks, configs.as_slice(), retention_ms));
+            let own = store.changelog_configs;
+            internal
+                .insert(changelog.resolve(application_id), (*tasks, configs.as_slice(), own, retention_ms));
         }
     }
     let unmatched = |topic: &&TopicName| matches!(topic, TopicName::Matching(_)) && known[*topic] == 0;
@@ -136,10 +143,11 @@ pub(crate) fn plan(
         });
     }
     let internal = internal.into_iter();
-    let topic = |(name, (partitions, configs, retention_ms))| InternalTopic {
+    let topic = |(name, (partitions, configs, own_configs, retention_ms))| InternalTopic {
         name,
         partitions,
         configs,
+        own_configs,
         retention_ms,
     };
     Ok(internal.map(topic).collect())

@@ -7,6 +7,7 @@ use crate::serde::{Serde, SerdeHandle};
 use crate::topology::{Medium, StoreSpec};
 
 use super::options::StoreOptions;
+use super::tuning::RocksOptions;
 
 /// A key-value store by name, and the types of its keys and values. Operators that keep state take one (or just its name),
 /// queries ask for it by the same constant.
@@ -85,6 +86,27 @@ impl<K, V> KeyValueStore<K, V> {
     /// Does without a changelog: the store starts empty after it was lost (Kafka's `withLoggingDisabled`).
     pub const fn unlogged(mut self) -> Self {
         self.options.logged = false;
+        self
+    }
+
+    /// Configurations of the changelog topic, by Kafka's names (Kafka's `withLoggingEnabled`). They come before those that are set
+    /// for all internal topics, as `topic.segment.bytes`, and these before the library's own. They count when the topic is created; to
+    /// change one that is there, alter the topic.
+    ///
+    /// ```
+    /// use millstream::prelude::*;
+    ///
+    /// const COUNTS: KeyValueStore<String, i64> = KeyValueStore::new("counts").changelog(&[("segment.bytes", "16777216"), ("min.cleanable.dirty.ratio", "0.1")]);
+    /// # let _ = COUNTS;
+    /// ```
+    pub const fn changelog(mut self, configs: &'static [(&'static str, &'static str)]) -> Self {
+        self.options.changelog_configs = configs;
+        self
+    }
+
+    /// How RocksDB keeps the store.
+    pub const fn rocksdb(mut self, options: RocksOptions) -> Self {
+        self.options.rocksdb = options;
         self
     }
 

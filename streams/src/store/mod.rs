@@ -14,8 +14,10 @@ mod read;
 #[cfg(feature = "rocksdb")]
 pub mod rocksdb;
 pub mod shared;
+mod tuning;
 pub mod typed;
 pub mod window;
 
 pub use key_value::KeyValueStore;
+pub use tuning::{Compression, RocksOptions};
 pub use window::WindowStore;

@@ -1,6 +1,7 @@
 //! The parts of a topology that the runtime has to provide: stores, changelogs, repartition topics.
 
 use super::TopicName;
+use crate::store::RocksOptions;
 
 /// A store of a sub-topology; every task of it has one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +18,10 @@ pub struct StoreSpec {
     pub cached: bool,
     /// Its windows, if it is a window store.
     pub windows: Option<WindowSpec>,
+    /// Configurations of the changelog that the program has chosen.
+    pub changelog_configs: &'static [(&'static str, &'static str)],
+    /// How RocksDB keeps it, if it is on disk.
+    pub rocksdb: RocksOptions,
 }
 
 /// What a window store keeps, and for how long.

@@ -4,6 +4,7 @@
 
 mod application;
 mod cache;
+mod changelogs;
 mod cluster;
 #[cfg(feature = "compile-fail-tests")]
 mod compile_fail;

@@ -1,12 +1,11 @@
-use ::rocksdb::{BlockBasedOptions, Cache, LogLevel, Options, WriteBufferManager};
+use ::rocksdb::{BlockBasedOptions, Cache, DBCompressionType, LogLevel, Options, WriteBufferManager};
+
+use crate::store::{Compression, RocksOptions};
 
 use super::load::LoadBudget;
 
 /// Table files that one task's database keeps open.
 const OPEN_FILES: i32 = 256;
-
-/// Bits of Bloom filter per key: one look-up in a hundred reads a block in vain.
-const BLOOM_BITS: f64 = 10.0;
 
 /// Changelog records that may be written before they are flushed to disk; after a crash at most as many are replayed.
 pub const FLUSH_RECORDS: u64 = 1_000_000;
@@ -88,18 +87,32 @@ impl MemoryBudget {
         options
     }
 
-    pub(super) fn store_options(&self) -> Options {
+    /// What a column family is made with. Blocks, filters and memtables are of this budget, whatever a store chooses.
+    pub(super) fn store_options(&self, chosen: &RocksOptions) -> Options {
         let mut table = BlockBasedOptions::default();
         table.set_block_cache(&self.cache);
         table.set_cache_index_and_filter_blocks(true);
         table.set_pin_l0_filter_and_index_blocks_in_cache(true);
-        table.set_bloom_filter(BLOOM_BITS, false);
+        if chosen.bloom_bits > 0 {
+            table.set_bloom_filter(chosen.bloom_bits.into(), false);
+        }
+        if let Some(bytes) = chosen.block_bytes {
+            table.set_block_size(bytes);
+        }
         table.set_format_version(5);
 
         let mut options = Options::default();
         options.set_block_based_table_factory(&table);
-        options.set_write_buffer_size(self.memtable_bytes);
-        options.set_compression_type(::rocksdb::DBCompressionType::None);
+        let memtable = chosen.write_buffer_bytes.unwrap_or(usize::MAX).min(self.memtable_bytes);
+        options.set_write_buffer_size(memtable);
+        options.set_compression_type(match chosen.compression {
+            Compression::None => DBCompressionType::None,
+            Compression::Lz4 => DBCompressionType::Lz4,
+            Compression::Zstd => DBCompressionType::Zstd,
+        });
+        if let Some(tune) = chosen.tune {
+            tune(&mut options);
+        }
         options
     }
 }

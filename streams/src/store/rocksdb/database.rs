@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +11,8 @@ use parking_lot::Mutex;
 
 use super::budget::Unflushed;
 use super::load::LoadBudget;
-use super::{MemoryBudget, RocksBackend, RocksWindowBackend};
+use super::{MemoryBudget, RocksBackend, RocksWindowBackend, windows};
+use crate::store::RocksOptions;
 use crate::store::error::StoreError;
 use crate::topology::WindowSpec;
 
@@ -30,7 +32,7 @@ pub struct TaskDatabase {
     /// its own.
     families: Mutex<Vec<String>>,
     /// What new families are made with.
-    budget: MemoryBudget,
+    options: StoreOptions,
     /// When to flush.
     limit: Unflushed,
     /// Written since the last flush, by all stores together. Atomic as the families are locked.
@@ -45,12 +47,27 @@ impl TaskDatabase {
     ///
     /// Families of stores that the topology no longer has are kept: a program that is rolled back finds its state.
     pub fn open(path: &Path, stores: &[&str], budget: &MemoryBudget) -> Result<Arc<Self>, StoreError> {
-        Self::open_families(path, stores, budget)
+        Self::open_with(path, stores, budget, BTreeMap::new())
+    }
+
+    /// The same, with options of their own for some stores, window stores among them.
+    pub fn open_with(
+        path: &Path,
+        stores: &[&str],
+        budget: &MemoryBudget,
+        options: BTreeMap<String, RocksOptions>,
+    ) -> Result<Arc<Self>, StoreError> {
+        Self::open_families(path, stores, budget, StoreOptions::new(budget.clone(), options))
             .map(Arc::new)
             .map_err(|error| StoreError::backend(&path.display().to_string(), error))
     }
 
-    fn open_families(path: &Path, stores: &[&str], budget: &MemoryBudget) -> Result<Self, ::rocksdb::Error> {
+    fn open_families(
+        path: &Path,
+        stores: &[&str],
+        budget: &MemoryBudget,
+        store_options: StoreOptions,
+    ) -> Result<Self, ::rocksdb::Error> {
         delete_load_files(path);
         let options = budget.database_options();
         let mut families = vec!["default".to_owned(), OFFSETS.to_owned()];
@@ -61,11 +78,11 @@ impl TaskDatabase {
         families.sort();
         families.dedup();
         let descriptors =
-            families.iter().map(|name| ColumnFamilyDescriptor::new(name, budget.store_options()));
+            families.iter().map(|name| ColumnFamilyDescriptor::new(name, store_options.of(name)));
         Ok(Self {
             db: Database::open_cf_descriptors(&options, path, descriptors)?,
             families: Mutex::new(families),
-            budget: budget.clone(),
+            options: store_options,
             limit: budget.unflushed,
             unflushed_records: AtomicU64::new(0),
             unflushed_bytes: AtomicU64::new(0),
@@ -92,7 +109,7 @@ impl TaskDatabase {
     }
 
     pub(super) fn create_family(&self, name: &str) -> Result<(), ::rocksdb::Error> {
-        self.db.create_cf(name, &self.budget.store_options())?;
+        self.db.create_cf(name, &self.options.of(name))?;
         self.families.lock().push(name.to_owned());
         Ok(())
     }
@@ -130,14 +147,14 @@ impl TaskDatabase {
         Ok(())
     }
 
-    /// What the table files of a store are made with.
-    pub(super) fn table_options(&self) -> Options {
-        self.budget.store_options()
+    /// What the table files of a family are made with.
+    pub(super) fn table_options(&self, family: &str) -> Options {
+        self.options.of(family)
     }
 
     /// What loads may take together.
     pub(super) fn load_budget(&self) -> &LoadBudget {
-        &self.budget.loads
+        &self.options.budget.loads
     }
 
     /// Where a table file is made that the database takes over: on its own disk.
@@ -173,6 +190,30 @@ fn delete_load_files(path: &Path) {
         if let Err(error) = std::fs::remove_file(file.path()) {
             tracing::warn!(path = %file.path().display(), %error, "what an interrupted restore has left stays there");
         }
+    }
+}
+
+/// What families are made with: the budget's, and what stores have chosen.
+pub(super) struct StoreOptions {
+    budget: MemoryBudget,
+    /// By the name of the store.
+    chosen: BTreeMap<String, RocksOptions>,
+}
+
+impl StoreOptions {
+    pub(super) fn new(budget: MemoryBudget, chosen: BTreeMap<String, RocksOptions>) -> Self {
+        Self { budget, chosen }
+    }
+
+    fn of(&self, family: &str) -> Options {
+        self.budget.store_options(&self.chosen_for(family))
+    }
+
+    /// What the store has chosen that the family belongs to.
+    pub(super) fn chosen_for(&self, family: &str) -> RocksOptions {
+        let is_of = |store: &str| family == family_of(store) || windows::parse(store, family).is_some();
+        let chosen = self.chosen.iter().find(|(store, _)| is_of(store));
+        chosen.map_or(RocksOptions::new(), |(_, options)| *options)
     }
 }
 

@@ -227,7 +227,7 @@ impl Table {
 
     fn make_file(&self, run: &Run) -> Result<PathBuf, ::rocksdb::Error> {
         let path = self.database.next_load_file();
-        let options = self.database.table_options();
+        let options = self.database.table_options(&self.family);
         let mut file = SstFileWriter::create(&options);
         file.open(&path)?;
         run.visit_sorted(|key, value| match value {

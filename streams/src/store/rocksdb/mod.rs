@@ -27,6 +27,8 @@ mod tests;
 mod window_tests;
 mod windows;
 
+/// RocksDB's own options, for [`RocksOptions::tune`](crate::store::RocksOptions::tune).
+pub use ::rocksdb::Options;
 pub use budget::{FLUSH_BYTES, FLUSH_RECORDS, MemoryBudget};
 pub use database::TaskDatabase;
 pub use store::RocksBackend;

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use super::{FLUSH_BYTES, FLUSH_RECORDS, MemoryBudget, RocksBackend, TaskDatabase};
+use super::{FLUSH_BYTES, FLUSH_RECORDS, MemoryBudget, Options, RocksBackend, TaskDatabase};
 use crate::store::backend::{Checkpoint, Direction, KeyValueBackend, Position};
-use crate::store::conformance;
+use crate::store::{Compression, RocksOptions, conformance};
 
 pub(super) fn budget() -> MemoryBudget {
     MemoryBudget::new(8 << 20)
@@ -217,4 +217,54 @@ fn a_load_that_is_closed_early_keeps_what_it_has() {
     store.flush().unwrap();
     drop(store);
     assert_eq!(store_at(directory.path()).position().unwrap().next_offset, 50_000);
+}
+
+/// Bytes on disk of a store that was written with these options.
+fn bytes_on_disk(options: RocksOptions) -> u64 {
+    let directory = tempfile::tempdir().unwrap();
+    let chosen = [("store".to_owned(), options)].into();
+    let database =
+        TaskDatabase::open_with(directory.path(), &["store", "other"], &ample_budget(), chosen).unwrap();
+    let mut store = database.store("store").unwrap();
+    for number in 0..20_000_u32 {
+        store.stage(&number.to_be_bytes(), Some(&[7; 100]));
+    }
+    store.write(Position::Unchanged).unwrap();
+    store.flush().unwrap();
+    let mut value = Vec::new();
+    assert!(store.get(&19_999_u32.to_be_bytes(), &mut value).unwrap() && value == [7; 100]);
+    assert!(!store.get(&20_000_u32.to_be_bytes(), &mut value).unwrap());
+    let files = directory.path().read_dir().unwrap().map(|file| file.unwrap());
+    let tables = files.filter(|file| file.path().extension().is_some_and(|extension| extension == "sst"));
+    tables.map(|file| file.metadata().unwrap().len()).sum()
+}
+
+#[test]
+fn a_store_is_kept_as_it_has_chosen() {
+    fn compressed(options: &mut Options) {
+        options.set_compression_type(::rocksdb::DBCompressionType::Zstd);
+    }
+    let plain = bytes_on_disk(RocksOptions::new());
+    let unfiltered = bytes_on_disk(RocksOptions::new().bloom_bits(0));
+    assert!(unfiltered + 20_000 < plain, "filters of 10 bits: {plain} bytes, none: {unfiltered}");
+    for compressing in [
+        RocksOptions::new().compression(Compression::Lz4),
+        RocksOptions::new().compression(Compression::Zstd),
+        RocksOptions::new().tune(compressed),
+    ] {
+        let bytes = bytes_on_disk(compressing);
+        assert!(bytes * 4 < plain, "{compressing:?}: {bytes} of {plain} bytes");
+    }
+    let large = bytes_on_disk(RocksOptions::new().block_bytes(64 << 10));
+    assert!(large < plain, "blocks of 64 KiB have less index: {large}, {plain}");
+}
+
+#[test]
+fn segments_are_kept_as_their_store_has_chosen() {
+    let budget = ample_budget();
+    let chosen = [("views".to_owned(), RocksOptions::new().bloom_bits(0))].into();
+    let options = super::database::StoreOptions::new(budget, chosen);
+    let bits = |family: &str| options.chosen_for(family).bloom_bits;
+    assert_eq!([bits("kv.views"), bits("win.views.60000.0")], [0, 0]);
+    assert_eq!([bits("kv.view"), bits("win.views-2.60000.0"), bits("offsets")], [10, 10, 10]);
 }

@@ -223,7 +223,7 @@ fn from_at_least<'a>(from: Bound<&'a [u8]>, least: &'a [u8]) -> Bound<&'a [u8]> 
 }
 
 /// The length and the start (ms) of the segment that a column family is, if it is one of this store's.
-fn parse(store: &str, family: &str) -> Option<(i64, i64)> {
+pub(super) fn parse(store: &str, family: &str) -> Option<(i64, i64)> {
     let segment = family.strip_prefix("win.")?.strip_prefix(store)?.strip_prefix('.')?;
     let (segment_ms, start) = segment.split_once('.')?;
     Some((segment_ms.parse().ok()?, start.parse().ok()?))

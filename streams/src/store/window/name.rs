@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::data::Data;
 use crate::serde::{Serde, SerdeHandle};
+use crate::store::RocksOptions;
 use crate::store::options::StoreOptions;
 use crate::topology::{Medium, StoreSpec, WindowSpec};
 use crate::window::{TimeWindows, to_millis};
@@ -106,6 +107,27 @@ impl<K, V> WindowStore<K, V> {
     /// Does without a changelog: the store starts empty after it was lost (Kafka's `withLoggingDisabled`).
     pub const fn unlogged(mut self) -> Self {
         self.options.logged = false;
+        self
+    }
+
+    /// Configurations of the changelog topic, by Kafka's names (Kafka's `withLoggingEnabled`). They come before those that are set
+    /// for all internal topics, as `topic.segment.bytes`, and these before the library's own. They count when the topic is created; to
+    /// change one that is there, alter the topic.
+    ///
+    /// ```
+    /// use millstream::prelude::*;
+    ///
+    /// const HITS: WindowStore<String, i64> = WindowStore::new("hits").changelog(&[("segment.bytes", "16777216"), ("min.cleanable.dirty.ratio", "0.1")]);
+    /// # let _ = HITS;
+    /// ```
+    pub const fn changelog(mut self, configs: &'static [(&'static str, &'static str)]) -> Self {
+        self.options.changelog_configs = configs;
+        self
+    }
+
+    /// How RocksDB keeps the store.
+    pub const fn rocksdb(mut self, options: RocksOptions) -> Self {
+        self.options.rocksdb = options;
         self
     }
 
