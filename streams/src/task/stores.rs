@@ -25,6 +25,15 @@ pub struct Standing {
     pub on_disk: i64,
 }
 
+impl Standing {
+    /// Counts a store that has a changelog.
+    pub(crate) fn add(&mut self, backend: &dyn KeyValueBackend) {
+        let offset = backend.position().map_or(0, |position| position.next_offset);
+        self.offset_sum += offset;
+        self.on_disk += if backend.is_on_disk() { offset } else { 0 };
+    }
+}
+
 /// The typed stores of a task, in the order of [`Subtopology::stores`](crate::topology::Subtopology::stores).
 pub struct TaskStores(Vec<(StoreSpec, Rc<dyn TaskStore>)>);
 
@@ -97,11 +106,7 @@ impl TaskStores {
     pub(crate) fn standing(&self) -> Standing {
         let mut standing = Standing::default();
         for (_, store) in self.0.iter().filter(|(spec, _)| spec.changelog.is_some()) {
-            store.with_backend(&mut |backend| {
-                let offset = backend.position().map_or(0, |position| position.next_offset);
-                standing.offset_sum += offset;
-                standing.on_disk += if backend.is_on_disk() { offset } else { 0 };
-            });
+            store.with_backend(&mut |backend| standing.add(backend));
         }
         standing
     }

@@ -212,6 +212,15 @@ impl Assignor for TaskAssignor {
         if withholds {
             tracing::info!("tasks move: their owners let go of them first");
         }
+        let processes: BTreeSet<Uuid> = told.iter().map(|member| member.process).collect();
+        if placement.standbys >= processes.len() {
+            let (wanted, processes) = (placement.standbys, processes.len());
+            tracing::warn!(
+                wanted,
+                processes,
+                "num.standby.replicas wants more copies than there are other processes"
+            );
+        }
         let probe_after_ms = if wants_probing { placement.probing_interval_ms } else { 0 };
         if wants_probing {
             tracing::info!(probe_after_ms, "tasks wait for their state where they shall run");

@@ -7,7 +7,7 @@ use super::restore::{self, ApplyError, RestorePlan, RestoreProgress};
 use super::starting::Waiting;
 use super::{Inputs, Missing, Opened, Restoring, Running, Worker, WorkerError};
 use crate::store::backend::{Checkpoint, KeyValueBackend};
-use crate::task::{InputId, Task, TaskId};
+use crate::task::{InputId, Standing, Task, TaskId};
 
 /// How often (ms) a restore in progress is reported.
 const REPORT_EVERY_MS: u128 = 1_000;
@@ -115,12 +115,17 @@ impl<L: Link> Worker<L> {
             flush_stores(&mut task, &self.topology)?;
             self.observer.closed(id, task.stores().standing());
         }
-        for restoring in &mut self.restoring {
-            if leaving(restoring.id) {
-                let task = restoring.id;
-                for backend in &mut restoring.backends {
+        for nth in 0..self.restoring.len() {
+            let task = self.restoring[nth].id;
+            if leaving(task) {
+                let logged = self.logged_stores(task);
+                let backends = &mut self.restoring[nth].backends;
+                for backend in backends.iter_mut() {
                     backend.flush().map_err(|source| WorkerError::Store { task, source })?;
                 }
+                let mut standing = Standing::default();
+                logged.iter().for_each(|logged| standing.add(&*backends[logged.index]));
+                self.observer.closed(task, standing);
             }
         }
         self.stop_restoring(leaving);
