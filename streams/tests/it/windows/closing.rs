@@ -10,13 +10,13 @@ const LATE: Topic<u8, i64> = Topic::new("late");
 const COUNTS: WindowStore<u8, i64> = WindowStore::new("counts");
 
 /// Key, start of the window, count, time.
-type Final = (u8, i64, i64, i64);
+pub(super) type Final = (u8, i64, i64, i64);
 
 fn out(size: u64) -> Topic<Windowed<u8>, i64> {
     Topic::windowed("out", millis(size))
 }
 
-fn topology(windows: TimeWindows, emit: Emit) -> Topology {
+pub(super) fn topology(windows: TimeWindows, emit: Emit) -> Topology {
     let builder = StreamsBuilder::new();
     let grouped = builder.stream(IN).group_by_key().windowed_by(windows).emit(emit);
     let counts = grouped.late(|late| drop(late.to(LATE))).count(COUNTS);
@@ -32,7 +32,12 @@ fn finals(driver: &mut TestDriver, size: u64) -> Vec<Final> {
 }
 
 /// Each window once, as soon as stream time is behind its end and grace; and the records that had no open window.
-fn expected(size: i64, grace: i64, advance: i64, inputs: &[(u8, i64)]) -> (Vec<Final>, Vec<(u8, i64)>) {
+pub(super) fn expected(
+    size: i64,
+    grace: i64,
+    advance: i64,
+    inputs: &[(u8, i64)],
+) -> (Vec<Final>, Vec<(u8, i64)>) {
     let mut open: BTreeMap<(i64, u8), (i64, i64)> = BTreeMap::new();
     let (mut told, mut late, mut stream_time) = (Vec::new(), Vec::new(), -1);
     for (key, time) in inputs {

@@ -5,4 +5,5 @@ mod closing;
 mod mistakes;
 mod reference;
 mod restart;
+mod resume;
 mod serdes;
