@@ -154,11 +154,62 @@ impl Default for Retries {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::errors::Bytes;
+    use crate::processor::Headers;
+    use crate::task::Failure;
 
     #[test]
     fn pauses_double_up_to_the_longest() {
         let retries = Retries::up_to(3).after(Duration::from_millis(50), Duration::from_millis(150));
         assert_eq!([1, 2, 3, 40].map(|attempt| retries.pause_ms(attempt)), [50, 100, 150, 150]);
         assert_eq!([1, 3, 4].map(|attempt| retries.allow(attempt)), [true, true, false]);
+    }
+
+    #[test]
+    fn handlers_go_by_class_and_by_word() {
+        let said = |stage, handler: &str, dead_letters: Option<&str>| {
+            let mut policies = Policies { dead_letters: dead_letters.map(Into::into), ..Policies::default() };
+            policies.set_handler(stage, handler).unwrap();
+            let failed = Failed {
+                stage,
+                task: None,
+                node: "",
+                place: None,
+                record: Bytes {
+                    key: None,
+                    value: None,
+                    timestamp: 0,
+                    headers: &Headers::default(),
+                    source: None,
+                },
+                attempt: 1,
+                has_dead_letters: dead_letters.is_some(),
+                failure: &Failure::Panic(String::new()),
+            };
+            policies.of(stage).unwrap()(&failed)
+        };
+        for (stage, goes_on, fails) in [
+            (Stage::Decode, "LogAndContinueExceptionHandler", "LogAndFailExceptionHandler"),
+            (
+                Stage::Process,
+                "LogAndContinueProcessingExceptionHandler",
+                "LogAndFailProcessingExceptionHandler",
+            ),
+        ] {
+            let package = "org.apache.kafka.streams.errors";
+            assert_eq!(said(stage, &format!("{package}.{goes_on}"), None), Action::Skip);
+            assert_eq!(said(stage, goes_on, Some("dead")), Action::DeadLetter);
+            assert_eq!(said(stage, &format!("{package}.{fails}"), Some("dead")), Action::Fail);
+        }
+        assert_eq!(said(Stage::Produce, "DefaultProductionExceptionHandler", Some("dead")), Action::Fail);
+        for (word, action) in [
+            ("fail", Action::Fail),
+            ("skip", Action::Skip),
+            ("dead-letter", Action::DeadLetter),
+            ("retry", Action::Retry),
+        ] {
+            assert_eq!(said(Stage::Produce, word, None), action);
+        }
+        assert!(Policies::default().set_handler(Stage::Decode, "my.Handler").is_err());
     }
 }

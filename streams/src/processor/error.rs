@@ -107,3 +107,27 @@ impl From<SinkError> for ProcessError {
         Self(Box::new(source.into()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use millstream_client::Error;
+
+    use super::*;
+
+    #[test]
+    fn a_cluster_that_does_not_answer_may_take_a_record_later() {
+        let refused =
+            |source: Error| ProcessError::from(SinkError { topic: "t".into(), source: source.into() });
+        let timed_out = Error::TimedOut {
+            what: "waiting for room".into(),
+            after: Duration::from_secs(60),
+            setting: "max.block.ms",
+            last: "".into(),
+        };
+        assert!(refused(timed_out).is_retriable());
+        assert!(!refused(Error::RecordTooLarge { size: 2, limit: 1 }).is_retriable());
+        assert!(!ProcessError::new("no").is_retriable());
+    }
+}

@@ -64,9 +64,10 @@ pub(crate) struct Entry<K, V> {
     pub(crate) timestamp: i64,
     /// The headers of the last update, forwarded with it.
     pub(crate) headers: Headers,
-    /// The input and the offset of the last update, for the dead letter that it may become. Kept only where an error policy
-    /// could ask.
-    pub(crate) source: Option<(u16, i64)>,
+    /// The offset of the last update, for the dead letter that it may become; -1 where no error policy could ask.
+    offset: i64,
+    /// The input that it came by.
+    input: u16,
     /// Whether the key had a value at the last flush, so that its removal is news.
     pub(crate) known: bool,
     /// Whether it waits for a flush.
@@ -75,6 +76,22 @@ pub(crate) struct Entry<K, V> {
     used: Cell<bool>,
     hash: u64,
     weight: usize,
+}
+
+impl<K, V> Entry<K, V> {
+    /// The input and the offset of the last update, where they are kept.
+    pub(crate) fn source(&self) -> Option<(u16, i64)> {
+        (self.offset >= 0).then_some((self.input, self.offset))
+    }
+
+    /// Keeps the input and the offset of an update.
+    #[inline]
+    pub(crate) fn set_source(&mut self, source: Option<(u16, i64)>) {
+        if let Some((input, offset)) = source {
+            self.input = input;
+            self.offset = offset;
+        }
+    }
 }
 
 /// Entries that wait for a flush, in the order in which they became dirty, as Kafka's `NamedCache` flushes them.
@@ -135,7 +152,8 @@ impl<K, V> Cache<K, V> {
             value: loaded.value,
             timestamp: loaded.timestamp,
             headers: Headers::default(),
-            source: None,
+            offset: -1,
+            input: 0,
             known: false,
             dirty: false,
             used: Cell::new(true),

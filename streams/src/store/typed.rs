@@ -151,6 +151,7 @@ impl<K, V> TypedStore<K, V> {
 
     /// Has `update` make the value of an entry anew, of the present one and its time (ms); the entry waits for the next flush.
     /// If `update` may panic and its task go on, the entry stays as it was then.
+    #[inline]
     pub(crate) fn update<R>(
         &mut self,
         index: u32,
@@ -160,17 +161,13 @@ impl<K, V> TypedStore<K, V> {
     where
         V: Clone,
     {
-        let entry = self.cache.entry(index);
-        if cx.is_lenient() {
-            let (value, rest) = update(entry.value.clone(), entry.timestamp);
-            let entry = self.modify(index);
-            entry.value = value;
-            entry.source = cx.source();
-            return (entry, rest);
-        }
-        let entry = self.modify(index);
-        let (value, rest) = update(entry.value.take(), entry.timestamp);
+        let before = self.cache.entry(index).timestamp;
+        let keeps = cx.is_lenient();
+        let old = if keeps { self.cache.entry(index).value.clone() } else { self.modify(index).value.take() };
+        let (value, rest) = update(old, before);
+        let entry = if keeps { self.modify(index) } else { self.cache.entry_mut(index) };
         entry.value = value;
+        entry.set_source(cx.source());
         (entry, rest)
     }
 
@@ -354,7 +351,7 @@ impl<K, V> LendEntry for RefCell<TypedStore<K, V>> {
             None => entry.bytes.as_slice(),
         };
         let (timestamp, headers) = (entry.timestamp, &entry.headers);
-        take(Bytes { key: Some(key), value, timestamp, headers, source: entry.source });
+        take(Bytes { key: Some(key), value, timestamp, headers, source: entry.source() });
     }
 }
 

@@ -130,7 +130,7 @@ impl<K: Element, V, V2: Element, F: Derive<K, V, V2>> Downstream<K, Change<V>> f
         entry.value = new;
         entry.timestamp = record.timestamp;
         entry.headers = record.headers;
-        entry.source = cx.source();
+        entry.set_source(cx.source());
         tell(store, index, record.timestamp, &*step.below, cx)
     }
 }

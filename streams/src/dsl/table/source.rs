@@ -103,7 +103,7 @@ impl<K: Element, V: Element> Takes<K, V> for Rc<Table<K, V>> {
         entry.value = record.value;
         entry.timestamp = record.timestamp;
         entry.headers = record.headers;
-        entry.source = cx.source();
+        entry.set_source(cx.source());
         tell(store, index, record.timestamp, &*self.below, cx)
     }
 }
