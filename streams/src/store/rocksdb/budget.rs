@@ -53,11 +53,10 @@ impl MemoryBudget {
                 false,
                 cache.clone(),
             ),
+            loads: LoadBudget::new(write_share, cache.clone(), bytes),
             cache,
             memtable_bytes: write_share / 2,
             unflushed: Unflushed { records: FLUSH_RECORDS, bytes: FLUSH_BYTES },
-            // Whoever restores fills no memtables, so their share is free.
-            loads: LoadBudget::new(write_share),
         }
     }
 

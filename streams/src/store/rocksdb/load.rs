@@ -17,7 +17,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::{Builder, JoinHandle};
 
-use ::rocksdb::{IngestExternalFileOptions, SstFileWriter, WriteBatch};
+use ::rocksdb::{Cache, IngestExternalFileOptions, SstFileWriter, WriteBatch};
+use parking_lot::Mutex;
 use thiserror::Error;
 
 use super::TaskDatabase;
@@ -34,23 +35,44 @@ const MIN_RUN_ENTRIES: usize = 10_000;
 /// Runs of one load that are sorted and written at a time: while one waits for the disk another has the processor.
 const MAX_WRITING: usize = 2;
 
-/// The memory that all loads of a process share.
-#[derive(Debug, Clone)]
+/// The memory that all loads of a process share. The block cache lends it: while a load is under way the cache is smaller, so
+/// that both together take no more than the cache alone did.
+#[derive(Clone)]
 pub(super) struct LoadBudget {
     bytes: usize,
-    /// Loads that are under way on any thread.
+    cache: Cache,
+    /// What the cache may hold when nobody loads.
+    cache_bytes: usize,
+    /// Loads that are under way on any thread. Read for every entry, so it is no part of the lock.
     loads: Arc<AtomicUsize>,
+    /// Held while the first load takes the memory or the last one gives it back.
+    lending: Arc<Mutex<()>>,
 }
 
 impl LoadBudget {
-    pub(super) fn new(bytes: usize) -> Self {
-        Self { bytes, loads: Arc::default() }
+    /// A share of a cache of `cache_bytes`.
+    pub(super) fn new(bytes: usize, cache: Cache, cache_bytes: usize) -> Self {
+        Self { bytes, cache, cache_bytes, loads: Arc::default(), lending: Arc::default() }
     }
 
     /// What one run may take: each load has one that fills beside those that are written.
     fn run_bytes(&self) -> usize {
         let runs = (MAX_WRITING + 1) * self.loads.load(Ordering::Relaxed).max(1);
         (self.bytes / runs).max(MIN_RUN_BYTES)
+    }
+
+    fn begin(&mut self) {
+        let _lending = self.lending.lock();
+        if self.loads.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.cache.set_capacity(self.cache_bytes - self.bytes);
+        }
+    }
+
+    fn end(&mut self) {
+        let _lending = self.lending.lock();
+        if self.loads.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.cache.set_capacity(self.cache_bytes);
+        }
     }
 }
 
@@ -88,8 +110,8 @@ struct Table {
 
 impl Load {
     pub(super) fn new(database: &Arc<TaskDatabase>, store: &str, family: &str) -> Self {
-        let budget = database.load_budget().clone();
-        budget.loads.fetch_add(1, Ordering::Relaxed);
+        let mut budget = database.load_budget().clone();
+        budget.begin();
         let table =
             Table { database: Arc::clone(database), store: store.to_owned(), family: family.to_owned() };
         Self {
@@ -183,7 +205,7 @@ impl Drop for Load {
                 tracing::warn!("a restore that was given up: {error}");
             }
         }
-        self.budget.loads.fetch_sub(1, Ordering::Relaxed);
+        self.budget.end();
     }
 }
 

@@ -268,3 +268,27 @@ fn segments_are_kept_as_their_store_has_chosen() {
     assert_eq!([bits("kv.views"), bits("win.views.60000.0")], [0, 0]);
     assert_eq!([bits("kv.view"), bits("win.views-2.60000.0"), bits("offsets")], [10, 10, 10]);
 }
+
+#[test]
+fn a_load_takes_its_memory_from_the_cache_and_gives_it_back() {
+    const BYTES: usize = 8 << 20;
+    let directory = tempfile::tempdir().unwrap();
+    let budget = MemoryBudget::new(BYTES);
+    let database = TaskDatabase::open(directory.path(), &["read", "loaded"], &budget).unwrap();
+    let [mut read, mut loaded] = ["read", "loaded"].map(|name| database.store(name).unwrap());
+    for key in 0..2 * BYTES as u64 / 1_000 {
+        read.stage(&key.to_be_bytes(), Some(&[1; 1_000]));
+    }
+    read.write(at(1)).unwrap();
+    read.flush().unwrap();
+    let used = || {
+        entries(&read);
+        budget.used_bytes()
+    };
+    assert!(used() > BYTES * 3 / 4);
+    loaded.begin_load();
+    // Indexes and memtables cannot be evicted.
+    assert!(used() < BYTES * 5 / 8, "{}", used());
+    loaded.end_load().unwrap();
+    assert!(used() > BYTES * 3 / 4);
+}
