@@ -5,8 +5,8 @@ use super::config::StreamsConfig;
 use super::shared::{ArrivalListener, RestoreListener, StateListener};
 use super::uncaught::Uncaught;
 use super::{
-    AppState, Arrival, ConfigError, RestoreProgress, Streams, StreamsError, UncaughtResponse, restore_line,
-    supervisor,
+    AppState, Arrival, ConfigError, RestoreProgress, StateDirectory, Streams, StreamsError, UncaughtResponse,
+    restore_line, supervisor,
 };
 use crate::errors::{Action, Failed, Retries};
 use crate::query::ServableStore;
@@ -163,6 +163,20 @@ impl AppBuilder {
     pub fn query_listen(mut self, address: impl Into<String>) -> Self {
         self.query_listen = Some(address.into());
         self
+    }
+
+    /// Removes what the application has in its state directory, so that its stores are restored from their changelogs
+    /// (`KafkaStreams.cleanUp`). The identity of the process stays.
+    ///
+    /// # Errors
+    /// A configuration that cannot work; the application runs there ([`StateDirectoryError::InUse`](super::StateDirectoryError::InUse)).
+    pub fn clean_up(mut self) -> Result<Self, StreamsError> {
+        if let Some(mistake) = self.mistake.take() {
+            return Err(mistake.into());
+        }
+        self.config.check()?;
+        StateDirectory::clean_up(&self.config.state_dir, &self.config.application_id)?;
+        Ok(self)
     }
 
     /// Starts the application and returns once its threads run; it is [`AppState::Running`] when the group has given them their

@@ -409,9 +409,11 @@ impl Link for ClusterLink {
         if paused { self.consumer.pause(partition) } else { self.consumer.resume(partition) }
     }
 
-    fn high_watermark(&self, topic: &str, partition: i32) -> Option<i64> {
+    fn lag(&self, topic: &str, partition: i32) -> Option<i64> {
         let partition = TopicPartition { topic: topic.into(), partition };
-        self.consumer.high_watermark(&partition).map(|offset| offset.0)
+        let (end, position) =
+            (self.consumer.high_watermark(&partition)?, self.consumer.position(&partition)?);
+        Some((end.0 - position.0).max(0))
     }
 
     fn ask(&mut self, changelogs: Vec<TopicPartition>, inputs: Vec<TopicPartition>) -> Answer {

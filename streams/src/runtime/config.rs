@@ -408,6 +408,8 @@ mod tests {
         let mut config = StreamsConfig::default();
         config.set("commit.interval.ms", "100").unwrap();
         config.set("max.task.idle.ms", "-1").unwrap();
+        config.set("task.timeout.ms", "7").unwrap();
+        assert_eq!(config.task_timeout, Duration::from_millis(7));
         config.set("producer.linger.ms", "5").unwrap();
         config.set("request.timeout.ms", "1000").unwrap();
         config.set("topic.retention.ms", "1").unwrap();

@@ -93,8 +93,9 @@ pub(crate) trait Link: RecordSink {
     /// Stops or resumes fetching a source partition.
     fn pause(&mut self, partition: &TopicPartition, paused: bool);
 
-    /// The end of a source partition as of its last fetch, an empty one included; `None` before the first.
-    fn high_watermark(&self, topic: &str, partition: i32) -> Option<i64>;
+    /// How many offsets of a source partition the broker is known to have, as of its last fetch, that have not been told of as
+    /// [`Event::Fetched`]; `None`: not known yet (`Consumer.currentLag`).
+    fn lag(&self, topic: &str, partition: i32) -> Option<i64>;
 
     /// Asks where changelogs begin and end now, and what the group has committed of inputs. Whoever drives the worker gives it a
     /// turn when the answer is there.

@@ -24,6 +24,7 @@ use crate::task::TaskId;
 
 const LOCK: &str = ".lock";
 const PROCESS: &str = "process.json";
+const GLOBAL: &str = "global";
 
 /// The state directory of one application on this machine, locked for this process.
 #[derive(Debug)]
@@ -106,6 +107,25 @@ impl StateDirectory {
         Ok(Self { root, process_id, in_use: Arc::default(), _lock: lock })
     }
 
+    /// Removes all state of `application_id` below `state_dir`, that of global tables included. The identity stays: the process
+    /// takes its place in the group back.
+    ///
+    /// # Errors
+    /// [`StateDirectoryError::InUse`]: an application runs on it.
+    pub(crate) fn clean_up(state_dir: &Path, application_id: &str) -> Result<(), StateDirectoryError> {
+        let directory = Self::open(state_dir, application_id)?;
+        let of_tasks = directory.tasks()?.into_iter().map(|task| task.to_string());
+        for name in of_tasks.chain([GLOBAL.to_owned()]) {
+            let path = directory.root.join(name);
+            match fs::remove_dir_all(&path) {
+                Err(source) if source.kind() != io::ErrorKind::NotFound => return Err(failed(&path, source)),
+                Ok(()) => tracing::info!(path = %path.display(), "state was removed"),
+                Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Who this process is: the same after a restart, so that it takes its place in the group back.
     pub fn process_id(&self) -> Uuid {
         self.process_id
@@ -136,7 +156,7 @@ impl StateDirectory {
 
     /// The directory of a global table's store, created if need be. No task's name is like that, so it is never cleaned.
     pub(crate) fn global(&self, store: &str) -> Result<PathBuf, StateDirectoryError> {
-        let path = self.root.join("global").join(store);
+        let path = self.root.join(GLOBAL).join(store);
         fs::create_dir_all(&path).map_err(|source| failed(&path, source))?;
         Ok(path)
     }
@@ -287,6 +307,22 @@ mod tests {
         assert_eq!(state.tasks().unwrap(), [TASK]);
         drop(held);
         assert_eq!(clean(700), [TASK]);
+    }
+
+    #[test]
+    fn cleaning_up_leaves_the_identity_alone_and_is_refused_while_somebody_works_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDirectory::open(dir.path(), "app").unwrap();
+        let process = state.process_id();
+        state.task(TASK).unwrap();
+        let global = state.global("names").unwrap();
+        let refused = StateDirectory::clean_up(dir.path(), "app").unwrap_err();
+        assert!(matches!(refused, StateDirectoryError::InUse { .. }), "{refused}");
+        drop(state);
+        StateDirectory::clean_up(dir.path(), "app").unwrap();
+        let state = StateDirectory::open(dir.path(), "app").unwrap();
+        assert_eq!((state.tasks().unwrap(), global.exists()), (vec![], false));
+        assert_eq!(state.process_id(), process);
     }
 
     #[test]

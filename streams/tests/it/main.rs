@@ -31,6 +31,7 @@ mod serdes;
 mod standbys;
 mod stops;
 mod table_reference;
+mod tasks;
 mod threads;
 mod timestamps;
 mod windows;

@@ -6,6 +6,9 @@ use millstream_wire::batch::Record;
 use super::partition::{PartitionQueue, RunError};
 use crate::task::InputId;
 
+/// How soon (ms) is asked again how much a partition has that is waited for: a fetch that finds nothing wakes nobody.
+const ASK_AGAIN_MS: i64 = 20;
+
 /// The partition with the earliest record, and the time (ms) of the earliest record of the others.
 type Earliest = (usize, i64);
 
@@ -13,8 +16,6 @@ type Earliest = (usize, i64);
 #[derive(Debug, Default)]
 pub(crate) struct TaskInputs {
     inputs: Vec<Input>,
-    /// When (ms) the wait for an empty partition began.
-    waiting_since: Option<i64>,
 }
 
 /// What came of reading an input; a failure names the input by its index.
@@ -29,6 +30,8 @@ pub(crate) struct Input {
     pub(crate) queue: PartitionQueue,
     /// Whether fetching has been stopped until the queue drains.
     pub(crate) paused: bool,
+    /// Since when (ms) it has had nothing, and the broker neither; `None`: one of them has, or may have.
+    dry_since: Option<i64>,
 }
 
 /// Whether a task may go on.
@@ -55,7 +58,7 @@ impl TaskInputs {
     /// Adds a partition, of which everything before `stands_at` has been processed, if that is known.
     pub(crate) fn add(&mut self, id: InputId, topic: Arc<str>, partition: i32, stands_at: Option<i64>) {
         let queue = PartitionQueue::at(stands_at);
-        self.inputs.push(Input { id, topic, partition, queue, paused: false });
+        self.inputs.push(Input { id, topic, partition, queue, paused: false, dry_since: None });
     }
 
     pub(crate) fn get(&self, index: usize) -> &Input {
@@ -84,44 +87,38 @@ impl TaskInputs {
         Some(input)
     }
 
-    /// Whether to process now. `high_watermark` is asked about partitions that have run dry; `None`: not known yet.
+    /// Whether to process now. `lag` is asked how much the broker is known to have of partitions that have run dry; `None`: that
+    /// is not known yet. The rules are those of KIP-695: what is known to be there is waited for without end, and each dry
+    /// partition is then given its time, which begins when it is seen to have nothing more, whether or not others have.
     pub(crate) fn wait<E>(
         &mut self,
         now: i64,
         max_idle: MaxIdle,
-        high_watermark: impl Fn(&Input) -> Option<i64>,
+        lag: impl Fn(&Input) -> Option<i64>,
     ) -> AtInput<Wait, E> {
-        let (mut filled, mut behind, mut dry) = (false, false, false);
+        let (mut filled, mut until) = (false, now);
         for index in 0..self.inputs.len() {
-            if !self.is_drained(index)? {
-                filled = true;
-            } else if self.inputs.len() > 1 {
-                let input = &self.inputs[index];
-                let next_offset = input.queue.next_offset();
-                let is_behind = |end| next_offset.is_some_and(|next| next < end);
-                dry = true;
-                behind |= high_watermark(input).is_none_or(is_behind);
+            let drained = self.is_drained(index)?;
+            filled |= !drained;
+            if self.inputs.len() > 1
+                && let MaxIdle::Millis(idle) = max_idle
+            {
+                let input = &mut self.inputs[index];
+                if !drained {
+                    input.dry_since = None;
+                } else if lag(input) == Some(0) {
+                    until = until.max(input.dry_since.get_or_insert(now).saturating_add(idle));
+                } else {
+                    input.dry_since = None;
+                    until = until.max(now.saturating_add(ASK_AGAIN_MS));
+                }
             }
         }
-        Ok(self.decide(now, max_idle, filled, behind, dry))
-    }
-
-    fn decide(&mut self, now: i64, max_idle: MaxIdle, filled: bool, behind: bool, dry: bool) -> Wait {
-        if !filled {
-            return Wait::Empty;
-        }
-        let idle = match max_idle {
-            MaxIdle::Millis(idle) if dry => idle,
-            MaxIdle::Millis(_) | MaxIdle::Never => {
-                self.waiting_since = None;
-                return Wait::Ready;
-            }
-        };
-        if behind {
-            return Wait::Until(i64::MAX);
-        }
-        let until = self.waiting_since.get_or_insert(now).saturating_add(idle);
-        if until <= now { Wait::Ready } else { Wait::Until(until) }
+        Ok(match filled {
+            false => Wait::Empty,
+            true if until <= now => Wait::Ready,
+            true => Wait::Until(until),
+        })
     }
 
     /// Passes up to `limit` records to `process`, earliest first, and stops when a partition runs dry: what comes next is then
@@ -226,22 +223,39 @@ mod tests {
         }
     }
 
+    fn wait(inputs: &mut TaskInputs, now: i64, max_idle: MaxIdle, lag: fn(&Input) -> Option<i64>) -> Wait {
+        inputs.wait::<()>(now, max_idle, lag).unwrap()
+    }
+
     #[test]
     fn a_dry_partition_is_waited_for() {
         let mut inputs = inputs(&[vec![vec![1]], vec![]]);
-        let wait = |inputs: &mut TaskInputs, now, max_idle, high_watermark: fn(&Input) -> Option<i64>| {
-            inputs.wait::<()>(now, max_idle, high_watermark).unwrap()
-        };
-        let unknown = |_: &Input| None;
-        let caught_up = |_: &Input| Some(0);
-        let behind = |_: &Input| Some(5);
-        inputs.push("t1", 0, 0, Bytes::new());
+        let (unknown, caught_up, behind) = (|_: &Input| None, |_: &Input| Some(0), |_: &Input| Some(5));
         assert_eq!(wait(&mut inputs, 0, MaxIdle::Never, unknown), Wait::Ready);
-        assert_eq!(wait(&mut inputs, 0, MaxIdle::Millis(0), unknown), Wait::Until(i64::MAX));
-        assert_eq!(wait(&mut inputs, 0, MaxIdle::Millis(0), behind), Wait::Until(i64::MAX));
+        assert_eq!(wait(&mut inputs, 0, MaxIdle::Millis(0), unknown), Wait::Until(ASK_AGAIN_MS));
+        assert_eq!(wait(&mut inputs, 0, MaxIdle::Millis(0), behind), Wait::Until(ASK_AGAIN_MS));
         assert_eq!(wait(&mut inputs, 0, MaxIdle::Millis(0), caught_up), Wait::Ready);
+        // The time does not begin anew while it runs, and does once the broker has something.
         assert_eq!(wait(&mut inputs, 7, MaxIdle::Millis(10), caught_up), Wait::Until(10));
-        assert_eq!(wait(&mut inputs, 10, MaxIdle::Millis(10), caught_up), Wait::Ready);
+        assert_eq!(wait(&mut inputs, 8, MaxIdle::Millis(10), behind), Wait::Until(8 + ASK_AGAIN_MS));
+        assert_eq!(wait(&mut inputs, 9, MaxIdle::Millis(10), caught_up), Wait::Until(19));
+        assert_eq!(wait(&mut inputs, 19, MaxIdle::Millis(10), caught_up), Wait::Ready);
+        assert_eq!(wait(&mut inputs, 20, MaxIdle::Millis(10), caught_up), Wait::Ready);
+    }
+
+    #[test]
+    fn each_partition_has_a_time_of_its_own_and_silence_counts() {
+        let mut inputs = inputs(&[vec![], vec![], vec![]]);
+        let caught_up = |_: &Input| Some(0);
+        assert_eq!(wait(&mut inputs, 0, MaxIdle::Millis(10), caught_up), Wait::Empty);
+        // All have been silent for long when one speaks.
+        inputs.push("t0", 0, 0, batch(Compression::None, 0, &[1]));
+        assert_eq!(wait(&mut inputs, 50, MaxIdle::Millis(10), caught_up), Wait::Ready);
+        // One that has just run dry is waited for, the others are not.
+        inputs.push("t1", 0, 0, batch(Compression::None, 0, &[0]));
+        assert_eq!(wait(&mut inputs, 60, MaxIdle::Millis(10), caught_up), Wait::Ready);
+        assert_eq!(inputs.run(9, |_, _| Ok::<_, ()>(())).unwrap(), 1);
+        assert_eq!(wait(&mut inputs, 61, MaxIdle::Millis(10), caught_up), Wait::Until(71));
     }
 
     #[test]

@@ -44,13 +44,11 @@ impl<L: Link> Worker<L> {
             self.observer.processed(round.records);
         }
         round.again_at = round.again_at.min(self.keep_up(now)?);
-        if let Some(due) = self.commit_due() {
-            if due <= now {
-                self.commit(now)?;
-            } else {
-                round.again_at = round.again_at.min(due);
-            }
+        if self.commit_due().is_some_and(|due| due <= now) {
+            self.commit(now)?;
         }
+        // Also one that has just failed is due again.
+        round.again_at = round.again_at.min(self.commit_due().unwrap_or(i64::MAX));
         self.publish_in_time();
         Ok(round)
     }
@@ -71,8 +69,7 @@ impl<L: Link> Worker<L> {
         if let Some(again_at) = task.retry_at().filter(|again_at| *again_at > now) {
             return Ok(Round { records: 0, again_at });
         }
-        let wait =
-            inputs.wait(now, config.max_idle, |input| link.high_watermark(&input.topic, input.partition));
+        let wait = inputs.wait(now, config.max_idle, |input| link.lag(&input.topic, input.partition));
         match wait.map_err(|(index, error)| at_input(task, inputs, index, error))? {
             Wait::Empty => return Ok(Round { records: 0, again_at: i64::MAX }),
             Wait::Until(again_at) => return Ok(Round { records: 0, again_at }),

@@ -37,6 +37,8 @@ pub(super) enum Fault {
     RestoreSkipsOne,
     /// A partition that is full is fetched all the same.
     PauseIsIgnored,
+    /// What a partition still has is not known.
+    LagIsForgotten,
     /// What is held goes on one record late.
     HoldSkipsOne,
 }
@@ -150,6 +152,8 @@ pub(super) struct SimLink {
     pub(super) restoring: BTreeMap<TopicPartition, i64>,
     /// Changelogs of which nothing may come for a while.
     pub(super) held: HashSet<TopicPartition>,
+    /// Of source partitions that have been fetched: what the worker is told of next.
+    pub(super) positions: HashMap<TopicPartition, i64>,
 }
 
 impl SimLink {
@@ -163,6 +167,7 @@ impl SimLink {
             paused: HashSet::new(),
             restoring: BTreeMap::new(),
             held: HashSet::new(),
+            positions: HashMap::new(),
         }
     }
 
@@ -246,8 +251,12 @@ impl Link for SimLink {
         }
     }
 
-    fn high_watermark(&self, topic: &str, partition: i32) -> Option<i64> {
-        Some(self.broker.borrow().end(&TopicPartition { topic: topic.into(), partition }))
+    fn lag(&self, topic: &str, partition: i32) -> Option<i64> {
+        let source = TopicPartition { topic: topic.into(), partition };
+        let position = *self.positions.get(&source)?;
+        // A client that forgets what lies between its queue and the worker knows of nothing.
+        let known = self.fault != Fault::LagIsForgotten;
+        Some(if known { self.broker.borrow().end(&source) - position } else { 0 })
     }
 
     fn ask(&mut self, changelogs: Vec<TopicPartition>, inputs: Vec<TopicPartition>) -> Answer {

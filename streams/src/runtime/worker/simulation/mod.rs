@@ -4,6 +4,7 @@
 mod cluster;
 mod disk;
 mod group;
+mod idling;
 mod pausing;
 mod punctuation;
 mod retries;

@@ -74,7 +74,8 @@ fn commits_that_fail_are_borne_and_then_made_good() {
     bench.broker.borrow_mut().mood = Mood::Failing;
     bench.append(&copied, 1, "a");
     bench.fetch(&copied, 0);
-    assert_eq!(bench.turn(100).records, 1);
+    let round = bench.turn(100);
+    assert_eq!((round.records, round.again_at), (1, 200), "nobody else wakes the thread");
     bench.turn(1_000);
     assert_eq!(bench.committed(&copied), 0);
     bench.broker.borrow_mut().mood = Mood::Well;

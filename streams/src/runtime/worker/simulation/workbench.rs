@@ -31,12 +31,30 @@ pub(super) fn in_memory() -> OpenStores {
 
 impl Workbench {
     pub(super) fn start(builder: StreamsBuilder, configure: impl FnOnce(&mut WorkerConfig)) -> Self {
-        Self::with_stores(builder, in_memory(), configure)
+        Self::new(builder, in_memory(), Fault::None, configure)
+    }
+
+    /// One whose link makes a mistake.
+    pub(super) fn with_fault(
+        builder: StreamsBuilder,
+        fault: Fault,
+        configure: impl FnOnce(&mut WorkerConfig),
+    ) -> Self {
+        Self::new(builder, in_memory(), fault, configure)
     }
 
     pub(super) fn with_stores(
         builder: StreamsBuilder,
         open: OpenStores,
+        configure: impl FnOnce(&mut WorkerConfig),
+    ) -> Self {
+        Self::new(builder, open, Fault::None, configure)
+    }
+
+    fn new(
+        builder: StreamsBuilder,
+        open: OpenStores,
+        fault: Fault,
         configure: impl FnOnce(&mut WorkerConfig),
     ) -> Self {
         let mut config = WorkerConfig {
@@ -53,7 +71,7 @@ impl Workbench {
         };
         configure(&mut config);
         let broker = SharedBroker::default();
-        let link = SimLink::new(Rc::clone(&broker), Fault::None);
+        let link = SimLink::new(Rc::clone(&broker), fault);
         let (topology, quiet) = (builder.build().unwrap().optimized(Optimization::ALL), Quiet::default());
         let arrivals = Rc::clone(&quiet.arrivals);
         let worker = Worker::new(config, topology, link, open, Box::new(quiet), Rc::new(Unlimited), 0);
@@ -80,12 +98,18 @@ impl Workbench {
             return;
         }
         let bytes = self.broker.borrow().read(source, offset, 1).unwrap();
+        self.worker.link().positions.insert(source.clone(), offset + 1);
         self.worker.handle(Event::Fetched(fetched(source, offset, bytes)), 0).unwrap();
     }
 
     /// Has the worker get what is there of the changelogs that it reads.
     pub(super) fn read_changelogs(&mut self, now: i64) {
         read_changelogs(&mut self.worker, &self.broker.borrow(), usize::MAX, now);
+    }
+
+    /// A fetch of a source has found nothing at this offset, or its answer has not been told of yet.
+    pub(super) fn ask_at(&mut self, source: &TopicPartition, offset: i64) {
+        self.worker.link().positions.insert(source.clone(), offset);
     }
 
     pub(super) fn turn(&mut self, now: i64) -> Round {
