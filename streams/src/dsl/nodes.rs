@@ -11,7 +11,7 @@ use crate::topology::{Changes, NodeId, Topology, TopologyError};
 
 /// Draws a topology node by node, each with a name and with the nodes above it (Kafka's `Topology`): sources, processors and
 /// sinks, without operators and without generated names. The nodes are streams all the same, so operators may stand below
-/// them; and what a [`StreamsBuilder`] has drawn can go on here ([`on`](Self::on)).
+/// them, a sink whose records name their topics ([`to_dynamic`](KStream::to_dynamic)) for one; and what a [`StreamsBuilder`] has drawn can go on here ([`on`](Self::on)).
 ///
 /// Stores need no node: a processor [opens](Stores::open) them, which is Kafka's `addStateStore` and
 /// `connectProcessorAndStateStores` in one. Two that open the same store share it.
