@@ -57,3 +57,54 @@ pub(crate) fn router(served: Arc<Vec<Served>>, owners: Owners) -> Router {
         .with_state(instances::Door::new(owners));
     stores.merge(instances)
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Bytes;
+    use axum::http::Request;
+    use http_body_util::{BodyExt, Full};
+    use hyper_util::client::legacy::Client;
+    use hyper_util::rt::TokioExecutor;
+
+    use super::*;
+    use crate::query::owners::Question;
+    use crate::query::{tests::owners, wire};
+    use crate::store::chunk::{Page, Read};
+
+    #[tokio::test]
+    async fn whoever_knocks_with_nonsense_is_told_so() {
+        let builder = crate::StreamsBuilder::new();
+        let grouped = builder.stream(crate::Topic::<String, i64>::new("in")).group_by_key();
+        let _counts = grouped.count("counts");
+        let server = Server::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}{PATH}", server.address);
+        let serving = tokio::spawn(serve(server, router(Arc::default(), owners(builder.build().unwrap()))));
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        let knock = async |body: Vec<u8>| {
+            let request = Request::post(&url).body(Full::new(Bytes::from(body))).unwrap();
+            let response = client.request(request).await.unwrap();
+            (response.status().as_u16(), response.into_body().collect().await.unwrap().to_bytes())
+        };
+        let question = |application: &str, store: &str, part| {
+            let page = Page { after: None, reverse: false, limit: usize::MAX };
+            let tasks = Some(vec![0]);
+            let question =
+                Question { store: store.into(), part, tasks, stale: None, read: Read::Count, page };
+            wire::encode_request(application, &question)
+        };
+        assert_eq!(knock(Vec::new()).await.0, 400);
+        assert_eq!(knock(vec![1; 1_000]).await.0, 400);
+        assert_eq!(knock(vec![0; MAX_QUESTION + 1]).await.0, 413);
+        for (asked, code) in [
+            (question("other", "counts", 0), "not_here"),
+            (question("app", "count", 0), "unknown_store"),
+            (question("app", "counts", 7), "unknown_store"),
+            (question("app", "counts", 0), "not_here"),
+        ] {
+            let (status, reply) = knock(asked).await;
+            let refused = wire::decode_reply(&reply, "", "counts").unwrap().unwrap_err();
+            assert_eq!((status, refused.code()), (200, code));
+        }
+        serving.abort();
+    }
+}
