@@ -14,6 +14,7 @@ mod errors;
 mod failures;
 mod global;
 mod kafka;
+#[cfg(feature = "rocksdb")]
 mod memory;
 mod metrics;
 mod nodes;
