@@ -154,12 +154,13 @@ proptest! {
     fn children_get_a_record_one_after_the_other(inputs in inputs()) {
         let both = run(&inputs, |s| {
             let tens = s.map_values(|value| value.map(|value| value * 10));
+            let none = s.map_values(|_| None);
             let odd = s.filter(|_, value| is_odd(*value));
-            odd.merge(&tens).to(OUT);
+            odd.merge(&none).merge(&tens).to(OUT);
         });
         let expected = each(&inputs, |key, value| {
-            let tens = (key, value.map(|value| value * 10));
-            if is_odd(value) { vec![tens, (key, value)] } else { vec![tens] }
+            let [tens, none] = [(key, value.map(|value| value * 10)), (key, None)];
+            if is_odd(value) { vec![tens, none, (key, value)] } else { vec![tens, none] }
         });
         prop_assert_eq!(both, expected);
     }

@@ -18,11 +18,12 @@ import org.apache.kafka.streams.test.TestRecord;
  * ../../../benches/peers/peers run . Oracle <../data/programs.txt; ../data/random.txt.gz is what it says of
  * ../../../benches/peers/peers run . Generate 3 600, compressed by gzip -9n.
  *
- * A program is "program NAME" (one of Programs.java), or its "op" lines (see Operators.java), which come before all else; then
- * lines "in TOPIC KEY|VALUE|TIME|HEADERS" and "clock MILLISECONDS"; "====" ends it. Said of it is the topology's text; the
- * dialogue with TopologyTestDriver, to which every topic adds "out" lines, changelogs and repartition topics included; what the
- * stores hold at the end, and how many records were dropped; then, after "optimised", the text and the dialogue with all
- * optimisations, or "same" for each that is the same. A program that cannot be built or run "fails" there.
+ * A program is "program NAME" (one of Programs.java), or its "op" lines (see Operators.java), perhaps after a remark with "#",
+ * all of it before anything else; then lines "in TOPIC KEY|VALUE|TIME|HEADERS" and "clock MILLISECONDS"; "====" ends it. Said of
+ * it is the topology's text; the dialogue with TopologyTestDriver, to which every topic adds "out" lines, changelogs and
+ * repartition topics included; what the stores hold at the end, and how many records were dropped; then, after "optimised", the
+ * text and the dialogue with all optimisations, or "same" for each that is the same. A program that cannot be built or run
+ * "fails" there.
  */
 class Oracle {
     public static void main(String[] arguments) throws Exception {
@@ -52,12 +53,13 @@ class Oracle {
 
     static String answer(List<String> lines, Path states) throws IOException {
         List<String> program = new ArrayList<>(), steps = new ArrayList<>();
+        StringBuilder text = new StringBuilder();
         for (String line : lines) {
             if (line.equals("optimised")) break;
+            if (line.startsWith("# ")) text.append(line).append('\n');
             if (line.startsWith("program ") || line.startsWith("op ")) program.add(line);
             if (line.startsWith("in ") || line.startsWith("clock ")) steps.add(line);
         }
-        StringBuilder text = new StringBuilder();
         for (String line : program) text.append(line).append('\n');
         String[] plain = run(program, steps, false, states), optimised = run(program, steps, true, states);
         delete(states);

@@ -50,7 +50,7 @@ impl Key for Text {
 }
 
 pub(super) fn draw(builder: &StreamsBuilder, program: &str) {
-    let mut lines = program.lines().map(|line| line.strip_prefix("op ").unwrap()).peekable();
+    let mut lines = program.lines().filter_map(|line| line.strip_prefix("op ")).peekable();
     if lines.next_if_eq(&"nullable").is_some() {
         draw_with::<Text>(builder, lines);
     } else {

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A program, and what was said of it.
 pub(super) struct Recorded<'a> {
-    /// Its name or its operators.
+    /// A remark, its name or its operators.
     pub(super) program: &'a str,
     pub(super) plain: Said,
     /// With all optimisations; none if Kafka Streams cannot do them.
@@ -35,8 +35,8 @@ impl Said {
 
 impl<'a> Recorded<'a> {
     fn parse(program: &'a str) -> Self {
-        let (program, rest) =
-            split(program, |line| !line.starts_with("op ") && !line.starts_with("program "));
+        let head = ["# ", "op ", "program "];
+        let (program, rest) = split(program, |line| !head.iter().any(|word| line.starts_with(word)));
         let (plain, optimised) = rest.split_once("optimised\n").unwrap();
         let plain = said(plain);
         let (text, dialogue) = match optimised.strip_prefix("same\n") {
@@ -79,7 +79,7 @@ impl<'a> Recorded<'a> {
 
     /// The name of a program that is not written as operators.
     pub(super) fn name(&self) -> Option<&'a str> {
-        self.program.strip_prefix("program ").map(str::trim_end)
+        self.program.lines().find_map(|line| line.strip_prefix("program "))
     }
 }
 
