@@ -13,7 +13,7 @@ pub use crate::processing::{
     PunctuationKind, Punctuator, ReadOnly, Stores,
 };
 pub use crate::processor::{ProcessError, Record};
-pub use crate::runtime::{AppState, Closing, Streams, StreamsError};
+pub use crate::runtime::{AppState, Closing, Streams, StreamsError, UncaughtResponse};
 pub use crate::store::{KeyValueStore, WindowStore};
 pub use crate::testing::{TestDriver, record};
 pub use crate::topology::{Topology, TopologyError};

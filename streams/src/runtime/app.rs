@@ -108,8 +108,8 @@ impl Streams {
     }
 
     /// Stops processing and punctuating, until [`resume`](Self::resume) (KIP-834). The instance stays in its group and keeps its
-    /// tasks; what has been processed is committed; records are fetched until the buffers are full. Restoring stops as well, as it
-    /// does in Kafka Streams since 3.8. It is a matter of this process alone, and forgotten when it ends.
+    /// tasks; what has been processed is committed; records are fetched until the buffers are full. Restoring and the copies for
+    /// others stop as well, as they do in Kafka Streams since 3.8. It is a matter of this process alone, and forgotten when it ends.
     pub fn pause(&self) {
         self.shared.pause(true);
         self.mailboxes.wake();

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use futures::executor::block_on;
 use millstream::prelude::*;
-use millstream::runtime::UncaughtResponse;
 
 use crate::cluster::{COUNTS, Cluster, LINES, PATIENCE, counting, counts, wait_until};
 

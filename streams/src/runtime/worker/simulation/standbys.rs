@@ -89,6 +89,20 @@ fn a_task_finds_its_copy_open_and_leaves_one_behind() {
 }
 
 #[test]
+fn nothing_is_copied_while_the_worker_is_paused() {
+    let mut bench = Workbench::start(counting(), |_| {});
+    bench.stand_by(&[TASK], 0);
+    bench.worker.pause(true);
+    bench.write_changelog("app-counts-changelog", b"k", &5_i64.to_be_bytes());
+    bench.read_changelogs(1);
+    bench.turn(1);
+    assert_eq!(bench.standing().0, 0);
+    bench.worker.pause(false);
+    bench.turn(2);
+    assert_eq!(bench.standing(), (1, 1));
+}
+
+#[test]
 fn of_a_source_topic_only_what_the_group_has_committed_is_copied() {
     let builder = StreamsBuilder::new();
     let names = KeyValueStore::<String, i64>::new("names");
