@@ -100,7 +100,7 @@ fn an_instance_that_is_killed_is_replaced_from_its_standby() {
     active.kill();
 
     wait_until("taking over", || standby.metrics().running.contains(&counting));
-    assert!(standby.metrics().standbys.is_empty());
+    wait_until("hearing that it is no copy any more", || standby.metrics().standbys.is_empty());
     assert!(restored.load(Ordering::Relaxed) <= 2, "{restored:?} records were read again");
     let all = counts(&[&standby]);
     assert_eq!(all.len(), WORDS + 1);
