@@ -85,9 +85,16 @@ impl Context<'_> {
         below: &dyn Downstream<K, V>,
         record: Record<K, V>,
     ) -> Result<(), ProcessError> {
-        if !self.state.errors.lenient {
-            return below.process(record, self);
-        }
+        if self.state.errors.lenient { self.pass_guarded(below, record) } else { below.process(record, self) }
+    }
+
+    /// Out of line, so that a record is moved no more often for its sake.
+    #[inline(never)]
+    fn pass_guarded<K, V>(
+        &mut self,
+        below: &dyn Downstream<K, V>,
+        record: Record<K, V>,
+    ) -> Result<(), ProcessError> {
         let time = record.timestamp;
         let outcome = guard(|| Ok(below.process(record, self)?));
         outcome.or_else(|failure| self.settle(failure, Some(time)))

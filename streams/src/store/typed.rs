@@ -161,13 +161,31 @@ impl<K, V> TypedStore<K, V> {
     where
         V: Clone,
     {
-        let before = self.cache.entry(index).timestamp;
-        let keeps = cx.is_lenient();
-        let old = if keeps { self.cache.entry(index).value.clone() } else { self.modify(index).value.take() };
-        let (value, rest) = update(old, before);
-        let entry = if keeps { self.modify(index) } else { self.cache.entry_mut(index) };
+        if cx.is_lenient() {
+            return self.update_a_copy(index, cx.source(), update);
+        }
+        let entry = self.modify(index);
+        let (value, rest) = update(entry.value.take(), entry.timestamp);
         entry.value = value;
-        entry.set_source(cx.source());
+        (entry, rest)
+    }
+
+    /// Out of line: where nothing is gone on after, an update costs nothing for the sake of it.
+    #[inline(never)]
+    fn update_a_copy<R>(
+        &mut self,
+        index: u32,
+        source: Option<(u16, i64)>,
+        update: impl FnOnce(Option<V>, i64) -> (Option<V>, R),
+    ) -> (&mut Entry<K, V>, R)
+    where
+        V: Clone,
+    {
+        let entry = self.cache.entry(index);
+        let (value, rest) = update(entry.value.clone(), entry.timestamp);
+        let entry = self.modify(index);
+        entry.value = value;
+        entry.set_source(source);
         (entry, rest)
     }
 
@@ -225,6 +243,7 @@ impl<K, V> TypedStore<K, V> {
 
 /// Tells the nodes below of the entry that changed last, at a time (ms), unless they wait for the flush. The store is free
 /// while they work, so they may read it.
+#[inline]
 pub(crate) fn tell<K: Clone, V: Clone>(
     mut store: RefMut<'_, TypedStore<K, V>>,
     index: u32,
