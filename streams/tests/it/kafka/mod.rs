@@ -9,6 +9,7 @@ mod processors;
 mod programs;
 mod record;
 pub(crate) mod replay;
+mod words;
 
 use std::fmt::Write as _;
 use std::fs;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use millstream::prelude::*;
 
-use super::operators::{Key, Text, words};
+use super::words::{Key, Text, words};
 
 /// Counts the records of each key; without a value it forgets the key.
 pub(super) struct Tally(pub(super) Open<KeyValueStore<String, i64>>);
