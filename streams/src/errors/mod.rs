@@ -67,6 +67,7 @@
 //! a whole batch in which the records of many others lie: then a policy sees the record that was to be written, as
 //! [`Failed::value`], and neither task nor offset; that is also what its dead letter has. The producer has already tried for
 //! `delivery.timeout.ms`, so [`Action::Retry`] means `Fail`; [`Failed::is_retriable`] says whether the cluster was the problem.
+//! Without a policy a cluster that was away stops nobody: the thread begins anew at its last commit.
 //! Repartition topics are topics like others, changelogs are not: what they refuse stops the application.
 //!
 //! # Dead letters

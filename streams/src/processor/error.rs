@@ -72,6 +72,13 @@ impl ProcessError {
         error.source.downcast_ref::<millstream_client::Error>().is_some_and(|error| error.is_retriable())
     }
 
+    /// Whether no broker has said anything: what is wrong is not the record.
+    pub(crate) fn is_unanswered(&self) -> bool {
+        let FailureCause::Sink(error) = &*self.0 else { return false };
+        let error = error.source.downcast_ref::<millstream_client::Error>();
+        error.is_some_and(|error| error.is_retriable() && error.code().is_none())
+    }
+
     pub(crate) fn is_of_sink(&self) -> bool {
         matches!(*self.0, FailureCause::Sink(_))
     }

@@ -120,6 +120,10 @@ impl AppBuilder {
     /// Decides what follows when a stream thread has failed: [`UncaughtResponse::ShutdownClient`] unless this says otherwise
     /// (`KafkaStreams.setUncaughtExceptionHandler`, KIP-671). It is called on the thread that has failed, by several at once if
     /// need be, and must not wait for the application. If it panics, this instance stops.
+    ///
+    /// It is not asked where a cluster that was away has not taken in time (`delivery.timeout.ms`, `max.block.ms`) what a thread
+    /// had sent, unless a policy has said [`Fail`](crate::errors::Action::Fail): the thread is replaced then, and begins anew
+    /// where its last commit stands, as tasks do in Kafka Streams.
     pub fn on_uncaught(
         mut self,
         handler: impl Fn(&StreamsError) -> UncaughtResponse + Send + Sync + 'static,

@@ -60,7 +60,8 @@ impl Refusals {
             letters.extend(self.ask(&raw, node, policy, &failure)?);
             Ok(())
         });
-        asked.map_err(|Stop| stopped(node))?;
+        // The policy has said so: nothing is tried again behind its back.
+        asked.map_err(|Stop| LinkError { retriable: false, ..stopped(node) })?;
         Ok(letters)
     }
 

@@ -93,7 +93,12 @@ impl StreamThread {
 
     fn run(mut self) -> Result<(), Failure> {
         let (name, uncaught) = (self.name.clone(), Arc::clone(&self.uncaught));
-        let failed = |source| uncaught.ask(StreamsError::Thread { thread: name.clone(), source });
+        let has_policies = !self.config.policies().is_empty() || self.topology.graph().has_policies();
+        let failed = |source: WorkerError| {
+            let passes = source.may_pass() && (matches!(source, WorkerError::Link(_)) || !has_policies);
+            let error = StreamsError::Thread { thread: name.clone(), source };
+            if passes { Failure::that_passes(error) } else { uncaught.ask(error) }
+        };
         let link = self.connect().map_err(|error| failed(error.into()))?;
         let (clock, shared) = (Clock::start(), Arc::clone(&self.shared));
         let told = Told { shared: &shared, cache_bytes: self.config.cache_bytes };

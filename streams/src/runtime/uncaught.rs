@@ -48,6 +48,13 @@ pub(crate) struct Failure {
     pub(crate) response: UncaughtResponse,
 }
 
+impl Failure {
+    /// A failure that nobody is asked about: the cluster was away for a while.
+    pub(crate) fn that_passes(error: StreamsError) -> Self {
+        Self { error, response: UncaughtResponse::ReplaceThread }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,6 +18,7 @@ mod kafka;
 mod memory;
 mod metrics;
 mod nodes;
+mod outages;
 mod partitioners;
 mod partitions;
 mod processor_stores;

@@ -34,7 +34,7 @@ use crate::store::backend::KeyValueBackend;
 use crate::store::cache::CacheBudget;
 use crate::store::error::StoreError;
 use crate::store::shared::Globals;
-use crate::task::{InputId, Standing, Task, TaskError, TaskId, TimeBudget};
+use crate::task::{Failure, InputId, Standing, Task, TaskError, TaskId, TimeBudget};
 use crate::topology::{StoreSpec, Topology};
 use meter::{Meter, Used};
 use standing_by::Standbys;
@@ -168,6 +168,16 @@ pub enum WorkerError {
 }
 
 impl WorkerError {
+    /// Whether the cluster has not taken in time what was sent, so that the same may go well from the last commit on. Kafka
+    /// Streams begins such a task anew too (`TaskCorruptedException`). A task whose `task.timeout.ms` is over has waited enough.
+    pub(super) fn may_pass(&self) -> bool {
+        match self {
+            Self::Link(error) => error.retriable,
+            Self::Task(TaskError { failure: Failure::Process(error), .. }) => error.is_unanswered(),
+            _ => false,
+        }
+    }
+
     /// Whether a task's directory is still another thread's.
     fn is_task_in_use(&self) -> bool {
         matches!(self, Self::StateDirectory(StateDirectoryError::TaskInUse { .. }))
