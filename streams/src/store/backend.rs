@@ -9,7 +9,8 @@ use super::error::StoreError;
 /// The bytes of one store of one task.
 ///
 /// Writes are staged and become visible, and durable together with the changelog position they belong to, in one
-/// [`write`](Self::write): data can therefore never be on disk without the position that explains it. Between `stage` and
+/// [`write`](Self::write): data can therefore never be on disk without the position that explains it, except while a store is
+/// loaded, where a replay writes the same again. Between `stage` and
 /// `write` the cache above answers for the staged keys.
 ///
 /// An implementation belongs to the thread of its task; nothing here locks.
