@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 
 use super::super::input::{PartitionQueue, RunError};
 use super::super::link::{FetchedRange, TopicPartition};
-use super::super::mailbox::LocalTask;
+use super::super::mailbox::{LocalTask, LocalTasks};
 use super::super::worker::{Backends, WorkerError, at_source, raw};
 use crate::errors::{ErrorCounters, Policies};
 use crate::processor::Headers;
@@ -121,8 +121,8 @@ impl Tables {
         cleared.map_err(|source| WorkerError::Store { task: task.id(), source })
     }
 
-    /// What queries see.
-    pub(super) fn local_tasks(&self) -> Vec<LocalTask<'_>> {
+    /// What queries see. Until all is read that was there at the start, half a table would look like a whole one.
+    pub(super) fn local_tasks(&self) -> LocalTasks<'_> {
         let local = |table: usize| LocalTask {
             id: self.tasks[table].id(),
             stores: self.tasks[table].stores(),
@@ -131,7 +131,12 @@ impl Tables {
                 of_table.map(|(source, partition)| (source.clone(), partition.next_offset)).collect()
             }),
         };
-        (0..self.tasks.len()).map(local).collect()
+        LocalTasks {
+            running: (0..self.tasks.len()).map(local).collect(),
+            restoring: Vec::new(),
+            standbys: Vec::new(),
+            settled: self.are_complete(),
+        }
     }
 }
 
@@ -153,5 +158,27 @@ impl RecordSink for Nowhere {
         _headers: &Headers,
     ) -> Result<(), SinkError> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prelude::*;
+    use crate::store::memory;
+
+    #[test]
+    fn a_table_answers_once_all_is_read_that_was_there_at_the_start() {
+        let builder = StreamsBuilder::new();
+        let _cities = builder.global_table(Topic::<String, String>::new("cities"));
+        let topology = builder.build().unwrap();
+        let backends = topology.globals()[0].stores.iter().map(memory::open).collect();
+        let (policies, counters) = (Policies::default(), ErrorCounters::default());
+        let mut tables = Tables::new(&topology, vec![backends], 1 << 20, &policies, &counters, 0).unwrap();
+        let partition = TopicPartition::new("cities", 0);
+        tables.read(0, partition.clone(), 3, 5);
+        assert!(!tables.local_tasks().settled);
+        tables.read(0, partition, 5, 5);
+        assert!(tables.local_tasks().settled);
     }
 }

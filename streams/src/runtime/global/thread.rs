@@ -17,7 +17,7 @@ use super::super::cluster::{admin, failed};
 use super::super::cluster_link::{changelog_bounds_of, configured, range};
 use super::super::config::{Recipient, StreamsConfig};
 use super::super::link::{ChangelogBounds, LinkError, TopicPartition};
-use super::super::mailbox::{LocalTasks, Mail};
+use super::super::mailbox::Mail;
 use super::super::stores::Stores;
 use super::super::stream_thread::ThreadEnd;
 use super::super::uncaught::Uncaught;
@@ -133,14 +133,7 @@ impl GlobalThread {
             }
             let interval = self.config.commit_interval;
             match self.wait(&mut clients, &mut inbox, committed + interval) {
-                Woken::Mail(Some(Mail::Query(query))) => {
-                    query(&LocalTasks {
-                        running: tables.local_tasks(),
-                        restoring: Vec::new(),
-                        standbys: Vec::new(),
-                        settled: true,
-                    });
-                }
+                Woken::Mail(Some(Mail::Query(query))) => query(&tables.local_tasks()),
                 // The application is gone, and with it whoever could want us to go on.
                 Woken::Mail(Some(Mail::Stop { .. }) | None) => {
                     self.commit(&mut tables, &paths, &ids)?;
