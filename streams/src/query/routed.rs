@@ -13,7 +13,7 @@ use super::{Owners, QueryError};
 use crate::runtime::{Host, Hosts, Role};
 use crate::task::TaskId;
 
-/// How long one instance may take: one that hangs must leave time to ask another, or it again.
+/// How long one instance may take at most: one that hangs must leave time to ask another, or it again.
 const ATTEMPT: Duration = Duration::from_secs(3);
 
 /// The wait after the first round that did not find everything; it doubles up to the longest.
@@ -49,8 +49,9 @@ pub(super) async fn ask(owners: &Owners, question: &Question, deadline: Instant)
         let Plan { targets, rounds, nowhere } =
             plan(&hosts, owners.known_hosts.process, question, &missing, attempt);
         let mut failure = nowhere;
+        let patience = patience(deadline.saturating_duration_since(Instant::now()), attempt, rounds);
         let asked =
-            targets.into_iter().map(|(host, tasks)| ask_host(owners, question, host, tasks, deadline));
+            targets.into_iter().map(|(host, tasks)| ask_host(owners, question, host, tasks, patience));
         for (tasks, answer) in join_all(asked).await {
             match answer {
                 Ok(answer) => {
@@ -75,15 +76,20 @@ pub(super) async fn ask(owners: &Owners, question: &Question, deadline: Instant)
     Ok(Told::merge(told, &question.page))
 }
 
+/// How long the n-th attempt may take of the time that is left: as long as each that is still to come in its round.
+fn patience(left: Duration, attempt: usize, rounds: usize) -> Duration {
+    let to_come = rounds - attempt % rounds;
+    (left / u32::try_from(to_come).unwrap_or(u32::MAX)).min(ATTEMPT)
+}
+
 async fn ask_host(
     owners: &Owners,
     question: &Question,
     host: &Host,
     tasks: Vec<i32>,
-    deadline: Instant,
+    patience: Duration,
 ) -> (Vec<i32>, Result<Told, QueryError>) {
     let question = Question { tasks: Some(tasks.clone()), ..question.clone() };
-    let patience = deadline.saturating_duration_since(Instant::now()).min(ATTEMPT);
     if host.process != owners.known_hosts.process {
         let answer = owners.peers.ask(&host.endpoint, &question, patience).await;
         return (tasks, answer);

@@ -18,7 +18,7 @@ use super::{Peers, Query, QueryError, QueryableStore, StoreView};
 use crate::prelude::*;
 use crate::processor::Headers;
 use crate::runtime::Mailboxes;
-use crate::runtime::{KnownHosts, LocalTask, LocalTasks, Mail, TopicPartition, mailbox};
+use crate::runtime::{Host, Hosts, KnownHosts, LocalTask, LocalTasks, Mail, Role, TopicPartition, mailbox};
 use crate::store::backend;
 use crate::store::cache::CacheBudget;
 use crate::store::memory;
@@ -298,4 +298,23 @@ fn mistakes_are_told_when_a_store_is_opened() {
     let other = other.err().unwrap().to_string();
     assert!(other.contains("keys alloc::string::String and values i64, not keys i64"), "{other}");
     assert_eq!(open("counts").err().unwrap().code(), "other_types");
+}
+
+/// A process that has both tasks in this role.
+fn process(id: Uuid, endpoint: String, role: Role) -> Host {
+    let tasks = [0, 1].map(|partition| (TaskId { subtopology: 0, partition }, role));
+    Host { process: id, endpoint, tasks: tasks.into() }
+}
+
+#[test]
+fn a_copy_is_asked_in_time_where_the_owner_hangs() {
+    let mut tasks = Tasks::new();
+    tasks.add("a", 3, 0);
+    // It takes connections, and never says anything.
+    let hanging = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let owner = process(Uuid::from_u128(1), hanging.local_addr().unwrap().to_string(), Role::Active);
+    let hosts = vec![owner, process(Uuid::nil(), String::new(), Role::Standby)];
+    tasks.owners.known_hosts.learn(Hosts { widths: [(0, 2)].into(), hosts });
+    let sums = tasks.view(SUMS).routed().timeout(Duration::from_secs(2)).stale_ok(0);
+    assert_eq!(tasks.answer(sums.all()), [("a".to_owned(), 3)]);
 }
