@@ -27,11 +27,19 @@ impl Position {
         self.0.iter().map(|(partition, offset)| (partition, *offset))
     }
 
-    /// Learns from another answer, of other tasks or of the same tasks before or after.
+    /// Learns from the answer of other tasks: of what two have read, it knows what both knew.
     pub(crate) fn extend(&mut self, others: impl IntoIterator<Item = (TopicPartition, i64)>) {
         for (partition, offset) in others {
             let known = self.0.entry(partition).or_insert(offset);
-            *known = (*known).max(offset);
+            *known = (*known).min(offset);
+        }
+    }
+
+    /// What both this and a later part of the same answer know.
+    fn meet(&mut self, later: &Self) {
+        self.0.retain(|partition, _| later.0.contains_key(partition));
+        for (partition, offset) in &mut self.0 {
+            *offset = later.0.get(partition).map_or(*offset, |later| (*offset).min(*later));
         }
     }
 }
@@ -67,7 +75,8 @@ pub struct Staleness {
 pub struct Answer<T> {
     /// What was asked for.
     pub value: T,
-    /// How far the tasks that have answered had come. An answer that came in several chunks has the position of the last one.
+    /// How far the tasks that have answered had come. In an answer that came in several chunks: what all
+    /// of them know.
     pub position: Position,
     /// How far behind it may be; `None`: it comes from running tasks alone.
     pub staleness: Option<Staleness>,
@@ -98,14 +107,14 @@ impl Answer<Chunk> {
         merged
     }
 
-    /// Takes in the next page, and says behind what the one after it begins.
-    pub(crate) fn continue_with(&mut self, next: Self) -> Option<Vec<u8>> {
+    /// Takes in the next page.
+    pub(crate) fn continue_with(&mut self, next: Self) {
         let Self { value, position, staleness } = next;
-        self.position.extend(position);
+        self.position.meet(&position);
         self.staleness = self.staleness.max(staleness);
         self.value.count = value.count;
         self.value.entries.extend(value.entries);
-        value.behind
+        self.value.behind = value.behind;
     }
 }
 
@@ -150,5 +159,26 @@ impl<T> Future for Query<T> {
 impl<T> fmt::Debug for Query<T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Query")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_in_chunks_knows_what_all_of_them_know() {
+        let chunk = |reached: &[(i32, i64)], behind: Option<&[u8]>| {
+            let at = |(partition, offset): &(i32, i64)| (TopicPartition::new("in", *partition), *offset);
+            let value = Chunk { behind: behind.map(<[u8]>::to_vec), ..Chunk::default() };
+            Answer { value, position: reached.iter().map(at).collect(), staleness: None }
+        };
+        let mut answer = chunk(&[(0, 5), (1, 9)], Some(b"a"));
+        answer.continue_with(chunk(&[(0, 8), (1, 7), (2, 3)], Some(b"b")));
+        let known = |answer: &Answer<Chunk>| [0, 1, 2].map(|partition| answer.position.of("in", partition));
+        assert_eq!(known(&answer), [Some(5), Some(7), None], "the first knows nothing of the third");
+        assert_eq!(answer.value.behind.as_deref(), Some(&b"b"[..]));
+        answer.continue_with(chunk(&[(0, 9)], None));
+        assert_eq!((known(&answer), answer.value.behind), ([Some(5), None, None], None));
     }
 }

@@ -96,22 +96,20 @@ impl Asker {
                 None => (0..width).collect(),
             });
         }
-        let mut collected = Told::default();
-        loop {
-            let asked = Arc::new(question);
-            let told = match routed {
-                true => routed::ask(&owners, &asked, Instant::now() + patience).await?,
-                false => owners.ask(&asked).await?,
-            };
-            let behind = collected.continue_with(told);
+        let asking = async |question: &Arc<Question>| match routed {
+            true => routed::ask(&owners, question, Instant::now() + patience).await,
+            false => owners.ask(question).await,
+        };
+        let mut asked = Arc::new(question);
+        let mut collected = asking(&asked).await?;
+        while let Some(after) = collected.value.behind.clone() {
             let left = limit.saturating_sub(collected.value.entries.len());
-            match behind {
-                Some(behind) if left > 0 => {
-                    question = Arc::unwrap_or_clone(asked);
-                    question.page = Page { after: Some(behind), reverse, limit: left.min(MAX_ENTRIES) };
-                }
-                _ => break,
+            if left == 0 {
+                break;
             }
+            let page = Page { after: Some(after), reverse, limit: left.min(MAX_ENTRIES) };
+            asked = Arc::new(Question { page, ..Arc::unwrap_or_clone(asked) });
+            collected.continue_with(asking(&asked).await?);
         }
         collected.value.entries.truncate(limit);
         Ok(collected)
