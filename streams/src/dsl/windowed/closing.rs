@@ -54,15 +54,18 @@ impl Closing {
     pub(super) fn resume(&self, closed_until: i64) {
         self.closed.set(closed_until);
         if closed_until >= self.windows.size_ms() {
-            self.told(closed_until);
+            self.told(self.last_by(closed_until));
         }
     }
 
-    /// Every window that ends by `closed_until` has been told of.
-    fn told(&self, closed_until: i64) -> i64 {
-        let last = self.windows.start_before(closed_until - self.windows.size_ms());
+    /// The start (ms) of the last window that ends by `closed_until`.
+    fn last_by(&self, closed_until: i64) -> i64 {
+        self.windows.start_before(closed_until - self.windows.size_ms())
+    }
+
+    /// The window that starts at `last` and all before it have been told of.
+    fn told(&self, last: i64) {
         self.next_start.set(last.saturating_add(self.windows.advance_ms()));
-        last
     }
 
     pub(super) fn hear(&self, wall_clock: i64) {
@@ -87,7 +90,8 @@ impl Closing {
     }
 
     /// Tells the nodes below of every window that ends by `closed_until` and was not told of, and has the next commit say so
-    /// under the name of the store, as Kafka does.
+    /// under the name of the store, as Kafka does. Should a node below fail, none of them counts as told of: if the record is
+    /// tried again, they all are.
     pub(super) fn tell<K: Element, A: Element>(
         &self,
         closed_until: i64,
@@ -101,8 +105,7 @@ impl Closing {
         if latest < first {
             return Ok(());
         }
-        let last = self.told(closed_until);
-        cx.note(store.borrow().name(), closed_until);
+        let last = self.last_by(closed_until);
         let mut after = None;
         loop {
             let closed = read(store, first, last, after.as_ref())?;
@@ -112,9 +115,12 @@ impl Closing {
                 cx.pass(below, Record { headers: headers.clone(), ..record })?;
             }
             if is_last {
-                return Ok(());
+                break;
             }
         }
+        self.told(last);
+        cx.note(store.borrow().name(), closed_until);
+        Ok(())
     }
 }
 

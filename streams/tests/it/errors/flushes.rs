@@ -73,25 +73,41 @@ fn a_policy_knows_the_update_and_cannot_have_it_tried_again() {
     assert_eq!(heard.try_iter().collect::<Vec<_>>(), [("check".to_owned(), "b".to_owned(), Some(0), 1)]);
 }
 
-#[test]
-fn windows_that_close_behind_one_that_fails_are_told_of() {
+/// Tells of windows when they close, of several at once; the one that starts at 10 is not wanted below.
+fn windows() -> Topology {
     let builder = StreamsBuilder::new();
     let grouped = builder.stream(IN).group_by_key();
-    let windows = grouped.windowed_by(TimeWindows::of(millis(10))).emit(Emit::OnClose);
+    let windows = grouped.windowed_by(TimeWindows::of(millis(10)).grace(millis(30))).emit(Emit::OnClose);
     let all = windows.aggregate("all", String::new, |_, word, all: &mut String| all.push_str(&word));
     let checked = all.to_stream().map(|key, _| {
         assert_ne!(key.window.start, 10, "not this one");
         (key.key, key.window.start)
     });
     checked.to(OUT).named("out");
-    let topology = builder.build().unwrap();
-    let mut driver = TestDriver::builder(&topology).on_error(|_| Action::Skip).build().unwrap();
+    builder.build().unwrap()
+}
+
+#[test]
+fn windows_that_close_behind_one_that_fails_are_told_of() {
+    let mut driver = TestDriver::builder(&windows()).on_error(|_| Action::Skip).build().unwrap();
     for time in [0, 10, 20, 100] {
         driver.input(IN).at(time).send("k", "a").unwrap();
     }
     let starts: Vec<i64> = driver.output(OUT).drain().into_iter().map(|record| record.value).collect();
     assert_eq!(starts, [0, 20]);
     assert_eq!(driver.errors()[0].skipped, 1);
+}
+
+#[test]
+fn windows_whose_telling_is_tried_again_are_told_of_again() {
+    let decide = |failed: &Failed<'_>| if failed.attempt() < 2 { Action::Retry } else { Action::Skip };
+    let mut driver = TestDriver::builder(&windows()).on_error(decide).build().unwrap();
+    for time in [0, 10, 20, 100] {
+        driver.input(IN).at(time).send("k", "a").unwrap();
+    }
+    let starts: Vec<i64> = driver.output(OUT).drain().into_iter().map(|record| record.value).collect();
+    assert_eq!(starts, [0, 0, 20]);
+    assert_eq!((driver.errors()[0].retries, driver.errors()[0].skipped), (1, 1));
 }
 
 /// A value that no changelog can hold.
