@@ -1,6 +1,7 @@
 //! The node that runs a processor.
 
 use std::cell::{Cell, RefCell};
+use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
 
 use super::{Context, Forwarded, Processor, Punctuation};
@@ -53,8 +54,15 @@ impl<P: Processor<K, V>, K, V> ProcessorNode<P, K, V> {
             running: punctuation.map(|punctuation| punctuation.id),
             failed: None,
         };
-        let outcome = call(&mut self.processor.borrow_mut(), &mut cx);
-        cx.failed.map_or(outcome, Err)
+        let is_lenient = cx.task.is_lenient();
+        let run = || call(&mut self.processor.borrow_mut(), &mut cx);
+        let outcome = if is_lenient { panic::catch_unwind(AssertUnwindSafe(run)) } else { Ok(run()) };
+        match (cx.failed, outcome) {
+            // Also before a panic: what has been decided below is not the processor's to decide on again.
+            (Some(failed), _) => Err(failed),
+            (None, Ok(outcome)) => outcome,
+            (None, Err(panicked)) => panic::resume_unwind(panicked),
+        }
     }
 }
 

@@ -167,3 +167,36 @@ fn a_global_table_skips_what_was_to_be_a_dead_letter() {
     assert!(driver.output(DEAD).is_empty());
     assert_eq!((driver.errors()[0].skipped, driver.errors()[0].dead_letters), (1, 0));
 }
+
+/// Forwards, and then fails itself.
+struct Reckless;
+
+impl Processor<String, i64> for Reckless {
+    type Out = (String, i64);
+
+    fn process(
+        &mut self,
+        record: Record<String, i64>,
+        cx: &mut Context<Self::Out>,
+    ) -> Result<(), ProcessError> {
+        cx.forward(record);
+        panic!("done for");
+    }
+}
+
+#[test]
+fn what_is_decided_below_a_processor_holds_though_it_panics() {
+    let draw = |b: &StreamsBuilder| {
+        let forwarded = b.stream(IN).process(|_| Reckless).named("reckless");
+        forwarded.map_values(|n| 100 / n).named("divide").to(OUT);
+    };
+    let decide = |failed: &Failed<'_>| if failed.node() == "divide" { Action::Fail } else { Action::Skip };
+    let mut driver = driver(draw, decide);
+    driver.input(IN).send("a", 5).unwrap();
+    assert_eq!(driver.output(OUT).drain(), [record("a", 20)]);
+    let error = driver.input(IN).send("b", 0).unwrap_err().to_string();
+    assert!(error.contains("node divide: a closure panicked: attempt to divide by zero"), "{error}");
+    let row = |node: &str| driver.errors().into_iter().find(|row| row.node == node).unwrap();
+    assert_eq!((row("reckless").skipped, row("reckless").failures), (1, 0));
+    assert_eq!((row("divide").skipped, row("divide").failures), (0, 1));
+}
