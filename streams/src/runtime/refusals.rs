@@ -53,11 +53,14 @@ impl Refusals {
         let mut letters = Vec::new();
         let asked = rejected.records(|record| {
             let raw = raw(&record);
-            // A dead letter cannot become another one.
-            if !is_sink && dead_letter::is_one(&raw.headers) {
+            let is_letter = dead_letter::is_one(&raw.headers);
+            // What no sink has written: a dead letter cannot become another one.
+            if is_letter && !is_sink {
                 return Err(Stop);
             }
-            letters.extend(self.ask(&raw, node, policy, &failure)?);
+            // Where a sink writes the dead-letter topic too, that has refused this one already.
+            let refused_by = is_letter.then_some(&*rejected.topic);
+            letters.extend(self.ask(&raw, refused_by, node, policy, &failure)?);
             Ok(())
         });
         // The policy has said so: nothing is tried again behind its back.
@@ -65,10 +68,11 @@ impl Refusals {
         Ok(letters)
     }
 
-    /// Asks about one record.
+    /// Asks about one record. A dead letter does not go to `refused_by` again.
     fn ask(
         &self,
         raw: &RawRecord<'_>,
+        refused_by: Option<&str>,
         node: &str,
         policy: &Policy,
         failure: &Failure,
@@ -98,10 +102,14 @@ impl Refusals {
             _ if asked.is_err() => return Err(Stop),
             _ => {}
         }
+        let letters = self.policies.dead_letters_of(action);
+        if letters.as_ref().is_some_and(|letters| Some(&*letters.to_string()) == refused_by) {
+            return Err(Stop);
+        }
         self.counters.count(None, node, Stage::Produce, action);
         tracing::warn!(node, ?action, %failure, "a record was refused");
         let owned = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
-        Ok(self.policies.dead_letters_of(action).map(|topic| Letter {
+        Ok(letters.map(|topic| Letter {
             topic,
             key: owned(key),
             value: owned(value),

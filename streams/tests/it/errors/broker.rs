@@ -1,5 +1,8 @@
 //! Failures on a broker.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use futures::executor::block_on;
 use millstream::errors::{self, Stage};
 use millstream::prelude::*;
@@ -115,6 +118,24 @@ fn what_a_topic_refuses_is_known_by_its_own_bytes() {
     let rows = app.metrics().errors;
     assert_eq!((rows[0].node.as_str(), rows[0].task, rows[0].dead_letters), ("copy", None, 1));
     block_on(app.close()).unwrap();
+}
+
+/// A sink writes the dead-letter topic too, which refuses the dead letter as it has refused the record.
+#[test]
+fn a_dead_letter_is_not_sent_again_to_the_topic_that_has_refused_it() {
+    let (cluster, state) = (cluster(), tempfile::tempdir().unwrap());
+    let asked = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&asked);
+    // Without an end to it the third question would be followed by others.
+    let app = cluster.app(copying(), state.path()).dead_letters("out").on_error(move |_| {
+        if count.fetch_add(1, Ordering::Relaxed) < 3 { Action::DeadLetter } else { Action::Fail }
+    });
+    let app = app.start_blocking().unwrap();
+    cluster.send_bytes(&[&large()]);
+    let stopped = block_on(app.run_until(std::future::pending::<()>())).unwrap_err().to_string();
+    assert!(stopped.contains("out") && stopped.contains("MessageTooLarge"), "{stopped}");
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
+    assert_eq!(cluster.committed("lines"), 0);
 }
 
 #[test]
