@@ -135,6 +135,7 @@ pub(super) fn add<K: Element, V: Element>(
 
 /// Gives a sink another encoding.
 pub(super) fn redraw<K: Element, V: Element>(graph: &mut Graph, sink: NodeId, encoding: Encoding<K, V>) {
+    graph.node_mut(sink).chooses_partitions = encoding.partitioner.is_some();
     if let NodeKind::Sink { factory: drawn, .. } = &mut graph.node_mut(sink).kind {
         *drawn = factory(encoding);
     }

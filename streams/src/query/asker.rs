@@ -34,7 +34,7 @@ pub(super) struct Ask {
     pub(super) after: Option<Vec<u8>>,
     pub(super) reverse: bool,
     pub(super) limit: usize,
-    /// The one partition that can have it.
+    /// The one partition that can have it; `None`: any, or nobody can say.
     pub(super) place: Option<Place>,
 }
 
@@ -66,6 +66,11 @@ impl Asker {
         Ok((asker, spec))
     }
 
+    /// Whether a partitioner of the program's chooses the tasks that have a key, so that its hash does not say which.
+    pub(super) fn is_scattered(&self) -> bool {
+        self.owners.topology.is_scattered(self.part)
+    }
+
     /// At most as many entries as are wanted, chunk by chunk.
     pub(super) async fn collect(self, ask: Ask) -> Result<Told, QueryError> {
         // Every process has all of a global table.
@@ -90,8 +95,8 @@ impl Asker {
         let page = Page { after, reverse, limit: limit.min(MAX_ENTRIES) };
         let mut question = Question { store, part, tasks: None, stale, read, page };
         if routed {
-            let width = routed::width(&owners, &question, Instant::now() + patience).await?;
-            question.tasks = Some(match place {
+            let (width, is_even) = routed::width(&owners, &question, Instant::now() + patience).await?;
+            question.tasks = Some(match place.filter(|_| is_even) {
                 Some(place) => vec![check(&question.store, place(width), width)?],
                 None => (0..width).collect(),
             });

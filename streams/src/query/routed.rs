@@ -20,16 +20,17 @@ const ATTEMPT: Duration = Duration::from_secs(3);
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-/// How many tasks a sub-topology has, once the group has said so.
+/// How many tasks a sub-topology has, once the group has said so, and whether that says where a key is.
 pub(super) async fn width(
     owners: &Owners,
     question: &Question,
     deadline: Instant,
-) -> Result<i32, QueryError> {
+) -> Result<(i32, bool), QueryError> {
     let mut pause = FIRST_PAUSE;
     loop {
-        if let Some(width) = owners.known_hosts.last().widths.get(&question.part) {
-            return Ok(*width);
+        let hosts = owners.known_hosts.last();
+        if let Some(width) = hosts.widths.get(&question.part) {
+            return Ok((*width, !hosts.uneven.contains(&question.part)));
         }
         if Instant::now() + pause > deadline {
             return Err(QueryError::Rebalancing { store: question.store.to_string() });
@@ -153,7 +154,7 @@ mod tests {
     ) -> (Vec<(String, Vec<i32>)>, Option<&'static str>) {
         let page = Page { after: None, reverse: false, limit: 1 };
         let question = Question { store: "s".into(), part: 0, tasks: None, stale, read: Read::Count, page };
-        let hosts = Hosts { widths: [(0, 3)].into(), hosts };
+        let hosts = Hosts { widths: [(0, 3)].into(), hosts, ..Hosts::default() };
         let plan = plan(&hosts, Uuid::from_u128(9), &question, &[0, 1, 2], attempt);
         let targets = plan.targets.into_iter().map(|(host, tasks)| (host.endpoint.clone(), tasks));
         (targets.collect(), plan.nowhere.map(|error| error.code()))

@@ -49,7 +49,8 @@ where
 
     /// The same store in all instances of the application, whichever has a key: asked over HTTP where the group's metadata says that
     /// it is, which takes that the others [listen](crate::runtime::AppBuilder::query_listen). A key is in the partition that the
-    /// hash of its bytes gives, unless the store is [`partitioned_by`](Self::partitioned_by) something else. Ranges ask all
+    /// hash of its bytes gives, unless the store is [`partitioned_by`](Self::partitioned_by) something else; all are asked for it
+    /// where the topology's own partitioners choose, or the topics that the tasks read are not equally wide. Ranges ask all
     /// instances and are merged in the order of the keys, chunk by chunk. While tasks move or an instance does not answer it is
     /// tried again, up to the [`timeout`](Self::timeout).
     pub fn routed(mut self) -> Self {
@@ -100,7 +101,8 @@ where
             (self.asker.clone(), self.serdes.clone(), self.partitioner.clone());
         Query::new(async move {
             let (store, bytes) = (asker.store.clone(), bytes?);
-            let place = Some(place(partitioner, key, &serdes.key, &bytes));
+            let is_known = partitioner.is_some() || !asker.is_scattered();
+            let place = is_known.then(|| place(partitioner, key, &serdes.key, &bytes));
             let read = Read::Get(bytes);
             let told = asker.collect(Ask { read, after: None, reverse: false, limit: 1, place }).await?;
             told.try_map(|chunk| {

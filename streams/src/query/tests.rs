@@ -73,6 +73,11 @@ struct Tasks {
 
 impl Tasks {
     fn new() -> Self {
+        Self::beside(|_| {})
+    }
+
+    /// With something else in the topology.
+    fn beside(draw: impl Fn(&StreamsBuilder)) -> Self {
         let builder = StreamsBuilder::new();
         let grouped = builder.stream(Topic::<String, i64>::new("in")).group_by_key();
         let sum = |_: &String, n: i64, sum: &mut Option<i64>| {
@@ -82,6 +87,7 @@ impl Tasks {
         let windows =
             TimeWindows::of(millis(SIZE as u64)).advance_by(millis(SIZE as u64 / 2)).grace(secs(60));
         let _counts = grouped.windowed_by(windows).count(COUNTS);
+        draw(&builder);
         let topology = builder.build().unwrap();
         let task = |partition| {
             let backends = topology.subtopologies()[0].stores.iter().map(memory::open).collect();
@@ -314,7 +320,44 @@ fn a_copy_is_asked_in_time_where_the_owner_hangs() {
     let hanging = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let owner = process(Uuid::from_u128(1), hanging.local_addr().unwrap().to_string(), Role::Active);
     let hosts = vec![owner, process(Uuid::nil(), String::new(), Role::Standby)];
-    tasks.owners.known_hosts.learn(Hosts { widths: [(0, 2)].into(), hosts });
+    tasks.owners.known_hosts.learn(Hosts { widths: [(0, 2)].into(), hosts, ..Hosts::default() });
     let sums = tasks.view(SUMS).routed().timeout(Duration::from_secs(2)).stale_ok(0);
     assert_eq!(tasks.answer(sums.all()), [("a".to_owned(), 3)]);
+}
+
+/// Which of these keys, which lie where their lengths say, a routed view finds one by one.
+fn found(mut tasks: Tasks, uneven: bool) -> Vec<&'static str> {
+    let keys = ["a", "b", "c", "d", "e", "f"];
+    keys.iter().for_each(|key| tasks.add(key, 1, 0));
+    let hosts = vec![process(Uuid::nil(), String::new(), Role::Active)];
+    let uneven = uneven.then_some(0).into_iter().collect();
+    tasks.owners.known_hosts.learn(Hosts { widths: [(0, 2)].into(), uneven, hosts });
+    let (sums, counts) = (tasks.view(SUMS).routed(), tasks.view(COUNTS).routed());
+    let found = keys.into_iter().filter(|key| tasks.answer(sums.get(*key)).is_some());
+    let found: Vec<_> = found.collect();
+    let windows = keys.into_iter().filter(|key| tasks.answer(counts.get(*key, 0)).is_some());
+    assert_eq!(windows.collect::<Vec<_>>(), found);
+    found
+}
+
+#[test]
+fn a_key_is_looked_for_everywhere_where_its_hash_does_not_say_where_it_is() {
+    let all = ["a", "b", "c", "d", "e", "f"];
+    assert_ne!(found(Tasks::new(), false), all, "the hash says otherwise");
+    assert_eq!(found(Tasks::new(), true), all);
+    let chosen = |topic: &'static str| {
+        Tasks::beside(move |builder| {
+            let raw = builder.stream(Topic::<String, i64>::new("raw"));
+            raw.to(Topic::new(topic)).partitioned_by(|key, _, _| key.len() as i32 % 2);
+        })
+    };
+    assert_eq!(found(chosen("in"), false), all);
+    assert_ne!(found(chosen("elsewhere"), false), all, "that is another topic");
+    let repartitioned = StreamsBuilder::new();
+    let raw = repartitioned.stream(Topic::<String, i64>::new("raw"));
+    let by_length =
+        Repartitioned::from("by-length").partitioned_by(|key: &String, _: &i64, _| key.len() as i32);
+    let _sums = raw.repartition(by_length).group_by_key().count(KeyValueStore::<String, i64>::new("sums"));
+    let topology = repartitioned.build().unwrap();
+    assert_eq!([0, 1].map(|part| topology.is_scattered(part)), [false, true]);
 }

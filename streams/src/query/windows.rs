@@ -155,7 +155,8 @@ where
         let (partitioner, (first, last)) = (self.partitioner.clone(), inclusive(starts));
         Query::new(async move {
             let (store, bytes) = (asker.store.clone(), bytes?);
-            let place = Some(place(partitioner, key, &serde, &bytes));
+            let is_known = partitioner.is_some() || !asker.is_scattered();
+            let place = is_known.then(|| place(partitioner, key, &serde, &bytes));
             let read = Read::WindowsOf { key: bytes, first, last };
             let told = asker.collect(Ask { read, after: None, reverse, limit: usize::MAX, place }).await?;
             let entries = told.try_map(|chunk| serdes.entries(&store, chunk))?;

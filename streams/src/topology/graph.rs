@@ -137,6 +137,8 @@ pub(crate) struct Node {
     pub(crate) changes: Changes,
     /// Whether it makes one stream of several.
     pub(crate) merges: bool,
+    /// Whether the program chooses the partitions of what it sends, so that the hash of a key does not say where it is.
+    pub(crate) chooses_partitions: bool,
     /// The types of the keys and values that leave it, where keys change or streams merge.
     pub(crate) output: Option<TypeId>,
     /// Whether the optimiser has taken it out.
@@ -211,6 +213,7 @@ impl Graph {
             global: false,
             changes: Changes::Nothing,
             merges: false,
+            chooses_partitions: false,
             output: None,
             removed: false,
             on_error: None,
@@ -237,6 +240,20 @@ impl Graph {
     pub(crate) fn sinks_of<'a>(&'a self, of: &'a TopicName) -> impl Iterator<Item = &'a Node> {
         let is_sink = move |kind: &NodeKind| matches!(kind, NodeKind::Sink { topic, .. } if topic == of);
         self.nodes.iter().filter(move |node| is_sink(&node.kind))
+    }
+
+    /// Whether a partitioner of the program's chooses the partitions of records that go to one of these topics. A sink whose
+    /// records name their topics may mean any.
+    pub(super) fn chooses_partitions_of(&self, topics: &[TopicName]) -> bool {
+        let mut choosing = self.nodes.iter().filter(|node| node.chooses_partitions && !node.removed);
+        choosing.any(|node| match &node.kind {
+            NodeKind::Sink { topic, .. } => {
+                let pattern = |read: &TopicName| matches!(read, TopicName::Matching(_));
+                topics.iter().any(|read| read == topic || pattern(read) && read.covers(topic.as_str(), ""))
+            }
+            NodeKind::DynamicSink { .. } => true,
+            NodeKind::Source { .. } | NodeKind::Processor { .. } => false,
+        })
     }
 
     /// Whether a node has a say in what becomes of records that fail.

@@ -105,6 +105,11 @@ impl Topology {
         parts.find(|part| part.id == id).expect("a part of this topology")
     }
 
+    /// Whether partitioners of the program's choose which task of a part has a record.
+    pub(crate) fn is_scattered(&self, id: u32) -> bool {
+        self.graph().chooses_partitions_of(&self.part(id).sources)
+    }
+
     /// Whether the part of that id has a store of that name.
     pub(crate) fn has_store(&self, id: u32, store: &str) -> bool {
         let mut parts = self.subtopologies().iter().chain(self.globals()).filter(|part| part.id == id);

@@ -46,7 +46,8 @@ impl<K: Data, V: Data> KStream<K, V> {
             factory: factory(Arc::clone(&name), encoding.clone()),
         };
         let node = graph.add(generated, kind, &[self.node]);
-        let redraw = Box::new(move |graph: &mut Graph, sink, encoding| {
+        let redraw = Box::new(move |graph: &mut Graph, sink, encoding: Encoding<K, V>| {
+            graph.node_mut(sink).chooses_partitions = encoding.partitioner.is_some();
             if let NodeKind::DynamicSink { factory: drawn, .. } = &mut graph.node_mut(sink).kind {
                 *drawn = factory(Arc::clone(&name), encoding);
             }

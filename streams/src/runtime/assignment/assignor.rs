@@ -92,6 +92,16 @@ impl TaskAssignor {
             .collect()
     }
 
+    /// The sub-topologies whose topics are not equally wide.
+    fn uneven(&self, topics: &TopicSizes) -> BTreeSet<u32> {
+        let parts = self.topology.subtopologies().iter().map(|part| part.id);
+        let is_uneven = |part: &u32| {
+            let read = topics.iter().filter(|(topic, _)| self.reads(*part, topic));
+            read.map(|(_, size)| *size).collect::<BTreeSet<_>>().len() > 1
+        };
+        parts.filter(is_uneven).collect()
+    }
+
     fn partitions(&self, task: TaskId, topics: &TopicSizes) -> Vec<TopicPartition> {
         let wide = topics.iter().filter(|(_, size)| task.partition < **size);
         let read = wide.filter(|(topic, _)| self.reads(task.subtopology, topic));
@@ -154,6 +164,7 @@ fn told(id: &str, member: &Subscription) -> UserData {
 /// Where tasks are once they are where they were given: of members and what they were given, in the same order.
 fn hosts(
     tasks: &BTreeSet<TaskId>,
+    uneven: BTreeSet<u32>,
     members: &[UserData],
     active: &[BTreeSet<TaskId>],
     standbys: &[BTreeSet<TaskId>],
@@ -169,7 +180,7 @@ fn hosts(
         host.tasks.extend(standbys.iter().map(|task| (*task, Role::Standby)));
         host.tasks.extend(active.iter().map(|task| (*task, Role::Active)));
     }
-    Hosts { widths, hosts: hosts.into_values().collect() }
+    Hosts { widths, uneven, hosts: hosts.into_values().collect() }
 }
 
 impl Assignor for TaskAssignor {
@@ -225,7 +236,7 @@ impl Assignor for TaskAssignor {
         if wants_probing {
             tracing::info!(probe_after_ms, "tasks wait for their state where they shall run");
         }
-        let hosts = hosts(&tasks, &told, &active, &standbys).encode();
+        let hosts = hosts(&tasks, self.uneven(topics), &told, &active, &standbys).encode();
         let given = members.keys().zip(active.iter().zip(&standbys)).enumerate();
         let assignments = given.map(|(nth, (member, (active, standbys)))| {
             let partitions = active.iter().flat_map(|task| self.partitions(*task, topics)).collect();
@@ -327,6 +338,25 @@ mod tests {
         let all: BTreeSet<TaskId> = hosts.hosts.iter().flat_map(|host| host.tasks.keys().copied()).collect();
         assert_eq!(all.len(), 4);
         assert!(hosts.hosts.iter().flat_map(|host| host.tasks.values()).all(|role| *role == Role::Active));
+    }
+
+    #[test]
+    fn members_learn_where_the_number_of_tasks_does_not_say_where_a_key_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let assignor = assignor_of(directory.path(), |builder| {
+            let small = builder.table(Topic::<String, String>::new("small")).to_stream();
+            let big = builder.stream(Topic::<String, Option<String>>::new("big"));
+            small.merge(&big).for_each(|_, _| {});
+        });
+        let uneven = |small, big| {
+            let members = [("a".to_owned(), member(&assignor, -1, &[]))].into();
+            let sizes = [("small".into(), small), ("big".into(), big)].into();
+            let assigned = assignor.assign(&sizes, &members).unwrap();
+            let hosts = Given::decode(assigned["a"].user_data.as_ref().unwrap()).unwrap().hosts;
+            (hosts.widths[&0], hosts.uneven)
+        };
+        assert_eq!(uneven(2, 6), (6, [0].into()));
+        assert_eq!(uneven(2, 2), (2, [].into()));
     }
 
     #[test]

@@ -15,7 +15,7 @@ const VERSION: u8 = 1;
 /// `standbyPartitionsByHost` of Kafka's `AssignmentInfo`).
 ///
 /// ```text
-/// version u8 | number of sub-topologies u16, each: id u32, tasks i32
+/// version u8 | number of sub-topologies u16, each: id u32, tasks i32, negative where the topics they read differ in width
 /// then hosts to the end, each:
 ///   process id, 16 bytes | length u16, endpoint | number of tasks u32, each: sub-topology u32, partition i32, role u8
 /// ```
@@ -25,6 +25,8 @@ const VERSION: u8 = 1;
 pub(crate) struct Hosts {
     /// How many tasks each sub-topology has, those that nobody has at the moment included.
     pub(crate) widths: BTreeMap<u32, i32>,
+    /// The sub-topologies whose topics are not equally wide: the number of tasks does not say where a key is.
+    pub(crate) uneven: BTreeSet<u32>,
     pub(crate) hosts: Vec<Host>,
 }
 
@@ -73,6 +75,7 @@ impl Hosts {
         bytes.extend_from_slice(&(self.widths.len() as u16).to_be_bytes());
         for (part, tasks) in &self.widths {
             bytes.extend_from_slice(&part.to_be_bytes());
+            let tasks = if self.uneven.contains(part) { tasks.saturating_neg() } else { *tasks };
             bytes.extend_from_slice(&tasks.to_be_bytes());
         }
         for Host { process, endpoint, tasks } in &self.hosts {
@@ -98,7 +101,11 @@ impl Hosts {
         let mut decoded = Self::default();
         for _ in 0..bytes.u16()? {
             let part = bytes.u32()?;
-            decoded.widths.insert(part, bytes.i32()?);
+            let tasks = bytes.i32()?;
+            if tasks < 0 {
+                decoded.uneven.insert(part);
+            }
+            decoded.widths.insert(part, tasks.saturating_abs());
         }
         while !bytes.is_at_end() {
             decoded.hosts.push(host(&mut bytes)?);
@@ -192,13 +199,13 @@ mod tests {
             endpoint: "a:1".to_owned(),
             tasks: [(task(0), Role::Active), (task(2), Role::Standby)].into(),
         };
-        Hosts { widths: [(1, 3)].into(), hosts: vec![host, Host::default()] }
+        Hosts { widths: [(1, 3), (2, 6)].into(), uneven: [2].into(), hosts: vec![host, Host::default()] }
     }
 
     #[test]
     fn the_bytes_are_as_drawn() {
         let bytes = hosts().encode();
-        let mut drawn = vec![1, 0, 1, 0, 0, 0, 1, 0, 0, 0, 3];
+        let mut drawn = vec![1, 0, 2, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0, 2, 255, 255, 255, 250];
         drawn.extend_from_slice(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 0, 3, b'a', b':', b'1']);
         drawn.extend_from_slice(&[0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 1]);
         drawn.extend_from_slice(&[0; 16 + 2 + 4]);
@@ -210,7 +217,7 @@ mod tests {
     fn foreign_bytes_are_refused() {
         let bytes = hosts().encode();
         assert_eq!(Hosts::decode(&[9]), Err(HostsError::Version(9)));
-        for short in (0..bytes.len()).filter(|end| ![11, bytes.len() - 22].contains(end)) {
+        for short in (0..bytes.len()).filter(|end| ![19, bytes.len() - 22].contains(end)) {
             assert_eq!(Hosts::decode(&bytes[..short]), Err(HostsError::Short), "{short} bytes");
         }
         // Counts without what they count.
