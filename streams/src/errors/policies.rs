@@ -55,24 +55,28 @@ impl Policies {
     /// The one that Kafka's configuration of a handler names: the class, with or without its package, or an action in words.
     pub(crate) fn set_handler(&mut self, stage: Stage, handler: &str) -> Result<(), String> {
         let class = handler.rsplit('.').next().unwrap_or(handler);
-        let policy: Policy = match class {
-            "LogAndContinueExceptionHandler" | "LogAndContinueProcessingExceptionHandler" => {
-                Arc::new(|failed| if failed.has_dead_letters() { Action::DeadLetter } else { Action::Skip })
+        let policy: Option<Policy> = match class {
+            "LogAndContinueExceptionHandler" | "LogAndContinueProcessingExceptionHandler" => Some(Arc::new(
+                |failed| {
+                    if failed.has_dead_letters() { Action::DeadLetter } else { Action::Skip }
+                },
+            )),
+            // Kafka's default lets a task begin anew at its last commit where the cluster was away. So does a thread here, if
+            // nobody has said fail.
+            "DefaultProductionExceptionHandler" => None,
+            "LogAndFailExceptionHandler" | "LogAndFailProcessingExceptionHandler" | "fail" => {
+                Some(Arc::new(|_| Action::Fail))
             }
-            "LogAndFailExceptionHandler"
-            | "LogAndFailProcessingExceptionHandler"
-            | "DefaultProductionExceptionHandler"
-            | "fail" => Arc::new(|_| Action::Fail),
-            "skip" => Arc::new(|_| Action::Skip),
-            "dead-letter" => Arc::new(|_| Action::DeadLetter),
-            "retry" => Arc::new(|_| Action::Retry),
+            "skip" => Some(Arc::new(|_| Action::Skip)),
+            "dead-letter" => Some(Arc::new(|_| Action::DeadLetter)),
+            "retry" => Some(Arc::new(|_| Action::Retry)),
             _ => return Err(format!("expected {HANDLERS}")),
         };
         *match stage {
             Stage::Decode => &mut self.decode,
             Stage::Process => &mut self.process,
             Stage::Produce => &mut self.produce,
-        } = Some(policy);
+        } = policy;
         Ok(())
     }
 
@@ -201,7 +205,6 @@ mod tests {
             assert_eq!(said(stage, goes_on, Some("dead")), Action::DeadLetter);
             assert_eq!(said(stage, &format!("{package}.{fails}"), Some("dead")), Action::Fail);
         }
-        assert_eq!(said(Stage::Produce, "DefaultProductionExceptionHandler", Some("dead")), Action::Fail);
         for (word, action) in [
             ("fail", Action::Fail),
             ("skip", Action::Skip),
@@ -211,5 +214,16 @@ mod tests {
             assert_eq!(said(Stage::Produce, word, None), action);
         }
         assert!(Policies::default().set_handler(Stage::Decode, "my.Handler").is_err());
+    }
+
+    #[test]
+    fn kafkas_default_of_production_is_to_say_nothing() {
+        let mut policies = Policies::default();
+        policies.set_handler(Stage::Produce, "skip").unwrap();
+        let package = "org.apache.kafka.streams.errors";
+        policies
+            .set_handler(Stage::Produce, &format!("{package}.DefaultProductionExceptionHandler"))
+            .unwrap();
+        assert!(policies.is_empty());
     }
 }
