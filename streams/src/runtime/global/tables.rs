@@ -77,7 +77,7 @@ impl Tables {
             match partition.queue.run(i64::MAX, usize::MAX, process) {
                 Ok(0) => break,
                 Ok(_) => {}
-                Err(RunError::Process(error)) => return Err(error.into()),
+                Err(RunError::Process { error, .. }) => return Err(error.into()),
                 Err(RunError::Batch(offset, error)) => {
                     return Err(at_source(task, &range.source, offset, &error));
                 }

@@ -37,8 +37,18 @@ struct OpenBatch {
 pub(crate) enum RunError<E> {
     /// The bytes are no records; the offset that could not be read.
     Batch(i64, BatchError),
-    /// The task failed at a record.
-    Process(E),
+    /// The task failed at a record, after so many had passed.
+    Process { passed: usize, error: E },
+}
+
+impl<E> RunError<E> {
+    /// The same, of a longer run in which so many had passed before.
+    pub(super) fn after(self, before: usize) -> Self {
+        match self {
+            Self::Process { passed, error } => Self::Process { passed: before + passed, error },
+            batch @ Self::Batch(..) => batch,
+        }
+    }
 }
 
 impl PartitionQueue {
@@ -136,7 +146,7 @@ impl PartitionQueue {
             }
             self.next_offset = next_offset;
             if let Some(error) = failed {
-                return Err(RunError::Process(error));
+                return Err(RunError::Process { passed, error });
             }
             if !done {
                 break;
@@ -275,7 +285,7 @@ pub(super) mod tests {
         let mut queue = PartitionQueue::at(None);
         queue.push(0, batch(Compression::None, 0, &[1, 1, 1]));
         let fail_at_1 = |record: Record<'_>| if record.offset.0 == 1 { Err("no") } else { Ok(()) };
-        assert!(matches!(queue.run(9, 9, fail_at_1), Err(RunError::Process("no"))));
+        assert!(matches!(queue.run(9, 9, fail_at_1), Err(RunError::Process { passed: 1, error: "no" })));
         assert_eq!(queue.next_offset(), Some(1));
         let mut seen = Vec::new();
         let run = queue.run(9, 9, |record| {

@@ -134,7 +134,7 @@ impl TaskInputs {
             let Input { id, queue, .. } = &mut self.inputs[index];
             let id = *id;
             let run = queue.run(until, limit - passed, |record| process(id, record));
-            passed += run.map_err(|error| (index, error))?;
+            passed += run.map_err(|error| (index, error.after(passed)))?;
             if self.inputs.len() > 1 && self.is_drained(index)? {
                 break;
             }

@@ -80,9 +80,9 @@ impl<L: Link> Worker<L> {
         let (records, again_at) = match (ran, task.retry_at()) {
             (Ok(records), _) => (records, i64::MAX),
             // How far it came before is in the queue; what failed is still at its head.
-            (Err((_, RunError::Process(_))), Some(again_at)) => {
+            (Err((_, RunError::Process { passed, .. })), Some(again_at)) => {
                 *uncommitted = true;
-                (0, again_at)
+                (passed, again_at)
             }
             (Err((index, error)), _) => return Err(at_input(task, inputs, index, error)),
         };
@@ -136,7 +136,7 @@ pub(crate) fn raw<'a>(record: &WireRecord<'a>) -> RawRecord<'a> {
 /// Names the record at which a run ended; a task that failed has named it already.
 fn at_input(task: &Task, inputs: &TaskInputs, index: usize, error: RunError<TaskError>) -> WorkerError {
     let (offset, error) = match error {
-        RunError::Process(error) => return error.into(),
+        RunError::Process { error, .. } => return error.into(),
         RunError::Batch(offset, error) => (offset, error),
     };
     let input = inputs.get(index);

@@ -42,7 +42,8 @@ fn others_go_on_and_commits_stop_before_it() {
         bench.append(&failing, 1, value);
     }
     (0..3).for_each(|offset| bench.fetch(&failing, offset));
-    assert_eq!(bench.turn(50).again_at, 100, "what came before it is to be committed");
+    let turn = bench.turn(50);
+    assert_eq!((turn.records, turn.again_at), (1, 100), "what came before it counts, and is to be committed");
     // Tried at 50; then at 250, 650 and 1,050.
     for now in [100, 150, 249, 250, 300] {
         bench.append(&other, 1, &now.to_string());
