@@ -32,6 +32,13 @@ impl Counts {
         }
     }
 
+    /// A node is about to take a record that it has taken already.
+    pub(crate) fn take_back(&mut self, node: NodeId) {
+        if let Some(count) = self.taken.get_mut(node.0 as usize) {
+            *count = count.saturating_sub(1);
+        }
+    }
+
     pub(crate) fn taken(&self, node: NodeId) -> u64 {
         self.taken.get(node.0 as usize).copied().unwrap_or(0)
     }

@@ -38,7 +38,7 @@
 //! | `thread_commit_seconds` | thread | histogram: commits that went through | `commit-latency-avg`, `-max`, `commit-total` |
 //! | `task_records_total` | thread, task | records that its sources read | `process-total` |
 //! | `task_records_per_second` | thread, task | over the last 10 to 20 seconds | `process-rate` |
-//! | `task_dropped_records_total` | thread, task | without key or value, or too late for their windows | `dropped-records-total` |
+//! | `task_dropped_records_total` | thread, task | without key or value, too late for their windows, or let go by an error policy | `dropped-records-total` |
 //! | `task_commits_total` | thread, task | commits that had something of it | `commit-total` |
 //! | `task_busy_seconds_total` | thread, task | the thread worked on its records | `active-process-ratio` |
 //! | `task_stream_time_seconds` | thread, task | the largest timestamp it has seen | |
@@ -57,6 +57,9 @@
 //!
 //! Kafka takes its lateness over all records, those in order counting as 0; here only late ones are in the histogram, and
 //! `task_records_total` has the others.
+//!
+//! A record that an error policy has tried again is one record in `records_total` and `task_records_total`. What a later attempt
+//! does again counts again: in `node_records_total` of the nodes below the source, in the lateness and in the latencies.
 
 mod application;
 mod board;

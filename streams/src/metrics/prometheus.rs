@@ -106,7 +106,7 @@ fn tasks(metrics: &Metrics, page: &mut Page) {
     );
     page.counter(
         "task_dropped_records_total",
-        "Records without a key or value, or too late",
+        "Records without a key or value, too late, or let go by an error policy",
         of(|task| task.dropped as f64),
     );
     page.counter(

@@ -14,7 +14,7 @@ use crate::task::TaskId;
 pub struct TaskMetrics {
     /// The task.
     pub task: TaskId,
-    /// Records that its sources have read.
+    /// Records that its sources have read, each once however often it was tried.
     pub records: u64,
     /// Of these per second, over the last 10 to 20 seconds. Not measured in a `TestDriver`.
     pub records_per_second: f64,
@@ -27,7 +27,8 @@ pub struct TaskMetrics {
     pub commits: u64,
     /// The largest timestamp that it has seen, in milliseconds since 1970; `-1` before the first record.
     pub stream_time: i64,
-    /// Records that were dropped because a key or value was missing, or because they came when their windows were closed.
+    /// Records that were dropped because a key or value was missing, because they came when their windows were closed, or because
+    /// an error policy let them go.
     pub dropped: u64,
     /// How far behind stream time records came, those alone that did.
     pub lateness: Spread,
@@ -48,7 +49,7 @@ pub struct TaskMetrics {
 pub struct NodeMetrics {
     /// The node, as `Topology::describe` names it.
     pub node: String,
-    /// Records it has taken. Below a table that is cached these are the updates that have left the cache.
+    /// Records it has taken; one that is tried again counts again below its source. Below a table that is cached these are the updates that have left the cache.
     pub records: u64,
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct ContextState {
     pub(crate) node: NodeId,
     /// The largest timestamp this task has seen; `-1` before the first record.
     pub(crate) stream_time: i64,
-    /// Records dropped because a key or value was missing: Kafka's `dropped-records`.
+    /// Records dropped because a key or value was missing, or let go by a policy: Kafka's `dropped-records`.
     pub(crate) dropped: u64,
     /// What passes, for the metrics.
     pub(crate) counts: Counts,

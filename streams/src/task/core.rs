@@ -324,6 +324,9 @@ impl Task {
         if let Some(retry) = &self.retry {
             let is_again = (retry.input, retry.offset) == (input, offset);
             self.state.errors.attempt = if is_again { retry.attempt + 1 } else { 1 };
+            if is_again {
+                self.state.counts.take_back(self.inputs[input.0].node);
+            }
         }
         let Input { source, node, .. } = &self.inputs[input.0];
         self.state.node = *node;
