@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::owners::{Question, Told};
 use super::{Owners, QueryError};
 use crate::runtime::{Host, Hosts, Role};
+use crate::store::chunk::Page;
 use crate::task::TaskId;
 
 /// How long one instance may take at most: one that hangs must leave time to ask another, or it again.
@@ -93,11 +94,23 @@ async fn ask_host(
     let question = Question { tasks: Some(tasks.clone()), ..question.clone() };
     if host.process != owners.known_hosts.process {
         let answer = owners.peers.ask(&host.endpoint, &question, patience).await;
-        return (tasks, answer);
+        return (tasks, answer.and_then(|told| check(told, &question.page, &host.endpoint)));
     }
     let store = question.store.to_string();
     let here = timeout(patience, owners.ask(&Arc::new(question))).await;
     (tasks, here.unwrap_or(Err(QueryError::Rebalancing { store })))
+}
+
+/// A peer that did not get on would be asked for ever.
+fn check(told: Told, page: &Page, endpoint: &str) -> Result<Told, QueryError> {
+    let Some(after) = &page.after else { return Ok(told) };
+    let gets_on = |key: &Vec<u8>| if page.reverse { key < after } else { key > after };
+    let mut keys = told.value.entries.iter().map(|(key, _)| key).chain(&told.value.behind);
+    if keys.all(gets_on) {
+        return Ok(told);
+    }
+    let message = "it says again what it was asked to go on behind".to_owned();
+    Err(QueryError::Failed { endpoint: endpoint.to_owned(), message })
 }
 
 /// Whom to ask.
@@ -134,7 +147,7 @@ fn plan<'a>(hosts: &'a Hosts, me: Uuid, question: &Question, tasks: &[i32], atte
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::chunk::{Page, Read};
+    use crate::store::chunk::{Chunk, Read};
 
     fn host(process: u128, endpoint: &str, tasks: &[(i32, Role)]) -> Host {
         let task =
@@ -176,6 +189,19 @@ mod tests {
         assert_eq!(planned(hosts(), Some(0), 0), (owners, None));
         let copies = vec![("b:1".to_owned(), vec![0, 2]), ("c:1".to_owned(), vec![1])];
         assert_eq!(planned(hosts(), Some(0), 1), (copies, None));
+    }
+
+    #[test]
+    fn a_peer_that_does_not_get_on_has_failed() {
+        let checked = |behind: &[u8], reverse| {
+            let value = Chunk { behind: Some(behind.to_vec()), ..Chunk::default() };
+            let page = Page { after: Some(b"b".to_vec()), reverse, limit: 1 };
+            check(Told { value, ..Told::default() }, &page, "a:1").map_err(|error| error.code()).map(|_| ())
+        };
+        assert_eq!([checked(b"c", false), checked(b"a", true)], [Ok(()), Ok(())]);
+        for (behind, reverse) in [(b"b", false), (b"a", false), (b"b", true), (b"c", true)] {
+            assert_eq!(checked(behind, reverse), Err("store_failed"));
+        }
     }
 
     #[test]
