@@ -150,10 +150,7 @@ where
     fn of_key<'a>(&'a self, key: &'a str, span: TextSpan) -> Asked<'a, (Value, Vec<Value>)> {
         async move {
             let (key, view) = (parse::<K>(key)?, self.if_stale(span.stale));
-            let windows = match span.reverse {
-                true => view.reverse_fetch(&key, span.starts),
-                false => view.fetch(&key, span.starts),
-            };
+            let windows = view.of_key(&key, &span.starts, span.reverse, span.limit);
             windows.answer().await?.try_map(|windows| {
                 let json = windows.into_iter().map(|(window, value)| {
                     let value = serde_json::to_value(value)?;

@@ -275,6 +275,8 @@ fn what_is_longer_than_a_chunk_comes_in_several() {
     let found = tasks.answer(sums.range(.."9".to_owned(), usize::MAX));
     let expected: Vec<String> = keys.iter().filter(|key| key.as_str() < "9").cloned().collect();
     assert_eq!(found.into_iter().map(|(key, _)| key).collect::<Vec<_>>(), expected);
+    let some = tasks.answer(counts.of_key("often", &(15..), false, 2));
+    assert_eq!(some.iter().map(|(window, _)| window.start).collect::<Vec<_>>(), [15, 20]);
     let windows = tasks.answer(counts.reverse_fetch("often", ..));
     assert!(windows.len() == 2 * 3_000 - 1 && windows.is_sorted_by_key(|(window, _)| -window.start));
 }

@@ -79,7 +79,7 @@ where
     where
         Q: ToOwned<Owned = K> + ?Sized,
     {
-        let found = self.of_key(key, &(start..=start), false).answer();
+        let found = self.of_key(key, &(start..=start), false, usize::MAX).answer();
         Query::new(async move {
             Ok(found.await?.map(|windows| windows.into_iter().next().map(|(_, value)| value)))
         })
@@ -91,7 +91,7 @@ where
     where
         Q: ToOwned<Owned = K> + ?Sized,
     {
-        self.of_key(key, &starts, false)
+        self.of_key(key, &starts, false, usize::MAX)
     }
 
     /// The values of a key in the windows whose starts lie in `starts`, latest first (Kafka's `backwardFetch`).
@@ -99,7 +99,7 @@ where
     where
         Q: ToOwned<Owned = K> + ?Sized,
     {
-        self.of_key(key, &starts, true)
+        self.of_key(key, &starts, true, usize::MAX)
     }
 
     /// The windows of every key whose starts lie in `starts`, by start, then by the bytes of the key, at most `limit` of them.
@@ -145,7 +145,14 @@ where
         })
     }
 
-    fn of_key<Q>(&self, key: &Q, starts: &impl RangeBounds<i64>, reverse: bool) -> Query<Vec<(Window, V)>>
+    /// The windows of a key, at most `limit` of them.
+    pub(super) fn of_key<Q>(
+        &self,
+        key: &Q,
+        starts: &impl RangeBounds<i64>,
+        reverse: bool,
+        limit: usize,
+    ) -> Query<Vec<(Window, V)>>
     where
         Q: ToOwned<Owned = K> + ?Sized,
     {
@@ -158,7 +165,7 @@ where
             let is_known = partitioner.is_some() || !asker.is_scattered();
             let place = is_known.then(|| place(partitioner, key, &serde, &bytes));
             let read = Read::WindowsOf { key: bytes, first, last };
-            let told = asker.collect(Ask { read, after: None, reverse, limit: usize::MAX, place }).await?;
+            let told = asker.collect(Ask { read, after: None, reverse, limit, place }).await?;
             let entries = told.try_map(|chunk| serdes.entries(&store, chunk))?;
             Ok(entries.map(|entries| entries.into_iter().map(|(key, value)| (key.window, value)).collect()))
         })

@@ -8,14 +8,14 @@
 //! GET /stores/counts?prefix=wh             the keys that begin with these bytes
 //! GET /stores/counts?reverse=true&after=b  the last first, behind b
 //!
-//! GET /stores/views/whale?from=0&to=60000  {"key": "whale", "windows": [{"start": 0, "end": 60000, "value": 1}]}
+//! GET /stores/views/whale?from=0&to=60000  {"key": "whale", "windows": [{"start": 0, "end": 60000, "value": 1}], "complete": true}
 //! GET /stores/views?from=0&to=60000        {"entries": [{"key": "whale", "start": 0, "end": 60000, "value": 1}], "complete": true}
 //! ```
 //!
 //! The last two are of a window store, `views`: `from` and `to` are starts of windows in milliseconds, both included.
 //!
 //! Any instance answers for all. Where an answer is not complete, `after=KEY` with the last entry's goes on behind it; in a window
-//! store `from=START&after=KEY`, or `to=START&after=KEY` if reversed. `position=true` adds how far the tasks had come that have
+//! store `from=START&after=KEY`, or `to=START&after=KEY` if reversed; in the windows of one key `after=START`. `position=true` adds how far the tasks had come that have
 //! answered, `{"position": {"topic": {"0": 17}}}`: the first offset that the answer knows nothing of. `stale_ok=100` has a standby
 //! answer if need be that is at most so many records behind; then `{"behind": {"records": 3}}` says how many it was.
 //!
@@ -72,9 +72,10 @@ pub(super) async fn one(
             }
         }
         Served::Windows(store) => {
-            let windows = store.of_key(&key, form.span()?).await?;
-            form.shown(windows.map(|(key, windows)| json!({ "key": key, "windows": windows })))
-                .into_response()
+            let windows = store.of_key(&key, form.span_of_key()?).await?;
+            let complete = windows.value.1.len() < form.limit();
+            let body = |(key, windows)| json!({ "key": key, "windows": windows, "complete": complete });
+            form.shown(windows.map(body)).into_response()
         }
     })
 }
@@ -143,11 +144,8 @@ impl Form {
     }
 
     fn span(&self) -> Result<TextSpan, ServeError> {
-        let Self { prefix, after, reverse, stale_ok, .. } = self;
+        let Self { after, reverse, stale_ok, .. } = self;
         let starts = self.starts()?;
-        if prefix.is_some() {
-            return Err(ServeError::Form("only key-value stores know `prefix`".to_owned()));
-        }
         let after = match (after, if *reverse { starts.1 } else { starts.0 }) {
             (None, _) => None,
             (Some(key), Bound::Included(start)) => Some((start, key.clone())),
@@ -159,14 +157,30 @@ impl Form {
         Ok(TextSpan { starts, after, reverse: *reverse, limit: self.limit(), stale: *stale_ok })
     }
 
+    /// A span of the windows of one key: `after` is a start.
+    fn span_of_key(&self) -> Result<TextSpan, ServeError> {
+        let (mut from, mut to) = self.starts()?;
+        let after = self.after.as_deref().map(start).transpose()?;
+        match after {
+            Some(after) if self.reverse && !matches!(to, Bound::Included(to) if to < after) => {
+                to = Bound::Excluded(after);
+            }
+            Some(after) if !self.reverse && !matches!(from, Bound::Included(from) if from > after) => {
+                from = Bound::Excluded(after);
+            }
+            Some(_) | None => {}
+        }
+        let (reverse, stale) = (self.reverse, self.stale_ok);
+        Ok(TextSpan { starts: (from, to), after: None, reverse, limit: self.limit(), stale })
+    }
+
     /// The bounds as starts of windows.
     fn starts(&self) -> Result<(Bound<i64>, Bound<i64>), ServeError> {
-        let bound = |text: &Option<String>| match text.as_ref().map(|text| text.parse()) {
-            Some(Ok(start)) => Ok(Bound::Included(start)),
-            Some(Err(_)) => {
-                let text = "windows are asked for by their starts, in milliseconds since 1970";
-                Err(ServeError::Form(text.to_owned()))
-            }
+        if self.prefix.is_some() {
+            return Err(ServeError::Form("only key-value stores know `prefix`".to_owned()));
+        }
+        let bound = |text: &Option<String>| match text {
+            Some(text) => start(text).map(Bound::Included),
             None => Ok(Bound::Unbounded),
         };
         Ok((bound(&self.from)?, bound(&self.to)?))
@@ -188,6 +202,11 @@ impl Form {
         }
         Json(body)
     }
+}
+
+fn start(text: &str) -> Result<i64, ServeError> {
+    let mistake = "windows are asked for by their starts, in milliseconds since 1970";
+    text.parse().map_err(|_| ServeError::Form(mistake.to_owned()))
 }
 
 fn find<'a>(stores: &'a Stores, name: &str) -> Result<&'a Served, QueryError> {
@@ -293,6 +312,23 @@ mod tests {
         stream.read_to_string(&mut response).await.unwrap();
         let (head, body) = response.split_once("\r\n\r\n").unwrap();
         (head[9..12].parse().unwrap(), serde_json::from_str(body).unwrap())
+    }
+
+    #[test]
+    fn the_windows_of_a_key_go_on_behind_a_start() {
+        let starts = |uri: &str| {
+            let query = Query::try_from_uri(&uri.parse().unwrap());
+            let span = Form::of(query).unwrap().span_of_key().ok()?;
+            Some((span.starts, span.limit))
+        };
+        use Bound::{Excluded, Included, Unbounded};
+        assert_eq!(starts("/?after=7&limit=2"), Some(((Excluded(7), Unbounded), 2)));
+        assert_eq!(starts("/?from=3&after=7&to=9"), Some(((Excluded(7), Included(9)), DEFAULT_LIMIT)));
+        assert_eq!(starts("/?from=8&after=7"), Some(((Included(8), Unbounded), DEFAULT_LIMIT)));
+        let reversed = Some(((Included(3), Excluded(7)), DEFAULT_LIMIT));
+        assert_eq!(starts("/?from=3&to=9&after=7&reverse=true"), reversed);
+        assert_eq!(starts("/?from=3"), Some(((Included(3), Unbounded), DEFAULT_LIMIT)));
+        assert_eq!(starts("/?after=noon"), None);
     }
 
     #[tokio::test]

@@ -72,8 +72,10 @@ fn check_answers(app: &Streams) {
 
     let address = app.query_address().unwrap();
     let window = |start: i64, count: i64| json!({ "start": *BEGIN + start, "end": *BEGIN + start + 60_000, "value": count });
-    let of_a = json!({ "key": "a", "windows": [window(60_000, 1), window(180_000, 1)] });
+    let of_a = json!({ "key": "a", "windows": [window(60_000, 1), window(180_000, 1)], "complete": true });
     assert_eq!(ask(address, &format!("/stores/views/a?from={}", *BEGIN + 60_000)), (200, of_a));
+    let (_, rest) = ask(address, &format!("/stores/views/a?limit=1&after={}", *BEGIN));
+    assert_eq!(rest, json!({ "key": "a", "windows": [window(60_000, 1)], "complete": false }));
     let (_, first) = ask(address, &format!("/stores/views?to={}&limit=1", *BEGIN + 60_000));
     let entry = |page: &str, start: i64, count: i64| json!({ "key": page, "start": *BEGIN + start, "end": *BEGIN + start + 60_000, "value": count });
     assert_eq!(first, json!({ "entries": [entry("a", 0, 2)], "complete": false }));
