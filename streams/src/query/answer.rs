@@ -80,17 +80,19 @@ pub struct Answer<T> {
     pub position: Position,
     /// How far behind it may be; `None`: it comes from running tasks alone.
     pub staleness: Option<Staleness>,
+    /// Whether it ends for its size, before what was asked for does: only what goes out as one JSON does.
+    pub(super) cut: bool,
 }
 
 impl<T> Answer<T> {
     pub(super) fn map<U>(self, map: impl FnOnce(T) -> U) -> Answer<U> {
-        let Self { value, position, staleness } = self;
-        Answer { value: map(value), position, staleness }
+        let Self { value, position, staleness, cut } = self;
+        Answer { value: map(value), position, staleness, cut }
     }
 
     pub(super) fn try_map<U, E>(self, map: impl FnOnce(T) -> Result<U, E>) -> Result<Answer<U>, E> {
-        let Self { value, position, staleness } = self;
-        Ok(Answer { value: map(value)?, position, staleness })
+        let Self { value, position, staleness, cut } = self;
+        Ok(Answer { value: map(value)?, position, staleness, cut })
     }
 }
 
@@ -98,7 +100,7 @@ impl Answer<Chunk> {
     /// Makes one of what tasks or instances say to the same page.
     pub(crate) fn merge(told: impl IntoIterator<Item = Self>, page: &Page) -> Self {
         let (mut merged, mut chunks) = (Self::default(), Vec::new());
-        for Self { value, position, staleness } in told {
+        for Self { value, position, staleness, cut: _ } in told {
             merged.position.extend(position);
             merged.staleness = merged.staleness.max(staleness);
             chunks.push(value);
@@ -109,7 +111,7 @@ impl Answer<Chunk> {
 
     /// Takes in the next page.
     pub(crate) fn continue_with(&mut self, next: Self) {
-        let Self { value, position, staleness } = next;
+        let Self { value, position, staleness, cut: _ } = next;
         self.position.meet(&position);
         self.staleness = self.staleness.max(staleness);
         self.value.count = value.count;
@@ -171,7 +173,7 @@ mod tests {
         let chunk = |reached: &[(i32, i64)], behind: Option<&[u8]>| {
             let at = |(partition, offset): &(i32, i64)| (TopicPartition::new("in", *partition), *offset);
             let value = Chunk { behind: behind.map(<[u8]>::to_vec), ..Chunk::default() };
-            Answer { value, position: reached.iter().map(at).collect(), staleness: None }
+            Answer { value, position: reached.iter().map(at).collect(), ..Answer::default() }
         };
         let mut answer = chunk(&[(0, 5), (1, 9)], Some(b"a"));
         answer.continue_with(chunk(&[(0, 8), (1, 7), (2, 3)], Some(b"b")));

@@ -12,6 +12,9 @@ use crate::topology::{StoreSpec, StoreTypes, Subtopology};
 /// How long a chunk of a routed answer may take unless the program says otherwise.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Bytes of keys and values that one JSON has at most, but for those of a chunk.
+pub(super) const MAX_SERVED_BYTES: usize = 8 << 20;
+
 /// Asks for a store as bytes: what the typed stores have in common.
 #[derive(Clone)]
 pub(crate) struct Asker {
@@ -25,6 +28,8 @@ pub(crate) struct Asker {
     pub(super) patience: Duration,
     /// How many records behind a standby may be to answer; `None`: standbys are not asked.
     pub(super) stale: Option<u64>,
+    /// Bytes of keys and values behind which an answer ends; the chunk that exceeds them is the last.
+    pub(super) max_bytes: usize,
 }
 
 /// What is asked through an [`Asker`].
@@ -62,7 +67,15 @@ impl Asker {
             let (has, asked) = (has.to_string(), types.to_string());
             return Err(QueryError::OtherTypes { store: name.to_owned(), has, asked });
         }
-        let asker = Self { store: name.into(), part, owners, routed: false, patience: PATIENCE, stale: None };
+        let asker = Self {
+            store: name.into(),
+            part,
+            owners,
+            routed: false,
+            patience: PATIENCE,
+            stale: None,
+            max_bytes: usize::MAX,
+        };
         Ok((asker, spec))
     }
 
@@ -91,7 +104,7 @@ impl Asker {
 
     async fn chunks(self, ask: Ask) -> Result<Told, QueryError> {
         let Ask { read, after, reverse, limit, place } = ask;
-        let Self { store, part, owners, routed, patience, stale } = self;
+        let Self { store, part, owners, routed, patience, stale, max_bytes } = self;
         let page = Page { after, reverse, limit: limit.min(MAX_ENTRIES) };
         let mut question = Question { store, part, tasks: None, stale, read, page };
         if routed {
@@ -107,18 +120,26 @@ impl Asker {
         };
         let mut asked = Arc::new(question);
         let mut collected = asking(&asked).await?;
+        let mut bytes = size(&collected);
         while let Some(after) = collected.value.behind.clone() {
             let left = limit.saturating_sub(collected.value.entries.len());
-            if left == 0 {
+            collected.cut = left > 0 && bytes >= max_bytes;
+            if left == 0 || collected.cut {
                 break;
             }
             let page = Page { after: Some(after), reverse, limit: left.min(MAX_ENTRIES) };
             asked = Arc::new(Question { page, ..Arc::unwrap_or_clone(asked) });
-            collected.continue_with(asking(&asked).await?);
+            let told = asking(&asked).await?;
+            bytes += size(&told);
+            collected.continue_with(told);
         }
         collected.value.entries.truncate(limit);
         Ok(collected)
     }
+}
+
+fn size(told: &Told) -> usize {
+    told.value.entries.iter().map(|(key, value)| key.len() + value.len()).sum()
 }
 
 /// A partition that a program has computed.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use millstream_wire::murmur2::partition_for_key;
 
-use super::asker::{Ask, Asker, Place};
+use super::asker::{Ask, Asker, MAX_SERVED_BYTES, Place};
 use super::{Owners, Query, QueryError};
 use crate::data::DataError;
 use crate::serde::SerdeHandle;
@@ -75,6 +75,7 @@ where
     pub(super) fn if_stale(&self, max_records: Option<u64>) -> Self {
         let mut view = self.clone();
         view.asker.stale = max_records;
+        view.asker.max_bytes = MAX_SERVED_BYTES;
         view
     }
 

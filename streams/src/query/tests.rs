@@ -363,3 +363,24 @@ fn a_key_is_looked_for_everywhere_where_its_hash_does_not_say_where_it_is() {
     let topology = repartitioned.build().unwrap();
     assert_eq!([0, 1].map(|part| topology.is_scattered(part)), [false, true]);
 }
+
+#[test]
+fn what_goes_out_as_json_ends_for_its_size_and_says_so() {
+    let mut tasks = Tasks::new();
+    let keys: Vec<String> = ('a'..='l').map(|first| format!("{first}{}", "x".repeat(1 << 20))).collect();
+    keys.iter().for_each(|key| tasks.add(key, 1, 0));
+    let view = tasks.view(SUMS);
+    let mut first_letters = |view: StoreView<String, i64>, after: Option<&String>| {
+        let after = after.map(|key| key.clone().into_bytes());
+        let query = view.entries(Ok((super::store::with_prefix(b""), after)), false, 100);
+        let query = Query::new(async move {
+            let answer = query.answer().await?;
+            Ok(answer.clone().map(|entries| (entries, answer.cut)))
+        });
+        let (entries, cut) = tasks.answer(query);
+        (entries.into_iter().map(|(key, _)| key[..1].to_owned()).collect::<String>(), cut)
+    };
+    assert_eq!(first_letters(view.clone(), None), ("abcdefghijkl".to_owned(), false));
+    assert_eq!(first_letters(view.if_stale(None), None), ("abcdefgh".to_owned(), true));
+    assert_eq!(first_letters(view.if_stale(None), keys.get(7)), ("ijkl".to_owned(), false));
+}

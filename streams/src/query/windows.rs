@@ -2,7 +2,7 @@ use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::asker::{Ask, Asker};
+use super::asker::{Ask, Asker, MAX_SERVED_BYTES};
 use super::store::{Partitioner, Serdes, key_bytes, place};
 use super::{Owners, Query, QueryError};
 use crate::serde::SerdeHandle;
@@ -60,6 +60,7 @@ where
     pub(super) fn if_stale(&self, max_records: Option<u64>) -> Self {
         let mut view = self.clone();
         view.asker.stale = max_records;
+        view.asker.max_bytes = MAX_SERVED_BYTES;
         view
     }
 

@@ -125,7 +125,7 @@ pub(crate) fn decode_request(request: &[u8]) -> Result<(String, Question), WireE
 
 pub(crate) fn encode_reply(reply: &Result<Told, QueryError>) -> Vec<u8> {
     let mut out = vec![VERSION];
-    let Told { value, position, staleness } = match reply {
+    let Told { value, position, staleness, cut: _ } = match reply {
         Ok(told) => {
             out.push(0);
             told
@@ -195,7 +195,7 @@ pub(crate) fn decode_reply(
     }
     let staleness = take_maybe(&mut from, |from| Ok(Staleness { records: from.u64()? }))?;
     check_end(&from)?;
-    Ok(Ok(Told { value: Chunk { entries, behind, count }, position, staleness }))
+    Ok(Ok(Told { value: Chunk { entries, behind, count }, position, staleness, cut: false }))
 }
 
 /// Names are as short as topics' names or a sentence; what is longer is cut.
@@ -326,7 +326,7 @@ mod tests {
                         .map(|(topic, partition, offset)| (TopicPartition::new(topic, partition), offset)),
                 );
                 let staleness = stale.map(|records| Staleness { records });
-                Told { value: Chunk { entries, behind, count }, position, staleness }
+                Told { value: Chunk { entries, behind, count }, position, staleness, cut: false }
             },
         )
     }

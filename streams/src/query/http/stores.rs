@@ -62,9 +62,9 @@ pub(super) async fn one(
     let form = Form::of(query)?;
     Ok(match find(&stores, &name)? {
         Served::Entries(store) => {
-            let Answer { value, position, staleness } = store.get(&key, form.stale_ok).await?;
-            match value.map(entry_json) {
-                Some(value) => form.shown(Answer { value, position, staleness }).into_response(),
+            let mut answer = store.get(&key, form.stale_ok).await?;
+            match answer.value.take().map(entry_json) {
+                Some(value) => form.shown(answer.map(|_| value)).into_response(),
                 None => {
                     let message = format!("store {name:?} has no key {key:?}");
                     failure(StatusCode::NOT_FOUND, "no_such_key", &message)
@@ -73,7 +73,7 @@ pub(super) async fn one(
         }
         Served::Windows(store) => {
             let windows = store.of_key(&key, form.span_of_key()?).await?;
-            let complete = windows.value.1.len() < form.limit();
+            let complete = !windows.cut && windows.value.1.len() < form.limit();
             let body = |(key, windows)| json!({ "key": key, "windows": windows, "complete": complete });
             form.shown(windows.map(body)).into_response()
         }
@@ -93,7 +93,7 @@ pub(super) async fn range(
             entries.map(|entries| entries.into_iter().map(entry_json).collect())
         }
     };
-    let complete = entries.value.len() < form.limit();
+    let complete = !entries.cut && entries.value.len() < form.limit();
     Ok(form.shown(entries.map(|entries| json!({ "entries": entries, "complete": complete }))))
 }
 
@@ -188,7 +188,7 @@ impl Form {
 
     /// An answer as JSON, with what it stands for.
     fn shown(&self, answer: Answer<Value>) -> Json<Value> {
-        let Answer { value: mut body, position, staleness } = answer;
+        let Answer { value: mut body, position, staleness, .. } = answer;
         if self.position {
             let mut topics = serde_json::Map::new();
             for (partition, offset) in position.iter() {
@@ -287,6 +287,7 @@ mod tests {
                 value: "abcde".find(key).map(|at| (key.into(), at.into())),
                 position: [(TopicPartition::new("in", 1), 17)].into_iter().collect(),
                 staleness: stale.map(|records| Staleness { records }),
+                ..Answer::default()
             });
             async move { found }.boxed()
         }
