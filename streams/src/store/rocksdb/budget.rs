@@ -1,4 +1,6 @@
-use ::rocksdb::{BlockBasedOptions, Cache, DBCompressionType, LogLevel, Options, WriteBufferManager};
+use ::rocksdb::{
+    BlockBasedIndexType, BlockBasedOptions, Cache, DBCompressionType, LogLevel, Options, WriteBufferManager,
+};
 
 use crate::store::{Compression, RocksOptions};
 
@@ -92,6 +94,11 @@ impl MemoryBudget {
         table.set_block_cache(&self.cache);
         table.set_cache_index_and_filter_blocks(true);
         table.set_pin_l0_filter_and_index_blocks_in_cache(true);
+        // In pieces: the filter of a few million keys is larger than a shard of the cache, and would be read anew, whole, for
+        // every key that is looked up.
+        table.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+        table.set_partition_filters(true);
+        table.set_metadata_block_size(4 << 10);
         if chosen.bloom_bits > 0 {
             table.set_bloom_filter(chosen.bloom_bits.into(), false);
         }
