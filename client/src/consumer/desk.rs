@@ -181,14 +181,19 @@ impl Desk {
     }
 
     /// Whether more may be fetched of a partition: `max.partition.fetch.bytes` bounds what waits of it, and
-    /// `fetch.max.bytes` what waits of all.
+    /// `fetch.max.bytes` what waits of all. What waits because its partition is paused keeps nobody else waiting.
     pub(crate) fn wants(&self, place: &Place, partition_max: usize, total_max: usize, now: Instant) -> bool {
         !place.paused
             && !place.leaving
             // One batch is read whatever the limits, as a broker sends one whatever they are (KIP-74).
             && place.buffered < partition_max.max(1)
-            && self.buffered < total_max.max(1)
+            && (self.buffered < total_max.max(1) || self.buffered_to_hand_out() < total_max.max(1))
             && place.not_before.is_none_or(|at| at <= now)
+    }
+
+    fn buffered_to_hand_out(&self) -> usize {
+        let paused = self.places.values().filter(|place| place.paused).map(|place| place.buffered);
+        self.buffered.saturating_sub(paused.sum())
     }
 
     /// Queues what a fetch brought, unless the partition has moved since.
@@ -377,6 +382,18 @@ mod tests {
         desk.place_mut(&a).unwrap().paused = false;
         assert!(desk.take(usize::MAX).is_some());
         assert_eq!(desk.place(&a).unwrap().position, Some(5));
+    }
+
+    #[test]
+    fn what_waits_of_a_paused_partition_keeps_no_other_waiting() {
+        let (a, b) = (TopicPartition::new("t", 0), TopicPartition::new("t", 1));
+        let mut desk = Desk::default();
+        desk.add(&[a.clone(), b.clone()], Missing::Reset);
+        desk.arrived(fetched(&desk, &a, 0, 5));
+        let wants = |desk: &Desk| desk.wants(desk.place(&b).unwrap(), usize::MAX, 1, Instant::now());
+        assert!(!wants(&desk));
+        desk.place_mut(&a).unwrap().paused = true;
+        assert!(wants(&desk));
     }
 
     #[test]
