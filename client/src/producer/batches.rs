@@ -171,10 +171,12 @@ impl BatchProducer {
         let len = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
         let headers_size: usize = headers.iter().map(header_bound).sum();
         let size = BatchWriter::record_bound(len(key), len(value)) + headers_size;
-        let shared = Arc::clone(&self.inner.shared);
+        let shared = &self.inner.shared;
         shared.check_size(size)?;
         let own = self.topics[topic.0 as usize].own(partition);
-        if own.is_some_and(|own| own.encoder.batch.is_some() && !shared.has_room(&own.encoder, size)) {
+        let is_full =
+            own.is_some_and(|own| own.encoder.batch.is_some() && !shared.has_room(&own.encoder, size));
+        if is_full {
             self.seal(topic, partition);
             self.reap();
         }

@@ -86,8 +86,12 @@ impl Sink {
                     Some(key) => self.producer.partition_for_key(client, key),
                     None => sink.next_keyless(self.producer.partitions(client)),
                 });
-                let headers: SmallVec<[Header<'_>; 4]> = headers.iter().map(on_the_wire).collect();
-                self.producer.append_bytes(client, partition, timestamp, key, value, &headers)
+                if headers.is_empty() {
+                    self.producer.append_bytes(client, partition, timestamp, key, value, &[])
+                } else {
+                    let headers: SmallVec<[Header<'_>; 4]> = headers.iter().map(on_the_wire).collect();
+                    self.producer.append_bytes(client, partition, timestamp, key, value, &headers)
+                }
             }
             Err(error) => Err(error.clone()),
         };
