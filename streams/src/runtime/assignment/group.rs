@@ -119,11 +119,15 @@ impl<'a> Group<'a> {
     }
 
     pub(crate) fn readiness(&self, process: Uuid, task: TaskId) -> Readiness {
-        let Some(State::Ending(Some(end))) = self.tasks.get(&task) else { return Readiness::CaughtUp };
+        let Some(State::Ending(end)) = self.tasks.get(&task) else { return Readiness::CaughtUp };
         if self.runs(process, task) {
             return Readiness::CaughtUp;
         }
         let known = self.processes.get(&process).and_then(|process| process.on_disk.get(&task));
+        // Where nobody knows how much there is, having something must do, and nothing will not.
+        let Some(end) = end else {
+            return if known.is_some() { Readiness::CaughtUp } else { Readiness::Behind(i64::MAX) };
+        };
         let lag = end.saturating_sub(known.copied().unwrap_or(0));
         if lag <= self.acceptable_lag { Readiness::CaughtUp } else { Readiness::Behind(lag) }
     }

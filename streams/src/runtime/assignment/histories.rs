@@ -275,3 +275,20 @@ fn where_the_ends_are_not_known_any_state_is_good_enough() {
     let group = [owner, Candidate { process: Uuid::from_u128(1), ..Candidate::default() }];
     assert!(!plan(&tasks, &group, &Placement::default()).wants_probing);
 }
+
+#[test]
+fn where_the_ends_are_not_known_no_state_is_not_good_enough() {
+    let tasks: Vec<TaskId> = (0..2).map(|partition| TaskId { subtopology: 0, partition }).collect();
+    let states: Tasks = tasks.iter().map(|task| (*task, State::Ending(None))).collect();
+    let owner = Candidate { owned: tasks.iter().copied().collect(), ..Candidate::default() };
+    let joiner = |on_disk: Option<i64>| Candidate {
+        process: Uuid::from_u128(1),
+        on_disk: on_disk.map(|sum| (tasks[1], sum)).into_iter().collect(),
+        ..Candidate::default()
+    };
+    let moved = |on_disk| {
+        let plan = plan(&states, &[owner.clone(), joiner(on_disk)], &Placement::default());
+        plan.active[0].len() < tasks.len()
+    };
+    assert!(moved(Some(5)) && !moved(None));
+}
