@@ -36,6 +36,16 @@ pub trait KeyValueBackend: Send {
     /// Visits the entries of `range` in the order of their key bytes until `visit` breaks.
     fn scan(&self, range: KeyRange<'_>, direction: Direction, visit: Visit<'_>) -> Result<(), StoreError>;
 
+    /// Whether it has no entry at all.
+    fn is_empty(&self) -> Result<bool, StoreError> {
+        let mut is_empty = true;
+        self.scan((Bound::Unbounded, Bound::Unbounded), Direction::Forward, &mut |_, _| {
+            is_empty = false;
+            ControlFlow::Break(())
+        })?;
+        Ok(is_empty)
+    }
+
     /// Roughly how many entries there are.
     fn approximate_len(&self) -> u64;
 

@@ -103,7 +103,8 @@ impl<L: Link> Worker<L> {
 
     fn close(&mut self, leaving: impl Fn(TaskId) -> bool) -> Result<(), WorkerError> {
         let mut demoted = Vec::new();
-        for Running { mut task, uncommitted, _lock, .. } in
+        // The lock comes first: its directory is another thread's only once the task has closed what lies there.
+        for Running { _lock, mut task, uncommitted, .. } in
             self.running.extract_if(.., |running| leaving(running.task.id()))
         {
             let id = task.id();
@@ -190,7 +191,8 @@ impl<L: Link> Worker<L> {
                 bounds.end = committed.clamp(bounds.start, bounds.end);
             }
             let backend = &mut restoring.backends[index];
-            let from = match restore::plan(backend.position(), bounds, now) {
+            let planned = restore::plan_for(&**backend, bounds, now);
+            let from = match planned.map_err(|source| WorkerError::Store { task, source })? {
                 RestorePlan::Complete => continue,
                 RestorePlan::Tail(from) => from,
                 RestorePlan::Rebuild { why, from } => {

@@ -25,6 +25,21 @@ pub(crate) enum RestorePlan {
     Rebuild { why: String, from: i64 },
 }
 
+/// The plan for a store. One that has entries and no position was cut off while it was first filled: what has been deleted since
+/// may be among them.
+pub(crate) fn plan_for(
+    backend: &dyn KeyValueBackend,
+    log: ChangelogBounds,
+    now: i64,
+) -> Result<RestorePlan, StoreError> {
+    let position = backend.position();
+    if position.is_none() && !backend.is_empty()? {
+        let why = "it does not say how far it has come".to_owned();
+        return Ok(RestorePlan::Rebuild { why, from: log.start });
+    }
+    Ok(plan(position, log, now))
+}
+
 /// Compares a store's position with its changelog. State is only given up with a reason.
 pub(crate) fn plan(position: Option<Checkpoint>, log: ChangelogBounds, now: i64) -> RestorePlan {
     let Some(Checkpoint { next_offset, written_at, changelog_id }) = position else {
@@ -146,6 +161,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::store::memory::MemoryBackend;
 
     const ID: Uuid = Uuid::from_u128(1);
     const LOG: ChangelogBounds =
@@ -162,6 +178,18 @@ mod tests {
         assert_eq!(plan_at(15, 0), RestorePlan::Tail(15));
         assert_eq!(plan_at(10, 0), RestorePlan::Tail(10));
         assert_eq!(plan_at(20, i64::MAX), RestorePlan::Complete);
+    }
+
+    #[test]
+    fn what_was_cut_off_before_it_had_a_position_is_rebuilt() {
+        let mut backend = MemoryBackend::new();
+        assert_eq!(plan_for(&backend, LOG, 0).unwrap(), RestorePlan::Tail(10));
+        backend.stage(b"a", Some(b"1"));
+        backend.write(Position::Unchanged).unwrap();
+        assert!(matches!(plan_for(&backend, LOG, 0).unwrap(), RestorePlan::Rebuild { from: 10, .. }));
+        let position = Checkpoint { next_offset: 15, written_at: 0, changelog_id: ID };
+        backend.write(Position::At(position)).unwrap();
+        assert_eq!(plan_for(&backend, LOG, 0).unwrap(), RestorePlan::Tail(15));
     }
 
     #[test]

@@ -51,7 +51,16 @@ impl Standbys {
 
 impl<L: Link> Worker<L> {
     /// The group says the state of which tasks to copy.
-    pub(super) fn stand_by(&mut self, tasks: BTreeSet<TaskId>, now: i64) -> Result<(), WorkerError> {
+    /// A leader with another topology may want copies of tasks that this program does not have.
+    pub(super) fn stand_by(&mut self, mut tasks: BTreeSet<TaskId>, now: i64) -> Result<(), WorkerError> {
+        let parts = self.topology.subtopologies();
+        tasks.retain(|task| {
+            let is_known = task.partition >= 0 && parts.iter().any(|part| part.id == task.subtopology);
+            if !is_known {
+                tracing::warn!(%task, "a copy is wanted of a task that this topology does not have");
+            }
+            is_known
+        });
         self.standbys.wanted = tasks;
         self.settle_standbys(now)
     }
@@ -133,7 +142,8 @@ impl<L: Link> Worker<L> {
             }
             let backend = &mut backends[index];
             let position = backend.position();
-            let next = match restore::plan(position, bounds, now) {
+            let planned = restore::plan_for(&**backend, bounds, now);
+            let next = match planned.map_err(|source| WorkerError::Store { task: id, source })? {
                 RestorePlan::Complete => position.map_or(bounds.end, |position| position.next_offset),
                 RestorePlan::Tail(from) => from,
                 RestorePlan::Rebuild { why, from } => {

@@ -35,6 +35,16 @@ impl RocksBackend {
         })
     }
 
+    /// The first key in this direction.
+    fn outermost(&self, direction: Direction) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut found = None;
+        self.scan((Bound::Unbounded, Bound::Unbounded), direction, &mut |key, _| {
+            found = Some(key.to_vec());
+            ControlFlow::Break(())
+        })?;
+        Ok(found)
+    }
+
     fn failed(&self, error: ::rocksdb::Error) -> StoreError {
         StoreError::backend(&self.store, error)
     }
@@ -85,14 +95,12 @@ impl KeyValueBackend for RocksBackend {
     }
 
     fn clear(&mut self) -> Result<(), StoreError> {
-        let mut keys = Vec::new();
-        self.scan((Bound::Unbounded, Bound::Unbounded), Direction::Forward, &mut |key, _| {
-            keys.push(key.to_vec());
-            ControlFlow::Continue(())
-        })?;
+        let (first, last) = (self.outermost(Direction::Forward)?, self.outermost(Direction::Reverse)?);
         self.staged.clear();
-        for key in keys {
-            self.stage(&key, None);
+        if let (Some(first), Some(last)) = (first, last) {
+            let family = self.database.family(&self.family);
+            self.staged.delete_range_cf(&family, &first, &last);
+            self.staged.delete_cf(&family, &last);
         }
         self.database.forget_position(&mut self.staged, &self.store);
         self.position = None;
