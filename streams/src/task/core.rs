@@ -202,7 +202,10 @@ impl Task {
     ) {
         self.inputs[input.0].source.resume_at(partition_time);
         self.state.stream_time = self.state.stream_time.max(partition_time);
-        for (name, value) in notes {
+        let stores = &self.topology.part(self.id.subtopology).stores;
+        // Of stores that the topology has no more: kept, they would fill the metadata of a commit one day.
+        let known = |name: &str| stores.iter().any(|store| store.name == name);
+        for (name, value) in notes.filter(|(name, _)| known(name)) {
             let noted = self.state.notes.entry(name.to_owned()).or_insert(value);
             *noted = value.max(*noted);
         }
