@@ -54,6 +54,14 @@ fn counted_opens() -> (OpenStores, Rc<Cell<usize>>) {
 }
 
 #[test]
+fn a_copy_of_a_task_that_this_program_does_not_have_is_not_made() {
+    let mut bench = Workbench::start(counting(), |_| {});
+    let strange = [TaskId { subtopology: 7, partition: 0 }, TaskId { partition: -1, ..TASK }];
+    bench.stand_by(&[&strange[..], &[TASK]].concat(), 0);
+    assert_eq!(bench.standing(), (0, 0));
+}
+
+#[test]
 fn a_task_finds_its_copy_open_and_leaves_one_behind() {
     let (open, opened) = counted_opens();
     let mut bench = Workbench::with_stores(counting(), open, |_| {});
