@@ -96,7 +96,10 @@ fn any_instance_answers_for_any_key_and_for_all() {
         assert_eq!(block_on(counts.reverse_range(keys(), usize::MAX)).unwrap(), expected);
         let prefixed = instances.expected("word-19".to_owned()..="word-199".to_owned());
         assert_eq!(block_on(counts.prefix("word-19", usize::MAX)).unwrap(), prefixed);
-        assert_eq!(block_on(counts.approximate_count()).unwrap(), instances.counts.len() as u64);
+        // RocksDB counts a key again for each table that has it: no less than the keys, no more than what was written.
+        let written = instances.counts.values().sum::<i64>() as u64;
+        let count = block_on(counts.approximate_count()).unwrap();
+        assert!((instances.counts.len() as u64..=written).contains(&count), "{count}");
         let answer = block_on(counts.range(.., 1).answer()).unwrap();
         assert_eq!(answer.staleness, None);
         let read: i64 = answer.position.iter().map(|(_, offset)| offset).sum();
