@@ -22,33 +22,12 @@ use crate::runtime::{Host, Hosts, KnownHosts, LocalTask, LocalTasks, Mail, Role,
 use crate::store::backend;
 use crate::store::cache::CacheBudget;
 use crate::store::memory;
-use crate::task::{InputId, RawRecord, RecordSink, SinkError, Task, TaskEnv, TaskId, TopicHandle};
-use crate::topology::TopicName;
+use crate::task::{InputId, Nowhere, RawRecord, Task, TaskEnv, TaskId};
 
 const SUMS: KeyValueStore<String, i64> = KeyValueStore::new("sums");
 const COUNTS: WindowStore<String, i64> = WindowStore::new("counts").retention(Duration::from_secs(3_600));
 /// Milliseconds of a window; they hop by half of it.
 const SIZE: i64 = 10;
-
-struct Nowhere;
-
-impl RecordSink for Nowhere {
-    fn topic(&mut self, _name: &TopicName) -> TopicHandle {
-        TopicHandle(0)
-    }
-
-    fn send(
-        &mut self,
-        _topic: TopicHandle,
-        _partition: Option<i32>,
-        _timestamp: i64,
-        _key: Option<&[u8]>,
-        _value: Option<&[u8]>,
-        _headers: &Headers,
-    ) -> Result<(), SinkError> {
-        Ok(())
-    }
-}
 
 /// Owners of nothing yet.
 pub(super) fn owners(topology: Topology) -> Owners {

@@ -15,6 +15,7 @@ pub use core::{InputId, Task, TaskEnv};
 pub use error::{At, Failure, TaskError};
 pub use id::{NoTaskId, TaskId};
 pub use schedule::{PunctuationKind, Punctuator};
+pub(crate) use sink::Nowhere;
 pub use sink::{RecordSink, SinkError, TopicHandle};
 pub use source::RawRecord;
 pub use stores::{Standing, TaskStores};

@@ -59,3 +59,24 @@ pub struct SinkError {
     /// What the producer said.
     pub source: Box<dyn std::error::Error + Send + Sync>,
 }
+
+/// Takes whatever comes and keeps none of it: for tasks that write no topic, as those of global tables.
+pub(crate) struct Nowhere;
+
+impl RecordSink for Nowhere {
+    fn topic(&mut self, _name: &TopicName) -> TopicHandle {
+        TopicHandle(0)
+    }
+
+    fn send(
+        &mut self,
+        _topic: TopicHandle,
+        _partition: Option<i32>,
+        _timestamp: i64,
+        _key: Option<&[u8]>,
+        _value: Option<&[u8]>,
+        _headers: &Headers,
+    ) -> Result<(), SinkError> {
+        Ok(())
+    }
+}

@@ -10,12 +10,11 @@ use super::super::link::{FetchedRange, TopicPartition};
 use super::super::mailbox::{LocalTask, LocalTasks};
 use super::super::worker::{Backends, WorkerError, at_source, raw};
 use crate::errors::{ErrorCounters, Policies};
-use crate::processor::Headers;
 use crate::store::backend::Position;
 use crate::store::cache::CacheBudget;
 use crate::store::shared::Globals;
-use crate::task::{InputId, RecordSink, SinkError, Task, TaskEnv, TaskId, TopicHandle, Unlimited};
-use crate::topology::{TopicName, Topology};
+use crate::task::{InputId, Nowhere, Task, TaskEnv, TaskId, Unlimited};
+use crate::topology::Topology;
 
 /// One task a table, each fed with all partitions of its topic.
 pub(super) struct Tables {
@@ -137,27 +136,6 @@ impl Tables {
             standbys: Vec::new(),
             settled: self.are_complete(),
         }
-    }
-}
-
-/// A global table writes no topic: its own is its changelog.
-struct Nowhere;
-
-impl RecordSink for Nowhere {
-    fn topic(&mut self, _name: &TopicName) -> TopicHandle {
-        TopicHandle(0)
-    }
-
-    fn send(
-        &mut self,
-        _topic: TopicHandle,
-        _partition: Option<i32>,
-        _timestamp: i64,
-        _key: Option<&[u8]>,
-        _value: Option<&[u8]>,
-        _headers: &Headers,
-    ) -> Result<(), SinkError> {
-        Ok(())
     }
 }
 

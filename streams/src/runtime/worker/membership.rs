@@ -1,8 +1,8 @@
 //! Tasks that come and go with the partitions of this thread.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use super::super::link::{ChangelogBounds, FetchedRange, Link, TopicPartition};
+use super::super::link::{ChangelogBounds, FetchedRange, GroupOffset, Link, TopicPartition};
 use super::restore::{self, ApplyError, RestorePlan, RestoreProgress};
 use super::starting::Waiting;
 use super::{Inputs, Missing, Opened, Restoring, Running, Worker, WorkerError};
@@ -20,6 +20,43 @@ pub(super) struct Logged {
     pub(super) changelog: TopicPartition,
     /// Whether the changelog is a topic that the task reads.
     pub(super) is_source: bool,
+}
+
+impl Logged {
+    /// What of the changelog belongs to the store: what the task has yet to process is no state of its past.
+    pub(super) fn past(
+        &self,
+        bounds: ChangelogBounds,
+        committed: &HashMap<TopicPartition, GroupOffset>,
+    ) -> ChangelogBounds {
+        if !self.is_source {
+            return bounds;
+        }
+        let committed = committed.get(&self.changelog).map_or(bounds.start, |known| known.offset);
+        ChangelogBounds { end: committed.clamp(bounds.start, bounds.end), ..bounds }
+    }
+
+    /// Compares the store with its changelog, and empties it if it cannot be trusted. Returns the offset to read from; `None`:
+    /// nothing is missing.
+    pub(super) fn missing_from(
+        &self,
+        task: TaskId,
+        backend: &mut dyn KeyValueBackend,
+        bounds: ChangelogBounds,
+        now: i64,
+    ) -> Result<Option<i64>, WorkerError> {
+        let failed = |source| WorkerError::Store { task, source };
+        match restore::plan_for(backend, bounds, now).map_err(failed)? {
+            RestorePlan::Complete => Ok(None),
+            RestorePlan::Tail(from) => Ok(Some(from)),
+            RestorePlan::Rebuild { why, from } => {
+                let Self { name: store, changelog, .. } = self;
+                tracing::warn!(%task, store, %changelog, "the store is emptied and rebuilt: {why}");
+                backend.clear().map_err(failed)?;
+                Ok(Some(from))
+            }
+        }
+    }
 }
 
 impl<L: Link> Worker<L> {
@@ -181,26 +218,12 @@ impl<L: Link> Worker<L> {
         now: i64,
     ) -> Result<(), WorkerError> {
         let task = restoring.id;
-        for (logged, mut bounds) in self.logged_stores(task).into_iter().zip(bounds) {
-            let Logged { index, name: store, changelog, is_source } = logged;
-            self.link.changelog_is(&changelog, bounds.topic_id);
-            if is_source {
-                // What the task has yet to process is no state of its past.
-                let committed =
-                    restoring.committed.get(&changelog).map_or(bounds.start, |known| known.offset);
-                bounds.end = committed.clamp(bounds.start, bounds.end);
-            }
-            let backend = &mut restoring.backends[index];
-            let planned = restore::plan_for(&**backend, bounds, now);
-            let from = match planned.map_err(|source| WorkerError::Store { task, source })? {
-                RestorePlan::Complete => continue,
-                RestorePlan::Tail(from) => from,
-                RestorePlan::Rebuild { why, from } => {
-                    tracing::warn!(%task, store, %changelog, "the store is emptied and rebuilt: {why}");
-                    backend.clear().map_err(|source| WorkerError::Store { task, source })?;
-                    from
-                }
-            };
+        for (logged, bounds) in self.logged_stores(task).into_iter().zip(bounds) {
+            self.link.changelog_is(&logged.changelog, bounds.topic_id);
+            let bounds = logged.past(bounds, &restoring.committed);
+            let backend = &mut restoring.backends[logged.index];
+            let Some(from) = logged.missing_from(task, &mut **backend, bounds, now)? else { continue };
+            let Logged { index, name: store, changelog, .. } = logged;
             let progress = RestoreProgress {
                 task,
                 store,

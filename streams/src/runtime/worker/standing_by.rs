@@ -8,8 +8,7 @@ use tokio::sync::oneshot::error::TryRecvError;
 use super::super::link::{Answer, FetchedRange, Known, Link, TopicPartition};
 use super::super::standby::{Follower, Heard, StandbyStore, StandbyTask};
 use super::super::state_directory::TaskLock;
-use super::membership::failed_at;
-use super::restore::{self, RestorePlan};
+use super::membership::{Logged, failed_at};
 use super::starting::Waiting;
 use super::{Opened, Worker, WorkerError};
 use crate::task::{TaskId, TaskStores};
@@ -50,8 +49,8 @@ impl Standbys {
 }
 
 impl<L: Link> Worker<L> {
-    /// The group says the state of which tasks to copy.
-    /// A leader with another topology may want copies of tasks that this program does not have.
+    /// The group says the state of which tasks to copy. A leader with another topology may want copies of tasks that this
+    /// program does not have.
     pub(super) fn stand_by(&mut self, mut tasks: BTreeSet<TaskId>, now: i64) -> Result<(), WorkerError> {
         let parts = self.topology.subtopologies();
         tasks.retain(|task| {
@@ -132,26 +131,15 @@ impl<L: Link> Worker<L> {
     ) -> Result<(), WorkerError> {
         let Opened { mut backends, lock } = opened;
         let mut followers = Vec::new();
-        for (logged, mut bounds) in self.logged_stores(id).into_iter().zip(known.bounds) {
-            let super::membership::Logged { index, name: store, changelog, is_source } = logged;
-            let mut heard = Heard::End(bounds.end);
-            if is_source {
-                let committed = known.committed.get(&changelog).map_or(bounds.start, |known| known.offset);
-                bounds.end = committed.clamp(bounds.start, bounds.end);
-                heard = Heard::Committed(bounds.end);
-            }
-            let backend = &mut backends[index];
-            let position = backend.position();
-            let planned = restore::plan_for(&**backend, bounds, now);
-            let next = match planned.map_err(|source| WorkerError::Store { task: id, source })? {
-                RestorePlan::Complete => position.map_or(bounds.end, |position| position.next_offset),
-                RestorePlan::Tail(from) => from,
-                RestorePlan::Rebuild { why, from } => {
-                    tracing::warn!(task = %id, store, %changelog, "the copy is emptied and made anew: {why}");
-                    backend.clear().map_err(|source| WorkerError::Store { task: id, source })?;
-                    from
-                }
+        for (logged, bounds) in self.logged_stores(id).into_iter().zip(known.bounds) {
+            let bounds = logged.past(bounds, &known.committed);
+            let backend = &mut *backends[logged.index];
+            let next = match logged.missing_from(id, backend, bounds, now)? {
+                Some(from) => from,
+                None => backend.position().map_or(bounds.end, |position| position.next_offset),
             };
+            let Logged { name: store, changelog, is_source, .. } = logged;
+            let heard = if is_source { Heard::Committed(bounds.end) } else { Heard::End(bounds.end) };
             self.link.restore(&changelog, next);
             followers.push(Follower::new(store, changelog, bounds.topic_id, next, heard));
         }
