@@ -13,7 +13,7 @@ use crate::topology::{StoreSpec, StoreTypes, Subtopology};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Bytes of keys and values that one JSON has at most, but for those of a chunk.
-pub(super) const MAX_SERVED_BYTES: usize = 8 << 20;
+const MAX_SERVED_BYTES: usize = 8 << 20;
 
 /// Asks for a store as bytes: what the typed stores have in common.
 #[derive(Clone)]
@@ -77,6 +77,11 @@ impl Asker {
             max_bytes: usize::MAX,
         };
         Ok((asker, spec))
+    }
+
+    /// The same store, for an answer that is shown as JSON; `stale` as the field.
+    pub(super) fn served(&self, stale: Option<u64>) -> Self {
+        Self { stale, max_bytes: MAX_SERVED_BYTES, ..self.clone() }
     }
 
     /// Whether a partitioner of the program's chooses the tasks that have a key, so that its hash does not say which.

@@ -107,6 +107,11 @@ mod tests {
     use super::*;
     use crate::store::chunk::{Page, Read};
 
+    fn question() -> Question {
+        let page = Page { after: None, reverse: false, limit: 1 };
+        Question { store: "s".into(), part: 0, tasks: Some(vec![0]), stale: None, read: Read::Count, page }
+    }
+
     /// What comes of asking somebody who takes the request and says `reply`, then keeps the connection open.
     async fn asked(reply: &'static [u8]) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -119,16 +124,7 @@ mod tests {
             let _ = stream.write_all(reply);
             let _ = until.recv();
         });
-        let page = Page { after: None, reverse: false, limit: 1 };
-        let question = Question {
-            store: "s".into(),
-            part: 0,
-            tasks: Some(vec![0]),
-            stale: None,
-            read: Read::Count,
-            page,
-        };
-        let answer = Peers::new("app").ask(&endpoint, &question, Duration::from_millis(300)).await;
+        let answer = Peers::new("app").ask(&endpoint, &question(), Duration::from_millis(300)).await;
         drop(done);
         peer.join().unwrap();
         let error = answer.unwrap_err();
@@ -155,16 +151,7 @@ mod tests {
     #[tokio::test]
     async fn where_nobody_listens_nobody_answers() {
         let endpoint = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-        let page = Page { after: None, reverse: false, limit: 1 };
-        let question = Question {
-            store: "s".into(),
-            part: 0,
-            tasks: Some(vec![0]),
-            stale: None,
-            read: Read::Count,
-            page,
-        };
-        let error = Peers::new("app").ask(&endpoint, &question, Duration::from_secs(60)).await.unwrap_err();
+        let error = Peers::new("app").ask(&endpoint, &question(), Duration::from_secs(60)).await.unwrap_err();
         assert!(error.code() == "unreachable" && error.to_string().contains("refused"), "{error}");
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use millstream_wire::murmur2::partition_for_key;
 
-use super::asker::{Ask, Asker, MAX_SERVED_BYTES, Place};
+use super::asker::{Ask, Asker, Place};
 use super::{Owners, Query, QueryError};
 use crate::data::DataError;
 use crate::serde::SerdeHandle;
@@ -73,10 +73,7 @@ where
 
     /// The same store, for one that asks over HTTP.
     pub(super) fn if_stale(&self, max_records: Option<u64>) -> Self {
-        let mut view = self.clone();
-        view.asker.stale = max_records;
-        view.asker.max_bytes = MAX_SERVED_BYTES;
-        view
+        Self { asker: self.asker.served(max_records), ..self.clone() }
     }
 
     /// Says in which of so many partitions a key is, where the topics that the store is made of are not partitioned by the hash of
@@ -102,8 +99,7 @@ where
             (self.asker.clone(), self.serdes.clone(), self.partitioner.clone());
         Query::new(async move {
             let (store, bytes) = (asker.store.clone(), bytes?);
-            let is_known = partitioner.is_some() || !asker.is_scattered();
-            let place = is_known.then(|| place(partitioner, key, &serdes.key, &bytes));
+            let place = place(&asker, partitioner, key, &serdes.key, &bytes);
             let read = Read::Get(bytes);
             let told = asker.collect(Ask { read, after: None, reverse: false, limit: 1, place }).await?;
             told.try_map(|chunk| {
@@ -186,18 +182,20 @@ pub(super) fn with_prefix(prefix: &[u8]) -> Read {
     Read::Range(Bound::Included(prefix.to_vec()), end)
 }
 
-/// Where a key is: as the program says, or by the hash of its bytes, as Kafka's producers and ours have it.
+/// Where a key is: as the program says, or by the hash of its bytes, as Kafka's producers and ours have it. `None`: neither says.
 pub(super) fn place<K: Send + 'static>(
+    asker: &Asker,
     partitioner: Option<Partitioner<K>>,
     key: K,
     serde: &SerdeHandle<K>,
     bytes: &[u8],
-) -> Place {
+) -> Option<Place> {
     match partitioner {
-        Some(partitioner) => Box::new(move |width| partitioner(&key, width)),
+        Some(partitioner) => Some(Box::new(move |width| partitioner(&key, width))),
+        None if asker.is_scattered() => None,
         None => {
             let hashed = bytes[..bytes.len() - serde.unpartitioned_suffix().min(bytes.len())].to_vec();
-            Box::new(move |width| partition_for_key(&hashed, width))
+            Some(Box::new(move |width| partition_for_key(&hashed, width)))
         }
     }
 }

@@ -2,7 +2,7 @@ use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::asker::{Ask, Asker, MAX_SERVED_BYTES};
+use super::asker::{Ask, Asker};
 use super::store::{Partitioner, Serdes, key_bytes, place};
 use super::{Owners, Query, QueryError};
 use crate::serde::SerdeHandle;
@@ -58,10 +58,7 @@ where
 
     /// The same store, for one that asks over HTTP.
     pub(super) fn if_stale(&self, max_records: Option<u64>) -> Self {
-        let mut view = self.clone();
-        view.asker.stale = max_records;
-        view.asker.max_bytes = MAX_SERVED_BYTES;
-        view
+        Self { asker: self.asker.served(max_records), ..self.clone() }
     }
 
     /// Says in which of so many partitions a key is, as [`StoreView::partitioned_by`](super::StoreView::partitioned_by).
@@ -163,8 +160,7 @@ where
         let (partitioner, (first, last)) = (self.partitioner.clone(), inclusive(starts));
         Query::new(async move {
             let (store, bytes) = (asker.store.clone(), bytes?);
-            let is_known = partitioner.is_some() || !asker.is_scattered();
-            let place = is_known.then(|| place(partitioner, key, &serde, &bytes));
+            let place = place(&asker, partitioner, key, &serde, &bytes);
             let read = Read::WindowsOf { key: bytes, first, last };
             let told = asker.collect(Ask { read, after: None, reverse, limit, place }).await?;
             let entries = told.try_map(|chunk| serdes.entries(&store, chunk))?;

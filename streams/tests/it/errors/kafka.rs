@@ -11,7 +11,7 @@ use millstream::data::DataError;
 use millstream::prelude::*;
 use millstream::serde::{Native, Serde};
 
-use crate::kafka::replay::{headers, shown};
+use crate::kafka::replay::{send, shown};
 
 /// Bytes as hexadecimal text, null as `null`.
 struct Hex;
@@ -222,13 +222,7 @@ fn replay(program: Program, run: &str) -> String {
     let mut dialogue = String::new();
     for line in run.lines().filter(|line| line.starts_with("in ")) {
         writeln!(dialogue, "{line}").unwrap();
-        let (topic, record) = line[3..].split_once(' ').unwrap();
-        let mut record = record.split('|');
-        let mut next = || record.next().unwrap_or_else(|| panic!("{line}"));
-        let (key, value, timestamp) = (next(), next(), next());
-        let topic = Topic::<String, String>::with(topic.to_owned(), Native, Native);
-        let mut input = driver.input(topic).at(timestamp.parse().unwrap()).headers(headers(record.next()));
-        input.send(key, value).unwrap();
+        send(&mut driver, &line[3..]).unwrap();
         for topic in ["b", "c", "dead", "x", "y", "z"] {
             for record in driver.output(Topic::<String, String>::with(topic, Hex, Hex)).drain() {
                 let Record { key, value, timestamp, headers } = record;

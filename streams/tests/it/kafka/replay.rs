@@ -51,7 +51,7 @@ fn converse(topology: &Topology, recorded: &str, dialogue: &mut String) -> Resul
 }
 
 /// Sends a record written as `TOPIC KEY|VALUE|TIME|HEADERS`.
-fn send(driver: &mut TestDriver, record: &str) -> Result<(), TestError> {
+pub(crate) fn send(driver: &mut TestDriver, record: &str) -> Result<(), TestError> {
     let (topic, record) = record.split_once(' ').unwrap();
     let parts: Vec<&str> = record.split('|').collect();
     let topic: Topic<Option<String>, Option<String>> = Topic::with(topic.to_owned(), Native, Native);
@@ -61,7 +61,7 @@ fn send(driver: &mut TestDriver, record: &str) -> Result<(), TestError> {
 }
 
 /// Headers as the oracle writes them: `name=value;name=value`, a null without its sign.
-pub(crate) fn headers(text: Option<&str>) -> Headers {
+fn headers(text: Option<&str>) -> Headers {
     let mut headers = Headers::default();
     for header in text.into_iter().flat_map(|text| text.split(';')) {
         match header.split_once('=') {
