@@ -1,0 +1,1 @@
+//! `#[derive(Options)]` and `#[derive(Choice)]` for Millstream Connect.
