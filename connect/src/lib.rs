@@ -3,4 +3,5 @@
 // What the derive macros write names this crate from outside.
 extern crate self as millstream_connect;
 
+pub mod herder;
 pub mod options;
