@@ -20,6 +20,10 @@ judges:
 	@.ci/install wanted 'kcat -V' "to test with librdkafka" kcat
 	@.ci/install wanted 'python3 -c "import venv, ensurepip"' "to test with kafka-python" python3-venv
 	@.ci/install wanted 'javac --version && mvn --version' "to test with Apache Kafka's own clients" default-jdk-headless maven
+	@.ci/install wanted 'logger --version && PATH=$$PATH:/usr/sbin rsyslogd -v' "to test with real senders of syslog" bsdutils rsyslog
+	@.ci/install wanted 'prometheus --version && promtool --version' "to test with Prometheus" prometheus
+	@.ci/install wanted 'prometheus-node-exporter --version' "to test with a real target of scrapes" prometheus-node-exporter
+	@.ci/install wanted 'victoria-metrics --version && vmagent --version' "to test with VictoriaMetrics" victoria-metrics
 
 # Each runs Apache Kafka beside us, in turns; the last line is a JSON object. benches/src/knobs.rs has what can be tuned.
 $(COMPARISONS): bench-%: needs judges

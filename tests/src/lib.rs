@@ -1,6 +1,7 @@
 //! What the whole-system tests share: a broker to test, foreign clients to judge it with, child processes under control.
 
 pub mod cluster;
+pub mod daemon;
 pub mod java;
 pub mod kafka;
 pub mod kcat;

@@ -132,6 +132,11 @@ impl Process {
         Ok(())
     }
 
+    /// The end of what it has written, for error messages.
+    pub fn describe(&self) -> String {
+        self.lines().describe()
+    }
+
     fn lines(&self) -> Lines {
         self.output.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
