@@ -4,4 +4,5 @@
 extern crate self as millstream_connect;
 
 pub mod herder;
+pub mod http;
 pub mod options;
