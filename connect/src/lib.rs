@@ -3,6 +3,7 @@
 // What the derive macros write names this crate from outside.
 extern crate self as millstream_connect;
 
+pub mod data;
 pub mod herder;
 pub mod http;
 pub mod options;

@@ -1,0 +1,25 @@
+//! What a record's key, value and headers are between a system and Kafka: Kafka Connect's data model.
+//!
+//! A [`Value`] may come with a [`Schema`] or without one; [`SchemaAndValue`] is the pair. Schemas are shared
+//! ([`std::sync::Arc`]) and strings and bytes are counted references, so cloning a record copies no text.
+
+mod builder;
+mod decimal;
+mod error;
+mod json;
+mod map;
+mod schema;
+mod schema_and_value;
+mod size;
+mod structs;
+mod validate;
+mod value;
+
+pub use builder::SchemaBuilder;
+pub use decimal::Decimal;
+pub use error::DataError;
+pub use map::Map;
+pub use schema::{Field, Logical, Schema, Type};
+pub use schema_and_value::SchemaAndValue;
+pub use structs::Struct;
+pub use value::Value;
