@@ -1,0 +1,124 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use millstream_client::TopicPartition;
+
+use crate::about::About;
+use crate::check::Finding;
+use crate::error::{ConnectError, TaskError};
+use crate::options::Options;
+use crate::record::Record;
+
+/// A kind of connector that writes records somewhere. `CONTRIBUTING.md` shows how to write one.
+#[async_trait]
+pub trait Sink: Send + Sync + 'static {
+    /// What can be said to it.
+    type Options: Options;
+
+    /// What it is called.
+    const ABOUT: About;
+
+    /// What becomes of a record that is written again.
+    const REPLAY: Replay;
+
+    /// Looks at the other side: what would go wrong, and what to do about it. Changes nothing there.
+    async fn check(_options: &Self::Options) -> Vec<Finding> {
+        Vec::new()
+    }
+
+    /// Makes a task ready to write.
+    ///
+    /// # Errors
+    /// The other side refuses; the text says what to do.
+    async fn open(options: Self::Options, context: SinkContext) -> Result<Box<dyn SinkTask>, ConnectError>;
+}
+
+/// What becomes of a record that is written again after a crash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replay {
+    /// It is there twice.
+    Appends,
+    /// It takes its own place.
+    Upserts,
+    /// It is known by its offset, which the sink keeps in the transaction that writes it, and passed over.
+    Once,
+}
+
+/// What a sink's task is told.
+#[derive(Debug, Clone, Default)]
+pub struct SinkContext {
+    /// The connector's name, for logs and ids.
+    pub connector: String,
+    /// Which of its tasks this is, from 0.
+    pub task: usize,
+}
+
+/// Writes records. The runtime reads, converts and transforms them, keeps what is to be retried, and commits what is flushed.
+#[async_trait]
+pub trait SinkTask: Send {
+    /// Partitions are read from now on. Returns the offsets at which to begin where the sink knows better than the group.
+    ///
+    /// # Errors
+    /// As [`SinkTask::write`].
+    async fn assigned(
+        &mut self,
+        _partitions: &[TopicPartition],
+    ) -> Result<BTreeMap<TopicPartition, i64>, TaskError> {
+        Ok(BTreeMap::new())
+    }
+
+    /// Partitions are another's. All that was written of them was flushed before.
+    async fn revoked(&mut self, _partitions: &[TopicPartition]) {}
+
+    /// Writes records, those of a partition in order, and answers for each. The runtime may drop the future when its time is up;
+    /// the same records come again then.
+    ///
+    /// # Errors
+    /// One verdict for all of them: none was written.
+    async fn write(&mut self, records: &[Record]) -> Result<Written, TaskError>;
+
+    /// Returns when everything written before is safe with the other side: what follows is the commit of its offsets.
+    ///
+    /// # Errors
+    /// What was written since the last flush is not safe: the runtime writes it again.
+    async fn flush(&mut self) -> Result<(), TaskError> {
+        Ok(())
+    }
+
+    /// How long at most until the sink wants to be flushed though nothing comes, as a file that is rolled by the clock.
+    fn flush_within(&self) -> Option<Duration> {
+        None
+    }
+
+    /// No more will be written. All was flushed before.
+    async fn close(&mut self) {}
+}
+
+/// What became of the records of a write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Written {
+    /// All of them are with the other side.
+    All,
+    /// What became of each, in order.
+    Each(Vec<Outcome>),
+}
+
+/// What became of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is with the other side.
+    Ok,
+    /// Nothing is wrong with it: write it again, after the runtime's own patience where none is named.
+    Retry {
+        /// How long the other side wants to be left alone.
+        after: Option<Duration>,
+        /// What it said.
+        why: String,
+    },
+    /// It will never be taken: it becomes a dead letter.
+    Reject {
+        /// What the other side said.
+        why: String,
+    },
+}
