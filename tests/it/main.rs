@@ -5,5 +5,6 @@ mod java;
 mod kafka_python;
 mod kcat;
 mod kill;
+mod opensearch;
 mod oracle;
 mod streams;

@@ -50,10 +50,15 @@ pub fn run_sources(folder: &Path, class: &str, input: &str) -> Result<Option<Vec
     process.finish().map(Some)
 }
 
+/// Whether Java and Maven are installed.
+pub(crate) fn is_installed() -> bool {
+    let present = |program: &str| Command::new(program).arg("--version").output().is_ok();
+    present("javac") && present("mvn")
+}
+
 /// Whether Java and Maven are installed; says so if not.
 pub(crate) fn is_here() -> bool {
-    let present = |program: &str| Command::new(program).arg("--version").output().is_ok();
-    let here = present("javac") && present("mvn");
+    let here = is_installed();
     if !here {
         skip("java", "Java or Maven is not installed (Debian packages default-jdk-headless maven)");
     }

@@ -5,6 +5,7 @@ pub mod daemon;
 pub mod java;
 pub mod kafka;
 pub mod kcat;
+pub mod opensearch;
 pub mod process;
 pub mod python;
 pub mod server;

@@ -71,6 +71,11 @@ impl Process {
         })
     }
 
+    /// Waits for the first line in which `find` finds something, and returns that.
+    pub fn wait_for<T>(&self, find: impl Fn(&str) -> Option<T>) -> Result<T> {
+        self.wait_until(|lines| lines.all().find_map(|line| find(line)))
+    }
+
     /// Waits for one line that satisfies `wanted`.
     pub fn wait_for_line(&self, wanted: impl Fn(&str) -> bool) -> Result<String> {
         Ok(self.wait_for_lines(1, wanted)?.remove(0))

@@ -1,4 +1,4 @@
-//! kafka-python from PyPI, in an environment of its own outside the checkout.
+//! Python programs from PyPI, each set in an environment of its own outside the checkout.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use crate::skip::skip;
 const REQUIREMENTS: [&str; 4] =
     ["kafka-python==3.0.12", "lz4==4.4.5", "python-snappy==0.7.3", "zstandard==0.25.0"];
 
-/// A Python that has kafka-python.
+/// A Python that has what was asked for, kafka-python for one.
 pub struct Python {
     program: PathBuf,
 }
@@ -21,20 +21,26 @@ pub struct Python {
 impl Python {
     /// Installs kafka-python where it is not yet; without Python here, says so and returns nothing.
     pub fn find() -> Result<Option<Self>> {
+        Self::with("python", &REQUIREMENTS)
+    }
+
+    /// Installs `requirements` into an environment of that name where they are not yet; without Python here, says so and
+    /// returns nothing.
+    pub fn with(name: &str, requirements: &[&str]) -> Result<Option<Self>> {
         let venv_works = Command::new("python3").args(["-c", "import venv, ensurepip"]).output();
         if !venv_works.is_ok_and(|output| output.status.success()) {
             skip("python", "python3 has no venv (Debian package python3-venv)");
             return Ok(None);
         }
-        let home = crate::cluster::cache().join("python");
+        let home = crate::cluster::cache().join(name);
         fs::create_dir_all(&home)?;
         let program = home.join("bin/python");
         let lock = File::create(home.join(".lock"))?;
         lock.lock()?;
-        let (done, wanted) = (home.join(".done"), REQUIREMENTS.join("\n"));
+        let (done, wanted) = (home.join(".done"), requirements.join("\n"));
         if fs::read_to_string(&done).ok().as_deref() != Some(&wanted) {
             succeed(Command::new("python3").args(["-m", "venv"]).arg(&home))?;
-            succeed(Command::new(&program).args(["-m", "pip", "install", "--quiet"]).args(REQUIREMENTS))?;
+            succeed(Command::new(&program).args(["-m", "pip", "install", "--quiet"]).args(requirements))?;
             fs::write(done, wanted)?;
         }
         Ok(Some(Self { program }))
