@@ -6,10 +6,12 @@
 // What the derive macros write names this crate from outside.
 extern crate self as millstream_connect;
 
+pub mod config;
 pub mod data;
 pub mod herder;
 pub mod http;
 pub mod options;
+pub mod runtime;
 
 mod about;
 mod check;

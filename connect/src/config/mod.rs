@@ -1,0 +1,6 @@
+//! Where configurations come from: files, and references in them.
+
+pub mod properties;
+mod secrets;
+
+pub use secrets::{SecretError, Secrets};

@@ -1,0 +1,123 @@
+//! Finding the records that a target refuses, where it answers only for the whole batch.
+
+use std::ops::Range;
+use std::time::Duration;
+
+/// What became of one record of a batch.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Verdict {
+    /// Written.
+    Ok,
+    /// Not written; to be tried again, not before so long.
+    Retry { after: Duration, why: String },
+    /// Not written, and never will be.
+    Reject { why: String },
+    /// Not tried, because a record before it has to be tried again first.
+    Untried,
+}
+
+/// A batch on its way through a target. Parts are written in order, so a lane keeps its order.
+#[derive(Debug)]
+pub(crate) struct Bisection {
+    /// What is to be written yet, the next part last.
+    parts: Vec<Range<usize>>,
+    verdicts: Vec<Verdict>,
+}
+
+impl Bisection {
+    pub(crate) fn new(records: usize) -> Self {
+        let all = 0..records;
+        let parts = if records == 0 { Vec::new() } else { vec![all] };
+        Self { parts, verdicts: vec![Verdict::Untried; records] }
+    }
+
+    /// What to write next.
+    pub(crate) fn next(&self) -> Option<Range<usize>> {
+        self.parts.last().cloned()
+    }
+
+    /// All of the part was written.
+    pub(crate) fn written(&mut self) {
+        self.fill(|| Verdict::Ok);
+    }
+
+    /// The target answered for each record of the part.
+    pub(crate) fn each(&mut self, verdicts: impl IntoIterator<Item = Verdict>) {
+        let Some(part) = self.parts.pop() else { return };
+        for (at, verdict) in part.zip(verdicts) {
+            self.verdicts[at] = verdict;
+        }
+    }
+
+    /// The target refused the part as a whole: halves it, or has found the record.
+    pub(crate) fn rejected(&mut self, why: &str) {
+        let Some(part) = self.parts.pop() else { return };
+        if part.len() == 1 {
+            self.verdicts[part.start] = Verdict::Reject { why: why.to_owned() };
+            return;
+        }
+        let middle = part.start + part.len() / 2;
+        self.parts.extend([middle..part.end, part.start..middle]);
+    }
+
+    /// The target takes nothing now. What comes after the part waits with it.
+    pub(crate) fn put_off(&mut self, after: Duration, why: &str) {
+        self.fill(|| Verdict::Retry { after, why: why.to_owned() });
+        self.parts.clear();
+    }
+
+    pub(crate) fn into_verdicts(self) -> Vec<Verdict> {
+        self.verdicts
+    }
+
+    fn fill(&mut self, verdict: impl Fn() -> Verdict) {
+        for at in self.parts.pop().into_iter().flatten() {
+            self.verdicts[at] = verdict();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// A target that takes a batch whole or not at all: what is good is written once, in order, and each bad record
+        /// is found, in about two writes a halving.
+        #[test]
+        fn every_bad_record_is_found_and_every_good_one_written_once(bad in prop::collection::vec(prop::bool::weighted(0.1), 1..300)) {
+            let mut bisection = Bisection::new(bad.len());
+            let (mut written, mut writes) = (Vec::new(), 0);
+            while let Some(part) = bisection.next() {
+                writes += 1;
+                if bad[part.clone()].contains(&true) {
+                    bisection.rejected("poison");
+                } else {
+                    written.extend(part);
+                    bisection.written();
+                }
+            }
+            let good: Vec<usize> = (0..bad.len()).filter(|at| !bad[*at]).collect();
+            prop_assert_eq!(written, good);
+            let poisoned = bad.iter().filter(|bad| **bad).count();
+            let halvings = bad.len().next_power_of_two().ilog2() as usize;
+            prop_assert!(writes <= 1 + 2 * poisoned * halvings, "{} writes", writes);
+            for (verdict, bad) in bisection.into_verdicts().iter().zip(bad) {
+                prop_assert_eq!(matches!(verdict, Verdict::Reject { .. }), bad);
+            }
+        }
+    }
+
+    #[test]
+    fn what_comes_after_a_part_that_must_wait_waits_too() {
+        let mut bisection = Bisection::new(4);
+        bisection.rejected("one of them");
+        bisection.put_off(Duration::from_secs(1), "busy");
+        assert_eq!(bisection.next(), None);
+        let verdicts = bisection.into_verdicts();
+        assert!(matches!(verdicts[0], Verdict::Retry { .. }) && matches!(verdicts[1], Verdict::Retry { .. }));
+        assert_eq!(verdicts[2..], [Verdict::Untried, Verdict::Untried]);
+    }
+}

@@ -1,0 +1,226 @@
+//! What a sink has been given and not yet written, partition by partition.
+//!
+//! ```text
+//! arrive ─► waiting ─► take ─► (written by the shell) ─► settle ─► done: the committable offset moves
+//!              ▲                                            │
+//!              └──────────── to be tried again ◄────────────┤
+//!                                                           └─► given up: a dead letter, then `buried`
+//! ```
+//!
+//! A lane with a record to be tried again gives out nothing else until that record is settled; the other lanes go on.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
+
+use millstream_client::TopicPartition;
+
+use super::bisect::Verdict;
+use crate::runtime::backoff::{Attempts, RetryBudget};
+
+/// All lanes of a sink task. `R` is a record.
+#[derive(Debug)]
+pub(crate) struct Lanes<R> {
+    lanes: BTreeMap<TopicPartition, Lane<R>>,
+    /// For records that a target asks to send again.
+    budget: RetryBudget,
+    /// Which lane gives first, so that a busy one does not starve the others.
+    turn: usize,
+}
+
+#[derive(Debug)]
+struct Lane<R> {
+    /// To be written, by offset.
+    waiting: VecDeque<(i64, R)>,
+    /// Read and not done, by offset; `true` once done while an earlier one is not.
+    open: VecDeque<(i64, bool)>,
+    /// Records that failed and are tried again.
+    failing: BTreeMap<i64, Attempts>,
+    /// When the lane may be tried again.
+    blocked_until: Option<Instant>,
+    /// The offset after the last one that was read.
+    read_to: i64,
+    /// The offset that was committed last.
+    committed: i64,
+}
+
+/// Where a record that was taken belongs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Slot {
+    pub(crate) partition: TopicPartition,
+    pub(crate) offset: i64,
+}
+
+/// A record that is given up, and why.
+#[derive(Debug)]
+pub(crate) struct GivenUp<R> {
+    pub(crate) slot: Slot,
+    pub(crate) record: R,
+    pub(crate) why: String,
+}
+
+impl<R> Lanes<R> {
+    pub(crate) fn new(budget: RetryBudget) -> Self {
+        Self { lanes: BTreeMap::new(), budget, turn: 0 }
+    }
+
+    /// Nothing is held of these partitions any more; what was in flight is not heard of again.
+    pub(crate) fn revoke(&mut self, partitions: &[TopicPartition]) {
+        self.lanes.retain(|partition, _| !partitions.contains(partition));
+    }
+
+    /// Records that were read, by offset, and the offset after all that was read with them: what is not among the
+    /// records (dropped by a transform, a dead letter already, a control record) is done.
+    pub(crate) fn arrive(
+        &mut self,
+        partition: &TopicPartition,
+        from: i64,
+        records: impl IntoIterator<Item = (i64, R)>,
+        read_to: i64,
+    ) {
+        let lane = self.lanes.entry(partition.clone()).or_insert_with(|| Lane::new(from));
+        for (offset, record) in records {
+            lane.open.push_back((offset, false));
+            lane.waiting.push_back((offset, record));
+        }
+        lane.read_to = lane.read_to.max(read_to);
+    }
+
+    /// How many records wait to be written, those that are blocked included.
+    pub(crate) fn waiting(&self) -> usize {
+        self.lanes.values().map(|lane| lane.waiting.len()).sum()
+    }
+
+    /// Up to `max` records whose lanes may be tried now.
+    pub(crate) fn take(&mut self, now: Instant, max: usize) -> (Vec<Slot>, Vec<R>) {
+        let (mut slots, mut records) = (Vec::new(), Vec::new());
+        let lanes = self.lanes.len();
+        let first = self.turn.checked_rem(lanes).unwrap_or(0);
+        self.turn = first + 1;
+        let order: Vec<TopicPartition> =
+            self.lanes.keys().skip(first).chain(self.lanes.keys().take(first)).cloned().collect();
+        for partition in order {
+            let Some(lane) = self.lanes.get_mut(&partition) else { continue };
+            for (offset, record) in lane.give(now, max - records.len()) {
+                slots.push(Slot { partition: partition.clone(), offset });
+                records.push(record);
+            }
+        }
+        (slots, records)
+    }
+
+    /// What became of the records that were taken. Those to be tried again go back; those that are given up come back,
+    /// and hold up the commit until they are [`buried`](Self::buried).
+    pub(crate) fn settle(
+        &mut self,
+        slots: Vec<Slot>,
+        records: Vec<R>,
+        verdicts: Vec<Verdict>,
+        now: Instant,
+        random: f64,
+    ) -> Vec<GivenUp<R>> {
+        let mut given_up = Vec::new();
+        let mut back: Vec<(Slot, R)> = Vec::new();
+        for ((slot, record), verdict) in slots.into_iter().zip(records).zip(verdicts) {
+            let Some(lane) = self.lanes.get_mut(&slot.partition) else { continue };
+            match verdict {
+                Verdict::Ok => lane.done(slot.offset),
+                Verdict::Reject { why } => given_up.push(GivenUp { slot, record, why }),
+                Verdict::Untried => back.push((slot, record)),
+                Verdict::Retry { after, why } => {
+                    let attempts = lane.failing.entry(slot.offset).or_insert_with(|| Attempts::begin(now));
+                    match self.budget.next(attempts, after, now, random) {
+                        Some(at) => {
+                            lane.blocked_until = lane.blocked_until.max(Some(at));
+                            back.push((slot, record));
+                        }
+                        None => given_up.push(GivenUp { slot, record, why }),
+                    }
+                }
+            }
+        }
+        // From the back, so that each goes before those that follow it.
+        for (slot, record) in back.into_iter().rev() {
+            if let Some(lane) = self.lanes.get_mut(&slot.partition) {
+                lane.waiting.push_front((slot.offset, record));
+            }
+        }
+        given_up
+    }
+
+    /// The dead letter of this record is written.
+    pub(crate) fn buried(&mut self, slot: &Slot) {
+        if let Some(lane) = self.lanes.get_mut(&slot.partition) {
+            lane.done(slot.offset);
+        }
+    }
+
+    /// When the first blocked lane may be tried again.
+    pub(crate) fn wake_at(&self) -> Option<Instant> {
+        let blocked = self.lanes.values().filter(|lane| !lane.waiting.is_empty());
+        blocked.filter_map(|lane| lane.blocked_until).min()
+    }
+
+    /// Since when the longest failing record has been tried.
+    pub(crate) fn failing_since(&self) -> Option<Instant> {
+        self.lanes.values().flat_map(|lane| lane.failing.values()).map(|attempts| attempts.since).min()
+    }
+
+    /// For each partition that moved since the last commit, the offset below which all is done.
+    pub(crate) fn committable(&self) -> Vec<(TopicPartition, i64)> {
+        let moved = self.lanes.iter().filter(|(_, lane)| lane.committable() > lane.committed);
+        moved.map(|(partition, lane)| (partition.clone(), lane.committable())).collect()
+    }
+
+    /// These offsets are committed.
+    pub(crate) fn committed(&mut self, offsets: &[(TopicPartition, i64)]) {
+        for (partition, offset) in offsets {
+            if let Some(lane) = self.lanes.get_mut(partition) {
+                lane.committed = lane.committed.max(*offset);
+            }
+        }
+    }
+}
+
+impl<R> Lane<R> {
+    fn new(from: i64) -> Self {
+        Self {
+            waiting: VecDeque::new(),
+            open: VecDeque::new(),
+            failing: BTreeMap::new(),
+            blocked_until: None,
+            read_to: from,
+            committed: from,
+        }
+    }
+
+    fn give(&mut self, now: Instant, max: usize) -> impl Iterator<Item = (i64, R)> {
+        let blocked = self.blocked_until.is_some_and(|until| now < until);
+        if !blocked {
+            self.blocked_until = None;
+        }
+        let given = match (blocked, self.failing.last_key_value()) {
+            (true, _) => 0,
+            (false, None) => self.waiting.len(),
+            (false, Some((last, _))) => self.waiting.partition_point(|(offset, _)| offset <= last),
+        };
+        self.waiting.drain(..given.min(max))
+    }
+
+    fn done(&mut self, offset: i64) {
+        self.failing.remove(&offset);
+        if let Ok(at) = self.open.binary_search_by_key(&offset, |(open, _)| *open) {
+            self.open[at].1 = true;
+        }
+        while self.open.front().is_some_and(|(_, done)| *done) {
+            self.open.pop_front();
+        }
+    }
+
+    fn committable(&self) -> i64 {
+        self.open.front().map_or(self.read_to, |(offset, _)| *offset)
+    }
+}
+
+#[cfg(test)]
+#[path = "simulation.rs"]
+mod simulation;

@@ -1,0 +1,2 @@
+mod bisect;
+mod lanes;
