@@ -5,6 +5,7 @@ pub mod dedup;
 pub mod enrich;
 pub mod http;
 pub mod interactive_queries;
+pub mod monitoring_etl;
 pub mod order_totals;
 pub mod page_views;
 pub mod word_count;
