@@ -41,6 +41,11 @@ fn kafka_streams_says_of_the_programs_by_hand_what_is_recorded() -> Result<()> {
 }
 
 #[test]
+fn kafka_streams_says_of_its_own_cases_what_is_recorded() -> Result<()> {
+    confirm(&fs::read_to_string(streams_tests().join("data/cases.txt"))?)
+}
+
+#[test]
 fn kafka_streams_says_of_the_random_programs_what_is_recorded() -> Result<()> {
     let mut record = String::new();
     GzDecoder::new(File::open(streams_tests().join("data/random.txt.gz"))?).read_to_string(&mut record)?;

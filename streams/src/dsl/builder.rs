@@ -69,17 +69,16 @@ impl StreamsBuilder {
         let graph = &mut *self.graph.borrow_mut();
         let name = name(graph);
         let names: Vec<_> = topics.iter().map(|topic| name_of(graph, topic, is_pattern)).collect();
-        let node = match graph.source_of(&names, TypeId::of::<(C::Key, C::Value)>()) {
-            Some(source) => source,
-            None => source::add_topics(graph, name, names.clone(), topics, timestamps),
-        };
-        if let Some(reset) = offset_reset {
-            graph.reset_offsets(&names, reset);
-        }
+        let known = graph.source_of(&names, TypeId::of::<(C::Key, C::Value)>());
+        graph.reset_offsets(&names, offset_reset, known.is_some());
+        let reading = known.map(|_| graph.generated());
+        let node = known.unwrap_or_else(|| source::add_topics(graph, name, names, topics, timestamps));
         if let Some(policy) = on_error {
             graph.on_error(node, policy);
         }
-        KStream::new(self.graph.clone(), node, false)
+        let mut stream = KStream::new(self.graph.clone(), node, false);
+        stream.reading = reading;
+        stream
     }
 
     /// The table of a topic: each record sets the value of its key, a null value removes it, a record without a key is

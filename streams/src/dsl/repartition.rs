@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::data::Data;
 use crate::processor::{Context, Downstream, ProcessError, Record};
 use crate::task::{Assembly, erase};
-use crate::topology::{Graph, NodeId, NodeKind, Repartition, TopicName};
+use crate::topology::{Graph, NodeId, NodeKind, Repartition, TopicName, repartition_topic};
 
 use super::{sink, source};
 
@@ -32,15 +32,15 @@ impl<K: Data, V> Downstream<K, V> for PresentKey<K, V> {
 
 /// Has topic and nodes take their names from `leader`, should that be given one.
 pub(super) fn follow(graph: &mut Graph, made: Repartition, leader: NodeId) {
-    graph.follow(leader, made.filter, "-repartition-filter");
-    graph.follow_with_topic(leader, made.sink, "-repartition-sink");
-    graph.follow_with_topic(leader, made.source, "-repartition-source");
+    graph.follow_with_topic(leader, made.filter, "-filter");
+    graph.follow_with_topic(leader, made.sink, "-sink");
+    graph.follow_with_topic(leader, made.source, "-source");
 }
 
 /// Adds filter, sink and source around the topic `<prefix>-repartition`, named as Kafka's `OptimizableRepartitionNode` names
 /// them.
 pub(super) fn add<K: Data, V: Data>(graph: &mut Graph, parent: NodeId, prefix: &str) -> Repartition {
-    let topic = format!("{prefix}-repartition");
+    let topic = repartition_topic(prefix);
     let names = names(graph, &topic);
     let made = add_named::<K, V>(graph, parent, topic, names);
     graph.add_repartition(made);
@@ -49,7 +49,7 @@ pub(super) fn add<K: Data, V: Data>(graph: &mut Graph, parent: NodeId, prefix: &
 
 /// The same for a topic that the program asks for, which the optimiser leaves where it is.
 pub(super) fn add_fixed<K: Data, V: Data>(graph: &mut Graph, parent: NodeId, prefix: &str) -> Repartition {
-    let topic = format!("{prefix}-repartition");
+    let topic = repartition_topic(prefix);
     let names = names(graph, &topic);
     add_named::<K, V>(graph, parent, topic, names)
 }
@@ -100,7 +100,7 @@ impl JoinRepartition {
             return;
         }
         let redraw = move |graph: &mut Graph, name: &str| {
-            let topic = format!("{name}-repartition");
+            let topic = repartition_topic(name);
             let own = add_named::<K, V>(graph, stream, topic.clone(), Names::of_topic(&topic));
             graph.add_repartition(own);
             for node in [own.filter, own.sink, own.source] {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use millstream_client::OffsetReset;
 
 use super::merge::Repartition;
+use super::name::repartition_topic;
 use super::serdes::Changes;
 use super::serdes::Serdes;
 use super::table::Table;
@@ -158,7 +159,7 @@ pub(crate) struct Follower {
     node: NodeId,
     /// What stands behind the other's name.
     suffix: &'static str,
-    /// Whether its repartition topic is named after the other one too.
+    /// Whether that is the name of a repartition topic after the other's, which it reads, writes or guards.
     with_topic: bool,
 }
 
@@ -464,7 +465,7 @@ impl Graph {
         self.node_mut(leader).followers.push(Follower { node, suffix, with_topic: false });
     }
 
-    /// The same for a sink or source of a repartition topic, which is named after `leader` too.
+    /// The same for a node of a repartition topic, which is named after `leader`, and the node after the topic.
     pub(crate) fn follow_with_topic(&mut self, leader: NodeId, node: NodeId, suffix: &'static str) {
         self.node_mut(leader).followers.push(Follower { node, suffix, with_topic: true });
     }
@@ -488,9 +489,10 @@ impl Graph {
             redraw(self, name);
         }
         for Follower { node, suffix, with_topic } in self.node(id).followers.clone() {
+            let topic = repartition_topic(name);
             let follower = self.node_mut(node);
-            follower.name = format!("{name}{suffix}");
-            let renamed = || TopicName::Internal(format!("{name}-repartition").into());
+            follower.name = format!("{}{suffix}", if with_topic { &topic } else { name });
+            let renamed = || TopicName::Internal(Arc::from(topic.as_str()));
             match &mut follower.kind {
                 NodeKind::Sink { topic, .. } if with_topic => *topic = renamed(),
                 NodeKind::Source { topics, .. } if with_topic => *topics = vec![renamed()],
@@ -533,13 +535,21 @@ impl Graph {
         Some(found)
     }
 
-    /// Says where reading of these topics begins without a committed offset.
-    pub(crate) fn reset_offsets(&mut self, topics: &[TopicName], reset: OffsetReset) {
+    /// Says where reading of these topics begins without a committed offset; who reads them `again` says the same.
+    pub(crate) fn reset_offsets(&mut self, topics: &[TopicName], reset: Option<OffsetReset>, again: bool) {
         for topic in topics {
-            if self.resets.insert(topic.clone(), reset).is_some_and(|before| before != reset) {
+            if again && self.resets.get(topic).copied() != reset {
                 self.mistake.get_or_insert(TopologyError::ConflictingResets(topic.to_string()));
             }
+            if let Some(reset) = reset {
+                self.resets.insert(topic.clone(), reset);
+            }
         }
+    }
+
+    /// How many names were generated so far.
+    pub(crate) fn generated(&self) -> u32 {
+        self.counter
     }
 
     /// What the program says of a topic; a repartition topic is read from its beginning.

@@ -25,6 +25,7 @@ pub(crate) use graph::{
 };
 pub(crate) use merge::Repartition;
 pub use name::TopicName;
+pub(crate) use name::repartition_topic;
 pub use optimization::Optimization;
 pub use pattern::TopicPattern;
 pub(crate) use serdes::Changes;

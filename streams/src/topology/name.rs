@@ -52,6 +52,13 @@ impl TopicName {
     }
 }
 
+/// What stands behind the application's id in the name of a repartition topic; a name that ends so already stays as it is
+/// (Kafka's `KStreamImpl.createRepartitionedSource`).
+pub(crate) fn repartition_topic(name: &str) -> String {
+    const SUFFIX: &str = "-repartition";
+    if name.ends_with(SUFFIX) { name.to_owned() } else { format!("{name}{SUFFIX}") }
+}
+
 impl fmt::Display for TopicName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.as_str())

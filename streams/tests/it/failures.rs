@@ -138,11 +138,19 @@ fn mistakes_in_a_topology_are_found_when_it_is_built() {
     });
     assert_eq!(overlap, TopologyError::OverlappingSources(vec!["a".into(), "b".into()], vec!["a".into()]));
 
-    let resets = built(|b| {
-        b.stream(Consumed::from(A).offset_reset(OffsetReset::Latest)).for_each(|_, _| {});
-        b.stream(Consumed::from(A).offset_reset(OffsetReset::Earliest)).for_each(|_, _| {});
-    });
-    assert_eq!(resets, TopologyError::ConflictingResets("a".into()));
+    let reset = |reset| match reset {
+        Some(reset) => Consumed::from(A).offset_reset(reset),
+        None => Consumed::from(A),
+    };
+    let (latest, earliest) = (Some(OffsetReset::Latest), Some(OffsetReset::Earliest));
+    for (first, second) in [(latest, earliest), (latest, None), (None, latest), (latest, latest)] {
+        let builder = StreamsBuilder::new();
+        builder.stream(reset(first)).for_each(|_, _| {});
+        builder.stream(reset(second)).for_each(|_, _| {});
+        let mistake = builder.build().err();
+        let expected = (first != second).then(|| TopologyError::ConflictingResets("a".into()));
+        assert_eq!(mistake, expected, "{first:?}, {second:?}");
+    }
 
     let pattern = built(|b| b.stream(Topics::<String, String>::matching("a(")).for_each(|_, _| {}));
     assert_eq!(pattern, TopologyError::InvalidPattern("a(".into()));

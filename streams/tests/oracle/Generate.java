@@ -52,12 +52,12 @@ class Generate {
     void sources() {
         if (ticking) { op("stream", "in0", name(), "-"); op("ticks", 0, name()); streams = 2; return; }
         String times = one(5) ? "own" : "-";
-        switch (r.nextInt(8)) {
-            case 0 -> op("stream", "in0,in1", name(), times);
-            case 1 -> op("pattern", "in[0-3]", name(), times);
-            default -> op("stream", "in0", name(), times);
-        }
-        streams++;
+        String[] source = switch (r.nextInt(8)) {
+            case 0 -> new String[] {"stream", "in0,in1"};
+            case 1 -> new String[] {"pattern", "in[0-3]"};
+            default -> new String[] {"stream", "in0"};
+        };
+        for (int readings = one(4) ? 1 + r.nextInt(3) : 1; readings > 0; readings--) { op(source[0], source[1], name(), times); streams++; }
         for (int more = r.nextInt(3), i = 4; more > 0; more--, i++) {
             if (one(2)) { op("stream", "in" + i, name(), one(5) ? "own" : "-"); streams++; }
             else { op("table", "in" + i, store(), name()); tables++; }

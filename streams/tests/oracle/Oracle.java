@@ -15,7 +15,7 @@ import org.apache.kafka.streams.test.TestRecord;
 /**
  * Reads programs with their inputs and writes them with what Kafka Streams says of each: standard input to standard output, so
  * what has been written can be read again, to see whether Kafka Streams still says so. It is run here, by
- * ../../../benches/peers/peers run . Oracle <../data/programs.txt; ../data/random.txt.gz is what it says of
+ * ../../../benches/peers/peers run . Oracle <../data/programs.txt, or ../data/cases.txt; ../data/random.txt.gz is what it says of
  * ../../../benches/peers/peers run . Generate 3 600, compressed by gzip -9n.
  *
  * A program is "program NAME" (one of Programs.java), or its "op" lines (see Operators.java), perhaps after a remark with "#",

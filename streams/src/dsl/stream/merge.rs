@@ -34,7 +34,10 @@ impl<K: Element, V: Element> KStream<K, V> {
             return self.clone();
         }
         let name = graph.generate("KSTREAM-MERGE-");
-        let node = graph.add(name, NodeKind::Processor { factory: pass::<K, V>() }, &[self.node, other.node]);
+        let mut above = [(self.reading, self.node), (other.reading, other.node)];
+        above.sort_by_key(|(reading, _)| *reading);
+        let above = above.map(|(_, node)| node);
+        let node = graph.add(name, NodeKind::Processor { factory: pass::<K, V>() }, &above);
         graph.set_output(node, TypeId::of::<(K, V)>(), true);
         KStream::new(self.graph.clone(), node, self.rekeyed || other.rekeyed)
     }

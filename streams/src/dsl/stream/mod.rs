@@ -44,12 +44,15 @@ pub struct KStream<K, V> {
     pub(super) node: NodeId,
     /// Whether a key may differ from the one the record had in its topic, so that grouping must go through a topic.
     pub(super) rekeyed: bool,
+    /// Where topics are read once more, how many names there were then: a merge takes such a stream's node last, in the order
+    /// of the readings, since Kafka Streams puts it in the place of its own when the topology is built.
+    pub(super) reading: Option<u32>,
     types: PhantomData<fn() -> (K, V)>,
 }
 
 impl<K, V> KStream<K, V> {
     pub(super) fn new(graph: SharedGraph, node: NodeId, rekeyed: bool) -> Self {
-        Self { graph, node, rekeyed, types: PhantomData }
+        Self { graph, node, rekeyed, reading: None, types: PhantomData }
     }
 }
 
@@ -115,6 +118,6 @@ impl<K: Element, V: Element> KStream<K, V> {
 
 impl<K, V> Clone for KStream<K, V> {
     fn clone(&self) -> Self {
-        Self::new(self.graph.clone(), self.node, self.rekeyed)
+        Self { reading: self.reading, ..Self::new(self.graph.clone(), self.node, self.rekeyed) }
     }
 }

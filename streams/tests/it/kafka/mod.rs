@@ -4,6 +4,7 @@
 //! What Kafka Streams 4.3.1 says lies in `tests/data`, written by `tests/oracle`, whose Oracle.java says how. Another record may
 //! be judged by `KAFKA_RECORD=FILE cargo test kafka`.
 
+mod cases;
 mod operators;
 mod processors;
 mod programs;
