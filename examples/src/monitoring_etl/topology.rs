@@ -163,7 +163,7 @@ mod tests {
             .collect();
         assert_eq!(told, BTreeMap::from([((0, 200), 2), ((0, 500), 1)]));
         assert_eq!(driver.output(LATE).drain().len(), 1);
-        let health = driver.store(HEALTH).unwrap().get(&"writing".to_owned()).unwrap().unwrap();
+        let health = driver.store(HEALTH).unwrap().get("writing".to_owned()).unwrap().unwrap();
         assert_eq!((health.requests, health.failed), (6, 1));
     }
 
