@@ -121,4 +121,6 @@ pub enum Outcome {
         /// What the other side said.
         why: String,
     },
+    /// It was left for later, for the sake of another of its partition: write it again, and count no attempt.
+    Untried,
 }
