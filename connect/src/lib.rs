@@ -7,6 +7,7 @@
 extern crate self as millstream_connect;
 
 pub mod config;
+pub mod connectors;
 pub mod data;
 pub mod herder;
 pub mod http;
