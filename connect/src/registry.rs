@@ -7,6 +7,7 @@ use async_trait::async_trait;
 
 use crate::about::About;
 use crate::check::Finding;
+use crate::connectors;
 use crate::error::ConnectError;
 use crate::options::{Definition, Fault, Given, Options};
 use crate::sink::{Replay, Sink, SinkContext, SinkTask};
@@ -38,7 +39,7 @@ impl Registry {
     /// Those built in, a line each.
     #[must_use]
     pub fn built_in() -> Self {
-        Self::empty()
+        Self::empty().source::<connectors::prometheus::PrometheusSource>()
     }
 
     /// The same with a source more.

@@ -1,3 +1,3 @@
 //! The connectors, a file or folder each.
 
-mod prometheus;
+pub mod prometheus;

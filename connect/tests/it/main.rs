@@ -1,0 +1,4 @@
+//! Connectors, each on the real thing.
+
+mod open;
+mod prometheus;

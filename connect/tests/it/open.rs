@@ -1,0 +1,19 @@
+//! A connector by the name and the options that a user writes, without the runtime around it.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, bail};
+use millstream_connect::{Plugin, Registry, SourceContext, SourceTask};
+
+/// A configuration of pairs.
+pub(crate) fn config(options: &[(&str, &str)]) -> BTreeMap<String, String> {
+    options.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// The only task of a source.
+pub(crate) async fn source(class: &str, options: &[(&str, &str)]) -> Result<Box<dyn SourceTask>> {
+    let registry = Registry::built_in();
+    let Ok(Plugin::Source(source)) = registry.find(class) else { bail!("{class} is no source") };
+    let context = SourceContext { connector: class.to_owned(), tasks: 1, ..SourceContext::default() };
+    source.open(&config(options), context).await.with_context(|| format!("opening {class}"))
+}

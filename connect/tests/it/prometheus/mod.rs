@@ -1,0 +1,4 @@
+//! Prometheus, VictoriaMetrics and a node exporter, as Debian has them.
+
+mod scrape;
+mod servers;
