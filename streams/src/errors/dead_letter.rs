@@ -33,9 +33,9 @@ pub(crate) fn headers(failed: &Failed<'_>) -> Headers {
     headers
 }
 
-/// Whether headers are those of a dead letter.
-pub(crate) fn is_one(headers: &Headers) -> bool {
-    headers.last(EXCEPTION).is_some()
+/// How often the record with these headers has become a dead letter; 0: it is none.
+pub(crate) fn generation(headers: &Headers) -> usize {
+    headers.iter().filter(|header| header.name == EXCEPTION).count()
 }
 
 fn class(failed: &Failed<'_>) -> &'static str {

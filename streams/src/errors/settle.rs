@@ -39,6 +39,12 @@ impl TaskErrors {
         Self { topology, policies, counters, lenient, attempt: 1 }
     }
 
+    /// Whether what fails may be gone on after.
+    #[inline]
+    pub(crate) fn is_lenient(&self) -> bool {
+        self.lenient
+    }
+
     /// The pause (ms) before the present record is tried again.
     pub(crate) fn pause_ms(&self) -> i64 {
         self.policies.retries.pause_ms(self.attempt)
@@ -67,7 +73,7 @@ impl Context<'_> {
     /// Whether what fails may be gone on after, so that it must leave nothing half-done.
     #[inline]
     pub(crate) fn is_lenient(&self) -> bool {
-        self.state.errors.lenient
+        self.state.errors.is_lenient()
     }
 
     /// The input and the offset of the record that is being processed, if any policy could ask.

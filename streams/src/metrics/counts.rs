@@ -9,6 +9,8 @@ use crate::topology::NodeId;
 pub(crate) struct Counts {
     /// How many records each node took, by the node's id.
     taken: Box<[u64]>,
+    /// The same before the present record, where it may have to be tried again.
+    marked: Box<[u64]>,
     /// How far behind the task's stream time records came, those alone that were behind.
     pub(crate) lateness: Spread,
     /// From the time of a record until it was read, and until what was made of it left for a topic.
@@ -22,7 +24,7 @@ pub(crate) struct Counts {
 impl Counts {
     /// Of a graph with so many nodes.
     pub(crate) fn new(nodes: usize) -> Self {
-        Self { taken: vec![0; nodes].into(), ..Self::default() }
+        Self { taken: vec![0; nodes].into(), marked: vec![0; nodes].into(), ..Self::default() }
     }
 
     #[inline]
@@ -32,11 +34,15 @@ impl Counts {
         }
     }
 
-    /// A node is about to take a record that it has taken already.
-    pub(crate) fn take_back(&mut self, node: NodeId) {
-        if let Some(count) = self.taken.get_mut(node.0 as usize) {
-            *count = count.saturating_sub(1);
-        }
+    /// A record comes that may have to be tried again.
+    #[inline]
+    pub(crate) fn mark(&mut self) {
+        self.marked.copy_from_slice(&self.taken);
+    }
+
+    /// The record that came last is tried again: all nodes take again what they took of it.
+    pub(crate) fn take_back(&mut self) {
+        self.taken.copy_from_slice(&self.marked);
     }
 
     pub(crate) fn taken(&self, node: NodeId) -> u64 {
@@ -131,5 +137,9 @@ mod tests {
         let mut counts = Counts::new(2);
         [NodeId(1), NodeId(1), NodeId(9)].into_iter().for_each(|node| counts.take(node));
         assert_eq!((counts.taken(NodeId(0)), counts.taken(NodeId(1)), counts.taken(NodeId(9))), (0, 2, 0));
+        counts.mark();
+        [NodeId(0), NodeId(1)].into_iter().for_each(|node| counts.take(node));
+        counts.take_back();
+        assert_eq!([0, 1].map(|node| counts.taken(NodeId(node))), [0, 2]);
     }
 }

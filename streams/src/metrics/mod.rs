@@ -58,8 +58,8 @@
 //! Kafka takes its lateness over all records, those in order counting as 0; here only late ones are in the histogram, and
 //! `task_records_total` has the others.
 //!
-//! A record that an error policy has tried again is one record in `records_total` and `task_records_total`. What a later attempt
-//! does again counts again: in `node_records_total` of the nodes below the source, in the lateness and in the latencies.
+//! A record that an error policy has tried again is one record in `records_total`, `task_records_total` and `node_records_total`,
+//! and counts when it has passed or was given up. What a later attempt does again counts again in the lateness and in the latencies.
 
 mod application;
 mod board;

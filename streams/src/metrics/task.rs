@@ -49,7 +49,7 @@ pub struct TaskMetrics {
 pub struct NodeMetrics {
     /// The node, as `Topology::describe` names it.
     pub node: String,
-    /// Records it has taken; one that is tried again counts again below its source. Below a table that is cached these are the updates that have left the cache.
+    /// Records it has taken, each once however often it was tried. Below a table that is cached these are the updates that have left the cache.
     pub records: u64,
 }
 

@@ -10,6 +10,10 @@ use crate::processor::{Headers, ProcessError};
 use crate::task::{Failure, RawRecord, SinkError};
 use crate::topology::{TopicName, Topology};
 
+/// How often a record becomes a dead letter. Dead-letter topics that sinks write too may refuse it in turn, and send it to each
+/// other for ever.
+const MAX_LETTERS: usize = 5;
+
 /// Decides on records that a topic did not take. Their batch says nothing any more of the records they were made of.
 pub(crate) struct Refusals {
     topology: Topology,
@@ -53,13 +57,13 @@ impl Refusals {
         let mut letters = Vec::new();
         let asked = rejected.records(|record| {
             let raw = raw(&record);
-            let is_letter = dead_letter::is_one(&raw.headers);
+            let letters_before = dead_letter::generation(&raw.headers);
             // What no sink has written: a dead letter cannot become another one.
-            if is_letter && !is_sink {
+            if letters_before > 0 && !is_sink || letters_before >= MAX_LETTERS {
                 return Err(Stop);
             }
             // Where a sink writes the dead-letter topic too, that has refused this one already.
-            let refused_by = is_letter.then_some(&*rejected.topic);
+            let refused_by = (letters_before > 0).then_some(&*rejected.topic);
             letters.extend(self.ask(&raw, refused_by, node, policy, &failure)?);
             Ok(())
         });

@@ -327,9 +327,9 @@ impl Task {
         if let Some(retry) = &self.retry {
             let is_again = (retry.input, retry.offset) == (input, offset);
             self.state.errors.attempt = if is_again { retry.attempt + 1 } else { 1 };
-            if is_again {
-                self.state.counts.take_back(self.inputs[input.0].node);
-            }
+        }
+        if self.state.errors.is_lenient() {
+            self.state.counts.mark();
         }
         let Input { source, node, .. } = &self.inputs[input.0];
         self.state.node = *node;
@@ -421,6 +421,9 @@ impl Task {
         let (node, failure) = match settled {
             Ok(Settled { node, failure, retry }) => {
                 self.retry = retry.then(|| self.put_off()).flatten();
+                if self.retry.is_some() {
+                    self.state.counts.take_back();
+                }
                 (node, failure)
             }
             Err(failure) => {

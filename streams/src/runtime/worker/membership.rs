@@ -123,8 +123,9 @@ impl<L: Link> Worker<L> {
             if let Err(error) = task.close() {
                 tracing::warn!("a task that was lost: {error}");
             }
+            self.observer.closed(task.id(), task.stores().standing());
         }
-        self.stop_restoring(|id| leaving.contains_key(&id));
+        self.close_restoring(|id| leaving.contains_key(&id));
         self.report_tasks();
     }
 
@@ -153,23 +154,27 @@ impl<L: Link> Worker<L> {
             flush_stores(&mut task, &self.topology)?;
             self.observer.closed(id, task.stores().standing());
         }
-        for nth in 0..self.restoring.len() {
-            let task = self.restoring[nth].id;
-            if leaving(task) {
-                let logged = self.logged_stores(task);
-                let backends = &mut self.restoring[nth].backends;
-                for backend in backends.iter_mut() {
-                    backend.flush().map_err(|source| WorkerError::Store { task, source })?;
-                }
-                let mut standing = Standing::default();
-                logged.iter().for_each(|logged| standing.add(&*backends[logged.index]));
-                self.observer.closed(task, standing);
+        for restoring in self.restoring.iter_mut().filter(|restoring| leaving(restoring.id)) {
+            for backend in &mut restoring.backends {
+                let task = restoring.id;
+                backend.flush().map_err(|source| WorkerError::Store { task, source })?;
             }
         }
-        self.stop_restoring(leaving);
+        self.close_restoring(leaving);
         let demoted = demoted.into_iter().map(|(id, opened)| Waiting::demoted(id, Some(opened)));
         self.waiting.extend(demoted);
         Ok(())
+    }
+
+    /// Lets tasks go that are still being restored, and says how far they have come.
+    fn close_restoring(&mut self, leaving: impl Fn(TaskId) -> bool) {
+        for Restoring { id, backends, .. } in self.restoring.iter().filter(|restoring| leaving(restoring.id))
+        {
+            let mut standing = Standing::default();
+            self.logged_stores(*id).iter().for_each(|logged| standing.add(&*backends[logged.index]));
+            self.observer.closed(*id, standing);
+        }
+        self.stop_restoring(leaving);
     }
 
     fn stop_restoring(&mut self, leaving: impl Fn(TaskId) -> bool) {

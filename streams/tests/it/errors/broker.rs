@@ -138,6 +138,32 @@ fn a_dead_letter_is_not_sent_again_to_the_topic_that_has_refused_it() {
     assert_eq!(cluster.committed("lines"), 0);
 }
 
+/// Two topics that refuse it, each of them the other's dead-letter topic.
+#[test]
+fn dead_letters_do_not_go_to_and_fro_for_ever() {
+    let (cluster, state) = (cluster(), tempfile::tempdir().unwrap());
+    let small = NewTopic::new("other", 1).config("max.message.bytes", "500");
+    cluster.admin.blocking(cluster.admin.create_topics([small])).unwrap();
+    let asked = Arc::new(AtomicU32::new(0));
+    let builder = StreamsBuilder::new();
+    let lines = builder.stream(LINES);
+    for (topic, letters) in [(OUT, "other"), (Topic::new("other"), "out")] {
+        let count = Arc::clone(&asked);
+        let copy = lines.filter(move |_, _| letters == "other").to(topic);
+        copy.on_error(move |_| {
+            // Without an end to it there would be other questions.
+            let asked = count.fetch_add(1, Ordering::Relaxed);
+            if asked < 50 { Action::DeadLetterTo(letters) } else { Action::Fail }
+        });
+    }
+    let app = cluster.app(builder.build().unwrap(), state.path()).start_blocking().unwrap();
+    cluster.send_bytes(&[&large()]);
+    let stopped = block_on(app.run_until(std::future::pending::<()>())).unwrap_err().to_string();
+    assert!(stopped.contains("MessageTooLarge"), "{stopped}");
+    assert_eq!(asked.load(Ordering::Relaxed), 5);
+    assert_eq!(cluster.committed("lines"), 0);
+}
+
 #[test]
 fn without_a_policy_a_refusal_stops_the_application() {
     let (cluster, state) = (cluster(), tempfile::tempdir().unwrap());

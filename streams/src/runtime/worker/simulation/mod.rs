@@ -32,10 +32,11 @@ const WORDS: [&str; 7] = ["the", "whale", "a", "sea", "ship", "harpoon", "ishmae
 const SEEDS: u64 = 200;
 const STEPS: usize = 300;
 
-/// Listens to arrivals alone.
+/// Listens to what comes and goes alone.
 #[derive(Clone, Default)]
 struct Quiet {
     arrivals: Rc<RefCell<Vec<Arrival>>>,
+    closed: Rc<RefCell<Vec<TaskId>>>,
 }
 
 impl Observer for Quiet {
@@ -43,7 +44,9 @@ impl Observer for Quiet {
     fn tasks(&self, _running: &[TaskId], _restoring: &[TaskId]) {}
     fn standbys(&self, _tasks: &[TaskId], _stores: &[StandbyStore]) {}
     fn stands(&self, _task: TaskId, _standing: Standing) {}
-    fn closed(&self, _task: TaskId, _standing: Standing) {}
+    fn closed(&self, task: TaskId, _standing: Standing) {
+        self.closed.borrow_mut().push(task);
+    }
     fn arrived(&self, arrival: &Arrival) {
         self.arrivals.borrow_mut().push(*arrival);
     }

@@ -200,3 +200,22 @@ fn a_copy_is_emptied_where_its_changelog_begins_later() {
     let tasks = bench.worker.local_tasks();
     assert_eq!(counts(tasks.standbys[0].stores(), "counts").unwrap(), [("e".to_owned(), 1)].into());
 }
+
+/// The group goes by what it is told of the state that is here.
+#[test]
+fn a_task_says_where_its_state_stands_however_it_goes() {
+    let words = partition(WORDS, 0);
+    for lost in [false, true] {
+        let go = || if lost { Event::Lost(vec![words.clone()]) } else { Event::Revoked(vec![words.clone()]) };
+        let mut bench = Workbench::start(counting(), |_| {});
+        bench.assign(std::slice::from_ref(&words), 0).unwrap();
+        bench.worker.handle(go(), 1).unwrap();
+        assert_eq!(bench.closed.take(), [TASK], "running, lost: {lost}");
+
+        bench.write_changelog("app-counts-changelog", b"k", &5_i64.to_be_bytes());
+        bench.assign(std::slice::from_ref(&words), 2).unwrap();
+        assert_eq!(bench.worker.local_tasks().restoring, [TASK]);
+        bench.worker.handle(go(), 3).unwrap();
+        assert_eq!(bench.closed.take(), [TASK], "restoring, lost: {lost}");
+    }
+}

@@ -9,7 +9,7 @@ use super::Quiet;
 use super::cluster::{Fault, SharedBroker, SimLink, Stored, fetched, read_changelogs};
 use crate::prelude::*;
 use crate::store::memory::MemoryBackend;
-use crate::task::Unlimited;
+use crate::task::{TaskId, Unlimited};
 use crate::topology::Optimization;
 
 /// One worker whose tasks, clock and broker are the test's.
@@ -18,6 +18,8 @@ pub(super) struct Workbench {
     pub(super) broker: SharedBroker,
     /// The tasks that came from elsewhere, or back.
     pub(super) arrivals: Rc<RefCell<Vec<Arrival>>>,
+    /// The tasks that have said where their state stood when they went.
+    pub(super) closed: Rc<RefCell<Vec<TaskId>>>,
 }
 
 pub(super) fn partition(topic: &str, partition: i32) -> TopicPartition {
@@ -73,9 +75,9 @@ impl Workbench {
         let broker = SharedBroker::default();
         let link = SimLink::new(Rc::clone(&broker), fault);
         let (topology, quiet) = (builder.build().unwrap().optimized(Optimization::ALL), Quiet::default());
-        let arrivals = Rc::clone(&quiet.arrivals);
+        let (arrivals, closed) = (Rc::clone(&quiet.arrivals), Rc::clone(&quiet.closed));
         let worker = Worker::new(config, topology, link, open, Box::new(quiet), Rc::new(Unlimited), 0);
-        Self { worker, broker, arrivals }
+        Self { worker, broker, arrivals, closed }
     }
 
     pub(super) fn assign(&mut self, partitions: &[TopicPartition], now: i64) -> Result<(), WorkerError> {
