@@ -6,19 +6,19 @@
 // What the derive macros write names this crate from outside.
 extern crate self as millstream_connect;
 
+mod about;
+mod check;
 pub mod config;
 pub mod connectors;
+pub mod converters;
 pub mod data;
+mod error;
 pub mod herder;
 pub mod http;
 pub mod options;
-pub mod runtime;
-
-mod about;
-mod check;
-mod error;
 mod record;
 mod registry;
+pub mod runtime;
 mod sink;
 mod source;
 

@@ -6,6 +6,8 @@
 mod builder;
 mod decimal;
 mod error;
+mod java_string;
+pub(crate) mod java_text;
 mod json;
 mod map;
 mod schema;

@@ -49,7 +49,8 @@ impl Struct {
         let index = self.schema.index_of(field).ok_or_else(|| DataError::NoField(field.to_owned()))?;
         let value = value.into();
         if let Some(field) = self.schema.field(field) {
-            field.schema.validate_field(&field.name, &value)?;
+            // Null is refused even where a default would stand for it: only leaving a field out is not.
+            field.schema.validate_as(&field.name, &value)?;
         }
         self.values[index] = value;
         Ok(())
