@@ -2,15 +2,19 @@
 //! instances.
 
 mod instances;
+mod server;
 mod stores;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::http::StatusCode;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::Response;
 use axum::routing::{get, post};
-use axum::{Router, extract::DefaultBodyLimit};
-use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+pub(crate) use server::{Server, serve};
 
 use super::peers::PATH;
 use super::{Owners, Served};
@@ -18,31 +22,9 @@ use super::{Owners, Served};
 /// Bytes of a question that another instance asks: a few keys, and the numbers of the tasks.
 const MAX_QUESTION: usize = 4 << 20;
 
-/// A listening server, not serving yet.
-pub(crate) struct Server {
-    listener: TcpListener,
-    /// Where it listens; the port is real even where 0 was asked for.
-    pub(crate) address: SocketAddr,
-}
-
-impl Server {
-    pub(crate) async fn bind(address: &str) -> std::io::Result<Self> {
-        let listener = TcpListener::bind(address).await?;
-        let address = listener.local_addr()?;
-        Ok(Self { listener, address })
-    }
-}
-
-/// Serves until the future is dropped.
-pub(crate) async fn serve(server: Server, router: Router) -> std::io::Result<()> {
-    let Server { listener, .. } = server;
-    let router = router
-        .fallback(async || stores::failure(StatusCode::NOT_FOUND, "no_such_path", "try GET /stores"))
-        .method_not_allowed_fallback(async || {
-            stores::failure(StatusCode::METHOD_NOT_ALLOWED, "read_only", "stores are read with GET")
-        });
-    axum::serve(listener, router).await
-}
+/// Requests for stores that are answered at the same time; others wait. Each may take the memory of its answer, and asks other
+/// instances, so that these have room of their own.
+const AT_ONCE: usize = 64;
 
 /// What answers for an application: the stores that are shown as JSON, and what other instances ask.
 pub(crate) fn router(served: Arc<Vec<Served>>, owners: Owners) -> Router {
@@ -50,6 +32,7 @@ pub(crate) fn router(served: Arc<Vec<Served>>, owners: Owners) -> Router {
         .route("/stores", get(stores::list))
         .route("/stores/{name}", get(stores::range))
         .route("/stores/{name}/{key}", get(stores::one))
+        .layer(middleware::from_fn_with_state(Arc::new(Semaphore::new(AT_ONCE)), in_turn))
         .with_state(served);
     let instances = Router::new()
         .route(PATH, post(instances::answer))
@@ -58,8 +41,18 @@ pub(crate) fn router(served: Arc<Vec<Served>>, owners: Owners) -> Router {
     stores.merge(instances)
 }
 
+/// Waits until there is room.
+async fn in_turn(State(room): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
+    // Nobody closes it.
+    let _permit = room.acquire().await;
+    next.run(request).await
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+    use std::time::Duration;
+
     use axum::body::Bytes;
     use axum::http::Request;
     use http_body_util::{BodyExt, Full};
@@ -105,6 +98,28 @@ mod tests {
             let refused = wire::decode_reply(&reply, "", "counts").unwrap().unwrap_err();
             assert_eq!((status, refused.code()), (200, code));
         }
+        serving.abort();
+    }
+
+    #[tokio::test]
+    async fn no_more_are_answered_at_once_than_there_is_room_for() {
+        let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (inside, seen) = (Arc::clone(&now), Arc::clone(&most));
+        let slow = move || async move {
+            seen.fetch_max(inside.fetch_add(1, Relaxed) + 1, Relaxed);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            inside.fetch_sub(1, Relaxed);
+        };
+        let room = Arc::new(Semaphore::new(2));
+        let router = Router::new().route("/", get(slow)).layer(middleware::from_fn_with_state(room, in_turn));
+        let server = Server::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", server.address);
+        let serving = tokio::spawn(serve(server, router));
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        let ask = || client.request(Request::get(&url).body(Full::new(Bytes::new())).unwrap());
+        let answers = futures::future::join_all((0..8).map(|_| ask())).await;
+        assert!(answers.into_iter().all(|answer| answer.unwrap().status().is_success()));
+        assert_eq!((most.load(Relaxed), now.load(Relaxed)), (2, 0));
         serving.abort();
     }
 }
