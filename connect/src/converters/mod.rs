@@ -4,6 +4,7 @@
 mod bytes;
 mod charset;
 mod error;
+mod header;
 mod json;
 mod primitive;
 mod string;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 pub use bytes::BytesConverter;
 pub use charset::Charset;
 pub use error::ConvertError;
+pub use header::SimpleHeaderConverter;
 pub use json::{DecimalFormat, JsonConverter, JsonOptions};
 pub use primitive::{Primitive, PrimitiveConverter};
 pub use string::{StringConverter, StringOptions};
@@ -85,6 +87,11 @@ pub const CONVERTERS: &[ConverterKind] = &[
     primitive("long", "org.apache.kafka.connect.converters.LongConverter", |_| of(Primitive::Long)),
     primitive("float", "org.apache.kafka.connect.converters.FloatConverter", |_| of(Primitive::Float)),
     primitive("double", "org.apache.kafka.connect.converters.DoubleConverter", |_| of(Primitive::Double)),
+    primitive(
+        "simple-header",
+        "org.apache.kafka.connect.storage.SimpleHeaderConverter",
+        plain::<SimpleHeaderConverter>,
+    ),
 ];
 
 fn of(primitive: Primitive) -> Result<Arc<dyn Converter>, Vec<Fault>> {

@@ -123,7 +123,9 @@ impl SchemaBuilder {
             return Err(fault);
         }
         if let Some(default) = &self.schema.default {
-            self.schema.validate_as("the default value", default)?;
+            // A struct's default has the schema that this one is without it.
+            let bare = Schema { default: None, ..self.schema.clone() };
+            bare.validate_as("the default value", default)?;
         }
         Ok(Arc::new(self.schema))
     }

@@ -37,6 +37,17 @@ impl Decimal {
         format!("{}e{}", self.unscaled, -i64::from(self.scale)).parse().unwrap_or(f64::NAN)
     }
 
+    /// The nearest float of 32 bits.
+    pub fn to_f32(&self) -> f32 {
+        format!("{}e{}", self.unscaled, -i64::from(self.scale)).parse().unwrap_or(f32::NAN)
+    }
+
+    /// Java's `longValue`: what stands behind the point is cut off, and of the rest the low 64 bits stay.
+    pub fn to_i64_wrapping(&self) -> i64 {
+        // A power of ten above the limit leaves none of the low bits, or no digit before the point.
+        self.truncated().as_ref().map_or(0, low_bits)
+    }
+
     /// The bytes in which Kafka Connect stores one: the unscaled value in two's complement, most significant first.
     pub fn to_bytes(&self) -> Vec<u8> {
         self.unscaled.to_signed_bytes_be()
@@ -72,7 +83,7 @@ impl Decimal {
 
     /// The integer that is left when what stands behind the point is cut off, if it has no more than
     /// [a thousand](DIGITS_MAX) digits.
-    pub fn truncated(&self) -> Option<BigInt> {
+    fn truncated(&self) -> Option<BigInt> {
         let power = usize::try_from(self.scale.unsigned_abs()).ok().filter(|power| *power <= DIGITS_MAX)?;
         let factor = BigInt::from(10).pow(u32::try_from(power).ok()?);
         Some(if self.scale >= 0 { &*self.unscaled / factor } else { &*self.unscaled * factor })
@@ -81,6 +92,12 @@ impl Decimal {
     pub(super) fn bytes(&self) -> usize {
         usize::try_from(self.unscaled.bits() / 8).unwrap_or(usize::MAX) + 32
     }
+}
+
+/// Java's `BigInteger.longValue`.
+pub(crate) fn low_bits(value: &BigInt) -> i64 {
+    let magnitude = value.magnitude().iter_u64_digits().next().unwrap_or(0).cast_signed();
+    if value.sign() == Sign::Minus { magnitude.wrapping_neg() } else { magnitude }
 }
 
 /// As Java's `BigDecimal.toString`: with an exponent where the scale is below 0 or the number is very small.

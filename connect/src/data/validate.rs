@@ -21,7 +21,9 @@ impl Schema {
                 keys.validate_as(field, key)?;
                 values.validate_as(field, value)
             }),
-            (Parts::Struct(_), Value::Struct(inner)) if *inner.schema().as_ref() != *self => {
+            (Parts::Struct(_), Value::Struct(inner))
+                if !std::ptr::eq(&**inner.schema(), self) && **inner.schema() != *self =>
+            {
                 Err(DataError::StructSchema(field.to_owned()))
             }
             (Parts::Struct(_), Value::Struct(inner)) => inner.validate(),

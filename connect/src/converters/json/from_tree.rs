@@ -1,11 +1,10 @@
 use super::super::ConvertError;
 use super::Writing;
-use super::tree::{Tree, low_bits};
-use crate::data::{DataError, Decimal, Logical, Map, Schema, Struct, Type, Value};
+use super::tree::Tree;
+use crate::data::{DataError, Decimal, Logical, Map, Schema, Struct, Type, Value, low_bits};
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
-use num_bigint::BigInt;
 use std::sync::Arc;
 
 /// Base64 as Jackson reads it: bits that are left over in the last character do not matter.
@@ -101,11 +100,7 @@ fn integer(tree: &Tree) -> i64 {
     match tree {
         Tree::Integer(value) => *value,
         Tree::Big(value) => low_bits(value),
-        Tree::Float(text) => {
-            let decimal = text.parse::<Decimal>().ok();
-            // Of more digits than a decimal is cut at, none is among the low 64 bits.
-            low_bits(&decimal.and_then(|decimal| decimal.truncated()).unwrap_or(BigInt::ZERO))
-        }
+        Tree::Float(text) => text.parse::<Decimal>().map_or(0, |decimal| decimal.to_i64_wrapping()),
         _ => 0,
     }
 }

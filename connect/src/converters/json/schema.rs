@@ -1,7 +1,7 @@
 use super::super::ConvertError;
-use super::tree::{Tree, low_bits};
+use super::tree::Tree;
 use super::{Writing, from_tree};
-use crate::data::{Schema, SchemaBuilder, Type};
+use crate::data::{Schema, SchemaBuilder, Type, low_bits};
 use std::sync::Arc;
 
 /// The schema that the JSON describes, or none for null: `JsonConverter.asConnectSchema`.

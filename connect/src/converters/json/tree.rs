@@ -1,4 +1,4 @@
-use crate::data::{Map, Value};
+use crate::data::{Map, Value, low_bits};
 use indexmap::IndexMap;
 use num_bigint::BigInt;
 use std::sync::Arc;
@@ -114,10 +114,4 @@ impl Node for Value {
     fn object(fields: Vec<(Arc<str>, Self)>) -> Self {
         Value::Map(fields.into_iter().collect::<Map>())
     }
-}
-
-/// Java's `BigInteger.longValue`.
-pub(super) fn low_bits(value: &BigInt) -> i64 {
-    let magnitude = value.magnitude().iter_u64_digits().next().unwrap_or(0).cast_signed();
-    if value.sign() == num_bigint::Sign::Minus { magnitude.wrapping_neg() } else { magnitude }
 }
