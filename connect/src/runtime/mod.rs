@@ -1,12 +1,34 @@
-//! Runs the tasks of connectors.
+//! Runs the tasks of connectors: what decides is in pure machines ([`Brake`], [`RetryBudget`], a sink's lanes, a source's ledger),
+//! what waits is in the runs of sources and sinks.
 
 mod backoff;
 mod brake;
+mod clients;
+mod conversion;
+mod dead_letter;
+mod environment;
+mod error;
+mod failure;
 mod memory;
+mod meter;
+mod options;
 mod positions;
 mod sink;
 mod source;
+mod task;
+mod topics;
+mod undertaker;
+mod worker;
 
 pub use backoff::{Attempts, RetryBudget};
 pub use brake::Brake;
+pub use clients::OverridePolicy;
+pub use dead_letter::headers as dead_letter_headers;
+pub use error::RunError;
 pub use memory::{MemoryBudget, Room};
+pub use meter::{StageSeconds, TaskMetrics};
+pub use options::{
+    ConnectorOptions, ErrorOptions, ExactlyOnce, Reload, SinkOptions, SourceOptions, Tolerance,
+};
+pub use positions::{PositionError, PositionFile, Positions};
+pub use worker::{TaskRunner, WorkerOptions};

@@ -78,10 +78,14 @@ pub struct ErrorOptions {
     #[option(name = "errors.deadletterqueue.topic.name", group = "Error Handling")]
     pub dead_letter_topic: Option<String>,
     /// Replication factor of that topic if it has to be made; the broker's default without it.
-    #[option(name = "errors.deadletterqueue.topic.replication.factor", range = -1..=32767, group = "Error Handling")]
+    #[option(name = "errors.deadletterqueue.topic.replication.factor", group = "Error Handling")]
     pub dead_letter_replication: Option<i16>,
     /// Whether dead letters tell in headers where they come from and what went wrong.
-    #[option(name = "errors.deadletterqueue.context.headers.enable", default = true, group = "Error Handling")]
+    #[option(
+        name = "errors.deadletterqueue.context.headers.enable",
+        default = true,
+        group = "Error Handling"
+    )]
     pub dead_letter_context: bool,
     /// The task is halted when more than this many percent of the last records fail; 100 never does.
     #[option(name = "errors.brake.percent", default = 50, range = 0..=100, group = "Error Handling")]
@@ -107,7 +111,9 @@ impl ErrorOptions {
     fn agree(&self) -> Result<(), Fault> {
         let name = "errors.retry.timeout";
         match self.retry_timeout_ms {
-            Some(ms) if ms < -1 => Err(Fault::invalid(name, &ms.to_string(), "must be -1 (for ever), 0 (not at all) or more")),
+            Some(ms) if ms < -1 => {
+                Err(Fault::invalid(name, &ms.to_string(), "must be -1 (for ever), 0 (not at all) or more"))
+            }
             _ => Ok(()),
         }
     }
@@ -132,7 +138,10 @@ impl ErrorOptions {
 
     /// Where a connector's dead letters go.
     pub(crate) fn dead_letters(&self, connector: &str) -> Option<String> {
-        let topic = self.dead_letter_topic.as_ref().map_or_else(|| format!("{connector}.dlq"), |topic| topic.trim().to_owned());
+        let topic = self
+            .dead_letter_topic
+            .as_ref()
+            .map_or_else(|| format!("{connector}.dlq"), |topic| topic.trim().to_owned());
         (!topic.is_empty()).then_some(topic)
     }
 }
@@ -156,9 +165,10 @@ impl SinkOptions {
     fn agree(&self) -> Result<(), Fault> {
         match (self.topics.is_empty(), self.topics_regex.is_empty()) {
             (true, true) => Err(Fault::new("topics", "Must configure one of topics or topics.regex")),
-            (false, false) => {
-                Err(Fault::new("topics", "topics and topics.regex are mutually exclusive options, but both are set."))
-            }
+            (false, false) => Err(Fault::new(
+                "topics",
+                "topics and topics.regex are mutually exclusive options, but both are set.",
+            )),
             _ => Ok(()),
         }
     }

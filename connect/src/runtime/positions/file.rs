@@ -10,7 +10,8 @@ use async_trait::async_trait;
 use serde_json::Value;
 use tokio::sync::Mutex;
 
-use super::{PositionError, Positions, SourceOffset, SourcePartition, java_map};
+use super::{PositionError, Positions, java_map};
+use crate::source::{SourceOffset, SourcePartition};
 
 /// By key: the JSON array of the connector's name and the partition, as Kafka Connect's `OffsetStorageWriter` writes it.
 type Entries = BTreeMap<Vec<u8>, Vec<u8>>;

@@ -4,15 +4,11 @@ mod file;
 mod java_map;
 
 use async_trait::async_trait;
-use serde_json::{Map, Value};
 use thiserror::Error;
 
-pub use file::PositionFile;
+use crate::source::{SourceOffset, SourcePartition};
 
-/// A part of what a source reads, in the source's own words, as `{"filename": "/var/log/x"}`.
-pub type SourcePartition = Map<String, Value>;
-/// How far it was read, in the source's own words, as `{"position": 42}`.
-pub type SourceOffset = Map<String, Value>;
+pub use file::PositionFile;
 
 /// Positions are not kept or cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

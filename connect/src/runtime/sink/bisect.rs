@@ -12,7 +12,7 @@ pub(crate) enum Verdict {
     Retry { after: Duration, why: String },
     /// Not written, and never will be.
     Reject { why: String },
-    /// Not tried, because a record before it has to be tried again first.
+    /// Not tried, or not taken for no fault of its own.
     Untried,
 }
 
@@ -60,9 +60,8 @@ impl Bisection {
         self.parts.extend([middle..part.end, part.start..middle]);
     }
 
-    /// The target takes nothing now. What comes after the part waits with it.
-    pub(crate) fn put_off(&mut self, after: Duration, why: &str) {
-        self.fill(|| Verdict::Retry { after, why: why.to_owned() });
+    /// The target takes nothing now: neither the part nor what comes after it.
+    pub(crate) fn put_off(&mut self) {
         self.parts.clear();
     }
 
@@ -114,10 +113,10 @@ mod tests {
     fn what_comes_after_a_part_that_must_wait_waits_too() {
         let mut bisection = Bisection::new(4);
         bisection.rejected("one of them");
-        bisection.put_off(Duration::from_secs(1), "busy");
+        bisection.written();
+        bisection.put_off();
         assert_eq!(bisection.next(), None);
-        let verdicts = bisection.into_verdicts();
-        assert!(matches!(verdicts[0], Verdict::Retry { .. }) && matches!(verdicts[1], Verdict::Retry { .. }));
-        assert_eq!(verdicts[2..], [Verdict::Untried, Verdict::Untried]);
+        let (ok, untried) = (|| Verdict::Ok, || Verdict::Untried);
+        assert_eq!(bisection.into_verdicts(), [ok(), ok(), untried(), untried()]);
     }
 }

@@ -90,6 +90,20 @@ impl<R> Lanes<R> {
         self.lanes.values().map(|lane| lane.waiting.len()).sum()
     }
 
+    /// How many records may be written now.
+    pub(crate) fn ready(&self, now: Instant) -> usize {
+        let open = self.lanes.values().filter(|lane| lane.blocked_until.is_none_or(|until| until <= now));
+        open.map(|lane| lane.giving()).sum()
+    }
+
+    /// Everything since the last commit is as if it had not been read; where to read on.
+    pub(crate) fn rewind(&mut self) -> Vec<(TopicPartition, i64)> {
+        std::mem::take(&mut self.lanes)
+            .into_iter()
+            .map(|(partition, lane)| (partition, lane.committed))
+            .collect()
+    }
+
     /// Up to `max` records whose lanes may be tried now.
     pub(crate) fn take(&mut self, now: Instant, max: usize) -> (Vec<Slot>, Vec<R>) {
         let (mut slots, mut records) = (Vec::new(), Vec::new());
@@ -198,12 +212,16 @@ impl<R> Lane<R> {
         if !blocked {
             self.blocked_until = None;
         }
-        let given = match (blocked, self.failing.last_key_value()) {
-            (true, _) => 0,
-            (false, None) => self.waiting.len(),
-            (false, Some((last, _))) => self.waiting.partition_point(|(offset, _)| offset <= last),
-        };
+        let given = if blocked { 0 } else { self.giving() };
         self.waiting.drain(..given.min(max))
+    }
+
+    /// How many records it would give: what failed goes alone.
+    fn giving(&self) -> usize {
+        match self.failing.last_key_value() {
+            None => self.waiting.len(),
+            Some((last, _)) => self.waiting.partition_point(|(offset, _)| offset <= last),
+        }
     }
 
     fn done(&mut self, offset: i64) {

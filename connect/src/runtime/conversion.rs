@@ -1,0 +1,191 @@
+//! Between the bytes of topics and the records of connectors: converters, and transforms between them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use millstream_client::{Fetched, Header, Record as Wire};
+
+use super::failure::{DATA_EXCEPTION, Failure, Stage};
+use crate::converters::{ConvertError, Converter, ConverterKind, converter};
+use crate::data::{SchemaAndValue, Value};
+use crate::options::{Fault, Given};
+use crate::record::{Origin, Record, TimestampType};
+
+/// What happens to a record between a topic and a connector.
+#[derive(Debug)]
+pub(crate) struct Conversion {
+    key: Side,
+    value: Side,
+    header: Side,
+}
+
+/// A converter and what failures of it are told as.
+#[derive(Debug)]
+struct Side {
+    converter: Arc<dyn Converter>,
+    class: &'static str,
+    stage: Stage,
+}
+
+/// A record as it goes into a topic.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Encoded {
+    pub(crate) key: Option<Bytes>,
+    pub(crate) value: Option<Bytes>,
+    pub(crate) headers: Vec<(String, Option<Bytes>)>,
+}
+
+/// What converts where neither connector nor worker says: text keys, JSON without schemas, headers as Kafka Connect reads them.
+const DEFAULTS: [(&str, &str); 3] = [("key", "string"), ("value", "json"), ("header", "string")];
+
+impl Conversion {
+    /// What a connector says, or else its worker. A converter's options are those of whoever names it.
+    pub(crate) fn read(
+        connector: &BTreeMap<String, String>,
+        worker: &BTreeMap<String, String>,
+    ) -> Result<Self, Vec<Fault>> {
+        let mut faults = Vec::new();
+        let mut side = |(side, default): (&str, &'static str), stage| {
+            Side::read(side, default, stage, connector, worker)
+                .map_err(|mut wrong| faults.append(&mut wrong))
+                .ok()
+        };
+        let key = side(DEFAULTS[0], Stage::KeyConverter);
+        let value = side(DEFAULTS[1], Stage::ValueConverter);
+        let header = side(DEFAULTS[2], Stage::HeaderConverter);
+        match (key, value, header) {
+            (Some(key), Some(value), Some(header)) => Ok(Self { key, value, header }),
+            _ => Err(faults),
+        }
+    }
+
+    /// The record that bytes of a topic are.
+    pub(crate) fn decode(&self, fetched: &Fetched, wire: &Wire<'_>) -> Result<Record, Failure> {
+        let topic = &fetched.partition.topic;
+        let data = |side: &Side, bytes: Option<&[u8]>| {
+            side.to_connect(topic, bytes.map(|bytes| held(&fetched.bytes, bytes)).as_ref())
+        };
+        let mut headers = Vec::new();
+        for header in wire.headers.clone() {
+            headers
+                .push((String::from_utf8_lossy(header.key).into_owned(), data(&self.header, header.value)?));
+        }
+        let origin = Origin {
+            topic: Arc::clone(topic),
+            partition: fetched.partition.partition,
+            offset: wire.offset.0,
+            timestamp_type: TimestampType::CreateTime,
+        };
+        Ok(Record {
+            topic: Arc::clone(topic),
+            partition: Some(fetched.partition.partition),
+            key: data(&self.key, wire.key)?,
+            value: data(&self.value, wire.value)?,
+            timestamp: (wire.timestamp >= 0).then_some(wire.timestamp),
+            headers,
+            origin: Some(origin),
+        })
+    }
+
+    /// The bytes of a record.
+    pub(crate) fn encode(&self, record: &Record) -> Result<Encoded, Failure> {
+        let topic = &*record.topic;
+        let header = |(name, data): &(String, _)| Ok((name.clone(), self.header.from_connect(topic, data)?));
+        Ok(Encoded {
+            headers: record.headers.iter().map(header).collect::<Result<_, Failure>>()?,
+            key: self.key.from_connect(topic, &record.key)?,
+            value: self.value.from_connect(topic, &record.value)?,
+        })
+    }
+
+    /// Whether there are transforms.
+    pub(crate) fn transforms(&self) -> bool {
+        false
+    }
+
+    /// The record as transforms leave it; `None`: they drop it.
+    pub(crate) fn transform(&self, record: Record) -> Result<Option<Record>, Failure> {
+        Ok(Some(record))
+    }
+}
+
+impl Side {
+    fn read(
+        side: &str,
+        default: &'static str,
+        stage: Stage,
+        connector: &BTreeMap<String, String>,
+        worker: &BTreeMap<String, String>,
+    ) -> Result<Self, Vec<Fault>> {
+        let option = format!("{side}.converter");
+        let said = [connector, worker].into_iter().find_map(|said| Some((said.get(&option)?.as_str(), said)));
+        let (name, mut options) = match said {
+            Some((name, said)) => (name, Given::new(said).below(&format!("{option}."))),
+            None => (default, BTreeMap::new()),
+        };
+        if said.is_none() && default == "json" {
+            options.insert("schemas.enable".to_owned(), "false".to_owned());
+        }
+        let behind = |fault: Fault| {
+            let own = if fault.option == "converter" {
+                option.clone()
+            } else {
+                format!("{option}.{}", fault.option)
+            };
+            Fault::new(own, fault.message)
+        };
+        let made =
+            converter(name, &options).map_err(|faults| faults.into_iter().map(behind).collect::<Vec<_>>())?;
+        let class = ConverterKind::find(name).map_or("", |kind| kind.class);
+        Ok(Self { converter: made, class, stage })
+    }
+
+    fn to_connect(&self, topic: &str, bytes: Option<&Bytes>) -> Result<SchemaAndValue, Failure> {
+        self.converter.read(topic, bytes).map_err(|error| self.failure(&error))
+    }
+
+    fn from_connect(&self, topic: &str, data: &SchemaAndValue) -> Result<Option<Bytes>, Failure> {
+        self.converter.write(topic, data).map_err(|error| self.failure(&error))
+    }
+
+    fn failure(&self, error: &ConvertError) -> Failure {
+        let (stage, class) = (self.stage, self.class.to_owned());
+        Failure { stage, class, exception: DATA_EXCEPTION, message: error.to_string() }
+    }
+}
+
+impl Encoded {
+    /// A record that no converter takes, for its dead letter: bytes and text as they are, everything else as JSON.
+    pub(crate) fn plain(record: &Record) -> Self {
+        let bytes = |data: &SchemaAndValue| match &data.value {
+            Value::Null => None,
+            Value::Bytes(bytes) => Some(bytes.clone()),
+            Value::String(text) => Some(Bytes::copy_from_slice(text.as_bytes())),
+            value => Some(value.to_json().to_string().into()),
+        };
+        Self {
+            key: bytes(&record.key),
+            value: bytes(&record.value),
+            headers: record.headers.iter().map(|(name, data)| (name.clone(), bytes(data))).collect(),
+        }
+    }
+
+    /// As a producer takes them.
+    pub(crate) fn headers(&self) -> Vec<Header<'_>> {
+        self.headers
+            .iter()
+            .map(|(key, value)| Header { key: key.as_bytes(), value: value.as_deref() })
+            .collect()
+    }
+}
+
+/// The part as bytes that share the memory of the whole, unless it lies elsewhere: what was compressed does.
+fn held(whole: &Bytes, part: &[u8]) -> Bytes {
+    let (all, own) = (whole.as_ptr_range(), part.as_ptr_range());
+    if all.start <= own.start && own.end <= all.end {
+        whole.slice_ref(part)
+    } else {
+        Bytes::copy_from_slice(part)
+    }
+}

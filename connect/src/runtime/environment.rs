@@ -1,0 +1,86 @@
+//! What a task's run has around it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+
+use super::clients::Clients;
+use super::conversion::Conversion;
+use super::memory::MemoryBudget;
+use super::meter::Meter;
+use super::options::ConnectorOptions;
+use crate::herder::{Config, State, TaskEvent, TaskId};
+
+/// What a task is told while it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Control {
+    /// To end.
+    pub(crate) stop: bool,
+    /// To rest.
+    pub(crate) paused: bool,
+}
+
+/// What a task's run has around it, whichever way its records go.
+#[derive(Debug)]
+pub(crate) struct Environment {
+    pub(crate) id: TaskId,
+    /// Of the task, secrets resolved: never shown.
+    pub(crate) config: Config,
+    pub(crate) options: ConnectorOptions,
+    pub(crate) clients: Clients,
+    pub(crate) conversion: Conversion,
+    pub(crate) reporter: Reporter,
+    pub(crate) memory: MemoryBudget,
+    /// `offset.flush.interval.ms`.
+    pub(crate) flush_interval: Duration,
+    /// `task.shutdown.graceful.timeout.ms`.
+    pub(crate) graceful: Duration,
+    /// `topic.creation.enable`.
+    pub(crate) creates_topics: bool,
+    /// Offsets are committed as soon as there is nothing to do, for runs that end.
+    pub(crate) commits_when_idle: bool,
+}
+
+/// Tells the herder how a task fares.
+#[derive(Debug, Clone)]
+pub(crate) struct Reporter {
+    pub(crate) task: TaskId,
+    pub(crate) epoch: u64,
+    pub(crate) meter: Arc<Meter>,
+    pub(crate) events: mpsc::Sender<TaskEvent>,
+}
+
+impl Reporter {
+    /// The task has come to a state; told only if it was not there before.
+    pub(crate) async fn state(&self, state: State, why: Option<&str>) {
+        if !self.meter.enter(state, why) {
+            return;
+        }
+        match (state, why) {
+            (State::Failed | State::Halted, Some(why)) => {
+                tracing::error!(task = %self.task, why, "{state:?}")
+            }
+            (_, Some(why)) => tracing::warn!(task = %self.task, why, "{state:?}"),
+            _ => tracing::info!(task = %self.task, "{state:?}"),
+        }
+        let (task, why) = (self.task.clone(), why.map(str::to_owned));
+        // Nobody listens while the worker ends.
+        let _ = self.events.send(TaskEvent::State { task, epoch: self.epoch, state, why }).await;
+    }
+
+    /// The task uses a topic for the first time.
+    pub(crate) async fn topic(&self, topic: &Arc<str>) {
+        let _ =
+            self.events.send(TaskEvent::Topic { task: self.task.clone(), topic: Arc::clone(topic) }).await;
+    }
+}
+
+/// Completes when the task is told to end or to rest, or to go on where it rests.
+pub(crate) async fn changed(control: &mut watch::Receiver<Control>) -> Control {
+    if control.changed().await.is_err() {
+        // Whoever could tell it anything is gone.
+        return Control { stop: true, paused: false };
+    }
+    *control.borrow_and_update()
+}

@@ -1,0 +1,171 @@
+//! From fetched bytes to records in lanes, and what rebalances change.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use millstream_client::{Event, Fetched, Offset, Record as Wire, TopicPartition};
+use tokio::sync::watch;
+
+use super::SinkRun;
+use super::lanes::Slot;
+use crate::record::Record;
+use crate::runtime::RunError;
+use crate::runtime::conversion::Encoded;
+use crate::runtime::dead_letter::{Address, Corpse};
+use crate::runtime::environment::Control;
+use crate::runtime::failure::Failure;
+use crate::runtime::memory::Room;
+use crate::runtime::meter::{Doing, Meter, Stage};
+use crate::sink::SinkTask;
+
+/// Records take about so many times the memory of the bytes that they were read from.
+const UNFOLDED: usize = 3;
+/// How long to wait for memory that other tasks hold before looking around.
+const MEMORY_WAIT: Duration = Duration::from_millis(100);
+
+/// A record that failed on its way in, as it was read.
+pub(super) struct Failed {
+    pub(super) slot: Slot,
+    pub(super) encoded: Encoded,
+    pub(super) timestamp: Option<i64>,
+    pub(super) failure: Failure,
+}
+
+impl SinkRun {
+    /// Takes in what was fetched. `false`: there is no memory for it, or nobody reads the partition any more.
+    pub(super) async fn arrive(
+        &mut self,
+        fetched: Fetched,
+        control: &watch::Receiver<Control>,
+    ) -> Result<bool, RunError> {
+        if !self.assigned.contains(&fetched.partition) {
+            return Ok(true);
+        }
+        let Some(room) = self.room(fetched.bytes.len() * UNFOLDED, control).await else {
+            self.waiting_for_memory = Some(fetched);
+            return Ok(false);
+        };
+        if !self.topics.contains(&fetched.partition.topic) {
+            self.topics.insert(Arc::clone(&fetched.partition.topic));
+            self.environment.reporter.topic(&fetched.partition.topic).await;
+        }
+        let started = Instant::now();
+        let (records, failed) = self.convert(&fetched)?;
+        let meter = &self.environment.reporter.meter;
+        Meter::add(&meter.bytes, fetched.bytes.len());
+        meter.spent(Stage::Process, Doing::Busy, started);
+        let partition = fetched.partition.clone();
+        self.lanes.arrive(&partition, fetched.offset, records, fetched.next_offset);
+        self.chunks.push(fetched, room);
+        self.bury_all(failed).await?;
+        Ok(true)
+    }
+
+    /// Memory for what was fetched. While this task has something to write it does not wait: that gives memory back.
+    async fn room(&self, bytes: usize, control: &watch::Receiver<Control>) -> Option<Room> {
+        let room = self.environment.memory.try_take(bytes);
+        if room.is_some() || self.lanes.waiting() > 0 || control.has_changed().unwrap_or(true) {
+            return room;
+        }
+        let started = Instant::now();
+        let room =
+            tokio::time::timeout(MEMORY_WAIT, self.environment.memory.take(bytes)).await.ok().flatten();
+        self.environment.reporter.meter.spent(Stage::Write, Doing::Blocked, started);
+        room
+    }
+
+    /// Records by offset, those that failed as bytes; both in lanes, for both hold up the commit.
+    fn convert(&self, fetched: &Fetched) -> Result<(Vec<(i64, Record)>, Vec<Failed>), RunError> {
+        let conversion = &self.environment.conversion;
+        let (mut records, mut failed, mut read) =
+            (Vec::with_capacity(fetched.count().min(MAX_AT_ONCE)), Vec::new(), 0);
+        fetched.for_each(|wire| {
+            read += 1;
+            match conversion.decode(fetched, wire).and_then(|record| conversion.transform(record)) {
+                Ok(Some(record)) => records.push((wire.offset.0, record)),
+                Ok(None) => Meter::add(&self.environment.reporter.meter.filtered, 1),
+                Err(failure) => failed.push(as_read(fetched, wire, failure)),
+            }
+            Ok(())
+        })?;
+        Meter::add(&self.environment.reporter.meter.read, read);
+        Ok((records, failed))
+    }
+
+    /// Gives records up; their dead letters are written when it returns.
+    pub(super) async fn bury_all(&mut self, failed: Vec<Failed>) -> Result<(), RunError> {
+        let mut under_way = Vec::with_capacity(failed.len());
+        for Failed { slot, encoded, timestamp, failure } in failed {
+            let headers = encoded.headers();
+            let corpse = Corpse {
+                key: encoded.key.as_deref(),
+                value: encoded.value.as_deref(),
+                headers: &headers,
+                timestamp,
+            };
+            let Slot { partition, offset } = &slot;
+            let from = Address {
+                topic: Arc::clone(&partition.topic),
+                partition: Some(partition.partition),
+                offset: Some(*offset),
+            };
+            let delivery = self.undertaker.bury(&self.environment, corpse, &from, &failure).await?;
+            under_way.push((slot, delivery));
+        }
+        for (slot, delivery) in under_way {
+            if let Some(delivery) = delivery {
+                delivery.await?;
+            }
+            self.lanes.buried(&slot);
+        }
+        Ok(())
+    }
+
+    /// Partitions come and go. What goes is flushed and committed before anybody else gets it.
+    pub(super) async fn rebalanced(&mut self, task: &mut dyn SinkTask, event: Event) -> Result<(), RunError> {
+        match event {
+            Event::Assigned(partitions) => {
+                for (partition, offset) in task.assigned(&partitions).await? {
+                    self.consumer.seek(&partition, Offset(offset))?;
+                }
+                self.assigned.extend(partitions);
+            }
+            Event::Revoked(revoked) => {
+                self.commit(task).await?;
+                self.forget(task, &revoked.partitions).await;
+            }
+            Event::Lost(partitions) => self.forget(task, &partitions).await,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    async fn forget(&mut self, task: &mut dyn SinkTask, partitions: &[TopicPartition]) {
+        self.assigned.retain(|partition| !partitions.contains(partition));
+        self.lanes.revoke(partitions);
+        self.chunks.forget(partitions);
+        task.revoked(partitions).await;
+    }
+}
+
+/// What a header says sizes no allocation beyond this.
+const MAX_AT_ONCE: usize = 1 << 16;
+
+/// The record as bytes, for its dead letter.
+pub(super) fn as_read(fetched: &Fetched, wire: &Wire<'_>, failure: Failure) -> Failed {
+    let copy = |bytes: Option<&[u8]>| bytes.map(Bytes::copy_from_slice);
+    let header = |header: millstream_client::Header<'_>| {
+        (String::from_utf8_lossy(header.key).into_owned(), copy(header.value))
+    };
+    Failed {
+        slot: Slot { partition: fetched.partition.clone(), offset: wire.offset.0 },
+        encoded: Encoded {
+            key: copy(wire.key),
+            value: copy(wire.value),
+            headers: wire.headers.clone().into_iter().map(header).collect(),
+        },
+        timestamp: (wire.timestamp >= 0).then_some(wire.timestamp),
+        failure,
+    }
+}

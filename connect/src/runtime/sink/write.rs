@@ -1,0 +1,134 @@
+//! From lanes to the target, and what its answers mean.
+
+use std::time::{Duration, Instant};
+
+use super::arrive::as_read;
+use super::bisect::{Bisection, Verdict};
+use super::chunks::find;
+use super::lanes::GivenUp;
+use super::patience::patient;
+use super::{Outage, SinkRun};
+use crate::error::TaskError;
+use crate::herder::State;
+use crate::record::Record;
+use crate::runtime::RunError;
+use crate::runtime::backoff::Attempts;
+use crate::runtime::failure::Failure;
+use crate::runtime::meter::{Doing, Meter, Stage};
+use crate::sink::{Outcome, SinkTask, Written};
+
+impl SinkRun {
+    /// Hands the target what is ready.
+    pub(super) async fn write(&mut self, task: &mut dyn SinkTask) -> Result<(), RunError> {
+        let started = Instant::now();
+        if self.outage.as_ref().is_some_and(|outage| started < outage.until) {
+            return Ok(());
+        }
+        let (slots, records) = self.lanes.take(started, self.options.batch_records);
+        if records.is_empty() {
+            return Ok(());
+        }
+        let mut bisection = Bisection::new(records.len());
+        let outcome = self.put(task, &records, &mut bisection).await;
+        let verdicts = bisection.into_verdicts();
+        let ok = verdicts.iter().filter(|verdict| **verdict == Verdict::Ok).count();
+        let again = verdicts.iter().filter(|verdict| matches!(verdict, Verdict::Retry { .. })).count();
+        let meter = &self.environment.reporter.meter;
+        meter.spent(Stage::Write, Doing::Busy, started);
+        Meter::add(&meter.written, ok);
+        Meter::add(&meter.retried, again);
+        self.undertaker.passed(ok);
+        self.unflushed |= ok > 0;
+        let given_up = self.lanes.settle(slots, records, verdicts, Instant::now(), rand::random());
+        outcome?;
+        self.give_up(given_up).await?;
+        self.release();
+        Ok(())
+    }
+
+    /// Writes part by part until each record has its verdict, or the target takes nothing more.
+    async fn put(
+        &mut self,
+        task: &mut dyn SinkTask,
+        records: &[Record],
+        bisection: &mut Bisection,
+    ) -> Result<(), RunError> {
+        while let Some(part) = bisection.next() {
+            let graceful = self.environment.graceful;
+            let write = task.write(&records[part.clone()]);
+            let answer =
+                patient(&mut self.consumer, &mut self.events, &self.assigned, graceful, write).await?;
+            match answer {
+                Some(Ok(Written::All)) => bisection.written(),
+                Some(Ok(Written::Each(outcomes))) if outcomes.len() == part.len() => {
+                    bisection.each(outcomes.into_iter().map(verdict));
+                }
+                Some(Ok(Written::Each(outcomes))) => {
+                    let (given, expected) = (outcomes.len(), part.len());
+                    return Err(RunError::Fatal(format!(
+                        "the connector answered for {given} of {expected} records; this is a bug of the connector"
+                    )));
+                }
+                Some(Err(TaskError::Rejected { why })) => bisection.rejected(&why),
+                Some(Err(TaskError::Retry { after, why })) => {
+                    bisection.put_off();
+                    return self.out(after, &why).await;
+                }
+                Some(Err(TaskError::Fatal { why })) => {
+                    bisection.put_off();
+                    return Err(RunError::Fatal(why));
+                }
+                None => {
+                    bisection.put_off();
+                    return Ok(());
+                }
+            }
+            self.outage = None;
+        }
+        Ok(())
+    }
+
+    /// The target takes nothing for now.
+    pub(super) async fn out(&mut self, after: Option<Duration>, why: &str) -> Result<(), RunError> {
+        let now = Instant::now();
+        let mut attempts =
+            self.outage.as_ref().map_or_else(|| Attempts::begin(now), |outage| outage.attempts);
+        let budget = self.environment.options.errors.target_budget();
+        Meter::add(&self.environment.reporter.meter.retried, 1);
+        let Some(until) = budget.next(&mut attempts, after.unwrap_or_default(), now, rand::random()) else {
+            return Err(RunError::Halted(format!("errors.retry.timeout is over: {why}")));
+        };
+        self.environment.reporter.meter.spent(Stage::Write, Doing::Blocked, now);
+        self.outage = Some(Outage { attempts, until });
+        self.environment.reporter.state(State::Degraded, Some(why)).await;
+        Ok(())
+    }
+
+    async fn give_up(&mut self, given_up: Vec<GivenUp<Record>>) -> Result<(), RunError> {
+        let mut failed = Vec::with_capacity(given_up.len());
+        for GivenUp { slot, why, .. } in given_up {
+            let failure = Failure::put(why);
+            let Some(fetched) = self.chunks.fetched(&slot.partition, slot.offset) else { continue };
+            let mut read = None;
+            find(fetched, slot.offset, |wire| read = Some(as_read(fetched, wire, failure.clone())))?;
+            failed.extend(read);
+        }
+        self.bury_all(failed).await
+    }
+
+    /// Lets go of the bytes whose records are done.
+    pub(super) fn release(&mut self) {
+        for (partition, below) in self.lanes.committable() {
+            self.chunks.done(&partition, below);
+        }
+    }
+}
+
+fn verdict(outcome: Outcome) -> Verdict {
+    match outcome {
+        Outcome::Ok => Verdict::Ok,
+        Outcome::Retry { after, why } => Verdict::Retry { after: after.unwrap_or_default(), why },
+        Outcome::Reject { why } => Verdict::Reject { why },
+        Outcome::Untried => Verdict::Untried,
+    }
+}

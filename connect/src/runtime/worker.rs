@@ -1,0 +1,287 @@
+//! The worker: runs the tasks that a herder gives it.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use serde_json::{Map, json};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use super::clients::{Clients, OverridePolicy, inherited};
+use super::environment::{Control, Reporter};
+use super::memory::MemoryBudget;
+use super::meter::{Meter, TaskMetrics};
+use super::positions::Positions;
+use super::task::TaskLife;
+use crate::config::Secrets;
+use crate::herder::{
+    Config, ConnectorOffset, ConnectorOffsets, ConnectorType, State, TaskEvent, TaskId, TaskStart, Worker,
+};
+use crate::options::{Fault, Given, Options};
+use crate::registry::{Plugin, Registry};
+use millstream_client::TopicPartition;
+
+/// What a worker can be told, besides its cluster (`bootstrap.servers`, `security.*`, `ssl.*`, `sasl.*`), its clients
+/// (`producer.*`, `consumer.*`, `admin.*`) and the converters of connectors that name none.
+#[derive(Options, Clone, Debug)]
+pub struct WorkerOptions {
+    /// How often positions are stored and offsets committed, in ms. Kafka Connect waits for a minute.
+    #[option(name = "offset.flush.interval.ms", default = 5000, importance = "low")]
+    pub flush_interval: Duration,
+    /// How long a task may take to end when it is told to.
+    #[option(name = "task.shutdown.graceful.timeout.ms", default = 5000, importance = "low")]
+    pub graceful: Duration,
+    /// How long a task that ends with an error that may pass is started again before it has failed.
+    #[option(name = "task.restart.timeout.ms", default = 600000, importance = "low")]
+    pub restart_timeout: Duration,
+    /// What the records of all tasks may take in memory, in bytes.
+    #[option(name = "worker.memory.bytes", default = 33554432, range = 65536..=1099511627776, importance = "medium")]
+    pub memory_bytes: u64,
+    /// What connectors may say of their clients.
+    #[option(name = "connector.client.config.override.policy", default = "Allowlist", importance = "low")]
+    pub override_policy: OverridePolicy,
+    /// Whether topics that sources write to are made.
+    #[option(name = "topic.creation.enable", default = true, importance = "low")]
+    pub creates_topics: bool,
+    /// Directories below which references to secrets may point; anywhere without.
+    #[option(name = "secrets.allowed.paths", default = "", importance = "low")]
+    pub secrets_allowed_paths: Vec<String>,
+}
+
+/// What all tasks of a worker share.
+pub(super) struct Shared {
+    pub(super) registry: Arc<Registry>,
+    pub(super) options: WorkerOptions,
+    /// As written: references are resolved where a task starts.
+    pub(super) settings: Config,
+    pub(super) positions: Arc<dyn Positions>,
+    pub(super) secrets: Secrets,
+    pub(super) memory: MemoryBudget,
+    /// Offsets are committed as soon as there is nothing to do.
+    pub(super) commits_when_idle: bool,
+}
+
+/// Runs tasks on the tokio runtime that it is called in.
+pub struct TaskRunner {
+    shared: Arc<Shared>,
+    events: mpsc::Sender<TaskEvent>,
+    /// Not held over an await.
+    tasks: Mutex<HashMap<TaskId, Running>>,
+}
+
+struct Running {
+    control: watch::Sender<Control>,
+    meter: Arc<Meter>,
+    life: JoinHandle<()>,
+}
+
+impl TaskRunner {
+    /// A worker without tasks. What becomes of them is told on `events`, which the herder reads.
+    ///
+    /// # Errors
+    /// All that is wrong with the settings.
+    pub fn new(
+        registry: Arc<Registry>,
+        settings: Config,
+        positions: Arc<dyn Positions>,
+        events: mpsc::Sender<TaskEvent>,
+    ) -> Result<Self, Vec<Fault>> {
+        Self::with(registry, settings, positions, events, false)
+    }
+
+    /// As [`Self::new`], for a run that ends: offsets are committed as soon as there is nothing to do.
+    pub(crate) fn with(
+        registry: Arc<Registry>,
+        settings: Config,
+        positions: Arc<dyn Positions>,
+        events: mpsc::Sender<TaskEvent>,
+        commits_when_idle: bool,
+    ) -> Result<Self, Vec<Fault>> {
+        let options = WorkerOptions::read(&Given::new(&settings))?;
+        let allowed = options.secrets_allowed_paths.iter().map(PathBuf::from);
+        let secrets =
+            Secrets { allowed_paths: allowed.map(|path| path.canonicalize().unwrap_or(path)).collect() };
+        let memory = MemoryBudget::new(usize::try_from(options.memory_bytes).unwrap_or(usize::MAX));
+        let shared = Shared { registry, options, settings, positions, secrets, memory, commits_when_idle };
+        Ok(Self { shared: Arc::new(shared), events, tasks: Mutex::default() })
+    }
+
+    /// What each task has done so far, failed ones included, by connector and number.
+    #[must_use]
+    pub fn metrics(&self) -> Vec<(TaskId, TaskMetrics)> {
+        let tasks = self.tasks.lock();
+        let mut all: Vec<_> = tasks.iter().map(|(id, task)| (id.clone(), task.meter.snapshot())).collect();
+        all.sort_by(|(a, _), (b, _)| a.cmp(b));
+        all
+    }
+
+    /// Bytes that the records of all tasks take, and may take.
+    #[must_use]
+    pub fn memory(&self) -> (usize, u64) {
+        (self.shared.memory.used(), self.shared.options.memory_bytes)
+    }
+
+    /// Ends all tasks, in order if they can be.
+    pub async fn close(&self) {
+        let ids: Vec<TaskId> = self.tasks.lock().keys().cloned().collect();
+        futures::future::join_all(ids.iter().map(|id| self.stop(id))).await;
+    }
+
+    fn clients(&self, connector: &str, config: &Config) -> Result<Clients, String> {
+        let worker = self.shared.secrets.resolve(&self.shared.settings).map_err(|error| error.to_string())?;
+        let config = self.shared.secrets.resolve(config).map_err(|error| error.to_string())?;
+        Ok(Clients::new(&inherited(&worker), &config, connector.to_owned()))
+    }
+
+    async fn group_offsets(&self, connector: &str, config: &Config) -> Result<ConnectorOffsets, String> {
+        let clients = self.clients(connector, config)?;
+        let group = clients.group(connector).map_err(|error| error.to_string())?;
+        let admin = clients.admin().await.map_err(|error| error.to_string())?;
+        let committed = admin.group_offsets(&group).await.map_err(|error| error.to_string())?;
+        let mut committed: Vec<_> = committed.into_iter().collect();
+        committed.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let one =
+            |(partition, offset): (TopicPartition, millstream_client::OffsetAndMetadata)| ConnectorOffset {
+                partition: object(
+                    json!({"kafka_topic": &*partition.topic, "kafka_partition": partition.partition}),
+                ),
+                offset: Some(object(json!({ "kafka_offset": offset.offset }))),
+            };
+        Ok(ConnectorOffsets { offsets: committed.into_iter().map(one).collect() })
+    }
+
+    async fn alter_group(
+        &self,
+        connector: &str,
+        config: &Config,
+        offsets: ConnectorOffsets,
+    ) -> Result<(), String> {
+        let clients = self.clients(connector, config)?;
+        let group = clients.group(connector).map_err(|error| error.to_string())?;
+        let admin = clients.admin().await.map_err(|error| error.to_string())?;
+        let (mut set, mut forget) = (Vec::new(), Vec::new());
+        for ConnectorOffset { partition, offset } in offsets.offsets {
+            let partition = sink_partition(&partition)?;
+            match offset {
+                None => forget.push(partition),
+                Some(offset) => set.push((partition, sink_offset(&offset)?)),
+            }
+        }
+        let mut failed = Vec::new();
+        if !set.is_empty() {
+            admin.alter_group_offsets(&group, set).await.map_err(|error| error.to_string())?;
+        }
+        if !forget.is_empty() {
+            let deleted =
+                admin.delete_group_offsets(&group, forget).await.map_err(|error| error.to_string())?;
+            failed.extend(deleted.into_iter().filter_map(|(_, outcome)| outcome.err()));
+        }
+        failed.first().map_or(Ok(()), |error| Err(error.to_string()))
+    }
+}
+
+fn object(value: serde_json::Value) -> Map<String, serde_json::Value> {
+    match value {
+        serde_json::Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+fn sink_partition(partition: &Map<String, serde_json::Value>) -> Result<TopicPartition, String> {
+    let topic = partition.get("kafka_topic").and_then(|topic| topic.as_str());
+    let index = partition.get("kafka_partition").and_then(number);
+    match (topic, index.and_then(|index| i32::try_from(index).ok())) {
+        (Some(topic), Some(index)) if index >= 0 => Ok(TopicPartition::new(topic, index)),
+        _ => Err("The partition of a sink's offset must have kafka_topic and kafka_partition".to_owned()),
+    }
+}
+
+fn sink_offset(offset: &Map<String, serde_json::Value>) -> Result<i64, String> {
+    let offset = offset.get("kafka_offset").and_then(number).filter(|offset| *offset >= 0);
+    offset.ok_or_else(|| "The offset of a sink must have kafka_offset, 0 or more".to_owned())
+}
+
+/// Numbers come as numbers or as texts.
+fn number(value: &serde_json::Value) -> Option<i64> {
+    value.as_i64().or_else(|| value.as_str()?.parse().ok())
+}
+
+#[async_trait]
+impl Worker for TaskRunner {
+    fn kind(&self, config: &Config) -> ConnectorType {
+        match config.get("connector.class").map(|class| self.shared.registry.find(class)) {
+            Some(Ok(Plugin::Source(_))) => ConnectorType::Source,
+            Some(Ok(Plugin::Sink(_))) => ConnectorType::Sink,
+            _ => ConnectorType::Unknown,
+        }
+    }
+
+    async fn split(&self, _connector: &str, config: &Config) -> Result<Vec<Config>, String> {
+        let tasks = config.get("tasks.max").and_then(|max| max.trim().parse().ok()).unwrap_or(1_usize).max(1);
+        let class = config.get("connector.class").map_or("", String::as_str);
+        match self.shared.registry.find(class).map_err(|fault| fault.message)? {
+            Plugin::Sink(_) => Ok(vec![config.clone(); tasks]),
+            Plugin::Source(source) => {
+                let resolved = self.shared.secrets.resolve(config).map_err(|error| error.to_string())?;
+                let shares = source.split(&resolved, tasks).await.map_err(|error| error.to_string())?;
+                let own = |share| config.clone().into_iter().chain(share).collect();
+                Ok(shares.into_iter().map(own).collect())
+            }
+        }
+    }
+
+    async fn start(&self, task: TaskStart) {
+        self.stop(&task.id).await;
+        let (control, told) = watch::channel(Control { stop: false, paused: task.paused });
+        let meter = Arc::new(Meter::new(State::Unassigned));
+        let reporter = Reporter {
+            task: task.id.clone(),
+            epoch: task.epoch,
+            meter: Arc::clone(&meter),
+            events: self.events.clone(),
+        };
+        let id = task.id.clone();
+        let life = TaskLife { shared: Arc::clone(&self.shared), start: task, reporter };
+        let life = tokio::spawn(life.live(told));
+        self.tasks.lock().insert(id, Running { control, meter, life });
+    }
+
+    async fn stop(&self, task: &TaskId) {
+        let Some(Running { control, life, .. }) = self.tasks.lock().remove(task) else { return };
+        control.send_modify(|control| control.stop = true);
+        // A task that panicked has ended.
+        let _ = life.await;
+    }
+
+    async fn pause(&self, task: &TaskId, paused: bool) {
+        if let Some(running) = self.tasks.lock().get(task) {
+            running.control.send_modify(|control| control.paused = paused);
+        }
+    }
+
+    async fn offsets(&self, connector: &str, config: &Config) -> Result<ConnectorOffsets, String> {
+        if self.kind(config) == ConnectorType::Sink {
+            return self.group_offsets(connector, config).await;
+        }
+        let stored = self.shared.positions.load(connector).await.map_err(|error| error.to_string())?;
+        let one = |(partition, offset)| ConnectorOffset { partition, offset: Some(offset) };
+        Ok(ConnectorOffsets { offsets: stored.into_iter().map(one).collect() })
+    }
+
+    async fn alter_offsets(
+        &self,
+        connector: &str,
+        config: &Config,
+        offsets: ConnectorOffsets,
+    ) -> Result<(), String> {
+        if self.kind(config) == ConnectorType::Sink {
+            return self.alter_group(connector, config, offsets).await;
+        }
+        let positions = offsets.offsets.into_iter().map(|one| (one.partition, one.offset)).collect();
+        self.shared.positions.store(connector, positions).await.map_err(|error| error.to_string())
+    }
+}
