@@ -39,7 +39,9 @@ impl Registry {
     /// Those built in, a line each.
     #[must_use]
     pub fn built_in() -> Self {
-        Self::empty().source::<connectors::prometheus::PrometheusSource>()
+        Self::empty()
+            .source::<connectors::prometheus::PrometheusSource>()
+            .sink::<connectors::elasticsearch::ElasticsearchSink>()
     }
 
     /// The same with a source more.

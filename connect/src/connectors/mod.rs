@@ -1,3 +1,4 @@
 //! The connectors, a file or folder each.
 
+pub mod elasticsearch;
 pub mod prometheus;

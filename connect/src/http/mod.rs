@@ -15,8 +15,6 @@ use reqwest::{Certificate, Client, redirect};
 pub use answer::{Verdict, body_within, describe, verdict};
 pub use retry_after::retry_after;
 
-/// Unused connections are closed after this, before most servers and balancers close them from their side.
-const IDLE_MAX: Duration = Duration::from_secs(30);
 /// How many redirects a client that follows them follows.
 const REDIRECTS_MAX: usize = 5;
 const USER_AGENT: &str = concat!("millstream/", env!("CARGO_PKG_VERSION"));
@@ -29,6 +27,8 @@ pub struct HttpClient {
     /// How long a request may take, from its first byte sent to the last byte of its answer read: a server that
     /// accepts and then hangs costs no more than this.
     pub request_timeout: Duration,
+    /// After how long an unused connection is closed.
+    pub idle_timeout: Duration,
     /// Sent with every request, and dropped where a redirect leads to another host.
     pub credentials: Credentials,
     /// A file of certificates (PEM): these authorities are trusted instead of the system's.
@@ -45,6 +45,8 @@ impl Default for HttpClient {
         Self {
             connect_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(30),
+            // Before most servers and balancers close it from their side.
+            idle_timeout: Duration::from_secs(30),
             credentials: Credentials::None,
             trusted: None,
             proxy: None,
@@ -121,7 +123,7 @@ impl HttpClient {
             .user_agent(USER_AGENT)
             .connect_timeout(self.connect_timeout)
             .timeout(self.request_timeout)
-            .pool_idle_timeout(IDLE_MAX)
+            .pool_idle_timeout(self.idle_timeout)
             .redirect(redirects)
             .default_headers(self.credentials.headers()?)
             .no_proxy();
