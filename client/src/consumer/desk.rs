@@ -54,6 +54,8 @@ pub(crate) struct Place {
     /// The metadata says that the topic does not exist.
     pub(crate) absent: bool,
     pub(crate) high_watermark: Option<i64>,
+    /// When a broker last answered for it: what is known of its end was true then, whether or not it was said again.
+    pub(crate) heard: Option<Instant>,
     pub(crate) log_start: Option<i64>,
 }
 
@@ -327,6 +329,7 @@ impl Place {
             topic_id: Uuid::nil(),
             absent: false,
             high_watermark: None,
+            heard: None,
             log_start: None,
         }
     }

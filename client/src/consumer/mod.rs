@@ -281,6 +281,13 @@ impl Consumer {
         self.shared.desk().place(partition)?.high_watermark.map(Offset)
     }
 
+    /// When a broker last answered a fetch of the partition: so old is what [`high_watermark`](Self::high_watermark) says. Nothing
+    /// is fetched while the partition is paused, or while records of it wait to be polled.
+    #[must_use]
+    pub fn heard(&self, partition: &TopicPartition) -> Option<std::time::Instant> {
+        self.shared.desk().place(partition)?.heard
+    }
+
     /// The start of the partition's log as of the last fetch.
     #[must_use]
     pub fn log_start_offset(&self, partition: &TopicPartition) -> Option<Offset> {

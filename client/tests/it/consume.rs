@@ -64,6 +64,30 @@ async fn every_codec_comes_back() {
     assert_eq!(read(&mut consumer, 500).await, (0..500).collect::<Vec<_>>());
 }
 
+/// In a fetch session a broker says nothing of a partition of which there is nothing new.
+#[tokio::test]
+async fn a_quiet_partition_is_heard_of_all_the_same() {
+    let bootstrap = bootstrap().await;
+    let topic = unique("quiet");
+    fill(&bootstrap, &topic, 0..2, Compression::None).await;
+    let partition = TopicPartition::new(topic.as_str(), 0);
+    let mut consumer = reader(&bootstrap);
+    assert_eq!(consumer.heard(&partition), None);
+    consumer.assign([partition.clone()]);
+    assert_eq!(read(&mut consumer, 2).await, [0, 1]);
+    let mut heard = consumer.heard(&partition).unwrap();
+    for _ in 0..3 {
+        let again = async {
+            while consumer.heard(&partition) <= Some(heard) {
+                assert!(consumer.poll(Duration::from_millis(20)).await.unwrap().is_none());
+            }
+        };
+        tokio::time::timeout(WAIT, again).await.expect("an answer within the time");
+        heard = consumer.heard(&partition).unwrap();
+    }
+    assert_eq!(consumer.high_watermark(&partition), Some(Offset(2)));
+}
+
 /// Whatever the batches are, compressed ones included.
 #[tokio::test]
 async fn a_poll_hands_out_no_more_records_than_it_may() {

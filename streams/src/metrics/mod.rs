@@ -53,6 +53,7 @@
 //! | `store_cache_accesses_total` | thread, task, store, result | `hit` or `miss` of the cache | `hit-ratio` |
 //! | `store_restore_remaining_records` | thread, task, store | offsets still to be read | `restore-remaining-records-total` |
 //! | `store_standby_lag_records` | task, store | offsets that a standby's copy is behind | |
+//! | `store_standby_age_seconds` | task, store | since the copy was last known to have everything | |
 //! | `store_restored_records` | thread, task, store | read so far by the restore under way | `restore-total` |
 //!
 //! Kafka takes its lateness over all records, those in order counting as 0; here only late ones are in the histogram, and
@@ -73,7 +74,7 @@ mod thread;
 
 use std::time::Duration;
 
-use serde::Serializer;
+use serde::{Serialize, Serializer};
 
 pub use application::Metrics;
 pub use spread::Spread;
@@ -88,6 +89,11 @@ pub(crate) use rate::{Rate, Recent};
 /// What has a text as that.
 pub(crate) fn text<S: Serializer>(shown: &impl std::fmt::Display, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(shown)
+}
+
+/// A duration that may not be known, as seconds.
+pub(crate) fn maybe_seconds<S: Serializer>(duration: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+    duration.map(|duration| duration.as_secs_f64()).serialize(to)
 }
 
 /// A duration as seconds.

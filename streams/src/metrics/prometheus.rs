@@ -3,7 +3,7 @@
 use std::fmt::{Display, Write as _};
 
 use super::{Metrics, Spread, TaskMetrics, ThreadMetrics};
-use crate::runtime::AppState;
+use crate::runtime::{AppState, StandbyStore};
 
 /// What the states are called, each with a sample of its own that is 0 or 1.
 const STATES: [AppState; 7] = [
@@ -193,11 +193,18 @@ fn nodes_and_stores(metrics: &Metrics, page: &mut Page) {
         };
         metrics.threads.iter().flat_map(of_thread)
     };
-    let lag = metrics
-        .standby_stores
-        .iter()
-        .map(|copy| (labels(&[("task", &copy.task), ("store", &copy.store)]), copy.lag() as f64));
+    let copies = |value: fn(&StandbyStore) -> Option<f64>| {
+        let labelled = |copy: &StandbyStore| labels(&[("task", &copy.task), ("store", &copy.store)]);
+        metrics.standby_stores.iter().filter_map(move |copy| Some((labelled(copy), value(copy)?)))
+    };
+    let lag = copies(|copy| Some(copy.lag() as f64));
     page.gauge("store_standby_lag_records", "Offsets that the copy of a store is behind its changelog", lag);
+    let age = copies(|copy| copy.age.map(|age| age.as_secs_f64()));
+    page.gauge(
+        "store_standby_age_seconds",
+        "Since the copy of a store was last known to have everything",
+        age,
+    );
     let remaining = restores(|restore| restore.remaining);
     page.gauge("store_restore_remaining_records", "Offsets of a changelog still to be read", remaining);
     let restored = restores(|restore| restore.restored);

@@ -3,6 +3,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt};
 
@@ -67,6 +68,25 @@ impl IntoIterator for Position {
 pub struct Staleness {
     /// Records of the store's changelog that it had not read; where several have answered, of the one that was furthest behind.
     pub records: u64,
+    /// How long ago it was last known to have everything, of the one of which that is longest ago; `None`: one of them had yet to
+    /// come so far.
+    pub age: Option<Duration>,
+}
+
+impl Staleness {
+    /// What is as stale as the staler of two.
+    fn with(self, other: Self) -> Self {
+        let age = self.age.zip(other.age).map(|(one, other)| one.max(other));
+        Self { records: self.records.max(other.records), age }
+    }
+
+    /// The same of answers of which some come from running tasks.
+    fn of_both(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        match (one, other) {
+            (Some(one), Some(other)) => Some(one.with(other)),
+            (one, other) => one.or(other),
+        }
+    }
 }
 
 /// What was asked for, and what it stands for.
@@ -102,7 +122,7 @@ impl Answer<Chunk> {
         let (mut merged, mut chunks) = (Self::default(), Vec::new());
         for Self { value, position, staleness, cut: _ } in told {
             merged.position.extend(position);
-            merged.staleness = merged.staleness.max(staleness);
+            merged.staleness = Staleness::of_both(merged.staleness, staleness);
             chunks.push(value);
         }
         merged.value = Chunk::merge(chunks, page);
@@ -113,7 +133,7 @@ impl Answer<Chunk> {
     pub(crate) fn continue_with(&mut self, next: Self) {
         let Self { value, position, staleness, cut: _ } = next;
         self.position.meet(&position);
-        self.staleness = self.staleness.max(staleness);
+        self.staleness = Staleness::of_both(self.staleness, staleness);
         self.value.count = value.count;
         self.value.entries.extend(value.entries);
         self.value.behind = value.behind;

@@ -62,8 +62,8 @@ struct OfTask {
     chunk: Result<Chunk, StoreError>,
     /// How far it has come.
     reached: Vec<(TopicPartition, i64)>,
-    /// How many records a copy is behind; `None`: the task runs here.
-    behind: Option<u64>,
+    /// How far a copy is behind; `None`: the task runs here.
+    behind: Option<Staleness>,
 }
 
 impl Owners {
@@ -124,14 +124,16 @@ fn visit(tasks: &LocalTasks<'_>, question: &Question) -> OfThread {
     let restoring = tasks.restoring.iter().filter(|task| asked(**task)).map(|task| task.partition).collect();
     let running: Vec<_> = tasks.running.iter().filter(|local| asked(local.id)).collect();
     let copies: Vec<_> = match stale {
-        Some(max) => tasks.standbys.iter().filter_map(|standby| fresh(standby, store, *max)).collect(),
+        Some(max) => {
+            tasks.standbys.iter().filter_map(|standby| fresh(standby, store, *max, tasks.now)).collect()
+        }
         None => Vec::new(),
     };
     let copies: Vec<_> = copies.into_iter().filter(|(_, status)| asked(status.task)).collect();
     let max_bytes = MAX_BYTES / (running.len() + copies.len()).max(1);
     let copies = copies.into_iter().filter_map(|(standby, status)| {
         let chunk = standby.stores().answer(store, read, page, max_bytes)?;
-        let behind = Some(status.lag().unsigned_abs());
+        let behind = Some(Staleness { records: status.lag().unsigned_abs(), age: status.age });
         let (partition, reached) = (status.task.partition, vec![(status.changelog, status.position)]);
         Some(OfTask { partition, chunk, reached, behind })
     });
@@ -143,8 +145,13 @@ fn visit(tasks: &LocalTasks<'_>, question: &Question) -> OfThread {
 }
 
 /// A copy of a store that is at most so many records behind, and how far it has come.
-fn fresh<'a>(standby: &&'a StandbyTask, store: &str, max: u64) -> Option<(&'a StandbyTask, StandbyStore)> {
-    let status = standby.status().find(|status| status.store == store)?;
+fn fresh<'a>(
+    standby: &&'a StandbyTask,
+    store: &str,
+    max: u64,
+    now: i64,
+) -> Option<(&'a StandbyTask, StandbyStore)> {
+    let status = standby.status(now).find(|status| status.store == store)?;
     (status.lag().unsigned_abs() <= max).then_some((*standby, status))
 }
 
@@ -180,8 +187,7 @@ fn settle(question: &Question, threads: Vec<OfThread>, here: &BTreeSet<i32>) -> 
             None => {}
         },
     }
-    let told = told.into_values().map(|OfTask { chunk, reached, behind, .. }| {
-        let staleness = behind.map(|records| Staleness { records });
+    let told = told.into_values().map(|OfTask { chunk, reached, behind: staleness, .. }| {
         let mut told = Told { value: chunk.map_err(Unsettled::Failed)?, staleness, ..Told::default() };
         told.position.extend(reached);
         Ok(told)
@@ -244,9 +250,10 @@ mod tests {
 
     #[test]
     fn who_runs_a_task_is_believed_before_a_copy_of_it() {
-        let with = |behind| {
+        let age = Some(std::time::Duration::from_millis(9));
+        let with = |behind: Option<u64>| {
             let mut thread = thread(true, &[], &[0]);
-            thread.told[0].behind = behind;
+            thread.told[0].behind = behind.map(|records| Staleness { records, age });
             thread.told[0].chunk = Ok(Chunk { count: behind.unwrap_or(100), ..Chunk::default() });
             thread
         };
@@ -254,7 +261,7 @@ mod tests {
         let running = settled(vec![with(None), with(Some(3))]);
         assert_eq!((running.value.count, running.staleness), (100, None));
         let copies = settled(vec![with(Some(3)), with(Some(7))]);
-        assert_eq!((copies.value.count, copies.staleness), (3, Some(Staleness { records: 3 })));
+        assert_eq!((copies.value.count, copies.staleness), (3, Some(Staleness { records: 3, age })));
     }
 
     #[test]

@@ -109,6 +109,7 @@ impl Tasks {
                         };
                         let running = (0..tasks.len()).map(local).collect();
                         asked(&LocalTasks {
+                            now: 0,
                             running,
                             restoring: restoring.clone(),
                             standbys: Vec::new(),

@@ -21,10 +21,11 @@
 //!                                        5 failed: message text
 //!           count u64 | behind: maybe bytes | number of entries u32, each: key bytes, timestamped value bytes
 //!           number of positions u32, each: topic text, partition i32, first offset that is not in the answer i64
-//!           from a standby: maybe records behind u64
+//!           from a standby: maybe records behind u64, maybe ms since it had everything u64
 //! ```
 
 use std::ops::Bound;
+use std::time::Duration;
 
 use super::answer::Position;
 use super::owners::{Question, Told};
@@ -154,7 +155,13 @@ pub(crate) fn encode_reply(reply: &Result<Told, QueryError>) -> Vec<u8> {
         out.extend_from_slice(&partition.partition.to_be_bytes());
         out.extend_from_slice(&offset.to_be_bytes());
     }
-    maybe(&mut out, staleness.as_ref(), |out, stale| out.extend_from_slice(&stale.records.to_be_bytes()));
+    maybe(&mut out, staleness.as_ref(), |out, Staleness { records, age }| {
+        out.extend_from_slice(&records.to_be_bytes());
+        maybe(out, age.as_ref(), |out, age| {
+            let ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+            out.extend_from_slice(&ms.to_be_bytes());
+        });
+    });
     out
 }
 
@@ -193,7 +200,11 @@ pub(crate) fn decode_reply(
         let partition = TopicPartition::new(take_text(&mut from)?, from.i32()?);
         position.extend([(partition, from.i64()?)]);
     }
-    let staleness = take_maybe(&mut from, |from| Ok(Staleness { records: from.u64()? }))?;
+    let staleness = take_maybe(&mut from, |from| {
+        let records = from.u64()?;
+        let age = take_maybe(from, |from| Ok(Duration::from_millis(from.u64()?)))?;
+        Ok(Staleness { records, age })
+    })?;
     check_end(&from)?;
     Ok(Ok(Told { value: Chunk { entries, behind, count }, position, staleness, cut: false }))
 }
@@ -316,7 +327,7 @@ mod tests {
     fn answers() -> impl Strategy<Value = Told> {
         let entries = proptest::collection::vec((some_bytes(), some_bytes()), 0..4);
         let positions = proptest::collection::vec(("[a-z]{1,3}", any::<i32>(), any::<i64>()), 0..3);
-        let stale = proptest::option::of(any::<u64>());
+        let stale = proptest::option::of((any::<u64>(), proptest::option::of(any::<u64>())));
         (entries, proptest::option::of(some_bytes()), any::<u64>(), positions, stale).prop_map(
             |(entries, behind, count, positions, stale)| {
                 let mut position = Position::default();
@@ -325,7 +336,8 @@ mod tests {
                         .into_iter()
                         .map(|(topic, partition, offset)| (TopicPartition::new(topic, partition), offset)),
                 );
-                let staleness = stale.map(|records| Staleness { records });
+                let staleness =
+                    stale.map(|(records, ms)| Staleness { records, age: ms.map(Duration::from_millis) });
                 Told { value: Chunk { entries, behind, count }, position, staleness, cut: false }
             },
         )

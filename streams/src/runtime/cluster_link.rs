@@ -441,8 +441,9 @@ impl Link for ClusterLink {
         if held { self.restorer.pause(changelog) } else { self.restorer.resume(changelog) }
     }
 
-    fn changelog_end(&self, changelog: &TopicPartition) -> Option<i64> {
-        self.restorer.high_watermark(changelog).map(|offset| offset.0)
+    fn changelog_end(&self, changelog: &TopicPartition) -> Option<(i64, i64)> {
+        let (end, heard) = (self.restorer.high_watermark(changelog)?, self.restorer.heard(changelog)?);
+        Some((end.0, i64::try_from(heard.elapsed().as_millis()).unwrap_or(i64::MAX)))
     }
 
     fn restored(&mut self, changelog: &TopicPartition) {

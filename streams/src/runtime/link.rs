@@ -110,8 +110,8 @@ pub(crate) trait Link: RecordSink {
     /// Stops fetching a changelog for a while, or goes on where it stopped.
     fn hold(&mut self, changelog: &TopicPartition, held: bool);
 
-    /// The end of a changelog that is fetched, as of its last fetch; `None` before the first.
-    fn changelog_end(&self, changelog: &TopicPartition) -> Option<i64>;
+    /// The end of a changelog that is fetched, as of its last fetch, and how long ago (ms) that was; `None` before the first.
+    fn changelog_end(&self, changelog: &TopicPartition) -> Option<(i64, i64)>;
 
     /// Stops fetching a changelog.
     fn restored(&mut self, changelog: &TopicPartition);

@@ -15,6 +15,8 @@ const MAX_WAITING: usize = 1_024;
 
 /// What a query sees: the tasks of one thread, between two batches.
 pub(crate) struct LocalTasks<'a> {
+    /// What time it is (ms) by the thread's clock.
+    pub(crate) now: i64,
     pub(crate) running: Vec<LocalTask<'a>>,
     pub(crate) restoring: Vec<TaskId>,
     /// Tasks that run elsewhere: their stores, and how far behind these are.

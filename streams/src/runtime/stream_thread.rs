@@ -208,7 +208,10 @@ fn run_until_told(
         told.tell(worker)?;
         while let Some(mail) = waited_for.take().or_else(|| inbox.try_recv().ok()) {
             match mail {
-                Mail::Query(query) => query(&worker.local_tasks()),
+                Mail::Query(query) => {
+                    worker.hear_ends(clock.now());
+                    query(&worker.local_tasks(clock.now()));
+                }
                 Mail::Look => told.tell(worker)?,
                 Mail::Rejoin => worker.link().rejoin(),
                 Mail::Stop { leave_group } => return Ok(leave_group),

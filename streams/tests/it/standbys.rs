@@ -89,7 +89,7 @@ fn an_instance_that_is_killed_is_replaced_from_its_standby() {
     let standby = standby.start_blocking().unwrap();
     let is_complete = || {
         let stores = standby.metrics().standby_stores;
-        stores.iter().any(|store| store.position >= WORDS as i64 && store.lag() == 0)
+        stores.iter().any(|store| store.position >= WORDS as i64 && store.lag() == 0 && store.age.is_some())
     };
     wait_until("copying", is_complete);
     let counting = TaskId { subtopology: 1, partition: 0 };

@@ -274,6 +274,15 @@ impl Fetcher {
 
     fn take_in(&self, response: &FetchResponse, asked: &Asked, snapshot: &Snapshot) {
         let mut stale = false;
+        let now = Instant::now();
+        {
+            // In a session only what has changed is in the answer.
+            let mut desk = self.shared.desk();
+            for (partition, (_, generation)) in asked {
+                let place = desk.place_mut(partition).filter(|place| place.generation == *generation);
+                place.into_iter().for_each(|place| place.heard = Some(now));
+            }
+        }
         for topic in &response.responses {
             let name = match snapshot.names.get(&topic.topic_id) {
                 Some(name) => Arc::clone(name),
@@ -334,6 +343,7 @@ impl Fetcher {
         self.shared.update(|desk| {
             let Some(place) = desk.place_mut(partition).filter(|place| place.generation == generation) else { return };
             place.not_before = Some(Instant::now() + backoff);
+            place.heard = None;
             // A replica may be behind, or be one no more; only the leader's word counts.
             if place.preferred.take().is_some() {
                 tracing::debug!(%partition, ?code, "the preferred replica refused; asking the leader");

@@ -17,7 +17,8 @@
 //! Any instance answers for all. Where an answer is not complete, `after=KEY` with the last entry's goes on behind it; in a window
 //! store `from=START&after=KEY`, or `to=START&after=KEY` if reversed; in the windows of one key `after=START`. `position=true` adds how far the tasks had come that have
 //! answered, `{"position": {"topic": {"0": 17}}}`: the first offset that the answer knows nothing of. `stale_ok=100` has a standby
-//! answer if need be that is at most so many records behind; then `{"behind": {"records": 3}}` says how many it was.
+//! answer if need be that is at most so many records behind; then `{"behind": {"records": 3, "ms": 20}}` says
+//! how many it was, and how long ago it was last known to have everything (`null`: never yet).
 //!
 //! Errors are `{"error": "rebalancing", "message": "what to do"}` with a status that fits.
 
@@ -197,8 +198,9 @@ impl Form {
             }
             body["position"] = topics.into();
         }
-        if let Some(Staleness { records }) = staleness {
-            body["behind"] = json!({ "records": records });
+        if let Some(Staleness { records, age }) = staleness {
+            let ms = age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
+            body["behind"] = json!({ "records": records, "ms": ms });
         }
         Json(body)
     }
@@ -253,6 +255,8 @@ pub(super) fn failure(status: StatusCode, code: &str, message: &str) -> Response
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use std::net::SocketAddr;
 
     use futures::FutureExt;
@@ -286,7 +290,7 @@ mod tests {
             let found = self.check().map(|()| Answer {
                 value: "abcde".find(key).map(|at| (key.into(), at.into())),
                 position: [(TopicPartition::new("in", 1), 17)].into_iter().collect(),
-                staleness: stale.map(|records| Staleness { records }),
+                staleness: stale.map(|records| Staleness { records, age: Some(Duration::from_millis(20)) }),
                 ..Answer::default()
             });
             async move { found }.boxed()
@@ -345,8 +349,7 @@ mod tests {
 
         assert_eq!(ask(address, "/stores/letters/c").await, (200, json!({ "key": "c", "value": 2 })));
         let noted = ask(address, "/stores/letters/a?position=true&stale_ok=3").await.1;
-        let expected =
-            json!({ "key": "a", "value": 0, "position": { "in": { "1": 17 } }, "behind": { "records": 3 } });
+        let expected = json!({ "key": "a", "value": 0, "position": { "in": { "1": 17 } }, "behind": { "records": 3, "ms": 20 } });
         assert_eq!(noted, expected);
         let (status, body) = ask(address, "/stores/letters?from=b&limit=2").await;
         let entries = json!([{ "key": "b", "value": 1 }, { "key": "c", "value": 1 }]);

@@ -131,6 +131,8 @@ impl Tables {
             }),
         };
         LocalTasks {
+            // There are no copies whose age could matter.
+            now: 0,
             running: (0..self.tasks.len()).map(local).collect(),
             restoring: Vec::new(),
             standbys: Vec::new(),

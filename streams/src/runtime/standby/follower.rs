@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use millstream_wire::batch::Batches;
 use serde::Serialize;
@@ -6,7 +7,7 @@ use uuid::Uuid;
 
 use super::super::link::{FetchedRange, TopicPartition};
 use super::super::worker::{ApplyError, apply};
-use crate::metrics::text;
+use crate::metrics::{maybe_seconds, text};
 use crate::store::backend::{Checkpoint, KeyValueBackend};
 use crate::task::TaskId;
 
@@ -24,6 +25,10 @@ pub struct StandbyStore {
     pub position: i64,
     /// Where the changelog ended when it was last heard of; of a source topic, what the group has committed.
     pub end: i64,
+    /// How long ago the copy was last known to have everything; `None`: it has yet to come so far. While it stands still, for the
+    /// cluster is away or a restore goes first, this grows.
+    #[serde(serialize_with = "maybe_seconds")]
+    pub age: Option<Duration>,
 }
 
 impl StandbyStore {
@@ -42,6 +47,15 @@ pub(crate) enum Heard {
     Committed(i64),
 }
 
+/// A range that waits.
+#[derive(Debug)]
+struct Fetched {
+    range: FetchedRange,
+    /// Whether it does not begin where the one before ended: what lay between has been deleted, or what was there before was cut
+    /// off, and other records lie in its place.
+    is_torn: bool,
+}
+
 /// A store that follows its changelog.
 #[derive(Debug)]
 pub(crate) struct Follower {
@@ -52,30 +66,54 @@ pub(crate) struct Follower {
     /// The first offset that is not in the store.
     pub(crate) next: i64,
     heard: Heard,
+    /// When (ms) it was last known to have everything.
+    complete_at: Option<i64>,
     /// What was fetched and not yet written: one range as a rule, since fetching pauses while one waits.
-    waiting: VecDeque<FetchedRange>,
+    waiting: VecDeque<Fetched>,
+    /// Where what is fetched next begins, unless the changelog was cut.
+    fetched_to: i64,
     /// Whether the link was told to fetch nothing more.
     pub(crate) held: bool,
 }
 
 impl Follower {
-    pub(crate) fn new(
-        store: String,
-        changelog: TopicPartition,
-        changelog_id: Uuid,
-        next: i64,
-        heard: Heard,
-    ) -> Self {
-        Self { store, changelog, changelog_id, next, heard, waiting: VecDeque::new(), held: false }
+    pub(crate) fn new(store: String, changelog: TopicPartition, changelog_id: Uuid, next: i64) -> Self {
+        Self {
+            store,
+            changelog,
+            changelog_id,
+            next,
+            heard: Heard::End(next),
+            complete_at: None,
+            waiting: VecDeque::new(),
+            fetched_to: next,
+            held: false,
+        }
     }
 
     /// Takes in a fetched range.
     pub(crate) fn push(&mut self, range: FetchedRange) {
-        self.waiting.push_back(range);
+        let is_torn = range.offset != self.fetched_to;
+        self.fetched_to = end_of(&range);
+        self.waiting.push_back(Fetched { range, is_torn });
     }
 
-    pub(crate) fn hear(&mut self, heard: Heard) {
+    /// Hears what was so at `at` (ms).
+    pub(crate) fn hear(&mut self, heard: Heard, at: i64) {
         self.heard = heard;
+        let (Heard::End(end) | Heard::Committed(end)) = heard;
+        if self.next >= end {
+            self.complete_at = self.complete_at.max(Some(at));
+        }
+    }
+
+    /// Hears that its changelog ended there at `at` (ms). Of a source topic that is beyond what the group has committed.
+    pub(crate) fn hear_end(&mut self, end: i64, at: i64) {
+        if !self.follows_source() {
+            self.hear(Heard::End(end), at);
+        } else if self.next >= end {
+            self.complete_at = self.complete_at.max(Some(at));
+        }
     }
 
     /// Whether it follows a topic that the task reads.
@@ -103,17 +141,18 @@ impl Follower {
 
     /// Writes the first range that waits, as far as the limit.
     pub(crate) fn write(&mut self, backend: &mut dyn KeyValueBackend, now: i64) -> Result<(), ApplyError> {
-        let Some(range) = self.waiting.front() else { return Ok(()) };
-        if range.offset > self.next {
-            // What lay between has been deleted, and so may have been the tombstones of what is here.
+        let limit = self.limit();
+        let Some(Fetched { range, is_torn }) = self.waiting.front_mut() else { return Ok(()) };
+        if std::mem::take(is_torn) {
+            // With what lay between, tombstones of what is here may have gone; and what was cut off is no state of the task.
             let (changelog, next, begins) = (&self.changelog, self.next, range.offset);
-            tracing::warn!(store = self.store, %changelog, next, begins, "the copy is emptied: its changelog begins later");
+            tracing::warn!(store = self.store, %changelog, next, begins, "the copy is emptied: its changelog was cut");
             backend.clear().map_err(ApplyError::Store)?;
             self.next = range.offset;
         }
         let changelog_id = self.changelog_id;
         let tie = |next_offset| Checkpoint { next_offset, written_at: now, changelog_id };
-        let (_, next) = apply(backend, range, self.next, self.limit(), tie)?;
+        let (_, next) = apply(backend, range, self.next, limit, tie)?;
         self.next = next;
         if next >= end_of(range) {
             self.waiting.pop_front();
@@ -122,7 +161,8 @@ impl Follower {
     }
 
     /// How far it has come.
-    pub(crate) fn status(&self, task: TaskId) -> StandbyStore {
+    pub(crate) fn status(&self, task: TaskId, now: i64) -> StandbyStore {
+        let age = |at: i64| Duration::from_millis(now.saturating_sub(at).max(0).unsigned_abs());
         let (Heard::End(end) | Heard::Committed(end)) = self.heard;
         StandbyStore {
             task,
@@ -130,6 +170,7 @@ impl Follower {
             changelog: self.changelog.clone(),
             position: self.next,
             end: end.max(self.next),
+            age: self.complete_at.map(age),
         }
     }
 }

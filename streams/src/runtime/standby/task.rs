@@ -27,9 +27,9 @@ impl StandbyTask {
         &self.stores
     }
 
-    /// How far each store that has a changelog has come.
-    pub(crate) fn status(&self) -> impl Iterator<Item = StandbyStore> {
-        self.followers.iter().map(|follower| follower.status(self.id))
+    /// How far each store that has a changelog has come, `now` (ms).
+    pub(crate) fn status(&self, now: i64) -> impl Iterator<Item = StandbyStore> {
+        self.followers.iter().map(move |follower| follower.status(self.id, now))
     }
 
     pub(crate) fn followers(&mut self) -> &mut [Follower] {

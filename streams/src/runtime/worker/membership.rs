@@ -259,7 +259,7 @@ impl<L: Link> Worker<L> {
     pub(super) fn restore(&mut self, range: FetchedRange, now: i64) -> Result<(), WorkerError> {
         let missing = self.restoring.iter().flat_map(|restoring| &restoring.missing);
         if !missing.into_iter().any(|missing| missing.progress.changelog == range.source) {
-            self.follow(range);
+            self.follow(range, now);
             return Ok(());
         }
         for restoring in &mut self.restoring {

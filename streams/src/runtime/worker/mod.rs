@@ -349,8 +349,9 @@ impl<L: Link> Worker<L> {
     }
 
     /// What queries see.
-    pub(crate) fn local_tasks(&self) -> LocalTasks<'_> {
+    pub(crate) fn local_tasks(&self, now: i64) -> LocalTasks<'_> {
         LocalTasks {
+            now,
             running: self.running.iter().map(Running::local).collect(),
             restoring: self.starting(),
             standbys: self.standbys.iter().collect(),

@@ -24,9 +24,8 @@ pub(super) struct Standbys {
     tasks: Vec<StandingBy>,
     /// Whose turn is next.
     turn: usize,
-    /// When (ms) was last told how far they are, and whether they have come further since.
+    /// When (ms) was last told how far they are.
     reported: i64,
-    has_news: bool,
     /// What the group will say of source topics that are followed, and when (ms) to ask next.
     limits: Option<Answer>,
     ask_at: i64,
@@ -141,24 +140,23 @@ impl<L: Link> Worker<L> {
             let Logged { name: store, changelog, is_source, .. } = logged;
             let heard = if is_source { Heard::Committed(bounds.end) } else { Heard::End(bounds.end) };
             self.link.restore(&changelog, next);
-            followers.push(Follower::new(store, changelog, bounds.topic_id, next, heard));
+            let mut follower = Follower::new(store, changelog, bounds.topic_id, next);
+            follower.hear(heard, now);
+            followers.push(follower);
         }
         let stores = TaskStores::open(&self.topology, id, backends, &self.cache, &mut self.link);
         self.standbys.tasks.push(StandingBy { task: StandbyTask::new(id, stores, followers), lock });
-        self.standbys.has_news = true;
         Ok(())
     }
 
     /// Takes in a range of a changelog that is followed.
-    pub(super) fn follow(&mut self, range: FetchedRange) {
+    pub(super) fn follow(&mut self, range: FetchedRange, now: i64) {
         let Self { standbys, link, .. } = self;
         let Some(follower) = standbys.followers().find(|follower| follower.changelog == range.source) else {
             return;
         };
-        if !follower.follows_source()
-            && let Some(end) = link.changelog_end(&follower.changelog)
-        {
-            follower.hear(Heard::End(end));
+        if let Some((end, ago)) = link.changelog_end(&follower.changelog) {
+            follower.hear_end(end, now - ago);
         }
         follower.push(range);
         hold(follower, true, link);
@@ -180,16 +178,16 @@ impl<L: Link> Worker<L> {
             hold(follower, !may_read || follower.is_waiting(), link);
             is_ready |= may_read && follower.is_ready();
         }
-        if standbys.has_news && now - standbys.reported >= REPORT_EVERY_MS {
+        if now - standbys.reported >= REPORT_EVERY_MS {
             self.report_standbys(now);
         }
-        let Standbys { has_news, reported, .. } = self.standbys;
-        let report_at = if has_news { reported + REPORT_EVERY_MS } else { i64::MAX };
+        // Also where nothing comes: then they grow old.
+        let report_at = self.standbys.reported + REPORT_EVERY_MS;
         Ok(if is_ready { now } else { again_at.min(report_at) })
     }
 
     fn write_a_range(&mut self, now: i64) -> Result<(), WorkerError> {
-        let Standbys { tasks, turn, has_news, .. } = &mut self.standbys;
+        let Standbys { tasks, turn, .. } = &mut self.standbys;
         for nth in 0..tasks.len() {
             let index = (*turn + nth) % tasks.len();
             let task = &mut tasks[index].task;
@@ -201,7 +199,6 @@ impl<L: Link> Worker<L> {
             })?;
             if written {
                 *turn = index + 1;
-                *has_news = true;
                 break;
             }
         }
@@ -220,7 +217,7 @@ impl<L: Link> Worker<L> {
                 Ok(Ok(Known { committed, .. })) => {
                     for follower in self.standbys.followers().filter(|follower| follower.follows_source()) {
                         if let Some(known) = committed.get(&follower.changelog) {
-                            follower.hear(Heard::Committed(known.offset));
+                            follower.hear(Heard::Committed(known.offset), now);
                         }
                     }
                 }
@@ -244,18 +241,24 @@ impl<L: Link> Worker<L> {
         i64::MAX
     }
 
-    fn report_standbys(&mut self, now: i64) {
-        let Self { standbys, link, observer, .. } = self;
-        for follower in standbys.followers().filter(|follower| !follower.follows_source()) {
-            if let Some(end) = link.changelog_end(&follower.changelog) {
-                follower.hear(Heard::End(end));
+    /// Hears where the changelogs of the copies end by now.
+    pub(crate) fn hear_ends(&mut self, now: i64) {
+        let Self { standbys, link, .. } = self;
+        for follower in standbys.followers() {
+            if let Some((end, ago)) = link.changelog_end(&follower.changelog) {
+                follower.hear_end(end, now.saturating_sub(ago));
             }
         }
-        (standbys.reported, standbys.has_news) = (now, false);
+    }
+
+    fn report_standbys(&mut self, now: i64) {
+        self.hear_ends(now);
+        let Self { standbys, observer, .. } = self;
+        standbys.reported = now;
         for task in standbys.iter() {
             observer.stands(task.id(), task.stores().standing());
         }
-        let stores: Vec<StandbyStore> = standbys.iter().flat_map(StandbyTask::status).collect();
+        let stores: Vec<StandbyStore> = standbys.iter().flat_map(|task| task.status(now)).collect();
         let tasks: Vec<TaskId> = standbys.iter().map(StandbyTask::id).collect();
         observer.standbys(&tasks, &stores);
     }

@@ -152,6 +152,8 @@ pub(super) struct SimLink {
     pub(super) restoring: BTreeMap<TopicPartition, i64>,
     /// Changelogs of which nothing may come for a while.
     pub(super) held: HashSet<TopicPartition>,
+    /// How long ago the broker last answered a fetch.
+    pub(super) heard_ms_ago: i64,
     /// Of source partitions that have been fetched: what the worker is told of next.
     pub(super) positions: HashMap<TopicPartition, i64>,
 }
@@ -167,6 +169,7 @@ impl SimLink {
             paused: HashSet::new(),
             restoring: BTreeMap::new(),
             held: HashSet::new(),
+            heard_ms_ago: 0,
             positions: HashMap::new(),
         }
     }
@@ -288,8 +291,8 @@ impl Link for SimLink {
         }
     }
 
-    fn changelog_end(&self, changelog: &TopicPartition) -> Option<i64> {
-        Some(self.broker.borrow().end(changelog))
+    fn changelog_end(&self, changelog: &TopicPartition) -> Option<(i64, i64)> {
+        Some((self.broker.borrow().end(changelog), self.heard_ms_ago))
     }
 
     fn restored(&mut self, changelog: &TopicPartition) {

@@ -346,7 +346,7 @@ impl Group {
     }
 
     fn running(&self) -> BTreeMap<TaskId, BTreeMap<String, i64>> {
-        let local = self.processes.iter().flat_map(|process| process.worker.local_tasks().running);
+        let local = self.processes.iter().flat_map(|process| process.worker.local_tasks(0).running);
         local.filter_map(|task| Some((task.id, counts(task.stores, "counts")?))).collect()
     }
 
@@ -354,9 +354,9 @@ impl Group {
     fn check_standbys(&self) -> Result<(), String> {
         let running = self.running();
         for process in &self.processes {
-            for standby in process.worker.local_tasks().standbys {
+            for standby in process.worker.local_tasks(0).standbys {
                 let (copy, id) = (counts(standby.stores(), "counts"), standby.id());
-                let status: Vec<_> = standby.status().collect();
+                let status: Vec<_> = standby.status(0).collect();
                 if copy.as_ref() != running.get(&id) || status.iter().any(|store| store.lag() > 0) {
                     return Err(format!(
                         "the copy of {id}, {status:?}: {copy:?}, it itself: {:?}",
@@ -365,7 +365,7 @@ impl Group {
                 }
             }
         }
-        let copies = self.processes.iter().map(|process| process.worker.local_tasks().standbys.len());
+        let copies = self.processes.iter().map(|process| process.worker.local_tasks(0).standbys.len());
         let others = self.processes.len() - 1;
         let expected = if self.has_standbys { PARTITIONS as usize * others } else { 0 };
         let copies: usize = copies.sum();

@@ -74,7 +74,7 @@ fn a_pause_does_not_hold_up_a_rebalance() {
     bench.fetch(&failing, 0);
     bench.turn(50);
     bench.revoke(std::slice::from_ref(&failing), 60).unwrap();
-    assert!(bench.worker.local_tasks().running.is_empty());
+    assert!(bench.worker.local_tasks(0).running.is_empty());
     assert_eq!(bench.committed(&failing), 0);
     bench.assign(std::slice::from_ref(&failing), 70).unwrap();
     bench.fetch(&failing, 0);

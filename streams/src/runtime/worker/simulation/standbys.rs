@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::super::super::link::Event;
+use super::super::super::standby::StandbyStore;
 use super::super::{Arrival, OpenStores};
 use super::cluster::Stored;
 use super::counts;
@@ -34,11 +35,17 @@ impl Workbench {
     }
 
     /// How far the one copy is, and where it ends.
-    fn standing(&self) -> (i64, i64) {
-        let tasks = self.worker.local_tasks();
-        let [standby] = tasks.standbys[..] else { panic!("{} copies", tasks.standbys.len()) };
-        let store = standby.status().next().unwrap();
+    fn standing(&mut self) -> (i64, i64) {
+        let store = self.copy(0);
         (store.position, store.end)
+    }
+
+    /// What is known of the one copy at a time (ms).
+    fn copy(&mut self, now: i64) -> StandbyStore {
+        self.worker.hear_ends(now);
+        let tasks = self.worker.local_tasks(now);
+        let [standby] = tasks.standbys[..] else { panic!("{} copies", tasks.standbys.len()) };
+        standby.status(now).next().unwrap()
     }
 }
 
@@ -74,19 +81,19 @@ fn a_task_finds_its_copy_open_and_leaves_one_behind() {
     let words = partition(WORDS, 0);
     bench.assign(std::slice::from_ref(&words), 2).unwrap();
     bench.stand_by(&[], 2);
-    assert_eq!(bench.worker.local_tasks().restoring, []);
-    assert!(bench.worker.local_tasks().standbys.is_empty());
+    assert_eq!(bench.worker.local_tasks(0).restoring, []);
+    assert!(bench.worker.local_tasks(0).standbys.is_empty());
     bench.append(&words, 1, "a");
     bench.fetch(&words, 0);
     assert_eq!(bench.turn(200).records, 1);
-    let tasks = bench.worker.local_tasks();
+    let tasks = bench.worker.local_tasks(0);
     assert_eq!(counts(tasks.running[0].stores, "counts").unwrap(), [("k".to_owned(), 6)].into());
     drop(tasks);
 
     bench.stand_by(&[TASK], 300);
     bench.worker.handle(Event::Revoked(vec![words.clone()]), 300).unwrap();
     assert_eq!(bench.standing(), (2, 2));
-    let tasks = bench.worker.local_tasks();
+    let tasks = bench.worker.local_tasks(0);
     assert_eq!(counts(tasks.standbys[0].stores(), "counts").unwrap(), [("k".to_owned(), 6)].into());
     drop(tasks);
     assert_eq!(opened.get(), 1, "its stores were closed in between");
@@ -134,7 +141,7 @@ fn of_a_source_topic_only_what_the_group_has_committed_is_copied() {
     assert_eq!(bench.turn(102).again_at, 102);
     bench.turn(102);
     assert_eq!(bench.standing(), (2, 2));
-    let tasks = bench.worker.local_tasks();
+    let tasks = bench.worker.local_tasks(0);
     assert_eq!(counts::<String>(tasks.standbys[0].stores(), "names").unwrap().len(), 2);
 }
 
@@ -151,14 +158,14 @@ fn windows_are_copied_with_their_keys() {
     bench.fetch(&words, 0);
     bench.turn(200);
     let of = |stores: &TaskStores| counts::<Windowed<String>>(stores, "views").unwrap();
-    let written = of(bench.worker.local_tasks().running[0].stores);
+    let written = of(bench.worker.local_tasks(0).running[0].stores);
     assert_eq!(written.len(), 1);
     // Gone and come back as a copy: it has nothing but the changelog.
     bench.worker.handle(Event::Revoked(vec![words]), 300).unwrap();
     bench.stand_by(&[TASK], 300);
     bench.read_changelogs(301);
     bench.turn(301);
-    assert_eq!(of(bench.worker.local_tasks().standbys[0].stores()), written);
+    assert_eq!(of(bench.worker.local_tasks(0).standbys[0].stores()), written);
 }
 
 #[test]
@@ -170,7 +177,7 @@ fn copies_wait_while_a_store_is_restored_here() {
     bench.broker.borrow_mut().log(&partition("app-counts-changelog", 1)).push(record);
     bench.stand_by(&[TASK], 0);
     bench.assign(&[partition(WORDS, 1)], 0).unwrap();
-    assert_eq!(bench.worker.local_tasks().restoring, [other]);
+    assert_eq!(bench.worker.local_tasks(0).restoring, [other]);
     bench.turn(1);
     assert!(bench.worker.link().held.contains(&partition("app-counts-changelog", 0)));
     bench.read_changelogs(2);
@@ -197,7 +204,7 @@ fn a_copy_is_emptied_where_its_changelog_begins_later() {
     bench.read_changelogs(2);
     bench.turn(2);
     assert_eq!(bench.standing(), (5, 5));
-    let tasks = bench.worker.local_tasks();
+    let tasks = bench.worker.local_tasks(0);
     assert_eq!(counts(tasks.standbys[0].stores(), "counts").unwrap(), [("e".to_owned(), 1)].into());
 }
 
@@ -214,8 +221,56 @@ fn a_task_says_where_its_state_stands_however_it_goes() {
 
         bench.write_changelog("app-counts-changelog", b"k", &5_i64.to_be_bytes());
         bench.assign(std::slice::from_ref(&words), 2).unwrap();
-        assert_eq!(bench.worker.local_tasks().restoring, [TASK]);
+        assert_eq!(bench.worker.local_tasks(0).restoring, [TASK]);
         bench.worker.handle(go(), 3).unwrap();
         assert_eq!(bench.closed.take(), [TASK], "restoring, lost: {lost}");
     }
+}
+
+#[test]
+fn a_copy_is_emptied_where_its_changelog_was_cut_off() {
+    let changelog = partition("app-counts-changelog", 0);
+    let mut bench = Workbench::start(counting(), |_| {});
+    bench.stand_by(&[TASK], 0);
+    for key in [b"a", b"b", b"c"] {
+        bench.write_changelog("app-counts-changelog", key, &1_i64.to_be_bytes());
+    }
+    bench.read_changelogs(1);
+    bench.turn(1);
+    // What is there now lies where other records were; a consumer begins anew.
+    bench.broker.borrow_mut().log(&changelog).truncate(0);
+    for key in [b"d", b"e"] {
+        bench.write_changelog("app-counts-changelog", key, &1_i64.to_be_bytes());
+    }
+    bench.worker.link().restoring.insert(changelog, 0);
+    bench.read_changelogs(2);
+    bench.turn(2);
+    assert_eq!(bench.standing(), (2, 2));
+    let tasks = bench.worker.local_tasks(2);
+    let expected = [("d".to_owned(), 1), ("e".to_owned(), 1)].into();
+    assert_eq!(counts(tasks.standbys[0].stores(), "counts").unwrap(), expected);
+}
+
+#[test]
+fn a_copy_that_stands_still_grows_old() {
+    let age = |ms| Some(Duration::from_millis(ms));
+    let mut bench = Workbench::start(counting(), |_| {});
+    bench.write_changelog("app-counts-changelog", b"a", &1_i64.to_be_bytes());
+    bench.stand_by(&[TASK], 0);
+    assert_eq!((bench.copy(5).lag(), bench.copy(5).age), (1, None));
+    bench.read_changelogs(10);
+    bench.turn(10);
+    assert_eq!((bench.copy(20).lag(), bench.copy(20).age), (0, age(0)));
+    // Nobody has heard of the cluster for a while.
+    bench.worker.link().heard_ms_ago = 70;
+    assert_eq!(bench.copy(100).age, age(70));
+    // It is back, and has more than the copy.
+    bench.worker.link().heard_ms_ago = 0;
+    bench.write_changelog("app-counts-changelog", b"b", &1_i64.to_be_bytes());
+    assert_eq!((bench.copy(200).lag(), bench.copy(200).age), (1, age(170)));
+    // This is told without anything to do.
+    assert_eq!(bench.turn(200).again_at, 200 + 1_000 - 200 % 1_000);
+    bench.read_changelogs(300);
+    bench.turn(300);
+    assert_eq!((bench.copy(300).lag(), bench.copy(300).age), (0, age(0)));
 }

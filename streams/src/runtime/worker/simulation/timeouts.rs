@@ -26,11 +26,11 @@ fn a_task_whose_questions_fail_waits_while_another_processes() {
     bench.fetch(&copied, 0);
     assert_eq!(bench.turn(50).records, 1);
     assert_eq!(bench.values("out"), ["a"]);
-    assert_eq!(bench.worker.local_tasks().restoring, [TaskId { subtopology: 0, partition: 0 }]);
+    assert_eq!(bench.worker.local_tasks(0).restoring, [TaskId { subtopology: 0, partition: 0 }]);
     // It asks again, and goes on where it was once there is an answer.
     bench.broker.borrow_mut().mood = Mood::Well;
     bench.turn(100);
-    assert!(bench.worker.local_tasks().restoring.is_empty());
+    assert!(bench.worker.local_tasks(0).restoring.is_empty());
     bench.append(&words, 1, "b");
     bench.fetch(&words, 0);
     assert_eq!(bench.turn(101).records, 1);
@@ -63,7 +63,7 @@ fn an_answer_that_comes_late_costs_no_time() {
     assert_eq!(bench.turn(5_000).again_at, i64::MAX);
     bench.broker.borrow_mut().answer();
     bench.turn(5_001);
-    assert!(bench.worker.local_tasks().restoring.is_empty());
+    assert!(bench.worker.local_tasks(0).restoring.is_empty());
 }
 
 #[test]
@@ -106,5 +106,5 @@ fn a_task_waits_for_its_directory_without_end() {
     assert_eq!(bench.turn(5_000).again_at, 5_100);
     drop(held);
     bench.turn(5_100);
-    assert!(bench.worker.local_tasks().restoring.is_empty());
+    assert!(bench.worker.local_tasks(0).restoring.is_empty());
 }
