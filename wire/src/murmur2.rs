@@ -30,6 +30,9 @@ pub fn murmur2(data: &[u8]) -> i32 {
 #[must_use]
 pub fn partition_for_key(key: &[u8], partitions: i32) -> i32 {
     debug_assert!(partitions > 0, "a topic has at least one partition");
+    if partitions == 1 {
+        return 0;
+    }
     (murmur2(key) & i32::MAX) % partitions.max(1)
 }
 

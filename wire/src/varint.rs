@@ -12,12 +12,18 @@ pub const MAX_LEN_64: usize = 10;
 /// Takes an unsigned 32-bit varint off the front; `None` if it is cut short or does not fit.
 #[inline]
 pub fn read_u32(buf: &mut &[u8]) -> Option<u32> {
-    let (&first, rest) = buf.split_first()?;
-    if first < 0x80 {
-        *buf = rest;
-        return Some(u32::from(first));
+    // What stands in records has one byte or two.
+    match **buf {
+        [first, ..] if first < 0x80 => {
+            *buf = &buf[1..];
+            Some(u32::from(first))
+        }
+        [first, second, ..] if second < 0x80 => {
+            *buf = &buf[2..];
+            Some(u32::from(first & 0x7f) | u32::from(second) << 7)
+        }
+        _ => read_u32_long(buf),
     }
-    read_u32_long(buf)
 }
 
 fn read_u32_long(buf: &mut &[u8]) -> Option<u32> {
@@ -36,12 +42,18 @@ fn read_u32_long(buf: &mut &[u8]) -> Option<u32> {
 /// Takes an unsigned 64-bit varint off the front; `None` if it is cut short or does not fit.
 #[inline]
 pub fn read_u64(buf: &mut &[u8]) -> Option<u64> {
-    let (&first, rest) = buf.split_first()?;
-    if first < 0x80 {
-        *buf = rest;
-        return Some(u64::from(first));
+    // What stands in records has one byte or two.
+    match **buf {
+        [first, ..] if first < 0x80 => {
+            *buf = &buf[1..];
+            Some(u64::from(first))
+        }
+        [first, second, ..] if second < 0x80 => {
+            *buf = &buf[2..];
+            Some(u64::from(first & 0x7f) | u64::from(second) << 7)
+        }
+        _ => read_u64_long(buf),
     }
-    read_u64_long(buf)
 }
 
 fn read_u64_long(buf: &mut &[u8]) -> Option<u64> {

@@ -6,6 +6,36 @@
 use super::Header;
 use crate::varint;
 
+/// Numbers that stand before a key, put together before it is copied.
+#[derive(Default)]
+pub(super) struct Head {
+    bytes: [u8; Self::CAPACITY],
+    len: usize,
+}
+
+impl Head {
+    /// The lengths of record and key, attributes and both deltas take 26 bytes at most; 32 are copied in one piece.
+    pub(super) const CAPACITY: usize = 32;
+
+    #[inline]
+    pub(super) fn put(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.bytes[self.len] = value as u8 | 0x80;
+            self.len += 1;
+            value >>= 7;
+        }
+        self.bytes[self.len] = value as u8;
+        self.len += 1;
+    }
+
+    #[inline]
+    pub(super) fn append_to(&self, buf: &mut Vec<u8>) {
+        let end = buf.len() + self.len;
+        buf.extend_from_slice(&self.bytes);
+        buf.truncate(end);
+    }
+}
+
 /// Attributes, timestamp and offset, the last two relative to the batch.
 #[inline]
 pub(super) fn write_deltas(buf: &mut Vec<u8>, timestamp_delta: i64, offset_delta: i32) {

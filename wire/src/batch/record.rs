@@ -65,7 +65,7 @@ impl<'a> Headers<'a> {
     #[inline]
     pub(super) fn parse(mut buf: &'a [u8]) -> Result<Self, &'static str> {
         // Most records have none: one byte, 0.
-        if buf == [0] {
+        if let [0] = buf {
             return Ok(Self::default());
         }
         let count = varint::read_i32(&mut buf).ok_or("the header count is cut short")?;
@@ -87,6 +87,7 @@ impl<'a> Headers<'a> {
     }
 
     /// Whether there are none.
+    #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.count == 0

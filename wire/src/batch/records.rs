@@ -77,7 +77,7 @@ impl<'a> Records<'a> {
     }
 
     /// The next record with its bytes.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next_raw(&mut self) -> Option<Result<RawRecord<'a>, BatchError>> {
         if self.index >= self.count {
             return self.check_end();
@@ -91,7 +91,7 @@ impl<'a> Records<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn parse(&mut self) -> Result<RawRecord<'a>, &'static str> {
         let mut buf = self.rest;
         let length = varint::read_i32(&mut buf).ok_or("its length is cut short")?;
@@ -103,7 +103,7 @@ impl<'a> Records<'a> {
         Ok(RawRecord { record, bytes })
     }
 
-    #[inline]
+    #[inline(always)]
     fn parse_body(&self, body: &'a [u8]) -> Result<Record<'a>, &'static str> {
         let (_attributes, mut body) = body.split_first().ok_or("it is empty")?;
         let timestamp_delta = varint::read_i64(&mut body).ok_or("its timestamp is cut short")?;
@@ -138,7 +138,7 @@ impl<'a> Records<'a> {
 impl<'a> Iterator for Records<'a> {
     type Item = Result<Record<'a>, BatchError>;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         Some(self.next_raw()?.map(|raw| raw.record))
     }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::encode::{
-    in_place, measure, nullable_in_place, nullable_len, write_deltas, write_headers, write_nullable,
+    Head, in_place, measure, nullable_in_place, nullable_len, write_deltas, write_headers, write_nullable,
 };
 use super::header::{CONTROL, LOG_APPEND_TIME, LOG_OVERHEAD, TRANSACTIONAL};
 use super::{BATCH_HEADER_LEN, BatchError, BatchHeader, Header, NO_SEQUENCE};
@@ -129,6 +129,7 @@ impl BatchWriter {
     }
 
     /// Bytes so far, header included, before compression: what the buffer holds in memory.
+    #[inline]
     #[must_use]
     pub fn uncompressed_len(&self) -> usize {
         self.end.max(BATCH_HEADER_LEN)
@@ -136,7 +137,11 @@ impl BatchWriter {
 
     /// Bytes that the batch would have on the wire, going by how well this writer's last batches compressed.
     #[must_use]
+    #[inline]
     pub fn size_estimate(&self) -> usize {
+        if self.compression == Compression::None {
+            return self.uncompressed_len();
+        }
         let records = (self.uncompressed_len() - BATCH_HEADER_LEN) as f32 * self.ratio;
         BATCH_HEADER_LEN + records as usize
     }
@@ -168,10 +173,16 @@ impl BatchWriter {
             + nullable_len(value)
             + varint::len_i32(header_count)
             + headers_len;
-        self.buf.reserve(length + varint::MAX_LEN_32);
-        varint::write_i32(&mut self.buf, length as i32);
-        write_deltas(&mut self.buf, timestamp_delta, offset_delta);
-        write_nullable(&mut self.buf, key);
+        // What stands before the key is put together aside: a byte at a time in the batch costs a look at its end for each.
+        let mut head = Head::default();
+        head.put(u64::from(varint::zigzag_i32(length as i32)));
+        head.put(0); // attributes: no bit has a meaning yet
+        head.put(varint::zigzag_i64(timestamp_delta));
+        head.put(u64::from(varint::zigzag_i32(offset_delta)));
+        head.put(u64::from(varint::zigzag_i32(key.map_or(-1, |key| key.len() as i32))));
+        self.buf.reserve(Head::CAPACITY + length);
+        head.append_to(&mut self.buf);
+        self.buf.extend_from_slice(key.unwrap_or_default());
         write_nullable(&mut self.buf, value);
         write_headers(&mut self.buf, header_count, headers);
         self.count_in(timestamp);
@@ -219,8 +230,8 @@ impl BatchWriter {
 
     /// Makes room for the header and sets what the records are relative to.
     fn open(&mut self, timestamp: i64) {
-        // The last record asks for room for the longest length it could have.
-        self.buf.reserve(self.capacity_hint + varint::MAX_LEN_32);
+        // The last record asks for room for the longest head it could have.
+        self.buf.reserve(self.capacity_hint + Head::CAPACITY);
         self.buf.resize(BATCH_HEADER_LEN, 0);
         self.base_timestamp = timestamp;
         self.max_timestamp = timestamp;
