@@ -18,10 +18,6 @@ use crate::cluster::Cluster;
 use crate::metadata::TopicMetadata;
 use crate::{Error, Result};
 
-/// Under compression a batch is closed by its estimated size on the wire, but never beyond this many times
-/// `batch.size` in memory.
-pub(super) const COMPRESSED_GROWTH_MAX: usize = 8;
-
 /// What the sender is told. Bounded by `buffer.memory`: every batch in it holds its share.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
@@ -139,7 +135,7 @@ impl Accumulator {
                 partitions: topic.partitions.len(),
             })?;
             let mut encoder = queue.encoder.lock();
-            if encoder.batch.is_some() && !self.has_room(&encoder, size) {
+            if encoder.batch.is_some() && !encoder.has_room(size, self.config.batch_size) {
                 self.seal(queue, &mut encoder);
             }
             let begins = encoder.batch.is_none();
@@ -194,12 +190,6 @@ impl Accumulator {
         }
     }
 
-    pub(crate) fn has_room(&self, encoder: &Encoder, size: usize) -> bool {
-        let limit = self.config.batch_size;
-        encoder.writer.size_estimate() + size <= limit
-            && encoder.writer.uncompressed_len() + size <= limit * COMPRESSED_GROWTH_MAX
-    }
-
     /// Bytes of `buffer.memory` that a batch takes which begins with a record of this size.
     pub(crate) fn batch_memory(&self, size: usize) -> u32 {
         (size + BATCH_HEADER_LEN).max(self.config.batch_size).min(self.config.buffer_memory) as u32
@@ -235,30 +225,47 @@ impl Accumulator {
 
     /// Closes the open batch and hands it to the sender; under the encoder's lock, so that batches stay in order.
     pub(crate) fn seal(&self, queue: &Arc<PartitionQueue>, encoder: &mut Encoder) {
-        let Some(batch) = encoder.batch.take() else { return };
+        if let Some(batch) = self.finish(encoder) {
+            queue.waiting.fetch_add(1, Ordering::Relaxed);
+            self.inbox.lock().sealed.push((Arc::clone(queue), batch));
+            self.wake.notify_one();
+        }
+    }
+
+    /// Hands the sender batches that are closed.
+    pub(crate) fn hand_over(&self, sealed: &mut Vec<(Arc<PartitionQueue>, Batch)>) {
+        if sealed.is_empty() {
+            return;
+        }
+        for (queue, _) in &*sealed {
+            queue.waiting.fetch_add(1, Ordering::Relaxed);
+        }
+        self.inbox.lock().sealed.append(sealed);
+        self.wake.notify_one();
+    }
+
+    /// Closes the open batch; `None`: there is none, or it has failed.
+    pub(crate) fn finish(&self, encoder: &mut Encoder) -> Option<Batch> {
+        let batch = encoder.batch.take()?;
         let count = encoder.writer.count();
         batch.completion.sealed(count as u32);
         match encoder.writer.finish() {
-            Ok(bytes) => {
-                let batch = Batch {
-                    serial: 0,
-                    bytes,
-                    count,
-                    created: batch.created,
-                    part: Part { completion: batch.completion, first: 0 },
-                    attempts: 0,
-                    stamp: None,
-                    in_doubt: false,
-                    memory: Some(Arc::new(batch.memory)),
-                };
-                queue.waiting.fetch_add(1, Ordering::Relaxed);
-                self.inbox.lock().sealed.push((Arc::clone(queue), batch));
-                self.wake.notify_one();
-            }
+            Ok(bytes) => Some(Batch {
+                serial: 0,
+                bytes,
+                count,
+                created: batch.created,
+                part: Part { completion: batch.completion, first: 0 },
+                attempts: 0,
+                stamp: None,
+                in_doubt: false,
+                memory: Some(Arc::new(batch.memory)),
+            }),
             Err(error) => {
                 let error = Error::Misuse(format!("a batch could not be compressed: {error}").into());
                 batch.completion.settle(0, count as u32, Err(error));
                 self.settled(&batch.completion);
+                None
             }
         }
     }

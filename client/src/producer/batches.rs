@@ -10,12 +10,18 @@ use millstream_wire::ids::Offset;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::Inner;
-use super::accumulator::{COMPRESSED_GROWTH_MAX, header_bound};
+use super::accumulator::header_bound;
 use super::completion::Completion;
+use super::flow::Batch;
 use super::rejected::Rejected;
 use super::topic::{Encoder, OpenBatch, PartitionQueue, TopicQueues};
 use crate::runtime::park_until;
 use crate::{Error, Result};
+
+/// Batches that the sender is given together. To wake it, and the broker, for each costs as much as filling it.
+const HELD_MAX: usize = 8;
+/// A batch that took this long to fill waits for no others.
+const FAST: Duration = Duration::from_millis(1);
 
 /// A topic of a [`BatchProducer`], looked up once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,13 +29,15 @@ pub struct TopicHandle(u32);
 
 /// Sends records from one thread, synchronously. Obtained by [`Producer::batches`](super::Producer::batches).
 ///
-/// Open batches belong to the thread; sealed ones go to the producer's sender, whose queue `buffer.memory` bounds: the
-/// thread waits where there is no room. Keys and values are encoded in place by closures. A record is not heard of
-/// again unless it failed: the failure comes back from the next [`append`](Self::append) or
-/// [`flush_blocking`](Self::flush_blocking), and [`acknowledged`](Self::acknowledged) says how far each partition got.
+/// Open batches belong to the thread; sealed ones go to the producer's sender, a few at a time where they fill fast.
+/// `buffer.memory` bounds them all: the thread waits where there is no room. Keys and values are encoded in place by
+/// closures. A record is not heard of again unless it failed: the failure comes back from the next
+/// [`append`](Self::append) or [`flush_blocking`](Self::flush_blocking), and [`acknowledged`](Self::acknowledged) says
+/// how far each partition got.
 ///
-/// `linger.ms` needs the thread's help: call [`seal_due`](Self::seal_due) from its loop. Dropping it gives up the open
-/// batches; what is sealed is sent.
+/// What is in no hurry to leave needs the thread's help: call [`seal_due`](Self::seal_due) from its loop, for
+/// `linger.ms` and for sealed batches that others were to go with. Dropping it gives up the open batches; what is sealed
+/// is sent.
 #[derive(Debug)]
 pub struct BatchProducer {
     inner: Arc<Inner>,
@@ -37,6 +45,8 @@ pub struct BatchProducer {
     by_name: HashMap<Arc<str>, TopicHandle>,
     /// Sealed and not known to be written, oldest first.
     pending: VecDeque<Sealed>,
+    /// The last of these, which the sender has not been given yet.
+    held: Vec<(Arc<PartitionQueue>, Batch)>,
     /// `batch.size`.
     batch_size: usize,
     failure: Option<Error>,
@@ -71,8 +81,16 @@ struct Sealed {
 impl BatchProducer {
     pub(super) fn new(inner: Arc<Inner>) -> Self {
         let batch_size = inner.shared.config.batch_size;
-        let (topics, by_name) = (Vec::new(), HashMap::new());
-        Self { inner, topics, by_name, pending: VecDeque::new(), batch_size, failure: None, rejected: None }
+        Self {
+            inner,
+            topics: Vec::new(),
+            by_name: HashMap::new(),
+            pending: VecDeque::new(),
+            held: Vec::with_capacity(HELD_MAX),
+            batch_size,
+            failure: None,
+            rejected: None,
+        }
     }
 
     /// From now on what is not written comes back from [`take_rejected`](Self::take_rejected) instead of failing calls that
@@ -143,9 +161,7 @@ impl BatchProducer {
         let own = self.begun(topic, partition)?;
         own.encoder.writer.append_with(timestamp, key, value, headers);
         // Closed once it is full instead of before it would be: the size of a record is known when it is encoded.
-        let full = own.encoder.writer.size_estimate() >= limit
-            || own.encoder.writer.uncompressed_len() >= limit * COMPRESSED_GROWTH_MAX;
-        if full {
+        if !own.encoder.has_room(1, limit) {
             self.seal(topic, partition);
             self.reap();
         }
@@ -165,24 +181,34 @@ impl BatchProducer {
         value: Option<&[u8]>,
         headers: &[Header<'_>],
     ) -> Result<()> {
-        if let Some(error) = self.failure.take() {
-            return Err(error);
-        }
         let len = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
         let headers_size: usize = headers.iter().map(header_bound).sum();
         let size = BatchWriter::record_bound(len(key), len(value)) + headers_size;
-        let shared = &self.inner.shared;
-        shared.check_size(size)?;
         let own = self.topics[topic.0 as usize].own(partition);
-        let is_full =
-            own.is_some_and(|own| own.encoder.batch.is_some() && !shared.has_room(&own.encoder, size));
-        if is_full {
+        let open =
+            own.filter(|own| own.encoder.batch.is_some() && own.encoder.has_room(size, self.batch_size));
+        let own = match open {
+            Some(own) if self.failure.is_none() => own,
+            _ => self.make_room(topic, partition, size)?,
+        };
+        own.encoder.writer.append(timestamp, key, value, headers.iter().copied());
+        Ok(())
+    }
+
+    /// The batch for a record of this size that the open one, if there is one, has no room for; or what has failed before.
+    #[cold]
+    fn make_room(&mut self, topic: TopicHandle, partition: i32, size: usize) -> Result<&mut Own> {
+        if let Some(error) = self.failure.take() {
+            return Err(error);
+        }
+        self.inner.shared.check_size(size)?;
+        let limit = self.batch_size;
+        let own = self.topics[topic.0 as usize].own(partition);
+        if own.is_some_and(|own| own.encoder.batch.is_some() && !own.encoder.has_room(size, limit)) {
             self.seal(topic, partition);
             self.reap();
         }
-        let own = self.begun(topic, partition)?;
-        own.encoder.writer.append(timestamp, key, value, headers.iter().copied());
-        Ok(())
+        self.begun(topic, partition)
     }
 
     /// The partition's open batch, begun if need be.
@@ -212,14 +238,16 @@ impl BatchProducer {
             return Ok(permit);
         }
         self.seal_older_than(Duration::ZERO, Instant::now());
+        self.hand_over();
         let until = Instant::now() + self.inner.shared.config.max_block;
         park_until(self.inner.reserve(bytes, until), None).unwrap_or(Err(Error::Closed))
     }
 
-    /// Seals the batches that are older than `linger.ms`; returns when the next one will be.
+    /// Seals the batches that are older than `linger.ms`, and lets all sealed ones go; returns when the next one will be.
     pub fn seal_due(&mut self, now: Instant) -> Option<Instant> {
         let linger = self.inner.shared.config.linger;
         let next = self.seal_older_than(linger, now);
+        self.hand_over();
         self.reap();
         next
     }
@@ -244,9 +272,19 @@ impl BatchProducer {
         let Some(own) = self.topics[topic.0 as usize].own(partition) else { return };
         let Some(batch) = &own.encoder.batch else { return };
         let completion = Arc::clone(&batch.completion);
+        let is_fast = batch.created.elapsed() < FAST;
         let records = own.encoder.writer.count() as u32;
-        self.inner.shared.seal(&own.queue, &mut own.encoder);
+        if let Some(batch) = self.inner.shared.finish(&mut own.encoder) {
+            self.held.push((Arc::clone(&own.queue), batch));
+        }
         self.pending.push_back(Sealed { completion, topic, partition, records });
+        if !is_fast || self.held.len() >= HELD_MAX {
+            self.hand_over();
+        }
+    }
+
+    fn hand_over(&mut self) {
+        self.inner.shared.hand_over(&mut self.held);
     }
 
     /// Takes in what has been answered.
@@ -282,6 +320,7 @@ impl BatchProducer {
     pub async fn flush(&mut self) -> Result<()> {
         let now = Instant::now();
         self.seal_older_than(Duration::ZERO, now);
+        self.hand_over();
         while let Some(sealed) = self.pending.front() {
             sealed.completion.wait().await;
             self.reap();
@@ -306,7 +345,14 @@ impl BatchProducer {
     }
 }
 
+impl Drop for BatchProducer {
+    fn drop(&mut self) {
+        self.hand_over();
+    }
+}
+
 impl Topic {
+    #[inline]
     fn own(&mut self, partition: i32) -> Option<&mut Own> {
         self.partitions.get_mut(usize::try_from(partition).ok()?)?.as_mut()
     }

@@ -14,6 +14,10 @@ use super::completion::Completion;
 use super::config::ProducerConfig;
 use crate::metadata::TopicMetadata;
 
+/// Under compression a batch is closed by its estimated size on the wire, but never beyond this many times
+/// `batch.size` in memory.
+const COMPRESSED_GROWTH_MAX: usize = 8;
+
 /// Which lane of the sender a partition has.
 pub(crate) type Slot = u32;
 
@@ -47,6 +51,13 @@ impl Encoder {
     pub(crate) fn new(config: &ProducerConfig) -> Self {
         let level = config.compression_levels.of(config.compression);
         Self { writer: BatchWriter::new(config.compression, level), batch: None }
+    }
+
+    /// Whether a record of this size still goes into a batch of so many bytes (`batch.size`).
+    #[inline]
+    pub(crate) fn has_room(&self, size: usize, limit: usize) -> bool {
+        self.writer.size_estimate() + size <= limit
+            && self.writer.uncompressed_len() + size <= limit * COMPRESSED_GROWTH_MAX
     }
 }
 

@@ -1,7 +1,7 @@
 //! Records written: order, limits, failures that say what to do.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use millstream_client::{
     Acks, Compression, Consumer, Error, ErrorCode, Event, Header, NewTopic, OffsetReset, Producer,
@@ -120,6 +120,31 @@ async fn what_is_not_written_comes_back_to_who_asks_for_it() {
     });
     let name = door.await.unwrap();
     assert_eq!(read_numbers(&bootstrap, &name, 2).await, [1, 3]);
+}
+
+/// Batches that fill fast wait for each other, but not for ever.
+#[tokio::test]
+async fn sealed_batches_leave_with_the_threads_loop_and_with_its_end() {
+    let bootstrap = bootstrap().await;
+    let topic = create_topic(&bootstrap, &unique("sealed"), 1).await;
+    let tiny = Producer::builder().bootstrap(&bootstrap).batch_size(100).linger(Duration::from_secs(3_600));
+    let producer = tiny.build().await.unwrap();
+    // Each record seals the batch of the one before it; the last batch stays open.
+    let fill = |from: u32| {
+        let (mut batches, name) = (producer.batches(), topic.clone());
+        tokio::task::spawn_blocking(move || {
+            let topic = batches.topic(&name).unwrap();
+            for n in from..from + 4 {
+                batches.append_bytes(topic, 0, 7, Some(&[7; 40]), Some(&n.to_be_bytes()), &[]).unwrap();
+            }
+            batches
+        })
+    };
+    let mut looping = fill(0).await.unwrap();
+    looping.seal_due(Instant::now());
+    assert_eq!(read_numbers(&bootstrap, &topic, 3).await, [0, 1, 2]);
+    drop(fill(10).await.unwrap());
+    assert_eq!(read_numbers(&bootstrap, &topic, 6).await, [0, 1, 2, 10, 11, 12]);
 }
 
 #[tokio::test]
