@@ -61,11 +61,14 @@ pub(super) struct Encoding<K: 'static, V: 'static> {
     pub(super) value: SerdeHandle<V>,
     /// `None`: the hash of the key decides.
     pub(super) partitioner: Option<Partitioner<K, V>>,
+    /// What the key's serde says of the end of its keys; it always says the same.
+    pub(super) unpartitioned_suffix: usize,
 }
 
 impl<K, V> Encoding<K, V> {
     pub(super) fn new(key: SerdeHandle<K>, value: SerdeHandle<V>) -> Self {
-        Self { key, value, partitioner: None }
+        let unpartitioned_suffix = key.unpartitioned_suffix();
+        Self { key, value, partitioner: None, unpartitioned_suffix }
     }
 
     /// Encodes a record by reference into a topic.
@@ -88,10 +91,7 @@ impl<K, V> Encoding<K, V> {
         };
         let (timestamp, headers) = (record.timestamp, &record.headers);
         match chosen {
-            Partitions::Default => {
-                let suffix = self.key.unpartitioned_suffix();
-                cx.send(topic, suffix, timestamp, headers, encode)
-            }
+            Partitions::Default => cx.send(topic, self.unpartitioned_suffix, timestamp, headers, encode),
             Partitions::One(partition) => cx.send_to(topic, &[partition], timestamp, headers, encode),
             Partitions::Each(partitions) => cx.send_to(topic, &partitions, timestamp, headers, encode),
         }
@@ -100,7 +100,9 @@ impl<K, V> Encoding<K, V> {
 
 impl<K, V> Clone for Encoding<K, V> {
     fn clone(&self) -> Self {
-        Self { key: self.key.clone(), value: self.value.clone(), partitioner: self.partitioner.clone() }
+        let Self { key, value, partitioner, unpartitioned_suffix } = self;
+        let (key, value, partitioner) = (key.clone(), value.clone(), partitioner.clone());
+        Self { key, value, partitioner, unpartitioned_suffix: *unpartitioned_suffix }
     }
 }
 

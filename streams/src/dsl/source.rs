@@ -25,8 +25,15 @@ struct SourceNode<K: 'static, V: 'static> {
 
 impl<K, V> Source for SourceNode<K, V> {
     fn process(&self, raw: &RawRecord<'_>, cx: &mut Context<'_>) -> Result<(), ProcessError> {
-        let key = self.key.decode(raw.key).map_err(|source| ProcessError::decode("key", source))?;
-        let value = self.value.decode(raw.value).map_err(|source| ProcessError::decode("value", source))?;
+        // No `map_err`: it would move what was decoded once more.
+        let key = match self.key.decode(raw.key) {
+            Ok(key) => key,
+            Err(source) => return Err(ProcessError::decode("key", source)),
+        };
+        let value = match self.value.decode(raw.value) {
+            Ok(value) => value,
+            Err(source) => return Err(ProcessError::decode("value", source)),
+        };
         let mut record = Record { key, value, timestamp: raw.timestamp, headers: raw.headers.clone() };
         let partition_time = self.partition_time.get();
         let Some(timestamp) = self.timestamps.extract(&record, partition_time, cx)? else {

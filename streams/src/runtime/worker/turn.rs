@@ -119,11 +119,9 @@ impl<L: Link> Worker<L> {
 }
 
 /// A record of a batch as a task takes it.
+#[inline]
 pub(crate) fn raw<'a>(record: &WireRecord<'a>) -> RawRecord<'a> {
-    let mut headers = Headers::default();
-    for header in record.headers.iter() {
-        headers.push(header.name(), header.value.map(<[u8]>::to_vec));
-    }
+    let headers = if record.headers.is_empty() { Headers::default() } else { headers(record) };
     RawRecord {
         offset: record.offset.0,
         timestamp: record.timestamp,
@@ -131,6 +129,14 @@ pub(crate) fn raw<'a>(record: &WireRecord<'a>) -> RawRecord<'a> {
         value: record.value,
         headers,
     }
+}
+
+fn headers(record: &WireRecord<'_>) -> Headers {
+    let mut headers = Headers::default();
+    for header in record.headers.iter() {
+        headers.push(header.name(), header.value.map(<[u8]>::to_vec));
+    }
+    headers
 }
 
 /// Names the record at which a run ended; a task that failed has named it already.
