@@ -61,8 +61,10 @@ fn stateless(builder: &StreamsBuilder) {
         .to(Topic::new(OUTPUT));
 }
 
+/// What stands between the first blank and the last.
 fn page_of(request: &str) -> &str {
-    request.split(' ').nth(1).unwrap_or_default()
+    let path_and_status = request.split_once(' ').map_or(request, |(_, rest)| rest);
+    path_and_status.rsplit_once(' ').map_or(path_and_status, |(path, _)| path)
 }
 
 fn aggregate(builder: &StreamsBuilder) {
