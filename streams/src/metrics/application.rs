@@ -19,7 +19,7 @@ pub struct Metrics {
     pub records_per_second: f64,
     /// What has failed since the start, by task, stage and node; nothing where nothing did.
     pub errors: Vec<NodeErrors>,
-    /// The stream threads, with their tasks, nodes and stores.
+    /// The stream threads, with their tasks, nodes and stores, and that of the global tables.
     pub threads: Vec<ThreadMetrics>,
     /// The tasks that run here.
     pub running: Vec<TaskId>,
@@ -34,7 +34,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// The tasks that run here, with their numbers.
+    /// The tasks that run here, those of global tables included, with their numbers.
     pub fn tasks(&self) -> impl Iterator<Item = &TaskMetrics> {
         self.threads.iter().flat_map(|thread| &thread.tasks)
     }

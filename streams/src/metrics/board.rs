@@ -9,7 +9,10 @@ use super::ThreadMetrics;
 
 /// The last numbers of each thread. The lock is taken twice a second by a busy thread, and when one goes to wait.
 #[derive(Debug, Default)]
-pub(crate) struct Board(Mutex<BTreeMap<usize, Posted>>);
+pub(crate) struct Board(Mutex<BTreeMap<Thread, Posted>>);
+
+/// The index of a stream thread; `None`: the thread of the global tables.
+type Thread = Option<usize>;
 
 #[derive(Debug)]
 struct Posted {
@@ -30,8 +33,8 @@ impl Posted {
 
 impl Board {
     /// Numbers of the thread of this index.
-    pub(crate) fn post(&self, thread: usize, mut metrics: ThreadMetrics) {
-        metrics.thread = thread + 1;
+    pub(crate) fn post(&self, thread: Thread, mut metrics: ThreadMetrics) {
+        metrics.thread = thread.map_or(0, |index| index + 1);
         let mut board = self.0.lock();
         let told = board.get(&thread).map_or(Duration::ZERO, |posted| posted.told);
         let waited = metrics.waited;
@@ -41,7 +44,7 @@ impl Board {
     }
 
     /// The thread, which has waited so long in all, begins to wait for records or goes on.
-    pub(crate) fn waits(&self, thread: usize, waited: Duration, waits: bool) {
+    pub(crate) fn waits(&self, thread: Thread, waited: Duration, waits: bool) {
         if let Some(posted) = self.0.lock().get_mut(&thread) {
             posted.set_waited(waited);
             posted.waits_since = waits.then(Instant::now);
@@ -50,7 +53,7 @@ impl Board {
 
     /// The thread has gone, and its numbers with it.
     pub(crate) fn remove(&self, thread: usize) {
-        self.0.lock().remove(&thread);
+        self.0.lock().remove(&Some(thread));
     }
 
     pub(crate) fn read(&self) -> Vec<ThreadMetrics> {

@@ -22,6 +22,9 @@
 //!
 //! # Names
 //!
+//! The thread of the global tables, if there are any, is `global`. Its tasks are the tables: `store_restore_remaining_records` says
+//! how much of one is yet to be read before the application starts.
+//!
 //! Every name begins with `millstream_streams_`. Times are in seconds, counts in records; a counter ends with `_total`, and counts
 //! since the thread has the task. A histogram has bounds of 1 ms, 2 ms, 4 ms and so on to 524 s.
 //!

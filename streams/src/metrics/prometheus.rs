@@ -64,7 +64,7 @@ fn application(metrics: &Metrics, page: &mut Page) {
 
 fn threads(metrics: &Metrics, page: &mut Page) {
     let of = |value: fn(&ThreadMetrics) -> f64| {
-        metrics.threads.iter().map(move |thread| (labels(&[("thread", &thread.thread)]), value(thread)))
+        metrics.threads.iter().map(move |thread| (labels(&[("thread", &thread.label())]), value(thread)))
     };
     page.counter(
         "thread_busy_seconds_total",
@@ -80,8 +80,7 @@ fn threads(metrics: &Metrics, page: &mut Page) {
         blocked,
     );
     page.gauge("thread_tasks", "Tasks that a thread runs", of(|thread| thread.tasks.len() as f64));
-    let commits =
-        metrics.threads.iter().map(|thread| (vec![("thread", thread.thread.to_string())], &thread.commits));
+    let commits = metrics.threads.iter().map(|thread| (vec![("thread", thread.label())], &thread.commits));
     page.histogram("thread_commit_seconds", "How long commits took", commits);
 }
 
@@ -93,7 +92,7 @@ fn all(metrics: &Metrics) -> impl Iterator<Item = (&ThreadMetrics, &TaskMetrics)
 fn tasks(metrics: &Metrics, page: &mut Page) {
     let of = |value: fn(&TaskMetrics) -> f64| {
         let labelled = |thread: &ThreadMetrics, task: &TaskMetrics| {
-            labels(&[("thread", &thread.thread), ("task", &task.task)])
+            labels(&[("thread", &thread.label()), ("task", &task.task)])
         };
         all(metrics).map(move |(thread, task)| (labelled(thread, task), value(task)))
     };
@@ -123,7 +122,7 @@ fn tasks(metrics: &Metrics, page: &mut Page) {
 fn latencies(metrics: &Metrics, page: &mut Page) {
     let of = |value: fn(&TaskMetrics) -> &Spread| {
         all(metrics).map(move |(thread, task)| {
-            (vec![("thread", thread.thread.to_string()), ("task", task.task.to_string())], value(task))
+            (vec![("thread", thread.label()), ("task", task.task.to_string())], value(task))
         })
     };
     let ends = |at: fn(&Spread) -> u64, value: fn(&TaskMetrics) -> &Spread| {
@@ -158,7 +157,7 @@ fn latencies(metrics: &Metrics, page: &mut Page) {
 fn nodes_and_stores(metrics: &Metrics, page: &mut Page) {
     let nodes = all(metrics).flat_map(|(thread, task)| {
         task.nodes.iter().map(|node| {
-            let by = labels(&[("thread", &thread.thread), ("task", &task.task), ("node", &node.node)]);
+            let by = labels(&[("thread", &thread.label()), ("task", &task.task), ("node", &node.node)]);
             (by, node.records as f64)
         })
     });
@@ -167,7 +166,7 @@ fn nodes_and_stores(metrics: &Metrics, page: &mut Page) {
         task.stores.iter().flat_map(|store| {
             [("hit", store.cache_hits), ("miss", store.cache_misses)].map(|(result, count)| {
                 let by: [(&str, &dyn Display); 4] = [
-                    ("thread", &thread.thread),
+                    ("thread", &thread.label()),
                     ("task", &task.task),
                     ("store", &store.store),
                     ("result", &result),
@@ -183,7 +182,7 @@ fn nodes_and_stores(metrics: &Metrics, page: &mut Page) {
     );
     let restores = |value: fn(&super::RestoreMetrics) -> u64| {
         let of_thread = move |thread: &ThreadMetrics| {
-            let number = thread.thread;
+            let number = thread.label();
             let labelled = move |restore: &super::RestoreMetrics| {
                 let by: [(&str, &dyn Display); 3] =
                     [("thread", &number), ("task", &restore.task), ("store", &restore.store)];

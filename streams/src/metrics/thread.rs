@@ -12,7 +12,7 @@ use crate::task::TaskId;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ThreadMetrics {
-    /// Its number, from 1, as in its name.
+    /// Its number, from 1, as in its name; 0: the thread of the global tables, of which there is one a process.
     pub thread: usize,
     /// Since it started: neither waited nor blocked.
     #[serde(serialize_with = "seconds")]
@@ -57,6 +57,11 @@ impl RestoreMetrics {
 }
 
 impl ThreadMetrics {
+    /// What it is called beside its numbers.
+    pub(super) fn label(&self) -> String {
+        if self.thread == 0 { "global".to_owned() } else { self.thread.to_string() }
+    }
+
     /// Of a thread that has been there for so long. Whoever hears of it knows its number.
     pub(crate) fn new(
         since_start: Duration,

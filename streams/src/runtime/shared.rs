@@ -116,6 +116,16 @@ impl Shared {
         }
     }
 
+    /// Numbers of the thread of the global tables.
+    pub(crate) fn global_measured(&self, metrics: ThreadMetrics) {
+        self.board.post(None, metrics);
+    }
+
+    /// That thread, which has waited so long in all, begins to wait for records or goes on.
+    pub(crate) fn global_waits(&self, waited: Duration, waits: bool) {
+        self.board.waits(None, waited, waits);
+    }
+
     pub(crate) fn is_paused(&self) -> bool {
         self.paused.load(Ordering::Relaxed)
     }
@@ -231,11 +241,11 @@ impl Observer for ThreadObserver {
     }
 
     fn measured(&self, metrics: ThreadMetrics) {
-        self.shared.board.post(self.thread, metrics);
+        self.shared.board.post(Some(self.thread), metrics);
     }
 
     fn waits(&self, waited: Duration, waits: bool) {
-        self.shared.board.waits(self.thread, waited, waits);
+        self.shared.board.waits(Some(self.thread), waited, waits);
     }
 
     fn restoring(&self, progress: &RestoreProgress) {

@@ -71,6 +71,14 @@ fn a_global_table_is_whole_before_the_first_record_and_kept_up_after() {
     wait_until("the update", || now() == (Some("Paris".to_owned()), None));
     cluster.send(&["a", "b", "c"]);
     assert_eq!(receive(&received, 2), ["a in Paris", "c in London"]);
+    let records = || {
+        let metrics = app.metrics();
+        let global = metrics.threads.iter().find(|thread| thread.thread == 0)?;
+        let [table] = &global.tasks[..] else { panic!("{} global tables", global.tasks.len()) };
+        global.restores.is_empty().then_some((table.records, global.commits.count > 0))
+    };
+    wait_until("the numbers of the global table", || records() == Some((26 + 2, true)));
+    assert!(app.metrics().to_prometheus().contains("task_records_total{thread=\"global\",task=\"0_0\"} 28"));
     block_on(app.close()).unwrap();
 }
 

@@ -2,6 +2,7 @@
 //! their own.
 
 mod checkpoint;
+mod meter;
 mod tables;
 mod thread;
 

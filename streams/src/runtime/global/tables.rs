@@ -10,6 +10,7 @@ use super::super::link::{FetchedRange, TopicPartition};
 use super::super::mailbox::{LocalTask, LocalTasks};
 use super::super::worker::{Backends, WorkerError, at_source, raw};
 use crate::errors::{ErrorCounters, Policies};
+use crate::metrics::{RestoreMetrics, TaskMetrics};
 use crate::store::backend::Position;
 use crate::store::cache::CacheBudget;
 use crate::store::shared::Globals;
@@ -65,8 +66,14 @@ impl Tables {
     }
 
     /// Puts fetched records into their table's store; `position` is where the partition is read next.
-    pub(super) fn fetched(&mut self, range: FetchedRange, position: i64) -> Result<(), WorkerError> {
-        let Some(partition) = self.partitions.get_mut(&range.source) else { return Ok(()) };
+    /// Returns the table's index.
+    pub(super) fn fetched(
+        &mut self,
+        range: FetchedRange,
+        position: i64,
+        now: i64,
+    ) -> Result<Option<usize>, WorkerError> {
+        let Some(partition) = self.partitions.get_mut(&range.source) else { return Ok(None) };
         let task = &mut self.tasks[partition.table];
         partition.queue.push(range.offset, range.bytes);
         loop {
@@ -84,8 +91,28 @@ impl Tables {
         }
         task.flush(&mut Nowhere)?;
         task.write(|_| Position::Unchanged)?;
+        task.end_turn(now);
         partition.next_offset = partition.next_offset.max(position);
-        Ok(())
+        Ok(Some(partition.table))
+    }
+
+    /// What has passed each table.
+    pub(super) fn metrics(&self) -> impl Iterator<Item = TaskMetrics> {
+        self.tasks.iter().map(Task::metrics)
+    }
+
+    /// How far those have come that are not complete.
+    pub(super) fn restores(&self) -> impl Iterator<Item = RestoreMetrics> {
+        let of_table = |(table, task): (usize, &Task)| {
+            let partitions = self.partitions.values().filter(|partition| partition.table == table);
+            let missing = partitions.map(|partition| (partition.end - partition.next_offset).max(0));
+            let remaining = missing.sum::<i64>().unsigned_abs();
+            let metrics = task.metrics();
+            let store = metrics.stores.first().map_or_else(String::new, |store| store.store.clone());
+            let restored = metrics.records;
+            (remaining > 0).then(|| RestoreMetrics { task: task.id(), store, remaining, restored })
+        };
+        self.tasks.iter().enumerate().filter_map(of_table)
     }
 
     /// Tells the processors that fill global stores that they end.

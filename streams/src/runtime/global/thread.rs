@@ -18,13 +18,14 @@ use super::super::cluster_link::{changelog_bounds_of, configured, range};
 use super::super::config::{Recipient, StreamsConfig};
 use super::super::link::{ChangelogBounds, LinkError, TopicPartition};
 use super::super::mailbox::Mail;
+use super::super::shared::Shared;
 use super::super::stores::Stores;
 use super::super::stream_thread::ThreadEnd;
 use super::super::uncaught::Uncaught;
 use super::super::worker::{Backends, RestorePlan, WorkerError, plan};
 use super::super::{StateDirectory, StreamsError};
+use super::meter::Meter;
 use super::{Positions, Tables};
-use crate::errors::ErrorCounters;
 use crate::store::shared::Globals;
 use crate::task::TaskId;
 use crate::topology::{Medium, Topology};
@@ -37,8 +38,8 @@ pub(in crate::runtime) struct GlobalThread {
     stores: Vec<(Backends, Option<PathBuf>)>,
     network: Handle,
     clock: Clock,
-    /// The application's counts of what fails.
-    errors: ErrorCounters,
+    /// The application's counts of what fails, and what its threads measure.
+    shared: Arc<Shared>,
 }
 
 /// The clients of the thread.
@@ -55,7 +56,7 @@ impl GlobalThread {
         directory: &StateDirectory,
         stores: &Stores,
         network: &Handle,
-        errors: &ErrorCounters,
+        shared: &Arc<Shared>,
     ) -> Result<(Self, Globals), WorkerError> {
         let mut globals = Globals::default();
         let mut opened = Vec::new();
@@ -73,7 +74,7 @@ impl GlobalThread {
             topology: topology.clone(),
             stores: opened,
             network: network.clone(),
-            errors: errors.clone(),
+            shared: Arc::clone(shared),
             clock: Clock::start(),
         };
         Ok((thread, globals))
@@ -116,10 +117,11 @@ impl GlobalThread {
             stores,
             self.config.cache_bytes,
             &self.config.policies(),
-            &self.errors,
+            self.shared.errors(),
             self.clock.now(),
         )?;
         let ids = self.assign(&mut tables, &paths, &clients)?;
+        let mut meter = Meter::new(Arc::clone(&self.shared), self.topology.globals().len());
         let mut complete = Some(complete);
         let mut committed = Instant::now();
         let mut changed = false;
@@ -132,7 +134,8 @@ impl GlobalThread {
                 let _ = complete.send(());
             }
             let interval = self.config.commit_interval;
-            match self.wait(&mut clients, &mut inbox, committed + interval) {
+            meter.publish(&tables, !changed);
+            match meter.waiting(|| self.wait(&mut clients, &mut inbox, committed + interval)) {
                 Woken::Mail(Some(Mail::Query(query))) => query(&tables.local_tasks()),
                 // The application is gone, and with it whoever could want us to go on.
                 Woken::Mail(Some(Mail::Stop { .. }) | None) => {
@@ -143,7 +146,9 @@ impl GlobalThread {
                 Woken::Fetched(Ok(Some(ClientEvent::Fetched(fetched)))) => {
                     let position =
                         clients.consumer.position(&fetched.partition).map_or(-1, |offset| offset.0);
-                    tables.fetched(range(fetched), position)?;
+                    let since = Instant::now();
+                    let table = tables.fetched(range(fetched), position, self.clock.now())?;
+                    table.into_iter().for_each(|table| meter.taken_in(table, since));
                     changed = true;
                 }
                 Woken::Mail(Some(Mail::Look | Mail::Rejoin)) | Woken::Fetched(Ok(_)) | Woken::Time => {}
@@ -152,6 +157,7 @@ impl GlobalThread {
                 committed = Instant::now();
                 if std::mem::take(&mut changed) {
                     self.commit(&mut tables, &paths, &ids)?;
+                    meter.committed(committed);
                 }
             }
         }

@@ -170,14 +170,8 @@ impl Supervisor {
         let globals = if topology.globals().is_empty() {
             Globals::default()
         } else {
-            let opened = GlobalThread::open(
-                &config,
-                &topology,
-                &directory,
-                &stores,
-                network.handle(),
-                shared.errors(),
-            );
+            let opened =
+                GlobalThread::open(&config, &topology, &directory, &stores, network.handle(), &shared);
             let (thread, globals) = opened.map_err(global_failed)?;
             let (complete, completed) = oneshot::channel();
             let handle = thread.spawn(global_inbox, complete, Arc::clone(&uncaught), ended.clone())?;
