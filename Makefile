@@ -23,6 +23,7 @@ judges:
 	@.ci/install wanted 'logger --version && PATH=$$PATH:/usr/sbin rsyslogd -v' "to test with real senders of syslog" bsdutils rsyslog
 	@.ci/install wanted 'prometheus --version && promtool --version' "to test with Prometheus" prometheus
 	@.ci/install wanted 'prometheus-node-exporter --version' "to test with a real target of scrapes" prometheus-node-exporter
+	@.ci/install wanted 'ls /usr/lib/postgresql/*/bin/postgres' "to test with PostgreSQL" postgresql
 	@.ci/install wanted 'victoria-metrics --version && vmagent --version' "to test with VictoriaMetrics" victoria-metrics
 
 # Each runs Apache Kafka beside us, in turns; the last line is a JSON object. benches/src/knobs.rs has what can be tuned.

@@ -40,8 +40,10 @@ impl Registry {
     #[must_use]
     pub fn built_in() -> Self {
         Self::empty()
+            .source::<connectors::postgres::PostgresSource>()
             .source::<connectors::prometheus::PrometheusSource>()
             .sink::<connectors::elasticsearch::ElasticsearchSink>()
+            .sink::<connectors::postgres::PostgresSink>()
     }
 
     /// The same with a source more.

@@ -6,6 +6,7 @@ pub mod java;
 pub mod kafka;
 pub mod kcat;
 pub mod opensearch;
+pub mod postgres;
 pub mod process;
 pub mod python;
 pub mod server;

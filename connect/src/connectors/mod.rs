@@ -1,4 +1,5 @@
 //! The connectors, a file or folder each.
 
 pub mod elasticsearch;
+pub mod postgres;
 pub mod prometheus;

@@ -1,4 +1,5 @@
 //! Connectors, each on the real thing.
 
 mod open;
+mod postgres;
 mod prometheus;

@@ -1,0 +1,308 @@
+//! What a column takes, and how a value becomes its text.
+
+use std::fmt::Write;
+
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta};
+
+use super::copy::{NULL, escape};
+use crate::data::{Logical, Schema, Type, Value};
+
+/// A column of a table, as the table says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Column {
+    pub(super) name: String,
+    pub(super) kind: ColumnKind,
+    /// Whether a null is refused.
+    pub(super) is_required: bool,
+}
+
+/// What the text of a column must be, as far as it is looked at before the server does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ColumnKind {
+    Boolean,
+    /// Bits.
+    Integer(u32),
+    Float,
+    Numeric,
+    Text,
+    Bytes,
+    Date,
+    Time,
+    Timestamp,
+    Json,
+    /// The server knows.
+    Other,
+}
+
+impl ColumnKind {
+    /// By its name in `pg_type`.
+    pub(super) fn of(type_name: &str) -> Self {
+        match type_name {
+            "bool" => Self::Boolean,
+            "int2" => Self::Integer(16),
+            "int4" => Self::Integer(32),
+            "int8" => Self::Integer(64),
+            "float4" | "float8" => Self::Float,
+            "numeric" => Self::Numeric,
+            "text" | "varchar" | "bpchar" | "citext" | "name" => Self::Text,
+            "bytea" => Self::Bytes,
+            "date" => Self::Date,
+            "time" | "timetz" => Self::Time,
+            "timestamp" | "timestamptz" => Self::Timestamp,
+            "json" | "jsonb" => Self::Json,
+            _ => Self::Other,
+        }
+    }
+
+    /// The type of a column that is made for a value; `None` for a null of which nothing is known.
+    pub(super) fn sql_for(schema: Option<&Schema>, value: &Value) -> Option<&'static str> {
+        if let Some(schema) = schema {
+            return Some(sql_for_schema(schema));
+        }
+        Some(match value {
+            Value::Null => return None,
+            Value::Boolean(_) => "boolean",
+            Value::Int8(_) | Value::Int16(_) | Value::Int32(_) | Value::Int64(_) => "bigint",
+            Value::Float32(_) | Value::Float64(_) => "double precision",
+            Value::String(_) => "text",
+            Value::Bytes(_) => "bytea",
+            Value::Array(_) | Value::Map(_) | Value::Struct(_) => "jsonb",
+            Value::Decimal(_) => "numeric",
+            Value::Date(_) => "date",
+            Value::Time(_) => "time",
+            Value::Timestamp(_) => "timestamptz",
+        })
+    }
+
+    /// Appends the text of a value, as `COPY` takes it.
+    ///
+    /// # Errors
+    /// What the value is and what the column takes.
+    pub(super) fn write(self, value: &Value, out: &mut Vec<u8>) -> Result<(), String> {
+        let text = match (self, value) {
+            (_, Value::Null) => {
+                out.extend_from_slice(NULL);
+                return Ok(());
+            }
+            (Self::Text | Self::Other, Value::String(text)) => return write_text(text, out),
+            (Self::Bytes, Value::Bytes(bytes)) => hex(bytes),
+            (Self::Bytes, Value::String(text)) => hex(text.as_bytes()),
+            (Self::Boolean, value) => boolean(value).ok_or_else(|| self.refusal(value))?,
+            (Self::Integer(bits), value) => integer(value, bits).ok_or_else(|| self.refusal(value))?,
+            (Self::Float, value) => value
+                .as_f64()
+                .or_else(|| value.as_str()?.trim().parse().ok())
+                .map(|number| number.to_string())
+                .ok_or_else(|| self.refusal(value))?,
+            (Self::Numeric, value) => number(value).ok_or_else(|| self.refusal(value))?,
+            (Self::Date, value) => date(value).ok_or_else(|| self.refusal(value))?,
+            (Self::Time, value) => time(value).ok_or_else(|| self.refusal(value))?,
+            (Self::Timestamp, value) => timestamp(value).ok_or_else(|| self.refusal(value))?,
+            (Self::Json, value) => json(value),
+            (Self::Text | Self::Other | Self::Bytes, value) => {
+                plain(value).ok_or_else(|| self.refusal(value))?
+            }
+        };
+        write_text(&text, out)
+    }
+
+    fn refusal(self, value: &Value) -> String {
+        let takes = match self {
+            Self::Boolean => "true or false",
+            Self::Integer(16) => "whole numbers of 16 bits",
+            Self::Integer(32) => "whole numbers of 32 bits",
+            Self::Integer(_) => "whole numbers of 64 bits",
+            Self::Float | Self::Numeric => "numbers",
+            Self::Date => "dates, or days since 1970",
+            Self::Time => "times, or milliseconds of a day",
+            Self::Timestamp => "times, or milliseconds since 1970",
+            Self::Text | Self::Bytes | Self::Json | Self::Other => "text",
+        };
+        format!("it takes {takes} and got {}", value.kind_name())
+    }
+}
+
+fn sql_for_schema(schema: &Schema) -> &'static str {
+    match schema.logical() {
+        Some(Logical::Decimal) => return "numeric",
+        Some(Logical::Date) => return "date",
+        Some(Logical::Time) => return "time",
+        Some(Logical::Timestamp) => return "timestamptz",
+        None => {}
+    }
+    match schema.kind() {
+        Type::Boolean => "boolean",
+        Type::Int8 | Type::Int16 => "smallint",
+        Type::Int32 => "integer",
+        Type::Int64 => "bigint",
+        Type::Float32 => "real",
+        Type::Float64 => "double precision",
+        Type::String => "text",
+        Type::Bytes => "bytea",
+        Type::Array | Type::Map | Type::Struct => "jsonb",
+    }
+}
+
+fn write_text(text: &str, out: &mut Vec<u8>) -> Result<(), String> {
+    if text.contains('\0') {
+        return Err("PostgreSQL keeps no zero bytes in text".to_owned());
+    }
+    escape(text, out);
+    Ok(())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 + bytes.len() * 2);
+    text.push_str("\\x");
+    for byte in bytes {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+fn boolean(value: &Value) -> Option<String> {
+    let truth = match value {
+        Value::Boolean(truth) => *truth,
+        Value::String(text) if text.eq_ignore_ascii_case("true") => true,
+        Value::String(text) if text.eq_ignore_ascii_case("false") => false,
+        other => match other.as_i64()? {
+            0 => false,
+            1 => true,
+            _ => return None,
+        },
+    };
+    Some(truth.to_string())
+}
+
+fn integer(value: &Value, bits: u32) -> Option<String> {
+    let number = match value {
+        Value::Boolean(truth) => i64::from(*truth),
+        Value::String(text) => text.trim().parse().ok()?,
+        Value::Float32(_) | Value::Float64(_) => {
+            let float = value.as_f64()?;
+            // Beyond 2^53 a float is no count of anything.
+            (float.fract() == 0.0 && float.abs() <= 9_007_199_254_740_992.0).then_some(float as i64)?
+        }
+        Value::Decimal(decimal) => decimal.with_scale(0).ok()?.to_string().parse().ok()?,
+        Value::Timestamp(ms) => *ms,
+        other => other.as_i64()?,
+    };
+    let most = i64::MAX >> (64 - bits);
+    (-most - 1..=most).contains(&number).then(|| number.to_string())
+}
+
+fn number(value: &Value) -> Option<String> {
+    match value {
+        Value::Decimal(decimal) => Some(decimal.to_string()),
+        Value::String(text) => {
+            let text = text.trim();
+            text.parse::<f64>().is_ok().then(|| text.to_owned())
+        }
+        Value::Float32(_) | Value::Float64(_) => value.as_f64().map(|number| number.to_string()),
+        other => other.as_i64().map(|number| number.to_string()),
+    }
+}
+
+fn date(value: &Value) -> Option<String> {
+    let days = match value {
+        Value::String(text) => return Some(text.to_string()),
+        Value::Date(days) => i64::from(*days),
+        Value::Timestamp(ms) => ms.div_euclid(86_400_000),
+        other => other.as_i64()?,
+    };
+    let epoch = NaiveDate::from_ymd_opt(1970, 1, 1)?;
+    Some(epoch.checked_add_signed(TimeDelta::try_days(days)?)?.to_string())
+}
+
+fn time(value: &Value) -> Option<String> {
+    let ms = match value {
+        Value::String(text) => return Some(text.to_string()),
+        Value::Time(ms) => i64::from(*ms),
+        other => other.as_i64()?,
+    };
+    let ms = u32::try_from(ms).ok()?;
+    Some(NaiveTime::from_num_seconds_from_midnight_opt(ms / 1_000, ms % 1_000 * 1_000_000)?.to_string())
+}
+
+fn timestamp(value: &Value) -> Option<String> {
+    let ms = match value {
+        Value::String(text) => return Some(text.to_string()),
+        Value::Timestamp(ms) => *ms,
+        Value::Date(days) => i64::from(*days) * 86_400_000,
+        other => other.as_i64()?,
+    };
+    Some(DateTime::from_timestamp_millis(ms)?.format("%Y-%m-%d %H:%M:%S%.3f+00").to_string())
+}
+
+/// Text that is JSON is taken as such; other text becomes a JSON string.
+fn json(value: &Value) -> String {
+    match value {
+        Value::String(text) if serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() => {
+            text.to_string()
+        }
+        other => other.to_json().to_string(),
+    }
+}
+
+/// Whatever it is, as text.
+fn plain(value: &Value) -> Option<String> {
+    Some(match value {
+        Value::String(text) => text.to_string(),
+        Value::Bytes(bytes) => std::str::from_utf8(bytes).ok()?.to_owned(),
+        Value::Decimal(decimal) => decimal.to_string(),
+        Value::Date(_) => date(value)?,
+        Value::Time(_) => time(value)?,
+        Value::Timestamp(_) => timestamp(value)?,
+        other => other.to_json().to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Decimal;
+
+    fn text(kind: &str, value: Value) -> Result<String, String> {
+        let mut out = Vec::new();
+        ColumnKind::of(kind).write(&value, &mut out).map(|()| String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn a_value_becomes_what_its_column_takes() {
+        for (kind, value, expected) in [
+            ("bool", Value::Int64(1), "true"),
+            ("int2", Value::string(" 7 "), "7"),
+            ("int8", Value::Float64(5.0), "5"),
+            ("float8", Value::Int32(2), "2"),
+            ("numeric", Value::Decimal(Decimal::new(-150, 2)), "-1.50"),
+            ("text", Value::Int64(5), "5"),
+            ("text", Value::string("a\\b"), "a\\\\b"),
+            ("bytea", Value::bytes(vec![0, 255]), "\\\\x00ff"),
+            ("date", Value::Date(1), "1970-01-02"),
+            ("time", Value::Time(3_600_001), "01:00:00.001"),
+            ("timestamptz", Value::Int64(1_431_857_103_007), "2015-05-17 10:05:03.007+00"),
+            ("jsonb", Value::string("{\"a\": 1}"), "{\"a\": 1}"),
+            ("jsonb", Value::string("plain"), "\"plain\""),
+            ("inet", Value::string("10.0.0.1"), "10.0.0.1"),
+            ("int4", Value::Null, "\\N"),
+        ] {
+            assert_eq!(text(kind, value.clone()).as_deref(), Ok(expected), "{kind} {value:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_column_does_not_take_is_said() {
+        for (kind, value) in [
+            ("bool", Value::Int64(2)),
+            ("int2", Value::Int64(32_768)),
+            ("int4", Value::string("seven")),
+            ("int8", Value::Float64(0.5)),
+            ("numeric", Value::string("1,5")),
+            ("timestamptz", Value::Boolean(true)),
+        ] {
+            assert!(text(kind, value.clone()).unwrap_err().contains("it takes"), "{kind} {value:?}");
+        }
+        assert!(text("text", Value::string("a\0")).is_err());
+    }
+}
