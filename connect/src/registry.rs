@@ -42,6 +42,7 @@ impl Registry {
         Self::empty()
             .source::<connectors::postgres::PostgresSource>()
             .source::<connectors::prometheus::PrometheusSource>()
+            .source::<connectors::prometheus::RemoteWriteSource>()
             .sink::<connectors::elasticsearch::ElasticsearchSink>()
             .sink::<connectors::postgres::PostgresSink>()
     }

@@ -3,6 +3,7 @@
 
 mod answer;
 mod retry_after;
+pub(crate) mod server;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -150,7 +151,7 @@ impl Credentials {
         }
     }
 
-    fn headers(&self) -> Result<HeaderMap, HttpError> {
+    pub(crate) fn headers(&self) -> Result<HeaderMap, HttpError> {
         let text = match self {
             Self::None => return Ok(HeaderMap::new()),
             Self::Basic { user, password } => {

@@ -21,7 +21,7 @@ pub enum Form {
 pub(crate) fn records(topic: &Arc<str>, series: Series, form: Form, out: &mut Vec<Record>) {
     let Some(newest) = series.samples.iter().map(|sample| sample.timestamp).max() else { return };
     let key: Arc<str> = series.labels.to_string().into();
-    let labels: Map = series.labels.others().map(|(name, value)| (name, value)).collect();
+    let labels: Map = series.labels.others().collect();
     let head = Map::new().with("name", series.labels.metric()).with("labels", labels);
     let record = |value: Map, timestamp: i64| {
         let mut record = Record::new(topic.clone(), SchemaAndValue::schemaless(value));
@@ -127,7 +127,7 @@ mod tests {
         let read_back = |form| -> Vec<Series> {
             written(&all, form).iter().map(|record| read(&record.value.value).unwrap()).collect()
         };
-        assert_eq!(read_back(Form::Series), [all.clone()]);
+        assert_eq!(read_back(Form::Series), std::slice::from_ref(&all));
         let samples: Vec<Sample> =
             read_back(Form::Sample).into_iter().flat_map(|series| series.samples).collect();
         assert_eq!(samples, all.samples);

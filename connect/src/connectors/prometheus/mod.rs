@@ -3,10 +3,12 @@
 mod exposition;
 mod form;
 mod labels;
+mod receive;
 mod remote;
 mod scrape;
 mod series;
 
 pub use form::Form;
 pub use labels::Pairs;
+pub use receive::{ReceiveOptions, RemoteWriteSource};
 pub use scrape::{PrometheusSource, ScrapeOptions};

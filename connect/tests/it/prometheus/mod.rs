@@ -1,4 +1,6 @@
 //! Prometheus, VictoriaMetrics and a node exporter, as Debian has them.
 
+mod page;
+mod receive;
 mod scrape;
 mod servers;

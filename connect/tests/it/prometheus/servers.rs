@@ -1,5 +1,8 @@
 //! How the real servers are started.
 
+use std::fs;
+use std::net::SocketAddr;
+
 use anyhow::Result;
 use millstream_tests::daemon::{Daemon, Ready, find};
 
@@ -10,4 +13,43 @@ pub(crate) fn node_exporter() -> Result<Option<Daemon>> {
         Ok(vec![format!("--web.listen-address={address}").into()])
     })?;
     Ok(Some(exporter))
+}
+
+/// A Prometheus with a configuration in YAML, which takes remote writes; without one here, says so and returns nothing.
+pub(crate) fn prometheus(config: &str) -> Result<Option<Daemon>> {
+    let Some(program) = find("prometheus", "prometheus") else { return Ok(None) };
+    let prometheus = Daemon::start(&program, Ready::Http("/-/ready"), |dir, address| {
+        fs::write(dir.join("prometheus.yml"), config)?;
+        Ok(vec![
+            "--config.file=prometheus.yml".into(),
+            "--storage.tsdb.path=data".into(),
+            "--web.enable-remote-write-receiver".into(),
+            format!("--web.listen-address={address}").into(),
+        ])
+    })?;
+    Ok(Some(prometheus))
+}
+
+/// An agent of VictoriaMetrics that scrapes by a configuration in YAML and writes to `url`; without one here, says so.
+pub(crate) fn vmagent(config: &str, url: &str) -> Result<Option<Daemon>> {
+    let Some(program) = find("vmagent", "victoria-metrics") else { return Ok(None) };
+    let agent = Daemon::start(&program, Ready::Http("/health"), |dir, address| {
+        fs::write(dir.join("scrape.yml"), config)?;
+        Ok(vec![
+            "-promscrape.config=scrape.yml".into(),
+            "-remoteWrite.tmpDataPath=data".into(),
+            "-remoteWrite.flushInterval=200ms".into(),
+            format!("-remoteWrite.url={url}").into(),
+            format!("-httpListenAddr={address}").into(),
+        ])
+    })?;
+    Ok(Some(agent))
+}
+
+/// What has a Prometheus or an agent ask `target` ten times a second.
+pub(crate) fn scraping(target: SocketAddr) -> String {
+    format!(
+        "scrape_configs:\n- job_name: judged\n  scrape_interval: 100ms\n  scrape_timeout: 100ms\n  \
+         static_configs:\n  - targets: ['{target}']\n"
+    )
 }

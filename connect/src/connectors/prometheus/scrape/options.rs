@@ -76,7 +76,7 @@ impl ScrapeOptions {
     }
 }
 
-fn addresses(targets: &Vec<String>) -> Result<(), String> {
+fn addresses(targets: &[String]) -> Result<(), String> {
     if targets.is_empty() {
         return Err("names no target".to_owned());
     }

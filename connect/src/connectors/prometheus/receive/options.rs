@@ -1,0 +1,84 @@
+use std::time::Duration;
+
+use super::super::form::Form;
+use super::super::remote::Limits;
+use crate::http::Credentials;
+use crate::options::{Options, Secret};
+
+/// What can be said to a receiver of remote writes.
+#[derive(Options, Debug, Clone)]
+pub struct ReceiveOptions {
+    /// The topic that samples are written to.
+    #[option(importance = "high")]
+    pub topic: String,
+    /// Where writes are received, as HOST:PORT. Whoever can connect there can write, unless credentials are set.
+    #[option(importance = "high", default = "127.0.0.1:9201")]
+    pub listen: String,
+    /// The path that writes are sent to.
+    #[option(default = "/api/v1/write", check = path)]
+    pub path: String,
+    /// Whether a record is one sample, or all samples of a series in one request.
+    #[option(name = "record.form", default = "sample")]
+    pub form: Form,
+    /// The user whom senders must name (basic authentication).
+    #[option(name = "auth.user")]
+    pub user: Option<String>,
+    /// The password that senders must give.
+    #[option(name = "auth.password")]
+    pub password: Option<Secret>,
+    /// The token that senders must give (bearer authentication).
+    #[option(name = "auth.token")]
+    pub token: Option<Secret>,
+    /// How long a sender waits for its samples to be stored before it is told to send them again. Prometheus itself waits 30 s.
+    #[option(name = "ack.timeout.ms", default = 20_000, check = patience)]
+    pub patience: Duration,
+    /// Connections at once; more wait to be accepted.
+    #[option(name = "connections.max", default = 256, range = 1..=65_536, importance = "low")]
+    pub connections_max: usize,
+    /// Requests at once; more are told to come again once they have waited for ack.timeout.ms.
+    #[option(name = "requests.max", default = 64, range = 1..=4_096, importance = "low")]
+    pub requests_max: usize,
+    /// Bytes of a request as sent.
+    #[option(name = "request.bytes.max", default = 4_194_304, range = 1..=268_435_456, importance = "low")]
+    pub request_max: usize,
+    /// Bytes of a request once it is decompressed.
+    #[option(name = "request.decoded.bytes.max", default = 16_777_216, range = 1..=1_073_741_824, importance = "low")]
+    pub decoded_max: usize,
+    /// Samples of a request.
+    #[option(name = "request.samples.max", default = 50_000, range = 1..=10_000_000, importance = "low")]
+    pub samples_max: usize,
+    /// Labels of a request, of all its series together.
+    #[option(name = "request.labels.max", default = 500_000, range = 1..=100_000_000, importance = "low")]
+    pub labels_max: usize,
+}
+
+impl ReceiveOptions {
+    pub(super) fn limits(&self) -> Limits {
+        // A series without a sample says nothing, so there is no use in more series than samples.
+        Limits {
+            bytes: self.decoded_max,
+            series: self.samples_max,
+            samples: self.samples_max,
+            labels: self.labels_max,
+        }
+    }
+
+    pub(super) fn credentials(&self) -> Credentials {
+        let (password, token) =
+            (self.password.as_ref().map(Secret::expose), self.token.as_ref().map(Secret::expose));
+        Credentials::of(self.user.as_deref(), password, token)
+    }
+}
+
+fn path(path: &str) -> Result<(), String> {
+    let plain = path.chars().all(|c| c.is_ascii_alphanumeric() || "/-_.~".contains(c));
+    if path.starts_with('/') && plain {
+        Ok(())
+    } else {
+        Err("must begin with / and be a plain path".to_owned())
+    }
+}
+
+fn patience(time: &Duration) -> Result<(), String> {
+    if (1..=60_000).contains(&time.as_millis()) { Ok(()) } else { Err("must be from 1 ms to 1 m".to_owned()) }
+}
