@@ -7,6 +7,7 @@
 extern crate self as millstream_connect;
 
 mod about;
+mod cache;
 mod check;
 pub mod config;
 pub mod connectors;
@@ -16,11 +17,13 @@ mod error;
 pub mod herder;
 pub mod http;
 pub mod options;
+pub mod predicates;
 mod record;
 mod registry;
 pub mod runtime;
 mod sink;
 mod source;
+pub mod transforms;
 
 pub use about::About;
 pub use async_trait::async_trait;

@@ -35,6 +35,16 @@ impl SchemaBuilder {
         SchemaBuilder { schema: copy, fault: None }
     }
 
+    /// With another schema's marks: name, version, doc, parameters.
+    pub fn like_marks(mut self, schema: &Schema) -> Self {
+        self.schema.name.clone_from(&schema.name);
+        self.schema.logical = schema.logical;
+        self.schema.version = schema.version;
+        self.schema.doc.clone_from(&schema.doc);
+        self.schema.parameters.clone_from(&schema.parameters);
+        self
+    }
+
     fn fail(mut self, fault: DataError) -> Self {
         self.fault.get_or_insert(fault);
         self

@@ -300,6 +300,17 @@ impl Schema {
         }
     }
 
+    /// The same with another name and version, where they are given.
+    pub fn with_metadata(&self, name: Option<&str>, version: Option<i32>) -> Schema {
+        let mut schema = self.clone();
+        if let Some(name) = name {
+            schema.name = Some(name.into());
+            schema.logical = Logical::of(name);
+        }
+        schema.version = version.or(schema.version);
+        schema
+    }
+
     /// The scale of a decimal, if this is one and says it.
     pub fn scale(&self) -> Option<i32> {
         self.parameters.get("scale")?.parse().ok()

@@ -84,9 +84,16 @@ impl Struct {
         &self.values
     }
 
-    /// Taken apart: what the schema's fields hold, in order.
-    pub fn into_values(self) -> Vec<Value> {
-        self.values
+    /// Taken apart: the schema and what its fields hold in order, defaults for nulls if that is wanted.
+    pub fn into_filled(mut self, defaults: bool) -> (Arc<Schema>, Vec<Value>) {
+        if defaults {
+            for (field, value) in self.schema.fields().zip(&mut self.values) {
+                if let (Value::Null, Some(default)) = (&*value, field.schema.default_value()) {
+                    *value = default.clone();
+                }
+            }
+        }
+        (self.schema, self.values)
     }
 
     /// Fields and their values, defaults for nulls.

@@ -1,6 +1,5 @@
 //! JSON, with the schema in every message or without: Kafka's `JsonConverter`, which reads with Jackson.
 
-mod cache;
 mod from_tree;
 mod reader;
 mod schema;
@@ -9,10 +8,10 @@ mod tree;
 mod writer;
 
 use super::{ConvertError, Converter};
+use crate::cache::Cache;
 use crate::data::{Schema, SchemaAndValue, Value};
 use crate::options::{Choice, Fault, Options};
 use bytes::Bytes;
-use cache::Cache;
 use std::sync::Arc;
 use tree::Tree;
 

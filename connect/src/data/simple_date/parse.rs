@@ -188,7 +188,7 @@ fn century(two_digits: i64) -> i64 {
 }
 
 /// The longest of the names that the text begins with, whatever its case, and what follows it.
-fn name<'a>(text: &'a str, names: impl Iterator<Item = &'static str>) -> Option<(usize, &'a str)> {
+fn name(text: &str, names: impl Iterator<Item = &'static str>) -> Option<(usize, &str)> {
     let found = names
         .enumerate()
         .filter(|(_, name)| text.get(..name.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(name)));

@@ -10,7 +10,7 @@ mod write;
 use super::{Schema, SchemaAndValue};
 
 pub(crate) use convert::{to_f64, to_i64};
-pub(crate) use temporal::{DATE, TIME, TIMESTAMP, text_of_ms};
+pub(crate) use temporal::text_of_ms;
 pub(crate) use write::text;
 
 /// What the text is, by its looks: `Values.parseString`. `null` is null, `1` an INT8, `[1, 2]` an array, `1970-01-01` a

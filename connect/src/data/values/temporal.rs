@@ -3,9 +3,9 @@ use crate::data::{Schema, SchemaAndValue, Value};
 use std::sync::{Arc, LazyLock};
 
 /// As `java.util.Date` is written for headers and by `Cast`.
-pub(crate) static DATE: LazyLock<SimpleDate> = LazyLock::new(|| pattern("yyyy-MM-dd"));
-pub(crate) static TIME: LazyLock<SimpleDate> = LazyLock::new(|| pattern("HH:mm:ss.SSS'Z'"));
-pub(crate) static TIMESTAMP: LazyLock<SimpleDate> = LazyLock::new(|| pattern("yyyy-MM-dd'T'HH:mm:ss.SSS'Z'"));
+static DATE: LazyLock<SimpleDate> = LazyLock::new(|| pattern("yyyy-MM-dd"));
+static TIME: LazyLock<SimpleDate> = LazyLock::new(|| pattern("HH:mm:ss.SSS'Z'"));
+static TIMESTAMP: LazyLock<SimpleDate> = LazyLock::new(|| pattern("yyyy-MM-dd'T'HH:mm:ss.SSS'Z'"));
 
 static DATE_SCHEMA: LazyLock<Option<Arc<Schema>>> = LazyLock::new(|| Schema::date().build().ok());
 static TIME_SCHEMA: LazyLock<Option<Arc<Schema>>> = LazyLock::new(|| Schema::time().build().ok());

@@ -4,21 +4,21 @@ use std::fmt;
 use std::hash::Hash;
 
 /// The last so many of what was made of something: another one replaces the oldest.
-pub(super) struct Cache<K, V> {
+pub(crate) struct Cache<K, V> {
     entries: Mutex<IndexMap<K, V, foldhash::fast::RandomState>>,
     max: usize,
 }
 
 impl<K: Hash + Eq, V: Clone> Cache<K, V> {
-    pub(super) fn new(max: u32) -> Self {
+    pub(crate) fn new(max: u32) -> Self {
         Cache { entries: Mutex::default(), max: usize::try_from(max).unwrap_or(usize::MAX) }
     }
 
-    pub(super) fn get(&self, key: &K) -> Option<V> {
+    pub(crate) fn get(&self, key: &K) -> Option<V> {
         self.entries.lock().get(key).cloned()
     }
 
-    pub(super) fn put(&self, key: K, value: V) {
+    pub(crate) fn put(&self, key: K, value: V) {
         let mut entries = self.entries.lock();
         while entries.len() >= self.max.max(1) {
             entries.shift_remove_index(0);
