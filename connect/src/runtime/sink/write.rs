@@ -69,7 +69,13 @@ impl SinkRun {
                         "the connector answered for {given} of {expected} records; this is a bug of the connector"
                     )));
                 }
-                Some(Err(TaskError::Rejected { why })) => bisection.rejected(&why),
+                Some(Err(TaskError::Rejected { why })) => {
+                    bisection.rejected(&why);
+                    if part.len() == 1 {
+                        // A sink that keeps offsets itself must not move them beyond a record that is no dead letter yet.
+                        bisection.put_off();
+                    }
+                }
                 Some(Err(TaskError::Retry { after, why })) => {
                     bisection.put_off();
                     return self.out(after, &why).await;
