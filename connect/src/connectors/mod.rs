@@ -2,4 +2,5 @@
 
 pub mod elasticsearch;
 pub mod postgres;
+pub mod file_source;
 pub mod prometheus;

@@ -1,0 +1,163 @@
+//! The tail against a simulated file system: what rotates, truncates, copies, compresses and deletes does so between any two of
+//! the tail's calls, inodes come again at once, and the tail crashes and knows only what was acknowledged.
+
+mod writer;
+mod world;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use super::Settings;
+use super::events::Events;
+use super::identity::FileId;
+use super::mark::Mark;
+use super::tailer::Tailer;
+use super::tracked::Out;
+use world::{SimulatedDisk, World};
+use writer::Writer;
+
+const SEEDS: u64 = 300;
+const STEPS: usize = 400;
+/// Less than a line's length more than the shortest that works, so that every block ends in the middle of something.
+const BLOCK: usize = 700;
+
+/// What a program knows after a crash, and what is on its way.
+#[derive(Default)]
+struct Topic {
+    lines: Vec<String>,
+    positions: BTreeMap<FileId, Mark>,
+    on_its_way: VecDeque<Batch>,
+}
+
+type Batch = (Vec<String>, BTreeMap<FileId, Option<Mark>>);
+
+impl Topic {
+    fn acknowledge(&mut self) {
+        let Some((lines, positions)) = self.on_its_way.pop_front() else { return };
+        self.lines.extend(lines);
+        for (id, mark) in positions {
+            match mark {
+                Some(mark) => drop(self.positions.insert(id, mark)),
+                None => drop(self.positions.remove(&id)),
+            }
+        }
+    }
+}
+
+struct Room {
+    lines: Vec<String>,
+    left: usize,
+}
+
+impl Out for Room {
+    fn take(&mut self, _path: &Arc<str>, event: &[u8]) -> bool {
+        self.lines.push(String::from_utf8_lossy(event).into_owned());
+        self.left -= 1;
+        self.left > 0
+    }
+
+    fn is_full(&self) -> bool {
+        self.left == 0
+    }
+}
+
+fn settings() -> Settings {
+    let events = Events { start: None, max_bytes: 300 };
+    let (scan_ms, look_ms, settle_ms, rotate_wait_ms) = (50, 10, 100, 500);
+    Settings { events, scan_ms, look_ms, settle_ms, rotate_wait_ms, max_open: 3, from_end: false }
+}
+
+/// What is varied between seeds.
+#[derive(Clone, Copy)]
+struct Scene {
+    /// Whether the patterns name rotated files too.
+    sees_rotated: bool,
+    crashes: bool,
+}
+
+/// Runs one seed to its end; `Err` says what was wrong.
+fn run(seed: u64, scene: Scene) -> Result<(), String> {
+    let random = Rc::new(RefCell::new(StdRng::seed_from_u64(seed)));
+    let world = Rc::new(RefCell::new(World::default()));
+    let writers: Vec<_> = ["/l/app.log", "/l/web.log"].iter().map(|path| Writer::new(path, &mut world.borrow_mut())).collect();
+    let writers = Rc::new(RefCell::new(writers));
+    let meanwhile = {
+        let (random, writers) = (random.clone(), writers.clone());
+        move |world: &mut World| {
+            let mut random = random.borrow_mut();
+            if random.random_ratio(1, 12) {
+                let which = random.random_range(0..2);
+                writers.borrow_mut()[which].go_on(world, &mut random);
+            }
+        }
+    };
+    let pattern: fn(&Path) -> bool =
+        if scene.sees_rotated { |_| true } else { |path| path.to_string_lossy().ends_with(".log") };
+    let disk = SimulatedDisk { world: world.clone(), meanwhile: Rc::new(meanwhile), pattern };
+    let mut topic = Topic::default();
+    let start = |topic: &Topic| {
+        Tailer::with_block(disk.clone(), settings(), topic.positions.clone(), HashMap::new(), BLOCK)
+    };
+    let mut tail = start(&topic);
+    let mut now_ms = 0;
+    for step in 0..STEPS + 200 {
+        let is_over = step >= STEPS;
+        let choice = random.borrow_mut().random_range(0..100);
+        match choice {
+            0..25 if !is_over => {
+                let which = random.borrow_mut().random_range(0..2);
+                let mut world = world.borrow_mut();
+                writers.borrow_mut()[which].plan(&topic, scene.sees_rotated, &mut world, &mut random.borrow_mut());
+            }
+            25..40 => topic.acknowledge(),
+            40..43 if scene.crashes && !is_over => {
+                topic.on_its_way.clear();
+                tail = start(&topic);
+            }
+            _ => {
+                now_ms += 20;
+                let left = random.borrow_mut().random_range(1..40);
+                let mut room = Room { lines: Vec::new(), left };
+                tail.turn(now_ms, &mut room);
+                topic.on_its_way.push_back((room.lines, tail.take_news()));
+            }
+        }
+    }
+    while !topic.on_its_way.is_empty() {
+        topic.acknowledge();
+    }
+    for writer in &*writers.borrow() {
+        writer.check(&topic.lines)?;
+    }
+    Ok(())
+}
+
+fn all(scene: Scene) {
+    for seed in 0..SEEDS {
+        if let Err(wrong) = run(seed, scene) {
+            panic!("seed {seed}: {wrong}");
+        }
+    }
+}
+
+#[test]
+fn every_line_comes_once_where_rotated_files_are_not_named() {
+    all(Scene { sees_rotated: false, crashes: false });
+}
+
+#[test]
+fn every_line_comes_once_where_rotated_files_are_named_too() {
+    all(Scene { sees_rotated: true, crashes: false });
+}
+
+#[test]
+fn every_line_comes_once_in_spite_of_crashes() {
+    all(Scene { sees_rotated: false, crashes: true });
+    all(Scene { sees_rotated: true, crashes: true });
+}
