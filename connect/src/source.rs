@@ -92,7 +92,8 @@ pub trait SourceTask: Send {
 pub struct SourceBatch {
     /// In the order in which they are written. A batch may be of positions alone.
     pub records: Vec<Record>,
-    /// How far the parts were read when these records, and all before them, are in their topics.
+    /// How far the parts were read when these records, and all before them, are in their topics. An empty offset ends a part:
+    /// what was stored of it is deleted.
     pub positions: Vec<(SourcePartition, SourceOffset)>,
     /// Told what became of the records, for a source that owes somebody an answer.
     pub receipt: Option<Receipt>,

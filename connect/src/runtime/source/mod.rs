@@ -249,8 +249,10 @@ impl SourceRun {
         if self.unstored.is_empty() {
             return;
         }
-        let positions =
-            self.unstored.values().map(|(partition, offset)| (partition.clone(), Some(offset.clone())));
+        let positions = self
+            .unstored
+            .values()
+            .map(|(partition, offset)| (partition.clone(), (!offset.is_empty()).then(|| offset.clone())));
         match self.positions.store(&self.environment.id.connector, positions.collect()).await {
             Ok(()) => {
                 self.unstored.clear();
