@@ -21,6 +21,7 @@ judges:
 	@.ci/install wanted 'python3 -c "import venv, ensurepip"' "to test with kafka-python" python3-venv
 	@.ci/install wanted 'javac --version && mvn --version' "to test with Apache Kafka's own clients" default-jdk-headless maven
 	@.ci/install wanted 'logger --version && PATH=$$PATH:/usr/sbin rsyslogd -v' "to test with real senders of syslog" bsdutils rsyslog
+	@.ci/install wanted 'PATH=$$PATH:/usr/sbin logrotate --version' "to test with real log rotation" logrotate
 	@.ci/install wanted 'prometheus --version && promtool --version' "to test with Prometheus" prometheus
 	@.ci/install wanted 'prometheus-node-exporter --version' "to test with a real target of scrapes" prometheus-node-exporter
 	@.ci/install wanted 'ls /usr/lib/postgresql/*/bin/postgres' "to test with PostgreSQL" postgresql

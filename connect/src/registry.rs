@@ -40,6 +40,7 @@ impl Registry {
     #[must_use]
     pub fn built_in() -> Self {
         Self::empty()
+            .source::<connectors::file_source::FileSource>()
             .source::<connectors::postgres::PostgresSource>()
             .source::<connectors::prometheus::PrometheusSource>()
             .source::<connectors::prometheus::RemoteWriteSource>()

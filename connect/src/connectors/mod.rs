@@ -1,6 +1,6 @@
 //! The connectors, a file or folder each.
 
 pub mod elasticsearch;
-pub mod postgres;
 pub mod file_source;
+pub mod postgres;
 pub mod prometheus;

@@ -1,5 +1,6 @@
 //! Connectors, each on the real thing.
 
+mod files;
 mod open;
 mod postgres;
 mod prometheus;

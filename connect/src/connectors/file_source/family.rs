@@ -23,7 +23,9 @@ mod tests {
     #[test]
     fn rotated_names_are_related_and_others_are_not() {
         let related = |one: &str, other: &str| are_related(Path::new(one), Path::new(other));
-        for rotated in ["/l/app.log.1", "/l/app.log.12.gz", "/l/app.log-20261122", "/l/app-20261122.log", "/l/app.1.log"] {
+        for rotated in
+            ["/l/app.log.1", "/l/app.log.12.gz", "/l/app.log-20261122", "/l/app-20261122.log", "/l/app.1.log"]
+        {
             assert!(related("/l/app.log", rotated), "{rotated}");
         }
         for other in ["/l/web.log", "/m/app.log.1", "/l/app.err"] {

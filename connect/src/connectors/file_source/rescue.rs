@@ -44,7 +44,11 @@ impl<D: Disk> Tailer<D> {
             } else if now_ms.saturating_sub(orphan.since_ms) < self.settings.rotate_wait_ms {
                 self.orphans.push(orphan);
             } else {
-                tracing::debug!(path = orphan.mark.path, position = orphan.mark.position, "what followed is not to be found");
+                tracing::debug!(
+                    path = orphan.mark.path,
+                    position = orphan.mark.position,
+                    "what followed is not to be found"
+                );
                 self.bury(orphan.id);
             }
         }
@@ -95,12 +99,7 @@ impl<D: Disk> Tailer<D> {
     ///
     /// # Errors
     /// They cannot be compared, which a file in the making cannot.
-    pub(super) fn kin(
-        &mut self,
-        found: &Found,
-        file: &mut D::File,
-        now_ms: u64,
-    ) -> io::Result<Kin> {
+    pub(super) fn kin(&mut self, found: &Found, file: &mut D::File, now_ms: u64) -> io::Result<Kin> {
         let related = self.files.iter().filter(|(id, one)| {
             let is_related = |path| are_related(path, &found.path);
             let names_are = is_related(&one.path) || is_related(Path::new(&*one.label));

@@ -146,7 +146,8 @@ impl<D: Disk> Tailer<D> {
         for tracked in self.files.values_mut().filter(|tracked| tracked.is_moved || !tracked.is_listed) {
             tracked.is_moved = true;
             let successor = by_path.get(Path::new(&*tracked.label));
-            tracked.is_replaced |= successor.is_some_and(|one| one.look.size > 0 && one.look.id != tracked.look.id);
+            tracked.is_replaced |=
+                successor.is_some_and(|one| one.look.size > 0 && one.look.id != tracked.look.id);
         }
         newcomers
     }

@@ -144,7 +144,9 @@ impl<F> Tracked<F> {
         let quiet_ms = now_ms.saturating_sub(self.changed_ms);
         match () {
             () if self.look.is_sealed() => Ending::Last,
-            () if (self.is_replaced || !self.look.is_linked) && quiet_ms >= settings.rotate_wait_ms => Ending::Last,
+            () if (self.is_replaced || !self.look.is_linked) && quiet_ms >= settings.rotate_wait_ms => {
+                Ending::Last
+            }
             () if quiet_ms >= settings.settle_ms => Ending::Settled,
             () => Ending::Growing,
         }

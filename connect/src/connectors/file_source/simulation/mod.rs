@@ -1,8 +1,8 @@
 //! The tail against a simulated file system: what rotates, truncates, copies, compresses and deletes does so between any two of
 //! the tail's calls, inodes come again at once, and the tail crashes and knows only what was acknowledged.
 
-mod writer;
 mod world;
+mod writer;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -85,7 +85,8 @@ struct Scene {
 fn run(seed: u64, scene: Scene) -> Result<(), String> {
     let random = Rc::new(RefCell::new(StdRng::seed_from_u64(seed)));
     let world = Rc::new(RefCell::new(World::default()));
-    let writers: Vec<_> = ["/l/app.log", "/l/web.log"].iter().map(|path| Writer::new(path, &mut world.borrow_mut())).collect();
+    let writers: Vec<_> =
+        ["/l/app.log", "/l/web.log"].iter().map(|path| Writer::new(path, &mut world.borrow_mut())).collect();
     let writers = Rc::new(RefCell::new(writers));
     let meanwhile = {
         let (random, writers) = (random.clone(), writers.clone());
@@ -113,7 +114,12 @@ fn run(seed: u64, scene: Scene) -> Result<(), String> {
             0..25 if !is_over => {
                 let which = random.borrow_mut().random_range(0..2);
                 let mut world = world.borrow_mut();
-                writers.borrow_mut()[which].plan(&topic, scene.sees_rotated, &mut world, &mut random.borrow_mut());
+                writers.borrow_mut()[which].plan(
+                    &topic,
+                    scene.sees_rotated,
+                    &mut world,
+                    &mut random.borrow_mut(),
+                );
             }
             25..40 => topic.acknowledge(),
             40..43 if scene.crashes && !is_over => {

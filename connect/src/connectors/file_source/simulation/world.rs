@@ -96,7 +96,9 @@ impl World {
 
     fn found(&self, wanted: impl Fn(&Path) -> bool) -> Vec<Found> {
         let wanted = self.names.iter().filter(|(path, _)| wanted(path));
-        wanted.map(|(path, inode)| Found { path: path.clone(), look: self.look(*inode, is_sealed(path)) }).collect()
+        wanted
+            .map(|(path, inode)| Found { path: path.clone(), look: self.look(*inode, is_sealed(path)) })
+            .collect()
     }
 }
 

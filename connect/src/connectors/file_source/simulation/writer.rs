@@ -76,7 +76,8 @@ impl Writer {
 
     fn append(&mut self, random: &mut StdRng) {
         let lines = random.random_range(1..12);
-        let text: String = (self.written..self.written + lines).map(|number| self.line(number) + "\n").collect();
+        let text: String =
+            (self.written..self.written + lines).map(|number| self.line(number) + "\n").collect();
         self.written += lines;
         let cut = random.random_range(0..=text.len());
         self.plan.push_back(Event::Append(text.as_bytes()[..cut].to_vec()));
@@ -86,7 +87,9 @@ impl Writer {
     /// Whether all is in the topic of the file that the next rotation deletes.
     fn oldest_is_read(&self, topic: &Topic) -> bool {
         let has = |last: &usize| topic.lines.contains(&self.line(*last));
-        [format!(".{KEEP}"), format!(".{KEEP}.gz")].iter().all(|name| self.last_lines.get(name).is_none_or(has))
+        [format!(".{KEEP}"), format!(".{KEEP}.gz")]
+            .iter()
+            .all(|name| self.last_lines.get(name).is_none_or(has))
     }
 
     fn rotate(&mut self, random: &mut StdRng) {
@@ -151,7 +154,8 @@ impl Writer {
     /// The current file gets no more.
     fn ended(&mut self, world: &World) {
         let last_line = world.bytes(self.inode).split(|byte| *byte == b'\n').rev().nth(1);
-        let number = last_line.and_then(|line| std::str::from_utf8(line).ok()?.split(' ').nth(1)?.parse().ok());
+        let number =
+            last_line.and_then(|line| std::str::from_utf8(line).ok()?.split(' ').nth(1)?.parse().ok());
         let Some(number) = number else { return };
         self.last_lines.insert(".1".to_owned(), number);
         // Half of it is what a copy in the making shows.
@@ -182,10 +186,14 @@ impl Writer {
 
     /// Whether every line that is in a file came once, and those of a file in order.
     pub(super) fn check(&self, lines: &[String]) -> Result<(), String> {
-        let planned: usize = self.plan.iter().map(|event| match event {
-            Event::Append(bytes) => bytes.iter().filter(|byte| **byte == b'\n').count(),
-            _ => 0,
-        }).sum();
+        let planned: usize = self
+            .plan
+            .iter()
+            .map(|event| match event {
+                Event::Append(bytes) => bytes.iter().filter(|byte| **byte == b'\n').count(),
+                _ => 0,
+            })
+            .sum();
         let own = format!("{} ", self.path.display());
         let mut counts: HashMap<&str, usize> = HashMap::new();
         for line in lines.iter().filter(|line| line.starts_with(&own)) {

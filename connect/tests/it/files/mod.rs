@@ -1,0 +1,6 @@
+//! Files on a real file system, rotated by Debian's logrotate.
+
+mod follow;
+mod logrotate;
+mod rotation;
+mod tail;
