@@ -26,6 +26,8 @@ use crate::source::{Share, SourceContext};
 
 /// A run of so long is a success: what ends it afterwards is a new failure.
 const STEADY: Duration = Duration::from_secs(60);
+/// A run that gave its target up in time has so long to leave its group.
+const LEAVING: Duration = Duration::from_secs(2);
 /// The longest pause before a task is started again.
 const RESTART_MAX: Duration = Duration::from_secs(60);
 
@@ -84,7 +86,7 @@ impl TaskLife {
     /// One attempt, which ends `graceful` after it was told to at the latest. `None`: it was told to, and did not end by then.
     async fn supervised(&self, control: &watch::Receiver<Control>) -> Option<Result<(), RunError>> {
         let attempt = AssertUnwindSafe(self.attempt(control.clone())).catch_unwind();
-        let graceful = self.shared.options.graceful;
+        let graceful = self.shared.options.graceful + LEAVING;
         let mut told = control.clone();
         let too_late = async {
             let _ = told.wait_for(|control| control.stop).await;
@@ -131,7 +133,7 @@ impl TaskLife {
                     task: usize::try_from(self.start.id.task).unwrap_or_default(),
                 };
                 let mut task = sink.open(&environment.config, context).await?;
-                SinkRun::open(environment).await?.run(&mut *task, control).await?;
+                SinkRun::open(environment, control).await?.run(&mut *task).await?;
                 task.close().await;
             }
         }

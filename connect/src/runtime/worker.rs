@@ -131,6 +131,13 @@ impl TaskRunner {
         futures::future::join_all(ids.iter().map(|id| self.stop(id))).await;
     }
 
+    /// Ends all tasks at once, as a crash would: what is not acknowledged or committed comes again.
+    pub fn abort(&self) {
+        for (_, task) in self.tasks.lock().drain() {
+            task.life.abort();
+        }
+    }
+
     fn clients(&self, connector: &str, config: &Config) -> Result<Clients, String> {
         let worker = self.shared.secrets.resolve(&self.shared.settings).map_err(|error| error.to_string())?;
         let config = self.shared.secrets.resolve(config).map_err(|error| error.to_string())?;
@@ -283,5 +290,12 @@ impl Worker for TaskRunner {
         }
         let positions = offsets.offsets.into_iter().map(|one| (one.partition, one.offset)).collect();
         self.shared.positions.store(connector, positions).await.map_err(|error| error.to_string())
+    }
+}
+
+impl Drop for TaskRunner {
+    /// Tasks do not outlive their worker.
+    fn drop(&mut self) {
+        self.abort();
     }
 }

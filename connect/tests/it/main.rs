@@ -4,3 +4,4 @@ mod files;
 mod open;
 mod postgres;
 mod prometheus;
+mod runtime;

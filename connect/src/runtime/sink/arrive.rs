@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use millstream_client::{Event, Fetched, Offset, Record as Wire, TopicPartition};
-use tokio::sync::watch;
 
 use super::SinkRun;
 use super::lanes::Slot;
@@ -13,7 +12,6 @@ use crate::record::Record;
 use crate::runtime::RunError;
 use crate::runtime::conversion::Encoded;
 use crate::runtime::dead_letter::{Address, Corpse};
-use crate::runtime::environment::Control;
 use crate::runtime::failure::Failure;
 use crate::runtime::memory::Room;
 use crate::runtime::meter::{Doing, Meter, Stage};
@@ -34,15 +32,11 @@ pub(super) struct Failed {
 
 impl SinkRun {
     /// Takes in what was fetched. `false`: there is no memory for it, or nobody reads the partition any more.
-    pub(super) async fn arrive(
-        &mut self,
-        fetched: Fetched,
-        control: &watch::Receiver<Control>,
-    ) -> Result<bool, RunError> {
-        if !self.assigned.contains(&fetched.partition) {
+    pub(super) async fn arrive(&mut self, fetched: Fetched) -> Result<bool, RunError> {
+        if !self.seat.assigned.contains(&fetched.partition) {
             return Ok(true);
         }
-        let Some(room) = self.room(fetched.bytes.len() * UNFOLDED, control).await else {
+        let Some(room) = self.room(fetched.bytes.len() * UNFOLDED).await else {
             self.waiting_for_memory = Some(fetched);
             return Ok(false);
         };
@@ -63,9 +57,9 @@ impl SinkRun {
     }
 
     /// Memory for what was fetched. While this task has something to write it does not wait: that gives memory back.
-    async fn room(&self, bytes: usize, control: &watch::Receiver<Control>) -> Option<Room> {
+    async fn room(&self, bytes: usize) -> Option<Room> {
         let room = self.environment.memory.try_take(bytes);
-        if room.is_some() || self.lanes.waiting() > 0 || control.has_changed().unwrap_or(true) {
+        if room.is_some() || self.lanes.waiting() > 0 {
             return room;
         }
         let started = Instant::now();
@@ -127,9 +121,9 @@ impl SinkRun {
         match event {
             Event::Assigned(partitions) => {
                 for (partition, offset) in task.assigned(&partitions).await? {
-                    self.consumer.seek(&partition, Offset(offset))?;
+                    self.seat.consumer.seek(&partition, Offset(offset))?;
                 }
-                self.assigned.extend(partitions);
+                self.seat.assigned.extend(partitions);
             }
             Event::Revoked(revoked) => {
                 self.commit(task).await?;
@@ -142,7 +136,7 @@ impl SinkRun {
     }
 
     async fn forget(&mut self, task: &mut dyn SinkTask, partitions: &[TopicPartition]) {
-        self.assigned.retain(|partition| !partitions.contains(partition));
+        self.seat.assigned.retain(|partition| !partitions.contains(partition));
         self.lanes.revoke(partitions);
         self.chunks.forget(partitions);
         task.revoked(partitions).await;

@@ -5,7 +5,6 @@ use std::time::Instant;
 use millstream_client::{ErrorClass, ErrorCode, Offset};
 
 use super::SinkRun;
-use super::patience::patient;
 use crate::error::TaskError;
 use crate::runtime::RunError;
 use crate::runtime::meter::{Doing, Meter, Stage};
@@ -18,9 +17,7 @@ impl SinkRun {
         let interval = self.environment.flush_interval;
         self.commit_at = started + task.flush_within().map_or(interval, |wish| wish.min(interval));
         if self.unflushed || task.flush_within().is_some() {
-            let graceful = self.environment.graceful;
-            let flush =
-                patient(&mut self.consumer, &mut self.events, &self.assigned, graceful, task.flush()).await?;
+            let flush = self.seat.patient(task.flush()).await?;
             self.environment.reporter.meter.spent(Stage::Write, Doing::Busy, started);
             match flush {
                 Some(Ok(())) => self.unflushed = false,
@@ -30,7 +27,10 @@ impl SinkRun {
                 }
                 Some(Err(error)) => return Err(error.into()),
                 // Partitions go, and what was written is not known to be safe: whoever gets them writes it again.
-                None => return self.rewind(),
+                None => {
+                    self.abandoned = true;
+                    return self.rewind();
+                }
             }
         }
         let offsets = self.lanes.committable();
@@ -38,7 +38,7 @@ impl SinkRun {
         if offsets.is_empty() {
             return Ok(());
         }
-        match self.consumer.commit_offsets(offsets.iter().cloned()).await {
+        match self.seat.consumer.commit_offsets(offsets.iter().cloned()).await {
             Ok(()) => {
                 self.lanes.committed(&offsets);
                 Meter::add(&self.environment.reporter.meter.commits, 1);
@@ -55,8 +55,8 @@ impl SinkRun {
     /// What was written since the last commit is not safe: it is read again.
     fn rewind(&mut self) -> Result<(), RunError> {
         for (partition, offset) in self.lanes.rewind() {
-            if self.assigned.contains(&partition) {
-                self.consumer.seek(&partition, Offset(offset))?;
+            if self.seat.assigned.contains(&partition) {
+                self.seat.consumer.seek(&partition, Offset(offset))?;
             }
             self.chunks.forget(std::slice::from_ref(&partition));
             self.drop_fetched(&partition);
@@ -68,7 +68,9 @@ impl SinkRun {
     fn drop_fetched(&mut self, partition: &millstream_client::TopicPartition) {
         use millstream_client::Event::Fetched;
         self.waiting_for_memory.take_if(|fetched| fetched.partition == *partition);
-        self.events.retain(|event| !matches!(event, Fetched(fetched) if fetched.partition == *partition));
+        self.seat
+            .events
+            .retain(|event| !matches!(event, Fetched(fetched) if fetched.partition == *partition));
     }
 }
 

@@ -9,7 +9,7 @@
 //!
 //! A lane with a record to be tried again gives out nothing else until that record is settled; the other lanes go on.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
 use millstream_client::TopicPartition;
@@ -172,6 +172,12 @@ impl<R> Lanes<R> {
     pub(crate) fn wake_at(&self) -> Option<Instant> {
         let blocked = self.lanes.values().filter(|lane| !lane.waiting.is_empty());
         blocked.filter_map(|lane| lane.blocked_until).min()
+    }
+
+    /// The lanes that a failing record holds up and in which so many records wait.
+    pub(crate) fn choked(&self, waiting: usize) -> BTreeSet<TopicPartition> {
+        let held_up = |lane: &Lane<R>| !lane.failing.is_empty() && lane.waiting.len() >= waiting;
+        self.lanes.iter().filter(|(_, lane)| held_up(lane)).map(|(partition, _)| partition.clone()).collect()
     }
 
     /// Since when the longest failing record has been tried.

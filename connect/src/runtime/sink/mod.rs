@@ -19,11 +19,12 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use millstream_client::{Consumer, Event, Fetched, TopicPartition};
+use millstream_client::{Event, Fetched, TopicPartition};
 use tokio::sync::watch;
 
 use self::chunks::Chunks;
 use self::lanes::Lanes;
+use self::patience::Seat;
 use super::RunError;
 use super::backoff::Attempts;
 use super::environment::{Control, Environment, changed};
@@ -40,14 +41,14 @@ const POLL_MAX: Duration = Duration::from_millis(500);
 /// A record that is tried again for so long is worth a word in the status.
 const WORTH_TELLING: Duration = Duration::from_secs(5);
 
+/// A lane that is held up keeps so many batches at most.
+const CHOKED_BATCHES: usize = 2;
+
 /// A run of a sink's task.
 pub(crate) struct SinkRun {
     environment: Environment,
     options: SinkOptions,
-    consumer: Consumer,
-    assigned: BTreeSet<TopicPartition>,
-    /// Came while something else was waited for; dealt with in order.
-    events: VecDeque<Event>,
+    seat: Seat,
     /// Fetched, but there was no memory for it yet.
     waiting_for_memory: Option<Fetched>,
     lanes: Lanes<Record>,
@@ -62,6 +63,8 @@ pub(crate) struct SinkRun {
     commit_at: Instant,
     /// Something was written since the last flush.
     unflushed: bool,
+    /// The target did not answer in time: it is not asked for anything more.
+    abandoned: bool,
 }
 
 struct Outage {
@@ -71,7 +74,10 @@ struct Outage {
 
 impl SinkRun {
     /// Makes the clients and subscribes.
-    pub(crate) async fn open(environment: Environment) -> Result<Self, RunError> {
+    pub(crate) async fn open(
+        environment: Environment,
+        control: watch::Receiver<Control>,
+    ) -> Result<Self, RunError> {
         let options = SinkOptions::read(&Given::new(&environment.config)).map_err(RunError::Config)?;
         let config = environment.clients.consumer_config(&environment.id.connector)?;
         let consumer = config.build().await?;
@@ -80,14 +86,20 @@ impl SinkRun {
         } else {
             consumer.subscribe_pattern(&options.topics_regex)?;
         }
+        let seat = Seat {
+            consumer,
+            assigned: BTreeSet::new(),
+            events: VecDeque::new(),
+            choked: BTreeSet::new(),
+            control,
+            graceful: environment.graceful,
+        };
         let lanes = Lanes::new(environment.options.errors.record_budget());
         let undertaker = Undertaker::new(&environment);
         Ok(Self {
             environment,
             options,
-            consumer,
-            assigned: BTreeSet::new(),
-            events: VecDeque::new(),
+            seat,
             waiting_for_memory: None,
             lanes,
             chunks: Chunks::default(),
@@ -96,24 +108,36 @@ impl SinkRun {
             topics: BTreeSet::new(),
             commit_at: Instant::now(),
             unflushed: false,
+            abandoned: false,
         })
     }
 
-    /// Runs until it is told to stop.
-    pub(crate) async fn run(
-        mut self,
-        task: &mut dyn SinkTask,
-        mut control: watch::Receiver<Control>,
-    ) -> Result<(), RunError> {
-        let mut now = *control.borrow_and_update();
-        while !now.stop {
-            if now.paused {
-                now = self.rest(task, &mut control).await?;
+    /// Runs until it is told to stop. However it ends, it leaves its group, so that nobody waits for it.
+    pub(crate) async fn run(mut self, task: &mut dyn SinkTask) -> Result<(), RunError> {
+        let outcome = self.turns(task).await;
+        // Nobody is told of what the group thinks of it.
+        let _ = self.seat.consumer.close().await;
+        outcome
+    }
+
+    async fn turns(&mut self, task: &mut dyn SinkTask) -> Result<(), RunError> {
+        loop {
+            let told = *self.seat.control.borrow_and_update();
+            if told.stop {
+                return if self.abandoned { Ok(()) } else { self.commit(task).await };
+            }
+            if told.paused {
+                self.rest(task).await?;
                 continue;
             }
             self.tell().await;
-            if let Some(changed) = self.fill(task, &mut control).await? {
-                now = changed;
+            if let Some(until) =
+                self.outage.as_ref().map(|outage| outage.until).filter(|until| *until > Instant::now())
+            {
+                self.wait_out(task, until).await?;
+                continue;
+            }
+            if self.fill(task).await? {
                 continue;
             }
             self.write(task).await?;
@@ -121,76 +145,93 @@ impl SinkRun {
                 self.commit(task).await?;
             }
         }
-        self.commit(task).await?;
-        self.consumer.close().await?;
-        Ok(())
     }
 
     /// Whether all that was read is written, in a run that commits then at once.
     fn is_idle(&self) -> bool {
-        let all_done = self.lanes.waiting() == 0 && self.events.is_empty();
+        let all_done = self.lanes.waiting() == 0 && self.seat.events.is_empty();
         self.environment.commits_when_idle && all_done && !self.lanes.committable().is_empty()
     }
 
     async fn tell(&self) {
         let reporter = &self.environment.reporter;
         let failing = self.lanes.failing_since().is_some_and(|since| since.elapsed() > WORTH_TELLING);
-        if self.outage.is_none() && !failing {
-            reporter.state(State::Running, None).await;
-        } else if failing {
+        if failing {
             let why = "the target asks to send records again and again";
             reporter.state(State::Degraded, Some(why)).await;
+        } else if self.outage.is_none() {
+            reporter.state(State::Running, None).await;
         }
     }
 
-    /// Rests, and keeps its place in the group.
-    async fn rest(
-        &mut self,
-        task: &mut dyn SinkTask,
-        control: &mut watch::Receiver<Control>,
-    ) -> Result<Control, RunError> {
+    /// Rests until it is told something else, and keeps its place in the group.
+    async fn rest(&mut self, task: &mut dyn SinkTask) -> Result<(), RunError> {
         self.commit(task).await?;
         self.environment.reporter.state(State::Paused, None).await;
-        let now = loop {
-            let assigned: Vec<TopicPartition> = self.assigned.iter().cloned().collect();
-            self.consumer.pause(&assigned);
+        loop {
+            self.seat.consumer.pause(&self.seat.assigned());
             tokio::select! {
                 biased;
-                now = changed(control) => break now,
-                event = self.consumer.poll(POLL_MAX) => match event? {
-                    Some(Event::Fetched(fetched)) => self.events.push_back(Event::Fetched(fetched)),
-                    Some(event) => self.rebalanced(task, event).await?,
-                    None => {}
-                },
+                _ = changed(&mut self.seat.control) => break,
+                event = self.seat.consumer.poll(POLL_MAX) => self.set_aside(task, event?).await?,
             }
-        };
-        let assigned: Vec<TopicPartition> = self.assigned.iter().cloned().collect();
-        self.consumer.resume(&assigned);
-        Ok(now)
+        }
+        self.seat.consumer.resume(&self.seat.assigned());
+        self.seat.choked.clear();
+        Ok(())
     }
 
-    /// Waits for records unless there are enough. Something else to do comes back.
-    async fn fill(
-        &mut self,
-        task: &mut dyn SinkTask,
-        control: &mut watch::Receiver<Control>,
-    ) -> Result<Option<Control>, RunError> {
+    /// Leaves the target alone until then, or until it is told something.
+    async fn wait_out(&mut self, task: &mut dyn SinkTask, until: Instant) -> Result<(), RunError> {
         let started = Instant::now();
+        let mut control = self.seat.control.clone();
+        let wait = async {
+            tokio::select! {
+                _ = control.changed() => {}
+                () = tokio::time::sleep_until(until.into()) => {}
+            }
+        };
+        self.seat.patient(wait).await?;
+        self.environment.reporter.meter.spent(Stage::Write, Doing::Blocked, started);
+        let events: Vec<Event> = self.seat.events.drain(..).collect();
+        for event in events {
+            self.set_aside(task, Some(event)).await?;
+        }
+        Ok(())
+    }
+
+    /// Deals with a rebalance at once, and with records later.
+    async fn set_aside(&mut self, task: &mut dyn SinkTask, event: Option<Event>) -> Result<(), RunError> {
+        match event {
+            Some(Event::Fetched(fetched)) => self.seat.events.push_back(Event::Fetched(fetched)),
+            Some(event) => self.rebalanced(task, event).await?,
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Waits for records unless there are enough. `true`: there is something else to do.
+    async fn fill(&mut self, task: &mut dyn SinkTask) -> Result<bool, RunError> {
+        let started = Instant::now();
+        self.choke();
         while self.lanes.ready(started) < self.options.batch_records {
             if let Some(fetched) = self.waiting_for_memory.take() {
-                if !self.arrive(fetched, control).await? {
+                if !self.arrive(fetched).await? {
                     break;
                 }
                 continue;
             }
-            let next = match self.events.pop_front() {
+            let next = match self.seat.events.pop_front() {
                 Some(event) => Some(event),
                 None => {
                     let patience = self.patience(started);
                     tokio::select! {
                         biased;
-                        now = changed(control) => return Ok(Some(now)),
-                        event = self.consumer.poll(patience) => event?,
+                        told = self.seat.control.wait_for(|now| now.stop || now.paused) => {
+                            drop(told);
+                            return Ok(true);
+                        }
+                        event = self.seat.consumer.poll(patience) => event?,
                     }
                 }
             };
@@ -201,16 +242,28 @@ impl SinkRun {
             }
         }
         self.environment.reporter.meter.spent(Stage::Read, Doing::Idle, started);
-        Ok(None)
+        Ok(false)
+    }
+
+    /// A lane that a failing record holds up reads no more than a few batches ahead.
+    fn choke(&mut self) {
+        if self.seat.choked.is_empty() && self.lanes.failing_since().is_none() {
+            return;
+        }
+        let choked = self.lanes.choked(self.options.batch_records * CHOKED_BATCHES);
+        let free: Vec<TopicPartition> = self.seat.choked.difference(&choked).cloned().collect();
+        let more: Vec<TopicPartition> = choked.difference(&self.seat.choked).cloned().collect();
+        self.seat.consumer.resume(&free);
+        self.seat.consumer.pause(&more);
+        self.seat.choked = choked;
     }
 
     /// How long to wait for more: not at all where there is something to write.
     fn patience(&self, now: Instant) -> Duration {
-        if self.outage.is_none() && self.lanes.ready(now) > 0 {
+        if self.lanes.ready(now) > 0 {
             return Duration::ZERO;
         }
-        let outage = self.outage.as_ref().map(|outage| outage.until);
-        let wakes = [outage, self.lanes.wake_at(), Some(self.commit_at)];
+        let wakes = [self.lanes.wake_at(), Some(self.commit_at)];
         let first = wakes.into_iter().flatten().min().unwrap_or(now);
         first.saturating_duration_since(now).clamp(Duration::from_millis(1), POLL_MAX)
     }

@@ -6,7 +6,6 @@ use super::arrive::as_read;
 use super::bisect::{Bisection, Verdict};
 use super::chunks::find;
 use super::lanes::GivenUp;
-use super::patience::patient;
 use super::{Outage, SinkRun};
 use crate::error::TaskError;
 use crate::herder::State;
@@ -21,9 +20,6 @@ impl SinkRun {
     /// Hands the target what is ready.
     pub(super) async fn write(&mut self, task: &mut dyn SinkTask) -> Result<(), RunError> {
         let started = Instant::now();
-        if self.outage.as_ref().is_some_and(|outage| started < outage.until) {
-            return Ok(());
-        }
         let (slots, records) = self.lanes.take(started, self.options.batch_records);
         if records.is_empty() {
             return Ok(());
@@ -54,11 +50,7 @@ impl SinkRun {
         bisection: &mut Bisection,
     ) -> Result<(), RunError> {
         while let Some(part) = bisection.next() {
-            let graceful = self.environment.graceful;
-            let write = task.write(&records[part.clone()]);
-            let answer =
-                patient(&mut self.consumer, &mut self.events, &self.assigned, graceful, write).await?;
-            match answer {
+            match self.seat.patient(task.write(&records[part.clone()])).await? {
                 Some(Ok(Written::All)) => bisection.written(),
                 Some(Ok(Written::Each(outcomes))) if outcomes.len() == part.len() => {
                     bisection.each(outcomes.into_iter().map(verdict));
@@ -86,6 +78,7 @@ impl SinkRun {
                 }
                 None => {
                     bisection.put_off();
+                    self.abandoned = true;
                     return Ok(());
                 }
             }
@@ -104,7 +97,6 @@ impl SinkRun {
         let Some(until) = budget.next(&mut attempts, after.unwrap_or_default(), now, rand::random()) else {
             return Err(RunError::Halted(format!("errors.retry.timeout is over: {why}")));
         };
-        self.environment.reporter.meter.spent(Stage::Write, Doing::Blocked, now);
         self.outage = Some(Outage { attempts, until });
         self.environment.reporter.state(State::Degraded, Some(why)).await;
         Ok(())

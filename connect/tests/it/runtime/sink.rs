@@ -1,0 +1,232 @@
+//! Sinks: every record is written or a dead letter, and offsets are committed behind that only.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use millstream_connect::herder::{State, Worker};
+
+use super::broker::{append, committed, contents, topic_of, unique};
+use super::shelf::{Behaviour, ShelfState};
+use super::worker::{OneTask, eventually, position_file};
+
+fn numbered(from: usize, to: usize) -> impl Iterator<Item = String> {
+    (from..to).map(|number| format!("text {number}."))
+}
+
+fn pairs<'a>(topic: &'a str, shelf: &'a str) -> Vec<(&'a str, &'a str)> {
+    vec![
+        ("connector.class", "shelf"),
+        ("topics", topic),
+        ("shelf.name", shelf),
+        ("errors.retry.delay.max.ms", "50"),
+        ("sink.batch.records", "50"),
+    ]
+}
+
+async fn start(name: &str, topic: &str) -> (OneTask, std::sync::Arc<ShelfState>) {
+    let dir = tempfile::tempdir().unwrap();
+    let task = OneTask::start(name, &pairs(topic, name), position_file(&dir)).await;
+    (task, ShelfState::named(name))
+}
+
+fn behave(shelf: &ShelfState, behaviour: Behaviour) {
+    *shelf.behaviour.lock() = behaviour;
+}
+
+#[tokio::test]
+async fn every_record_is_written_once_and_committed_behind_the_flush() {
+    let topic = topic_of("texts", 3, numbered(0, 1_000)).await;
+    let name = unique("shelf");
+    let (task, shelf) = start(&name, &topic).await;
+    let group = format!("connect-{name}");
+    eventually("the commit", async || committed(&group).await == 1_000).await;
+    let texts = shelf.texts();
+    assert_eq!(texts.len(), 1_000);
+    assert_eq!(texts.iter().cloned().collect::<BTreeSet<_>>(), numbered(0, 1_000).collect());
+    for partition in 0..3 {
+        let offsets: Vec<i64> = shelf
+            .written
+            .lock()
+            .iter()
+            .filter(|(of, _, _)| *of == partition)
+            .map(|(_, offset, _)| *offset)
+            .collect();
+        assert!(offsets.is_sorted(), "partition {partition} is in order");
+    }
+    assert!(*shelf.flushes.lock() > 0);
+    task.runner.stop(&task.id).await;
+
+    append(&topic, 3, numbered(1_000, 1_100)).await;
+    let (task, shelf) = start(&name, &topic).await;
+    eventually("the rest", async || shelf.texts().len() >= 1_100).await;
+    task.runner.stop(&task.id).await;
+    assert_eq!(shelf.texts().len(), 1_100, "nothing again after an orderly end");
+}
+
+#[tokio::test]
+async fn poison_is_a_dead_letter_whether_the_target_tells_each_or_all() {
+    for whole in [false, true] {
+        let topic = topic_of("texts", 2, numbered(0, 300)).await;
+        let name = unique("shelf");
+        let poison = Some("77.".to_owned());
+        behave(&ShelfState::named(&name), Behaviour { poison, whole, ..Behaviour::default() });
+        let (task, shelf) = start(&name, &topic).await;
+        let group = format!("connect-{name}");
+        eventually("the commit", async || committed(&group).await == 300).await;
+        assert_eq!(shelf.texts().len(), 297, "whole: {whole}");
+        let letters = contents(&format!("{name}.dlq")).await;
+        let values: BTreeSet<String> = letters.iter().filter_map(|letter| letter.value.clone()).collect();
+        assert_eq!(
+            values,
+            ["text 77.", "text 177.", "text 277."].map(str::to_owned).into(),
+            "whole: {whole}"
+        );
+        let first = letters.iter().find(|letter| letter.value.as_deref() == Some("text 77.")).unwrap();
+        let header = |name: &str| first.headers.iter().find(|(key, _)| key == name).unwrap().1.clone();
+        assert_eq!(header("__connect.errors.topic"), topic);
+        assert_eq!(
+            (header("__connect.errors.partition"), header("__connect.errors.offset")),
+            ("1".into(), "38".into())
+        );
+        assert_eq!(header("__connect.errors.connector.name"), name);
+        assert_eq!(header("__connect.errors.stage"), "TASK_PUT");
+        task.runner.stop(&task.id).await;
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_no_converter_takes_are_dead_letters() {
+    let topic = topic_of("texts", 1, ["1", "{", "2"].map(str::to_owned)).await;
+    let name = unique("shelf");
+    let dir = tempfile::tempdir().unwrap();
+    let mut pairs = pairs(&topic, &name);
+    pairs.extend([("value.converter", "json"), ("value.converter.schemas.enable", "false")]);
+    let task = OneTask::start(&name, &pairs, position_file(&dir)).await;
+    let group = format!("connect-{name}");
+    eventually("the commit", async || committed(&group).await == 3).await;
+    let letters = contents(&format!("{name}.dlq")).await;
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].value.as_deref(), Some("{"));
+    let header = |name: &str| letters[0].headers.iter().find(|(key, _)| key == name).unwrap().1.clone();
+    assert_eq!(header("__connect.errors.stage"), "VALUE_CONVERTER");
+    assert_eq!(header("__connect.errors.class.name"), "org.apache.kafka.connect.json.JsonConverter");
+    task.runner.stop(&task.id).await;
+}
+
+#[tokio::test]
+async fn no_tolerance_ends_the_task_at_the_first_bad_record() {
+    let topic = topic_of("texts", 1, numbered(0, 10)).await;
+    let name = unique("shelf");
+    behave(&ShelfState::named(&name), Behaviour { poison: Some(" 5.".into()), ..Behaviour::default() });
+    let dir = tempfile::tempdir().unwrap();
+    let mut pairs = pairs(&topic, &name);
+    pairs.push(("errors.tolerance", "none"));
+    let task = OneTask::start(&name, &pairs, position_file(&dir)).await;
+    let metrics = task.until_state(State::Failed).await;
+    assert!(metrics.why.unwrap().contains("Tolerance exceeded in error handler"));
+    assert!(contents(&format!("{name}.dlq")).await.is_empty());
+    assert!(committed(&format!("connect-{name}")).await <= 5, "nothing behind the bad one is committed");
+}
+
+#[tokio::test]
+async fn the_brake_halts_a_task_before_it_pours_a_topic_into_the_dead_letters() {
+    let topic = topic_of("texts", 1, numbered(0, 5_000)).await;
+    let name = unique("shelf");
+    behave(&ShelfState::named(&name), Behaviour { poison: Some("text".into()), ..Behaviour::default() });
+    let (task, shelf) = start(&name, &topic).await;
+    let metrics = task.until_state(State::Halted).await;
+    let why = metrics.why.unwrap();
+    assert!(why.contains("errors.brake.percent=50") && why.contains("it is poison"), "{why}");
+    let letters = contents(&format!("{name}.dlq")).await.len();
+    assert!(letters < 1_000, "{letters} dead letters");
+
+    // The cause is mended: going on loses nothing.
+    behave(&shelf, Behaviour::default());
+    task.runner.pause(&task.id, true).await;
+    task.until_state(State::Paused).await;
+    task.runner.pause(&task.id, false).await;
+    let group = format!("connect-{name}");
+    eventually("the commit", async || committed(&group).await == 5_000).await;
+    let letters = contents(&format!("{name}.dlq")).await;
+    let mut all: BTreeSet<String> = shelf.texts().into_iter().collect();
+    all.extend(letters.into_iter().filter_map(|letter| letter.value));
+    assert_eq!(all.len(), 5_000);
+}
+
+#[tokio::test]
+async fn a_target_that_is_away_is_waited_for_and_nothing_becomes_a_dead_letter() {
+    let topic = topic_of("texts", 2, numbered(0, 100)).await;
+    let name = unique("shelf");
+    behave(&ShelfState::named(&name), Behaviour { away: true, ..Behaviour::default() });
+    let (task, shelf) = start(&name, &topic).await;
+    let metrics = task.until_state(State::Degraded).await;
+    assert_eq!(metrics.why.as_deref(), Some("the shelf is away"));
+    task.until("attempts", |metrics| metrics.retries > 3).await;
+    behave(&shelf, Behaviour::default());
+    let group = format!("connect-{name}");
+    eventually("the commit", async || committed(&group).await == 100).await;
+    let metrics = task.until_state(State::Running).await;
+    assert_eq!((shelf.texts().len(), metrics.dead_letters), (100, 0));
+}
+
+#[tokio::test]
+async fn a_busy_record_holds_up_its_own_partition_alone() {
+    let topic = topic_of("texts", 2, numbered(0, 200)).await;
+    let name = unique("shelf");
+    // An even number: partition 0.
+    behave(&ShelfState::named(&name), Behaviour { busy: Some("text 20.".into()), ..Behaviour::default() });
+    let (task, shelf) = start(&name, &topic).await;
+    eventually("partition 1", async || {
+        shelf.written.lock().iter().filter(|(partition, _, _)| *partition == 1).count() == 100
+    })
+    .await;
+    assert!(committed(&format!("connect-{name}")).await <= 110, "the busy record is not committed past");
+    behave(&shelf, Behaviour::default());
+    let group = format!("connect-{name}");
+    eventually("the commit", async || committed(&group).await == 200).await;
+    assert_eq!(shelf.texts().len(), 200);
+    task.runner.stop(&task.id).await;
+}
+
+#[tokio::test]
+async fn a_flush_that_fails_means_that_all_since_the_last_is_written_again() {
+    let topic = topic_of("texts", 2, numbered(0, 100)).await;
+    let name = unique("shelf");
+    behave(&ShelfState::named(&name), Behaviour { flush_failures: 2, ..Behaviour::default() });
+    let (task, shelf) = start(&name, &topic).await;
+    let group = format!("connect-{name}");
+    eventually("the commit", async || committed(&group).await == 100).await;
+    assert!(shelf.texts().len() > 100, "written again: {}", shelf.texts().len());
+    task.runner.stop(&task.id).await;
+}
+
+#[tokio::test]
+async fn a_hanging_target_holds_memory_within_the_budget_and_loses_nothing() {
+    let filler = "x".repeat(2_000);
+    let topic = topic_of("texts", 2, (0..5_000).map(|number| format!("text {number}. {filler}"))).await;
+    let name = unique("shelf");
+    behave(&ShelfState::named(&name), Behaviour { hangs: true, ..Behaviour::default() });
+    let dir = tempfile::tempdir().unwrap();
+    let worker = [
+        ("worker.memory.bytes", "2000000"),
+        ("task.shutdown.graceful.timeout.ms", "200"),
+        ("consumer.max.partition.fetch.bytes", "200000"),
+        ("consumer.max.poll.records", "100"),
+    ];
+    let task = OneTask::start_with(&name, &pairs(&topic, &name), position_file(&dir), &worker).await;
+    task.until("the first records", |metrics| metrics.records_read > 0).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let (used, limit) = task.runner.memory();
+    assert!(used > 0 && used as u64 <= limit, "{used} of {limit}");
+    assert!(task.metrics().records_read < 1_000, "it goes on reading: {}", task.metrics().records_read);
+    // It does not end by itself: it is ended, and another goes on where it was.
+    let shelf = ShelfState::named(&name);
+    task.runner.stop(&task.id).await;
+    behave(&shelf, Behaviour::default());
+    task.runner.start(task.start.clone()).await;
+    let group = format!("connect-{name}");
+    eventually("the commit", async || committed(&group).await == 5_000).await;
+    assert_eq!(shelf.texts().into_iter().collect::<BTreeSet<_>>().len(), 5_000);
+    task.runner.stop(&task.id).await;
+    assert_eq!(task.runner.memory().0, 0, "all memory came back");
+}
