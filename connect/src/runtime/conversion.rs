@@ -11,6 +11,7 @@ use crate::converters::{ConvertError, Converter, ConverterKind, converter};
 use crate::data::{SchemaAndValue, Value};
 use crate::options::{Fault, Given};
 use crate::record::{Origin, Record, TimestampType};
+use crate::transforms::Chain;
 
 /// What happens to a record between a topic and a connector.
 #[derive(Debug)]
@@ -18,6 +19,7 @@ pub(crate) struct Conversion {
     key: Side,
     value: Side,
     header: Side,
+    chain: Chain,
 }
 
 /// A converter and what failures of it are told as.
@@ -37,7 +39,7 @@ pub(crate) struct Encoded {
 }
 
 /// What converts where neither connector nor worker says: text keys, JSON without schemas, headers as Kafka Connect reads them.
-const DEFAULTS: [(&str, &str); 3] = [("key", "string"), ("value", "json"), ("header", "string")];
+const DEFAULTS: [(&str, &str); 3] = [("key", "string"), ("value", "json"), ("header", "simple-header")];
 
 impl Conversion {
     /// What a connector says, or else its worker. A converter's options are those of whoever names it.
@@ -54,8 +56,9 @@ impl Conversion {
         let key = side(DEFAULTS[0], Stage::KeyConverter);
         let value = side(DEFAULTS[1], Stage::ValueConverter);
         let header = side(DEFAULTS[2], Stage::HeaderConverter);
-        match (key, value, header) {
-            (Some(key), Some(value), Some(header)) => Ok(Self { key, value, header }),
+        let chain = Chain::read(connector).map_err(|mut wrong| faults.append(&mut wrong)).ok();
+        match (key, value, header, chain) {
+            (Some(key), Some(value), Some(header), Some(chain)) => Ok(Self { key, value, header, chain }),
             _ => Err(faults),
         }
     }
@@ -101,12 +104,17 @@ impl Conversion {
 
     /// Whether there are transforms.
     pub(crate) fn transforms(&self) -> bool {
-        false
+        !self.chain.is_empty()
     }
 
     /// The record as transforms leave it; `None`: they drop it.
     pub(crate) fn transform(&self, record: Record) -> Result<Option<Record>, Failure> {
-        Ok(Some(record))
+        self.chain.run(record).map_err(|(error, class)| Failure {
+            stage: Stage::Transformation,
+            class: class.to_owned(),
+            exception: DATA_EXCEPTION,
+            message: error.to_string(),
+        })
     }
 }
 

@@ -14,6 +14,8 @@ pub struct Chain {
 #[derive(Clone, Debug)]
 struct Link {
     transform: Arc<dyn Transform>,
+    /// Kafka's class, or our name, for whoever asks which transform failed.
+    class: String,
     /// With what it must say for the transform to be applied.
     predicate: Option<Condition>,
 }
@@ -53,7 +55,12 @@ impl Chain {
     ///
     /// # Errors
     /// That of the first transform that can do nothing with it.
-    pub fn apply(&self, mut record: Record) -> Result<Option<Record>, TransformError> {
+    pub fn apply(&self, record: Record) -> Result<Option<Record>, TransformError> {
+        self.run(record).map_err(|(error, _)| error)
+    }
+
+    /// As [`Self::apply`]; an error comes with the class of the transform.
+    pub(crate) fn run(&self, mut record: Record) -> Result<Option<Record>, (TransformError, &str)> {
         for link in &self.links {
             if link
                 .predicate
@@ -62,7 +69,7 @@ impl Chain {
             {
                 continue;
             }
-            match link.transform.apply(record)? {
+            match link.transform.apply(record).map_err(|error| (error, link.class.as_str()))? {
                 Some(changed) => record = changed,
                 None => return Ok(None),
             }
@@ -98,7 +105,7 @@ fn link(options: &BTreeMap<String, String>, predicates: &Predicates) -> Result<L
     let mut faults = unknown(&given, &(kind.definitions)(), |name| MARKS.contains(&name));
     let predicate = condition(options, predicates).map_err(|fault| faults.push(fault)).ok().flatten();
     match (kind.build)(&given, target) {
-        Ok(transform) if faults.is_empty() => Ok(Link { transform, predicate }),
+        Ok(transform) if faults.is_empty() => Ok(Link { transform, class: kind.class_of(target), predicate }),
         Ok(_) => Err(faults),
         Err(wrong) => Err(faults.into_iter().chain(wrong).collect()),
     }

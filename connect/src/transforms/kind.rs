@@ -169,6 +169,16 @@ impl TransformKind {
         TRANSFORMS.iter().find_map(|kind| Some((kind, kind.target(name)?)))
     }
 
+    /// Its class in Java, or its name where Kafka has none.
+    pub(super) fn class_of(&self, target: Target) -> String {
+        match (self.class, self.halves, target) {
+            ("", _, _) => self.name.to_owned(),
+            (class, false, _) => class.to_owned(),
+            (class, true, Target::Key) => format!("{class}$Key"),
+            (class, true, _) => format!("{class}$Value"),
+        }
+    }
+
     fn target(&self, name: &str) -> Option<Target> {
         let is_class = |name: &str| {
             !self.class.is_empty() && (name == self.class || self.class.rsplit('.').next() == Some(name))
