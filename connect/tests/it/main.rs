@@ -1,6 +1,8 @@
 //! Connectors, each on the real thing.
 
+mod elasticsearch;
 mod files;
+mod http_server;
 mod open;
 mod postgres;
 mod prometheus;

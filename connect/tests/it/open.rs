@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
 use millstream_connect::{
-    Plugin, Registry, SinkContext, SinkTask, SourceContext, SourceOffset, SourcePartition, SourceTask,
+    Finding, Plugin, Registry, SinkContext, SinkTask, SourceContext, SourceOffset, SourcePartition,
+    SourceTask,
 };
 
 /// A configuration of pairs.
@@ -36,4 +37,11 @@ pub(crate) async fn sink(class: &str, options: &[(&str, &str)]) -> Result<Box<dy
     let Ok(Plugin::Sink(sink)) = registry.find(class) else { bail!("{class} is no sink") };
     let context = SinkContext { connector: class.to_owned(), task: 0 };
     sink.open(&config(options), context).await.with_context(|| format!("opening {class}"))
+}
+
+/// What a connector finds when it looks at the other side.
+pub(crate) async fn check(class: &str, options: &[(&str, &str)]) -> Result<Vec<Finding>> {
+    let registry = Registry::built_in();
+    let Ok(plugin) = registry.find(class) else { bail!("{class} is no connector") };
+    plugin.check(&config(options)).await.with_context(|| format!("checking {class}"))
 }

@@ -73,8 +73,10 @@ pub(super) struct Plan {
     /// Lanes whose tries are used up: what follows in them is not sent.
     stuck: HashSet<u64>,
     under_way: usize,
-    /// Tries in a row that the server was too busy for.
+    /// Tries in a row that the server was too busy for; what was under way together counts once.
     failures: u32,
+    /// When the last of these began to count.
+    failed_at: Instant,
     not_before: Instant,
     give_up_at: Instant,
     /// How many were done before.
@@ -85,6 +87,7 @@ struct Entry {
     lane: Option<u64>,
     bytes: usize,
     tries: u32,
+    sent_at: Instant,
     outcome: Option<Outcome>,
 }
 
@@ -95,7 +98,7 @@ impl Plan {
         limits: Limits,
         now: Instant,
     ) -> Self {
-        let entry = |(lane, bytes)| Entry { lane, bytes, tries: 0, outcome: None };
+        let entry = |(lane, bytes)| Entry { lane, bytes, tries: 0, sent_at: now, outcome: None };
         let entries: Vec<Entry> = operations.into_iter().map(entry).collect();
         Self {
             waiting: (0..entries.len()).collect(),
@@ -106,6 +109,7 @@ impl Plan {
             stuck: HashSet::new(),
             under_way: 0,
             failures: 0,
+            failed_at: now,
             not_before: now,
             give_up_at: now + limits.patience,
             replayed: 0,
@@ -130,6 +134,7 @@ impl Plan {
         }
         self.under_way += 1;
         for &at in &request {
+            self.entries[at].sent_at = now;
             if let Some(lane) = self.entries[at].lane {
                 *self.busy.entry(lane).or_default() += 1;
             }
@@ -180,14 +185,15 @@ impl Plan {
                 }
             }
         }
+        let sent_at = request.first().map_or(now, |&at| self.entries[at].sent_at);
         match answer {
             Answered::Each(fates) => {
-                let after = fates.iter().any(|fate| matches!(fate, Fate::Again(_)));
-                self.pause(after, None, now);
+                let failed = fates.iter().any(|fate| matches!(fate, Fate::Again(_)));
+                self.pause(failed, None, sent_at, now);
                 self.settle(request.into_iter().zip(fates), None, now);
             }
             Answered::None { after, why } => {
-                self.pause(true, after, now);
+                self.pause(true, after, sent_at, now);
                 let again = request.into_iter().map(|at| (at, Fate::Again(why.clone())));
                 self.settle(again, after, now);
             }
@@ -205,15 +211,18 @@ impl Plan {
         self.parts.push_front(request);
     }
 
-    fn pause(&mut self, failed: bool, after: Option<Duration>, now: Instant) {
+    fn pause(&mut self, failed: bool, after: Option<Duration>, sent_at: Instant, now: Instant) {
         if !failed {
             self.failures = 0;
             return;
         }
-        let doubled = self.limits.backoff.saturating_mul(1 << self.failures.min(16));
-        self.failures += 1;
-        let wait = doubled.min(BACKOFF_MAX).max(after.unwrap_or_default());
-        self.not_before = self.not_before.max(now + wait);
+        if self.failures == 0 || sent_at >= self.failed_at {
+            let doubled = self.limits.backoff.saturating_mul(1 << self.failures.min(16));
+            self.failures += 1;
+            self.failed_at = now;
+            self.not_before = self.not_before.max(now + doubled.min(BACKOFF_MAX));
+        }
+        self.not_before = self.not_before.max(now + after.unwrap_or_default());
     }
 
     fn settle(&mut self, fates: impl Iterator<Item = (usize, Fate)>, after: Option<Duration>, now: Instant) {

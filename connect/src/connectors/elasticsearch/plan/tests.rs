@@ -91,6 +91,17 @@ fn waits_grow_and_the_servers_wish_counts_where_it_is_more() {
 }
 
 #[test]
+fn what_was_under_way_together_doubles_the_wait_once() {
+    let (mut plan, now) = plan(&[(None, 60), (None, 60)], LIMITS);
+    let requests = [sent(plan.next(now)), sent(plan.next(now))];
+    let later = now + Duration::from_millis(1);
+    for request in requests {
+        plan.answered(request, Answered::None { after: None, why: "busy".into() }, later);
+    }
+    assert_eq!(plan.next(later), Step::Wait(later + LIMITS.backoff));
+}
+
+#[test]
 fn a_refused_request_is_divided_until_the_culprit_is_alone() {
     let (mut plan, now) = plan(&[(Some(1), 1), (Some(1), 1), (Some(1), 1)], LIMITS);
     let mut requests = 0;
