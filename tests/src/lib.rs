@@ -2,6 +2,7 @@
 
 pub mod cluster;
 pub mod daemon;
+pub mod etl;
 pub mod java;
 pub mod kafka;
 pub mod kcat;
