@@ -29,6 +29,7 @@ mod reference;
 mod resets;
 mod restart;
 mod reuse;
+mod rolling;
 mod serdes;
 mod standbys;
 mod stops;

@@ -1,19 +1,15 @@
-//! Copies of state on a broker: an instance that dies is replaced from its standby, one that comes is warmed up first, and three
-//! that are restarted one after the other lose nothing.
+//! Copies of state on a broker: an instance that dies is replaced from its standby, and one that comes is warmed up first.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::{Child, Command};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread;
 use std::time::Duration;
 
 use futures::executor::block_on;
 use millstream::prelude::*;
 use millstream::runtime::{AppBuilder, Arrival};
 use millstream::task::TaskId;
-use millstream_client::{Producer, ProducerRecord};
 
 use crate::cluster::{Cluster, counting, counts, wait_until};
 
@@ -141,91 +137,4 @@ fn an_instance_that_comes_is_given_tasks_when_it_has_their_state() {
     assert!(second.metrics().arrivals.iter().all(|arrival| arrival.was_let_go));
     block_on(second.close()).unwrap();
     block_on(first.close()).unwrap();
-}
-
-#[test]
-fn three_instances_are_restarted_one_after_the_other_under_load() {
-    const PARTITIONS: i32 = 6;
-    let cluster = Cluster::start(PARTITIONS);
-    let states = [(); 3].map(|()| tempfile::tempdir().unwrap());
-    let arrivals: Arc<Mutex<Vec<Arrival>>> = Arc::default();
-    let start = |nth: usize| {
-        let arrived = Arc::clone(&arrivals);
-        let app = cluster
-            .app(counting(), states[nth].path())
-            .set("num.standby.replicas", 1)
-            .set("heartbeat.interval.ms", 300);
-        app.on_arrival(move |arrival| arrived.lock().unwrap().push(*arrival)).start_blocking().unwrap()
-    };
-    let mut apps: Vec<Streams> = (0..3).map(start).collect();
-    let is_settled = |apps: &[Streams]| {
-        let running: Vec<usize> = apps.iter().map(|app| app.metrics().running.len()).collect();
-        let copied: usize = apps.iter().map(|app| app.metrics().standbys.len()).sum();
-        running == [4, 4, 4] && copied == PARTITIONS as usize
-    };
-    wait_until("sharing", || is_settled(&apps));
-
-    let stop = AtomicBool::new(false);
-    let truth = thread::scope(|scope| {
-        let load = scope.spawn(|| load(&cluster, &stop));
-        // If something is wrong the load must end too.
-        let under_load = StopAtEnd(&stop);
-        for nth in 0..3 {
-            let counted = || cluster.committed("app-counts-repartition");
-            let so_far = counted();
-            wait_until("working", || counted() > so_far + 1_000);
-            let before = tasks_of(&apps);
-            arrivals.lock().unwrap().clear();
-            block_on(apps.remove(nth).close()).unwrap();
-            wait_until("taking over", || tasks_of(&apps).len() == before.len());
-            // Every task that the others did not have says for how long it was away.
-            let told: BTreeSet<TaskId> =
-                arrivals.lock().unwrap().iter().map(|arrival| arrival.task).collect();
-            let moved = before.iter().filter(|(_, owner)| **owner == nth).map(|(task, _)| *task);
-            assert!(moved.clone().all(|task| told.contains(&task)), "{told:?}");
-            apps.insert(nth, start(nth));
-            wait_until("sharing again", || is_settled(&apps));
-        }
-        drop(under_load);
-        load.join().unwrap()
-    });
-    let apps: Vec<&Streams> = apps.iter().collect();
-    wait_until("counting the rest", || counts(&apps) == truth);
-    for arrival in arrivals.lock().unwrap().iter() {
-        assert!(arrival.was_let_go, "{arrival:?}");
-    }
-}
-
-struct StopAtEnd<'a>(&'a AtomicBool);
-
-impl Drop for StopAtEnd<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-/// Who runs what.
-fn tasks_of(apps: &[Streams]) -> BTreeMap<TaskId, usize> {
-    let of = |(nth, app): (usize, &Streams)| app.metrics().running.into_iter().map(move |task| (task, nth));
-    apps.iter().enumerate().flat_map(of).collect()
-}
-
-/// Sends words until it is told to stop; returns how often it sent each.
-fn load(cluster: &Cluster, stop: &AtomicBool) -> BTreeMap<String, i64> {
-    let producer = Producer::builder().bootstrap(&cluster.broker.bootstrap()).build_blocking().unwrap();
-    let mut sent = BTreeMap::new();
-    for nth in 0_i64.. {
-        if stop.load(Ordering::Relaxed) {
-            break;
-        }
-        let word = format!("word-{}", nth % 1_009);
-        let record = ProducerRecord::to("lines").partition((nth % 6) as i32).value(&word);
-        drop(producer.send_blocking(record).unwrap());
-        *sent.entry(word.clone()).or_insert(0) += 1;
-        if nth % 100 == 0 {
-            thread::sleep(Duration::from_millis(10));
-        }
-    }
-    producer.flush_blocking().unwrap();
-    sent
 }
