@@ -107,7 +107,7 @@ fn a_topic_that_comes_to_match_a_pattern_is_read_too() {
         let created = cluster.admin.blocking(cluster.admin.create_topics([NewTopic::new(topic, 1)])).unwrap();
         assert!(created.iter().all(|(_, created)| created.is_ok()), "{created:?}");
     };
-    let producer = Producer::builder().bootstrap(&cluster.broker.bootstrap()).build_blocking().unwrap();
+    let producer = Producer::builder().bootstrap(&cluster.bootstrap()).build_blocking().unwrap();
     let send = |topic: &str| {
         let record = ProducerRecord::to(topic).key(topic.as_bytes()).value(b"x");
         drop(producer.send_blocking(record).unwrap());

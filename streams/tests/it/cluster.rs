@@ -1,7 +1,8 @@
-//! An application on a broker of this process.
+//! An application on a broker of this process, or on any other that is given by `MILLSTREAM_PEER_BOOTSTRAP`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::executor::block_on;
@@ -16,10 +17,20 @@ pub(crate) const COUNTS: KeyValueStore<String, i64> = KeyValueStore::new("counts
 /// What a test that waits gives up after; a machine under load is slow, not broken.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
+/// Where a test has topics and groups to itself.
 pub(crate) struct Cluster {
-    pub(crate) broker: Broker,
+    node: Node,
     pub(crate) admin: Admin,
 }
+
+enum Node {
+    Ours(Broker),
+    /// One that all tests share, one after the other.
+    Peer(String, #[expect(dead_code, reason = "held while the test runs")] MutexGuard<'static, ()>),
+}
+
+/// The test that has the peer.
+static PEER: Mutex<()> = Mutex::new(());
 
 impl Cluster {
     pub(crate) fn start(partitions: i32) -> Self {
@@ -28,13 +39,26 @@ impl Cluster {
 
     /// As [`start`](Self::start), on a broker with these configurations.
     pub(crate) fn start_with(partitions: i32, configs: &[(&str, &str)]) -> Self {
-        let config = BrokerConfig::ephemeral().set("group.initial.rebalance.delay.ms", "0").unwrap();
-        let config = configs.iter().fold(config, |config, (name, value)| config.set(name, value).unwrap());
-        let broker = Broker::start_blocking(config).unwrap();
-        let admin = Admin::builder().bootstrap(&broker.bootstrap()).build_blocking().unwrap();
+        let node = match std::env::var("MILLSTREAM_PEER_BOOTSTRAP") {
+            Ok(peer) => Node::Peer(peer, PEER.lock().unwrap_or_else(PoisonError::into_inner)),
+            Err(_) => {
+                let config = BrokerConfig::ephemeral().set("group.initial.rebalance.delay.ms", "0").unwrap();
+                let with = |config: BrokerConfig, (name, value): &(&str, &str)| config.set(name, value).unwrap();
+                Node::Ours(Broker::start_blocking(configs.iter().fold(config, with)).unwrap())
+            }
+        };
+        let admin = Admin::builder().bootstrap(&node.bootstrap()).build_blocking().unwrap();
+        if let Node::Peer(..) = node {
+            clear(&admin);
+        }
         let created = admin.blocking(admin.create_topics([NewTopic::new("lines", partitions)])).unwrap();
         assert!(created.iter().all(|(_, created)| created.is_ok()), "{created:?}");
-        Self { broker, admin }
+        Self { node, admin }
+    }
+
+    /// Where to connect to.
+    pub(crate) fn bootstrap(&self) -> String {
+        self.node.bootstrap()
     }
 
     /// Sends lines to the first two partitions in turns.
@@ -49,7 +73,7 @@ impl Cluster {
     }
 
     fn send_to<'a>(&self, values: impl Iterator<Item = (&'a [u8], i32)>) {
-        let producer = Producer::builder().bootstrap(&self.broker.bootstrap()).build_blocking().unwrap();
+        let producer = Producer::builder().bootstrap(&self.bootstrap()).build_blocking().unwrap();
         for (value, partition) in values {
             let record = ProducerRecord::to("lines").partition(partition).value(value);
             drop(producer.send_blocking(record).unwrap());
@@ -60,9 +84,15 @@ impl Cluster {
     pub(crate) fn app(&self, topology: Topology, state: &Path) -> AppBuilder {
         Streams::builder(topology)
             .application_id("app")
-            .bootstrap(self.broker.bootstrap())
+            .bootstrap(self.bootstrap())
             .state_dir(state)
             .commit_interval(Duration::from_millis(50))
+            .set("session.timeout.ms", self.session_timeout_ms())
+    }
+
+    /// On a peer as short as Kafka allows: the next test waits until the members of this one are forgotten.
+    fn session_timeout_ms(&self) -> u32 {
+        if matches!(self.node, Node::Peer(..)) { 6_000 } else { 45_000 }
     }
 
     pub(crate) fn committed(&self, topic: &str) -> i64 {
@@ -70,6 +100,35 @@ impl Cluster {
         let of_topic = offsets.iter().filter(|(partition, _)| &*partition.topic == topic);
         of_topic.map(|(_, offset)| offset.offset).sum()
     }
+}
+
+impl Node {
+    fn bootstrap(&self) -> String {
+        match self {
+            Self::Ours(broker) => broker.bootstrap(),
+            Self::Peer(bootstrap, _) => bootstrap.clone(),
+        }
+    }
+}
+
+/// Deletes what an earlier test has left: its topics, and its groups once their last members are forgotten.
+fn clear(admin: &Admin) {
+    let topics = || {
+        let topics = admin.blocking(admin.list_topics()).unwrap();
+        topics.into_iter().filter(|topic| !topic.internal).map(|topic| topic.name.to_string()).collect()
+    };
+    let groups = || -> Vec<String> {
+        let groups = admin.blocking(admin.list_groups()).unwrap();
+        groups.into_iter().map(|group| group.id.to_string()).collect()
+    };
+    wait_until("a peer without groups", || {
+        let left = groups();
+        left.is_empty() || admin.blocking(admin.delete_groups(left)).is_err() || groups().is_empty()
+    });
+    wait_until("a peer without topics", || {
+        let left: Vec<String> = topics();
+        left.is_empty() || admin.blocking(admin.delete_topics(left)).is_err() || topics().is_empty()
+    });
 }
 
 /// A record that was written.

@@ -34,7 +34,7 @@ fn cluster() -> Cluster {
 
 /// Sets cities of names, each name in a partition of its own choice.
 fn settle(cluster: &Cluster, cities: &[(&str, Option<&str>)]) {
-    let producer = Producer::builder().bootstrap(&cluster.broker.bootstrap()).build_blocking().unwrap();
+    let producer = Producer::builder().bootstrap(&cluster.bootstrap()).build_blocking().unwrap();
     for (name, city) in cities {
         let partition = i32::from(name.as_bytes()[0]) % PARTITIONS;
         let mut record = ProducerRecord::to("cities").partition(partition).key(name.as_bytes());

@@ -54,7 +54,7 @@ fn a_node_named_twice_above_another_is_above_it_once() {
 }
 
 fn send(cluster: &Cluster, topic: &str, records: &[(&str, &str)]) {
-    let producer = Producer::builder().bootstrap(&cluster.broker.bootstrap()).build_blocking().unwrap();
+    let producer = Producer::builder().bootstrap(&cluster.bootstrap()).build_blocking().unwrap();
     for (key, value) in records {
         drop(producer.send_blocking(ProducerRecord::to(topic).key(*key).value(*value)).unwrap());
     }

@@ -24,7 +24,7 @@ fn topology(reset: Option<OffsetReset>) -> (Topology, std::sync::mpsc::Receiver<
 
 /// Sends a line that is so old.
 fn send(cluster: &Cluster, line: &str, age: Duration) {
-    let producer = Producer::builder().bootstrap(&cluster.broker.bootstrap()).build_blocking().unwrap();
+    let producer = Producer::builder().bootstrap(&cluster.bootstrap()).build_blocking().unwrap();
     let time = (SystemTime::now().duration_since(UNIX_EPOCH).unwrap() - age).as_millis() as i64;
     let record = ProducerRecord::to("lines").partition(0).value(line).timestamp(time);
     drop(producer.send_blocking(record).unwrap());

@@ -57,7 +57,7 @@ fn an_empty_store_if_its_changelog_was_created_anew() {
     let deleted = admin.blocking(admin.delete_topics([CHANGELOG])).unwrap();
     assert!(deleted.iter().all(|(_, deleted)| deleted.is_ok()), "{deleted:?}");
     admin.blocking(admin.create_topics([NewTopic::new(CHANGELOG, 1)])).unwrap();
-    let producer = Producer::builder().bootstrap(&cluster.broker.bootstrap()).build_blocking().unwrap();
+    let producer = Producer::builder().bootstrap(&cluster.bootstrap()).build_blocking().unwrap();
     for count in 1..=5_i64 {
         let count = count.to_be_bytes();
         let record = ProducerRecord::to(CHANGELOG).partition(0).key(b"c").value(&count);

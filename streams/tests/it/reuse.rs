@@ -18,7 +18,7 @@ fn per_city() -> Topology {
 }
 
 fn move_to(cluster: &Cluster, moves: &[(&str, &str)]) {
-    let producer = Producer::builder().bootstrap(&cluster.broker.bootstrap()).build_blocking().unwrap();
+    let producer = Producer::builder().bootstrap(&cluster.bootstrap()).build_blocking().unwrap();
     for (name, city) in moves {
         let record = ProducerRecord::to("users").key(name.as_bytes()).value(city.as_bytes());
         drop(producer.send_blocking(record).unwrap());

@@ -42,7 +42,7 @@ struct Instance {
 
 impl Instance {
     fn start(cluster: &Cluster, state: &Path) -> Self {
-        let place = format!("{} {}", cluster.broker.bootstrap(), state.display());
+        let place = format!("{} {}", cluster.bootstrap(), state.display());
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", "rolling::an_instance_of_its_own", "--nocapture"]).env(CHILD, place);
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -195,7 +195,7 @@ impl Drop for StopAtEnd<'_> {
 
 /// Sends words until it is told to stop; returns how often it sent each.
 fn load(cluster: &Cluster, stop: &AtomicBool) -> BTreeMap<String, i64> {
-    let producer = Producer::builder().bootstrap(&cluster.broker.bootstrap()).build_blocking().unwrap();
+    let producer = Producer::builder().bootstrap(&cluster.bootstrap()).build_blocking().unwrap();
     let mut sent = BTreeMap::new();
     for nth in 0_i64.. {
         if stop.load(Ordering::Relaxed) {

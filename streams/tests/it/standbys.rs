@@ -35,7 +35,7 @@ struct Instance(Child);
 
 impl Instance {
     fn start(cluster: &Cluster, state: &Path) -> Self {
-        let place = format!("{} {}", cluster.broker.bootstrap(), state.display());
+        let place = format!("{} {}", cluster.bootstrap(), state.display());
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", "standbys::an_instance_of_its_own", "--nocapture"]).env(CHILD, place);
         Self(command.spawn().unwrap())
@@ -75,7 +75,7 @@ fn an_instance_that_is_killed_is_replaced_from_its_standby() {
 
     let (restored, arrivals) = (Arc::new(AtomicU64::new(0)), Arc::new(Mutex::new(Vec::new())));
     let (records, arrived) = (Arc::clone(&restored), Arc::clone(&arrivals));
-    let standby = app(&cluster.broker.bootstrap(), two.path())
+    let standby = app(&cluster.bootstrap(), two.path())
         .on_restore(move |progress| {
             if progress.is_done() {
                 records.fetch_add(progress.records, Ordering::Relaxed);

@@ -25,7 +25,7 @@ impl Merged {
         let topics = ["a", "b"].map(|topic| NewTopic::new(topic, 1));
         let created = cluster.admin.blocking(cluster.admin.create_topics(topics)).unwrap();
         assert!(created.iter().all(|(_, created)| created.is_ok()), "{created:?}");
-        let producer = Producer::builder().bootstrap(&cluster.broker.bootstrap()).build_blocking().unwrap();
+        let producer = Producer::builder().bootstrap(&cluster.bootstrap()).build_blocking().unwrap();
         Self { cluster, producer, got: Arc::default() }
     }
 
@@ -110,7 +110,7 @@ fn a_task_that_cannot_commit_fails_when_its_time_is_over() {
     cluster.send_bytes(&[b"x"]);
     wait_until("reading", || *read.lock().unwrap() == 1);
     // It stops by itself, whoever is connected.
-    drop(cluster.broker);
+    drop(cluster);
     let failure = block_on(app.run_until(std::future::pending::<()>())).unwrap_err().to_string();
     assert!(failure.contains("task.timeout.ms") && failure.contains("committing offsets"), "{failure}");
 }

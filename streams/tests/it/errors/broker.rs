@@ -34,7 +34,7 @@ fn copying() -> Topology {
 
 /// The values of the first `count` records of a topic, and a header of each.
 fn read(cluster: &Cluster, topic: &str, count: usize, header: &str) -> Vec<(Vec<u8>, String)> {
-    let mut consumer = Consumer::builder().bootstrap(&cluster.broker.bootstrap()).build_blocking().unwrap();
+    let mut consumer = Consumer::builder().bootstrap(&cluster.bootstrap()).build_blocking().unwrap();
     consumer.assign_at(TopicPartition::new(topic, 0), Offset(0));
     let mut seen = Vec::new();
     while seen.len() < count {

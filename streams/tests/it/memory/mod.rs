@@ -25,7 +25,7 @@ fn a_store_larger_than_the_memory_is_built_updated_and_restored_within_it() {
     fill(&cluster);
     // On a disk: what lies in a temporary file system would be memory.
     let state = tempfile::tempdir_in(std::env::current_exe().unwrap().parent().unwrap()).unwrap();
-    let work = Work { bootstrap: cluster.broker.bootstrap(), state: state.path().to_owned() };
+    let work = Work { bootstrap: cluster.bootstrap(), state: state.path().to_owned() };
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "memory::worker::the_process_that_is_limited", "--nocapture"])
         .env(worker::WORK, work.to_string())
@@ -59,7 +59,7 @@ fn fill(cluster: &Cluster) {
     let topic = worker::VALUES;
     let created = admin.blocking(admin.create_topics([NewTopic::new(topic.name(), 1)])).unwrap();
     assert!(created.iter().all(|(_, created)| created.is_ok()), "{created:?}");
-    let producer = Producer::builder().bootstrap(&cluster.broker.bootstrap()).build_blocking().unwrap();
+    let producer = Producer::builder().bootstrap(&cluster.bootstrap()).build_blocking().unwrap();
     for nth in 0..RECORDS {
         let (key, value) = (worker::key(nth % KEYS), worker::value(nth));
         let record = ProducerRecord::to(topic.name()).key(&key).value(&value);

@@ -26,7 +26,7 @@ fn topology() -> Topology {
 }
 
 fn send(cluster: &Cluster, views: &[(&str, i64)]) {
-    let producer = Producer::builder().bootstrap(&cluster.broker.bootstrap()).build_blocking().unwrap();
+    let producer = Producer::builder().bootstrap(&cluster.bootstrap()).build_blocking().unwrap();
     for (page, timestamp) in views {
         let record = ProducerRecord::to("lines").partition(0).value(*page).timestamp(*BEGIN + timestamp);
         drop(producer.send_blocking(record).unwrap());

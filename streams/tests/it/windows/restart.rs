@@ -33,7 +33,7 @@ fn cluster() -> Cluster {
 
 /// Sends views of pages, as seconds after the beginning.
 fn send(cluster: &Cluster, views: &[(&str, i64)]) {
-    let producer = Producer::builder().bootstrap(&cluster.broker.bootstrap()).build_blocking().unwrap();
+    let producer = Producer::builder().bootstrap(&cluster.bootstrap()).build_blocking().unwrap();
     for (page, second) in views {
         let record = ProducerRecord::to("lines").key(*page).value("").timestamp(*BEGIN + second * 1_000);
         drop(producer.send_blocking(record).unwrap());
@@ -44,7 +44,7 @@ fn send(cluster: &Cluster, views: &[(&str, i64)]) {
 /// Page, start of its window in seconds after the beginning, and count: the first `count` that were told of.
 fn told(cluster: &Cluster, count: usize) -> Vec<(String, i64, i64)> {
     let serde = millstream::serde::TimeWindowedSerde::new(millstream::serde::Native, secs(10));
-    let records = read(&cluster.broker.bootstrap(), "final", 1, count).into_iter();
+    let records = read(&cluster.bootstrap(), "final", 1, count).into_iter();
     let told = records.map(|record| {
         let Windowed { key, window } = serde.decode(Some(&record.key)).unwrap();
         (key, (window.start - *BEGIN) / 1_000, i64::from_be_bytes(record.value.try_into().unwrap()))
@@ -71,7 +71,7 @@ fn what_was_told_before_a_restart_is_not_told_again() {
     send(&cluster, &[("a", 3), ("c", 16), ("a", 25)]);
     let both = [first.as_slice(), &[("c", 10, 2)]].concat();
     assert_eq!(told(&cluster, 3), expected(&both));
-    let late = read(&cluster.broker.bootstrap(), "late", 1, 1);
+    let late = read(&cluster.bootstrap(), "late", 1, 1);
     assert_eq!((late[0].key.as_slice(), late[0].timestamp), (b"a".as_slice(), *BEGIN + 3_000));
     assert_eq!(block_on(app.store(VIEWS).unwrap().get("a", *BEGIN)).unwrap(), Some(2), "closed is closed");
     block_on(app.close()).unwrap();
@@ -90,7 +90,7 @@ fn a_silent_input_has_its_windows_closed_once() {
     let app = start(&cluster, emit, state.path());
     // The wall clock has closed every window that ended before it.
     send(&cluster, &[("b", 12)]);
-    assert_eq!(read(&cluster.broker.bootstrap(), "late", 1, 1)[0].timestamp, *BEGIN + 12_000);
+    assert_eq!(read(&cluster.bootstrap(), "late", 1, 1)[0].timestamp, *BEGIN + 12_000);
     let ahead = 3_600;
     send(&cluster, &[("c", ahead), ("d", ahead + 10)]);
     let both = [first.as_slice(), &[("c", ahead, 1)]].concat();
