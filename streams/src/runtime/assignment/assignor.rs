@@ -116,10 +116,12 @@ impl TaskAssignor {
         };
         let owned = member.owned.iter().filter_map(task).collect();
         let standbys = told.on_disk.iter().filter(|(_, on_disk)| on_disk.stands_by).map(|(task, _)| *task);
+        let awaited = told.on_disk.iter().filter(|(_, on_disk)| on_disk.is_awaited).map(|(task, _)| *task);
         Candidate {
             process: told.process,
             owned,
             standbys: standbys.collect(),
+            awaited: awaited.collect(),
             on_disk: told.on_disk.iter().map(|(task, on_disk)| (*task, on_disk.offset_sum)).collect(),
             tags: told.tags.clone(),
         }
@@ -194,13 +196,16 @@ impl Assignor for TaskAssignor {
 
     fn user_data(&self, _topics: &[Arc<str>], _owned: &[TopicPartition]) -> Option<Bytes> {
         let ThreadPlace { placement, offset_sums, known_hosts, here, .. } = &self.place;
-        let standbys = here.standbys();
+        let (standbys, awaited) = (here.standbys(), here.awaited());
         let mut sums = offset_sums.all();
         // What is only in memory has no directory.
         for task in &standbys {
             sums.entry(*task).or_insert(0);
         }
-        let on_disk = |(task, offset_sum)| (task, OnDisk { offset_sum, stands_by: standbys.contains(&task) });
+        let on_disk = |(task, offset_sum)| {
+            let (stands_by, is_awaited) = (standbys.contains(&task), awaited.contains(&task));
+            (task, OnDisk { offset_sum, stands_by, is_awaited })
+        };
         let told = UserData {
             process: known_hosts.process,
             endpoint: known_hosts.endpoint.clone(),
@@ -218,7 +223,7 @@ impl Assignor for TaskAssignor {
         drop_stale_claims(&mut candidates, members);
         let tasks = self.tasks(topics);
         let placement = &self.place.placement;
-        let Plan { active, standbys, withholds, wants_probing } =
+        let Plan { active, standbys, awaited, withholds, wants_probing } =
             plan(&self.states(&tasks), &candidates, placement);
         if withholds {
             tracing::info!("tasks move: their owners let go of them first");
@@ -237,12 +242,12 @@ impl Assignor for TaskAssignor {
             tracing::info!(probe_after_ms, "tasks wait for their state where they shall run");
         }
         let hosts = hosts(&tasks, self.uneven(topics), &told, &active, &standbys).encode();
-        let given = members.keys().zip(active.iter().zip(&standbys)).enumerate();
-        let assignments = given.map(|(nth, (member, (active, standbys)))| {
+        let given = members.keys().zip(active.iter().zip(standbys.iter().zip(&awaited))).enumerate();
+        let assignments = given.map(|(nth, (member, (active, (standbys, awaited))))| {
             let partitions = active.iter().flat_map(|task| self.partitions(*task, topics)).collect();
             // One member that asks is enough.
             let probe_after_ms = if nth == 0 { probe_after_ms } else { 0 };
-            let user_data = Given::encode(probe_after_ms, standbys, &hosts);
+            let user_data = Given::encode(probe_after_ms, standbys, awaited, &hosts);
             (member.clone(), Assignment { partitions, user_data: Some(user_data.into()) })
         });
         Ok(assignments.collect())

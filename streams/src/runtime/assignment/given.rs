@@ -6,12 +6,13 @@ use super::hosts::{Hosts, HostsError};
 use crate::task::TaskId;
 
 /// The layout written today.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// What the leader tells one member beside its partitions.
 ///
 /// ```text
-/// version u8 | probe after, ms, u64 (0: not at all) | number of standbys u32, each: sub-topology u32, partition i32
+/// version u8 | probe after, ms, u64 (0: not at all)
+/// number of standbys u32, each: sub-topology u32, partition i32, u8: 1 if the task itself comes once it has been let go of
 /// then Hosts to the end
 /// ```
 ///
@@ -22,6 +23,8 @@ pub(crate) struct Given {
     pub(crate) probe_after_ms: u64,
     /// The tasks whose state it keeps a copy of.
     pub(crate) standbys: BTreeSet<TaskId>,
+    /// Those of them that come to run here once their owners have let go.
+    pub(crate) awaited: BTreeSet<TaskId>,
     /// Where every task is.
     pub(crate) hosts: Hosts,
 }
@@ -39,13 +42,19 @@ pub(crate) enum GivenError {
 
 impl Given {
     /// `hosts` is encoded once for all members.
-    pub(crate) fn encode(probe_after_ms: u64, standbys: &BTreeSet<TaskId>, hosts: &[u8]) -> Vec<u8> {
+    pub(crate) fn encode(
+        probe_after_ms: u64,
+        standbys: &BTreeSet<TaskId>,
+        awaited: &BTreeSet<TaskId>,
+        hosts: &[u8],
+    ) -> Vec<u8> {
         let mut bytes = vec![VERSION];
         bytes.extend_from_slice(&probe_after_ms.to_be_bytes());
         bytes.extend_from_slice(&(standbys.len() as u32).to_be_bytes());
         for task in standbys {
             bytes.extend_from_slice(&task.subtopology.to_be_bytes());
             bytes.extend_from_slice(&task.partition.to_be_bytes());
+            bytes.push(u8::from(awaited.contains(task)));
         }
         bytes.extend_from_slice(hosts);
         bytes
@@ -57,14 +66,18 @@ impl Given {
             return Err(GivenError::Version(version));
         }
         let probe_after_ms = u64::from_be_bytes(take(&mut bytes)?);
-        let mut standbys = BTreeSet::new();
+        let (mut standbys, mut awaited) = (BTreeSet::new(), BTreeSet::new());
         // The count sizes nothing: the bytes end first if it lies.
         for _ in 0..u32::from_be_bytes(take(&mut bytes)?) {
             let subtopology = u32::from_be_bytes(take(&mut bytes)?);
             let partition = i32::from_be_bytes(take(&mut bytes)?);
-            standbys.insert(TaskId { subtopology, partition });
+            let task = TaskId { subtopology, partition };
+            standbys.insert(task);
+            if take(&mut bytes)? != [0] {
+                awaited.insert(task);
+            }
         }
-        Ok(Self { probe_after_ms, standbys, hosts: Hosts::decode(bytes)? })
+        Ok(Self { probe_after_ms, standbys, awaited, hosts: Hosts::decode(bytes)? })
     }
 }
 
@@ -82,21 +95,22 @@ mod tests {
     fn the_bytes_are_as_drawn() {
         let standbys = BTreeSet::from([TaskId { subtopology: 1, partition: 2 }]);
         let hosts = Hosts::default();
-        let bytes = Given::encode(258, &standbys, &hosts.encode());
-        assert_eq!(bytes[..13], [1, 0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 1]);
-        assert_eq!(bytes[13..21], [0, 0, 0, 1, 0, 0, 0, 2]);
-        assert_eq!(bytes[21..], hosts.encode());
-        assert_eq!(Given::decode(&bytes), Ok(Given { probe_after_ms: 258, standbys, hosts }));
+        let awaited = standbys.clone();
+        let bytes = Given::encode(258, &standbys, &awaited, &hosts.encode());
+        assert_eq!(bytes[..13], [2, 0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 1]);
+        assert_eq!(bytes[13..22], [0, 0, 0, 1, 0, 0, 0, 2, 1]);
+        assert_eq!(bytes[22..], hosts.encode());
+        assert_eq!(Given::decode(&bytes), Ok(Given { probe_after_ms: 258, standbys, awaited, hosts }));
     }
 
     #[test]
     fn foreign_bytes_are_refused() {
         assert_eq!(Given::decode(&[]), Err(GivenError::Short));
         assert_eq!(Given::decode(&[7]), Err(GivenError::Version(7)));
-        let lying = [1, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255, 0, 0];
+        let lying = [2, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255, 0, 0];
         assert_eq!(Given::decode(&lying), Err(GivenError::Short));
         assert_eq!(
-            Given::decode(&[1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+            Given::decode(&[2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
             Err(GivenError::Hosts(HostsError::Short))
         );
     }

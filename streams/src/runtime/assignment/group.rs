@@ -13,6 +13,8 @@ pub(crate) struct Candidate {
     pub(crate) owned: BTreeSet<TaskId>,
     /// The tasks whose state it keeps a copy of.
     pub(crate) standbys: BTreeSet<TaskId>,
+    /// Those of them that were to come to it once their owners had let go.
+    pub(crate) awaited: BTreeSet<TaskId>,
     /// What its process has on disk: the sum of the changelog offsets that a task's stores stand at (KIP-441).
     pub(crate) on_disk: BTreeMap<TaskId, i64>,
     /// Where its process is, in the operator's words (`client.tag.`, KIP-708).
@@ -118,9 +120,16 @@ impl<'a> Group<'a> {
         self.members(process).iter().any(|member| self.candidates[*member].standbys.contains(&task))
     }
 
+    /// Whether the task has been let go of for a thread of the process.
+    fn is_due(&self, process: Uuid, task: TaskId) -> bool {
+        let awaits = |member: &usize| self.candidates[*member].awaited.contains(&task);
+        !self.owners.contains_key(&task) && self.members(process).iter().any(awaits)
+    }
+
     pub(crate) fn readiness(&self, process: Uuid, task: TaskId) -> Readiness {
         let Some(State::Ending(end)) = self.tasks.get(&task) else { return Readiness::CaughtUp };
-        if self.runs(process, task) {
+        // What its owner has written to the changelog when it let go takes nothing away from who was to have the task.
+        if self.runs(process, task) || self.is_due(process, task) {
             return Readiness::CaughtUp;
         }
         let known = self.processes.get(&process).and_then(|process| process.on_disk.get(&task));

@@ -17,6 +17,7 @@ pub(crate) struct AssignedHere {
 #[derive(Debug, Default)]
 struct Inner {
     standbys: BTreeSet<TaskId>,
+    awaited: BTreeSet<TaskId>,
     news: Option<News>,
 }
 
@@ -37,12 +38,18 @@ impl AssignedHere {
     pub(super) fn tell(&self, given: &Given) {
         let mut inner = self.inner.lock();
         inner.standbys.clone_from(&given.standbys);
+        inner.awaited.clone_from(&given.awaited);
         inner.news = Some(News { standbys: given.standbys.clone(), probe_after_ms: given.probe_after_ms });
     }
 
     /// The tasks that the thread was last told to keep a copy of.
     pub(super) fn standbys(&self) -> BTreeSet<TaskId> {
         self.inner.lock().standbys.clone()
+    }
+
+    /// Those of them that were to come to run here.
+    pub(super) fn awaited(&self) -> BTreeSet<TaskId> {
+        self.inner.lock().awaited.clone()
     }
 
     pub(crate) fn take_news(&self) -> Option<News> {

@@ -41,6 +41,8 @@ pub(crate) struct Plan {
     pub(crate) active: Assigned,
     /// What each candidate keeps a copy of.
     pub(crate) standbys: Assigned,
+    /// The copies among them whose tasks come as soon as their owners have let go.
+    pub(crate) awaited: Assigned,
     /// Whether tasks are given to nobody until their owners have let go of them: another round follows by itself.
     pub(crate) withholds: bool,
     /// Whether tasks wait for their state to be where they shall run: the group looks again after a while.
@@ -55,10 +57,12 @@ pub(crate) fn plan(tasks: &Tasks, candidates: &[Candidate], placement: &Placemen
         movements(&group, target, placement.max_warm_ups);
     let mut standbys = standbys(&group, &target, warm_ups, placement.standbys, &placement.spread_over);
     let (active, withholds) = hand_over(target.clone(), &group);
+    let mut awaited = Vec::new();
     for (index, candidate) in candidates.iter().enumerate() {
         // A copy stays until the task itself comes.
-        let awaited: BTreeSet<_> = target[index].difference(&active[index]).copied().collect();
-        standbys[index].extend(awaited.intersection(&candidate.standbys));
+        let to_come: BTreeSet<_> = target[index].difference(&active[index]).copied().collect();
+        awaited.push(to_come.intersection(&candidate.standbys).copied().collect());
+        standbys[index].extend(&awaited[index]);
     }
-    Plan { active, standbys, withholds, wants_probing: are_pending }
+    Plan { active, standbys, awaited, withholds, wants_probing: are_pending }
 }

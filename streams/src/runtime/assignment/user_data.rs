@@ -17,7 +17,8 @@ const MAX_TASKS: usize = 10_000;
 /// ```text
 /// version u8 | process id, 16 bytes | endpoint: length u16, UTF-8
 /// number of tags u8, each: key length u16, UTF-8, value length u16, UTF-8
-/// tasks to the end: sub-topology u32 | partition i32 | offset sum i64 | this thread keeps a copy: u8
+/// tasks to the end: sub-topology u32 | partition i32 | offset sum i64
+///                   | u8: 0, or this thread keeps a copy: 1, and was to have the task next: 2
 /// ```
 ///
 /// All numbers are big-endian.
@@ -39,6 +40,8 @@ pub(crate) struct OnDisk {
     pub(crate) offset_sum: i64,
     /// Whether the very thread that says this keeps them up to date for the one that runs the task.
     pub(crate) stands_by: bool,
+    /// Whether that thread was to run the task once its owner had let go.
+    pub(crate) is_awaited: bool,
 }
 
 /// User data that no version of this program wrote.
@@ -63,11 +66,11 @@ impl UserData {
             put_text(&mut bytes, key);
             put_text(&mut bytes, value);
         }
-        for (task, OnDisk { offset_sum, stands_by }) in self.on_disk.iter().take(MAX_TASKS) {
+        for (task, OnDisk { offset_sum, stands_by, is_awaited }) in self.on_disk.iter().take(MAX_TASKS) {
             bytes.extend_from_slice(&task.subtopology.to_be_bytes());
             bytes.extend_from_slice(&task.partition.to_be_bytes());
             bytes.extend_from_slice(&offset_sum.to_be_bytes());
-            bytes.push(u8::from(*stands_by));
+            bytes.push(if *is_awaited { 2 } else { u8::from(*stands_by) });
         }
         bytes
     }
@@ -91,7 +94,7 @@ impl UserData {
             let partition = i32::from_be_bytes(bytes.take()?);
             let offset_sum = i64::from_be_bytes(bytes.take()?);
             let [stands_by] = bytes.take()?;
-            let on_disk = OnDisk { offset_sum, stands_by: stands_by != 0 };
+            let on_disk = OnDisk { offset_sum, stands_by: stands_by != 0, is_awaited: stands_by == 2 };
             told.on_disk.insert(TaskId { subtopology, partition }, on_disk);
         }
         Ok(told)
@@ -131,13 +134,16 @@ mod tests {
             process: Uuid::from_u128(0x0102),
             endpoint: "a:1".to_owned(),
             tags: [("zone".to_owned(), "z".to_owned())].into(),
-            on_disk: [(TaskId { subtopology: 1, partition: 2 }, OnDisk { offset_sum: 258, stands_by: true })]
-                .into(),
+            on_disk: [(
+                TaskId { subtopology: 1, partition: 2 },
+                OnDisk { offset_sum: 258, stands_by: true, is_awaited: true },
+            )]
+            .into(),
         };
         let bytes = data.encode();
         let mut drawn = vec![3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 0, 3, b'a', b':', b'1'];
         drawn.extend_from_slice(&[1, 0, 4, b'z', b'o', b'n', b'e', 0, 1, b'z']);
-        drawn.extend_from_slice(&[0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 1, 2, 1]);
+        drawn.extend_from_slice(&[0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 1, 2, 2]);
         assert_eq!(bytes, drawn);
         assert_eq!(UserData::decode(&bytes), Ok(data));
         for end in 1..bytes.len() {
