@@ -5,6 +5,7 @@ mod java;
 mod kafka_python;
 mod kcat;
 mod kill;
+mod library;
 mod opensearch;
 mod oracle;
 mod streams;

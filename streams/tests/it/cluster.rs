@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::executor::block_on;
@@ -26,11 +26,27 @@ pub(crate) struct Cluster {
 enum Node {
     Ours(Broker),
     /// One that all tests share, one after the other.
-    Peer(String, #[expect(dead_code, reason = "held while the test runs")] MutexGuard<'static, ()>),
+    Peer(String, Turn),
 }
 
-/// The test that has the peer.
-static PEER: Mutex<()> = Mutex::new(());
+/// Whether a test has the peer.
+static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// The right to the peer.
+struct Turn;
+
+impl Turn {
+    fn take() -> Self {
+        wait_until("a turn", || !IS_TAKEN.swap(true, Ordering::Relaxed));
+        Self
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        IS_TAKEN.store(false, Ordering::Relaxed);
+    }
+}
 
 impl Cluster {
     pub(crate) fn start(partitions: i32) -> Self {
@@ -40,20 +56,34 @@ impl Cluster {
     /// As [`start`](Self::start), on a broker with these configurations.
     pub(crate) fn start_with(partitions: i32, configs: &[(&str, &str)]) -> Self {
         let node = match std::env::var("MILLSTREAM_PEER_BOOTSTRAP") {
-            Ok(peer) => Node::Peer(peer, PEER.lock().unwrap_or_else(PoisonError::into_inner)),
+            Ok(peer) => Node::Peer(peer, Turn::take()),
             Err(_) => {
                 let config = BrokerConfig::ephemeral().set("group.initial.rebalance.delay.ms", "0").unwrap();
-                let with = |config: BrokerConfig, (name, value): &(&str, &str)| config.set(name, value).unwrap();
+                let with =
+                    |config: BrokerConfig, (name, value): &(&str, &str)| config.set(name, value).unwrap();
                 Node::Ours(Broker::start_blocking(configs.iter().fold(config, with)).unwrap())
             }
         };
         let admin = Admin::builder().bootstrap(&node.bootstrap()).build_blocking().unwrap();
-        if let Node::Peer(..) = node {
+        if matches!(node, Node::Peer(..)) {
             clear(&admin);
         }
         let created = admin.blocking(admin.create_topics([NewTopic::new("lines", partitions)])).unwrap();
         assert!(created.iter().all(|(_, created)| created.is_ok()), "{created:?}");
         Self { node, admin }
+    }
+
+    /// A cluster of one broker of ours, as it is.
+    pub(crate) fn of(broker: Broker) -> Self {
+        let admin = Admin::builder().bootstrap(&broker.bootstrap()).build_blocking().unwrap();
+        Self { node: Node::Ours(broker), admin }
+    }
+
+    /// Closes the broker, if it is ours.
+    pub(crate) fn close(self) {
+        if let Node::Ours(broker) = self.node {
+            broker.close_blocking();
+        }
     }
 
     /// Where to connect to.
@@ -90,9 +120,14 @@ impl Cluster {
             .set("session.timeout.ms", self.session_timeout_ms())
     }
 
+    /// Whether the broker is ours.
+    pub(crate) fn is_ours(&self) -> bool {
+        matches!(self.node, Node::Ours(_))
+    }
+
     /// On a peer as short as Kafka allows: the next test waits until the members of this one are forgotten.
     fn session_timeout_ms(&self) -> u32 {
-        if matches!(self.node, Node::Peer(..)) { 6_000 } else { 45_000 }
+        if self.is_ours() { 45_000 } else { 6_000 }
     }
 
     pub(crate) fn committed(&self, topic: &str) -> i64 {
@@ -123,11 +158,14 @@ fn clear(admin: &Admin) {
     };
     wait_until("a peer without groups", || {
         let left = groups();
-        left.is_empty() || admin.blocking(admin.delete_groups(left)).is_err() || groups().is_empty()
+        // Those that have members are refused.
+        let _ = futures::executor::block_on(admin.delete_groups(left.clone()));
+        left.is_empty()
     });
     wait_until("a peer without topics", || {
         let left: Vec<String> = topics();
-        left.is_empty() || admin.blocking(admin.delete_topics(left)).is_err() || topics().is_empty()
+        let _ = admin.blocking(admin.delete_topics(left.clone()));
+        left.is_empty()
     });
 }
 

@@ -8,7 +8,7 @@ use futures::executor::block_on;
 use millstream::prelude::*;
 use millstream::runtime::AppBuilder;
 use millstream_broker::{Broker, BrokerConfig};
-use millstream_client::{Admin, NewTopic};
+use millstream_client::NewTopic;
 
 use crate::cluster::{Cluster, LINES, read, wait_until};
 
@@ -18,8 +18,7 @@ fn start(data: &Path, address: &str) -> Cluster {
     let config =
         BrokerConfig::new(data).listen(address).set("group.initial.rebalance.delay.ms", "0").unwrap();
     let broker = Broker::start_blocking(config).unwrap();
-    let admin = Admin::builder().bootstrap(&broker.bootstrap()).build_blocking().unwrap();
-    Cluster { broker, admin }
+    Cluster::of(broker)
 }
 
 /// Copies a line that was read before the broker went, and that the broker therefore is not there to take.
@@ -45,8 +44,8 @@ fn copies_without_a_broker(
     let app = configure(app.set("producer.linger.ms", 0)).start_blocking().unwrap();
     cluster.send_bytes(&[b"x"]);
     gate.wait();
-    let bootstrap = cluster.broker.bootstrap();
-    cluster.broker.close_blocking();
+    let bootstrap = cluster.bootstrap();
+    cluster.close();
     gate.wait();
     (app, bootstrap)
 }

@@ -13,21 +13,27 @@ use millstream::task::TaskId;
 
 use crate::cluster::{Cluster, counting, counts, wait_until};
 
-/// Says to the test binary, started again, that it is an instance: where the broker is, and where the state lies.
+/// Says to the test binary, started again, that it is an instance: where the broker is, after how many ms the group misses it, and
+/// where the state lies.
 const CHILD: &str = "MILLSTREAM_TEST_STANDBY_CHILD";
 
 const WORDS: usize = 5_000;
 
 /// An instance whose death the group notices soon.
-fn app(bootstrap: &str, state: &Path) -> AppBuilder {
+fn app(bootstrap: &str, session_timeout_ms: &str, state: &Path) -> AppBuilder {
     Streams::builder(counting())
         .application_id("app")
         .bootstrap(bootstrap)
         .state_dir(state)
         .commit_interval(Duration::from_millis(50))
         .set("num.standby.replicas", 1)
-        .set("session.timeout.ms", 2_000)
+        .set("session.timeout.ms", session_timeout_ms)
         .set("heartbeat.interval.ms", 200)
+}
+
+/// Another broker takes none that is shorter.
+fn session_timeout_ms(cluster: &Cluster) -> &'static str {
+    if cluster.is_ours() { "2000" } else { "6000" }
 }
 
 /// An instance in a process of its own.
@@ -35,7 +41,7 @@ struct Instance(Child);
 
 impl Instance {
     fn start(cluster: &Cluster, state: &Path) -> Self {
-        let place = format!("{} {}", cluster.bootstrap(), state.display());
+        let place = format!("{} {} {}", cluster.bootstrap(), session_timeout_ms(cluster), state.display());
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", "standbys::an_instance_of_its_own", "--nocapture"]).env(CHILD, place);
         Self(command.spawn().unwrap())
@@ -58,8 +64,10 @@ impl Drop for Instance {
 #[test]
 fn an_instance_of_its_own() {
     let Ok(place) = std::env::var(CHILD) else { return };
-    let (bootstrap, state) = place.split_once(' ').unwrap();
-    let running = app(bootstrap, Path::new(state)).start_blocking().unwrap();
+    let [bootstrap, session_timeout_ms, state] = place.splitn(3, ' ').collect::<Vec<_>>()[..] else {
+        panic!("{place}")
+    };
+    let running = app(bootstrap, session_timeout_ms, Path::new(state)).start_blocking().unwrap();
     block_on(running.run_until(std::future::pending::<()>())).unwrap();
 }
 
@@ -75,7 +83,7 @@ fn an_instance_that_is_killed_is_replaced_from_its_standby() {
 
     let (restored, arrivals) = (Arc::new(AtomicU64::new(0)), Arc::new(Mutex::new(Vec::new())));
     let (records, arrived) = (Arc::clone(&restored), Arc::clone(&arrivals));
-    let standby = app(&cluster.bootstrap(), two.path())
+    let standby = app(&cluster.bootstrap(), session_timeout_ms(&cluster), two.path())
         .on_restore(move |progress| {
             if progress.is_done() {
                 records.fetch_add(progress.records, Ordering::Relaxed);
