@@ -4,6 +4,8 @@
 
 mod entity;
 mod error;
+mod machine;
+mod records;
 mod worker;
 
 use async_trait::async_trait;

@@ -1,0 +1,88 @@
+//! What a worker writes for those who ask it to change something. Its own part follows when it reads it back.
+
+use super::{Machine, Note, Topic, Write};
+use crate::herder::records::{ConfigRecord, LeaseRecord, StatusRecord};
+use crate::herder::{Answer, Config, HerderError, RestartRequest, TargetState, TaskId};
+
+impl Machine {
+    /// What to write, and whether it makes the connector.
+    pub(crate) fn put_config(
+        &self,
+        name: &str,
+        config: Config,
+        initial: Option<TargetState>,
+        replace: bool,
+    ) -> Answer<(Vec<Write>, bool)> {
+        let made = self.configs.get(name).is_none();
+        if !made && !replace {
+            return Err(HerderError::Conflict(format!("Connector {name} already exists")));
+        }
+        // The state first: it is there when the configuration is read.
+        let state = initial.map(|state| write(&ConfigRecord::Target(name.to_owned(), Some(state))));
+        let config = self.expecting(name, &ConfigRecord::Connector(name.to_owned(), Some(config)));
+        Ok((state.into_iter().chain([config]).collect(), made))
+    }
+
+    pub(crate) fn delete(&self, name: &str) -> Answer<Vec<Write>> {
+        self.configs.get(name).ok_or_else(|| HerderError::no_connector(name))?;
+        let gone = self.expecting(name, &ConfigRecord::Connector(name.to_owned(), None));
+        Ok(vec![gone, write(&ConfigRecord::Target(name.to_owned(), None))])
+    }
+
+    fn expecting(&self, name: &str, record: &ConfigRecord) -> Write {
+        let note = Note { expects: Some(self.configs.version(name)), write: None };
+        Write { topic: Topic::Config, bytes: record.bytes(), note }
+    }
+
+    pub(crate) fn set_target(&self, name: &str, target: TargetState) -> Answer<Vec<Write>> {
+        let unknown = || HerderError::NotFound(format!("Unknown connector {name}"));
+        self.configs.get(name).ok_or_else(unknown)?;
+        if self.configs.target(name) == target {
+            return Ok(Vec::new());
+        }
+        let tasks =
+            (target == TargetState::Stopped).then(|| write(&ConfigRecord::Commit(name.to_owned(), 0)));
+        let state = write(&ConfigRecord::Target(name.to_owned(), Some(target)));
+        Ok(tasks.into_iter().chain([state]).collect())
+    }
+
+    pub(crate) fn ask_restart(&self, request: &RestartRequest) -> Answer<Write> {
+        let name = &request.connector;
+        self.configs.get(name).ok_or_else(|| HerderError::NotFound(format!("Unknown connector: {name}")))?;
+        Ok(write(&ConfigRecord::Restart(request.clone())))
+    }
+
+    pub(crate) fn ask_task_restart(&self, task: &TaskId) -> Answer<Write> {
+        let name = &task.connector;
+        self.configs.get(name).ok_or_else(|| HerderError::NotFound(format!("Unknown connector: {name}")))?;
+        if !self.is_configured(task) {
+            return Err(HerderError::NotFound(format!("Unknown task: {task}")));
+        }
+        Ok(Write::new(Topic::Lease, LeaseRecord::Restart(task.clone()).bytes()))
+    }
+
+    /// Nothing, if the connector's positions may be changed: nobody moves them.
+    pub(crate) fn may_move_positions(&self, name: &str) -> Answer<Config> {
+        let connector = self.configs.get(name).ok_or_else(|| HerderError::no_connector(name))?;
+        if self.configs.target(name) != TargetState::Stopped || !connector.tasks.is_empty() {
+            return Err(HerderError::BadRequest(format!(
+                "Connectors must be in the STOPPED state before their offsets can be modified. This can be done for \
+                 the specified connector by issuing a 'PUT' request to the '/connectors/{name}/stop' endpoint"
+            )));
+        }
+        Ok((*connector.config).clone())
+    }
+
+    pub(crate) fn forget_topics(&self, name: &str) -> Vec<Write> {
+        let gone = |topic: &String| StatusRecord::Topic(topic.clone(), name.to_owned(), None).bytes();
+        self.statuses.topics(name).map(|topic| Write::new(Topic::Status, gone(topic))).collect()
+    }
+
+    pub(crate) fn cluster_level(namespace: &str, level: &str) -> Write {
+        write(&ConfigRecord::Level(namespace.to_owned(), level.to_owned()))
+    }
+}
+
+fn write(record: &ConfigRecord) -> Write {
+    Write::new(Topic::Config, record.bytes())
+}
