@@ -6,6 +6,7 @@ mod entity;
 mod error;
 mod machine;
 mod records;
+mod shell;
 mod worker;
 
 use async_trait::async_trait;
@@ -15,6 +16,7 @@ pub use entity::{
     Created, State, StateInfo, TargetState, TaskId, TaskInfo, TaskStatus,
 };
 pub use error::HerderError;
+pub use shell::{ClusterError, ClusterOptions, Levels, Parts, Running, TopicPositions, alone, join};
 pub use worker::{TaskEvent, TaskStart, Worker};
 
 use std::collections::BTreeMap;

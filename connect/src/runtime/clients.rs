@@ -174,6 +174,21 @@ impl Clients {
         Ok(config.auto_commit(false))
     }
 
+    /// Of one that reads topics whole, for the worker itself.
+    pub(crate) fn reader_config(
+        &self,
+        purpose: &str,
+        fetch_max: &str,
+    ) -> Result<ConsumerConfig, ConfigError> {
+        let config = Consumer::builder()
+            .client_id(format!("{purpose}-{}", self.id))
+            .auto_offset_reset(OffsetReset::Earliest)
+            .set("fetch.max.bytes", fetch_max)?;
+        let config =
+            self.settings("consumer").try_fold(config, |config, (name, value)| config.set(&name, &value))?;
+        Ok(config.auto_commit(false))
+    }
+
     pub(crate) async fn admin(&self) -> Result<Admin, RunError> {
         let config = Admin::builder().client_id(format!("connector-adminclient-{}", self.id));
         let set = |config: AdminConfig, (name, value): (String, String)| config.set(&name, &value);

@@ -23,6 +23,7 @@ mod worker;
 pub use backoff::{Attempts, RetryBudget};
 pub use brake::Brake;
 pub use clients::OverridePolicy;
+pub(crate) use clients::{Clients, inherited};
 pub use dead_letter::headers as dead_letter_headers;
 pub use error::RunError;
 pub use memory::{MemoryBudget, Room};

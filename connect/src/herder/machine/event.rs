@@ -36,6 +36,8 @@ pub(crate) enum Event {
     Split { connector: String, version: i64, tasks: Result<Vec<Config>, String> },
     /// A while has passed.
     Tick,
+    /// Somebody wants this done, in its turn.
+    Then(Box<Action>),
 }
 
 /// What goes with a record in its headers. Kafka Connect writes none and reads none.

@@ -22,7 +22,7 @@ pub(crate) use configs::Verdict;
 pub(crate) use event::{Action, Event, Note, Now, Topic, Write};
 
 use super::records::{ActiveTopic, ConfigRecord, Holder, LeaseRecord, StatusRecord, Unit};
-use super::{RestartRequest, State, TargetState, TaskEvent, TaskId};
+use super::{RestartRequest, State, TaskEvent, TaskId};
 use configs::Configs;
 use leases::{Leases, Turned};
 use run::{ConnectorRun, Phase, TaskRun};
@@ -138,6 +138,7 @@ impl Machine {
                 self.split(&connector, version, tasks, now, &mut out)
             }
             Event::Tick => self.tick(now, &mut out),
+            Event::Then(action) => out.push(*action),
         }
         out
     }

@@ -45,12 +45,6 @@ impl Statuses {
         self.units.get(unit)
     }
 
-    /// Of one connector: its own first, then its tasks'.
-    pub(crate) fn of(&self, connector: &str) -> impl Iterator<Item = (&Unit, &Status)> {
-        let name = connector.to_owned();
-        self.units.range(Unit::connector(connector)..).take_while(move |(unit, _)| unit.connector == name)
-    }
-
     pub(crate) fn topics(&self, connector: &str) -> impl Iterator<Item = &String> {
         self.topics.get(connector).into_iter().flat_map(BTreeMap::keys)
     }
