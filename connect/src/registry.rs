@@ -44,6 +44,7 @@ impl Registry {
             .source::<connectors::postgres::PostgresSource>()
             .source::<connectors::prometheus::PrometheusSource>()
             .source::<connectors::prometheus::RemoteWriteSource>()
+            .sink::<connectors::prometheus::RemoteWriteSink>()
             .sink::<connectors::elasticsearch::ElasticsearchSink>()
             .sink::<connectors::postgres::PostgresSink>()
     }

@@ -32,4 +32,5 @@ pub use options::{
     ConnectorOptions, ErrorOptions, ExactlyOnce, Reload, SinkOptions, SourceOptions, Tolerance,
 };
 pub use positions::{PositionError, PositionFile, Positions};
+pub(crate) use sink::bisect;
 pub use worker::{TaskRunner, WorkerOptions};

@@ -32,6 +32,11 @@ pub(crate) fn is_label(name: &str) -> bool {
     !name.is_empty() && name.chars().all(legal) && !name.starts_with(|c: char| c.is_ascii_digit())
 }
 
+/// Whether `name` is one that a metric can have everywhere: as a label, or with colons.
+pub(crate) fn is_metric(name: &str) -> bool {
+    is_label(&name.replace(':', "_"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,14 +1,18 @@
 //! Prometheus: targets scraped, remote writes received and sent.
 
+mod access;
 mod exposition;
 mod form;
 mod labels;
 mod receive;
 mod remote;
 mod scrape;
+mod send;
 mod series;
 
+pub use access::Access;
 pub use form::Form;
 pub use labels::Pairs;
 pub use receive::{ReceiveOptions, RemoteWriteSource};
 pub use scrape::{PrometheusSource, ScrapeOptions};
+pub use send::{Mapping, Names, OutOfOrder, RemoteWriteSink, SendOptions};

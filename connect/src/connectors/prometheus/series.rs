@@ -65,6 +65,16 @@ impl Labels {
         Ok(labels)
     }
 
+    /// The same, and those of `pairs` whose labels it lacks.
+    pub(crate) fn with_defaults(mut self, pairs: &[(String, String)]) -> Result<Self, LabelFault> {
+        let lacking: Vec<_> = pairs.iter().filter(|(name, _)| self.get(name).is_none()).cloned().collect();
+        if lacking.is_empty() {
+            return Ok(self);
+        }
+        self.0.extend(lacking);
+        Self::new(self.0)
+    }
+
     /// The value of the label `name`.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let found = self.0.binary_search_by(|(label, _)| label.as_str().cmp(name)).ok()?;

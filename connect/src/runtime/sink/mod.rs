@@ -8,7 +8,7 @@
 //! ```
 
 mod arrive;
-mod bisect;
+pub(crate) mod bisect;
 mod chunks;
 mod commit;
 mod lanes;

@@ -3,4 +3,5 @@
 mod page;
 mod receive;
 mod scrape;
+mod send;
 mod servers;

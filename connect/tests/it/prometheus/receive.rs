@@ -1,4 +1,4 @@
-//! The source `prometheus-remote-write` before Prometheus and vmagent.
+//! The source `prometheus-receiver` before Prometheus and vmagent.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::open;
 async fn receiver(options: &[(&str, &str)]) -> Result<(Box<dyn SourceTask>, String)> {
     let listen = free_address()?.to_string();
     let options = [&[("topic", "metrics"), ("listen", &listen)][..], options].concat();
-    let task = open::source("prometheus-remote-write", &options).await?;
+    let task = open::source("prometheus-receiver", &options).await?;
     Ok((task, format!("http://{listen}/api/v1/write")))
 }
 

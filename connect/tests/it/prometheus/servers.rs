@@ -30,6 +30,21 @@ pub(crate) fn prometheus(config: &str) -> Result<Option<Daemon>> {
     Ok(Some(prometheus))
 }
 
+/// A VictoriaMetrics, which shows a sample as soon as it has it; without one here, says so and returns nothing.
+pub(crate) fn victoria_metrics() -> Result<Option<Daemon>> {
+    let Some(program) = find("victoria-metrics", "victoria-metrics") else { return Ok(None) };
+    let victoria = Daemon::start(&program, Ready::Http("/health"), |_, address| {
+        Ok(vec![
+            "-storageDataPath=data".into(),
+            "-search.latencyOffset=0s".into(),
+            "-search.disableCache".into(),
+            "-dedup.minScrapeInterval=1ms".into(),
+            format!("-httpListenAddr={address}").into(),
+        ])
+    })?;
+    Ok(Some(victoria))
+}
+
 /// An agent of VictoriaMetrics that scrapes by a configuration in YAML and writes to `url`; without one here, says so.
 pub(crate) fn vmagent(config: &str, url: &str) -> Result<Option<Daemon>> {
     let Some(program) = find("vmagent", "victoria-metrics") else { return Ok(None) };

@@ -1,4 +1,4 @@
-//! The source `prometheus-remote-write`: whoever writes remotely to Prometheus writes to a topic.
+//! The source `prometheus-receiver`: whoever writes remotely to Prometheus writes to a topic.
 
 mod options;
 
@@ -34,7 +34,7 @@ impl Source for RemoteWriteSource {
     type Options = ReceiveOptions;
 
     const ABOUT: About = About {
-        name: "prometheus-remote-write",
+        name: "prometheus-receiver",
         aliases: &[],
         summary: "Receives what Prometheus, vmagent and others write remotely (remote write 1.0).",
     };
@@ -54,7 +54,7 @@ impl Source for RemoteWriteSource {
         let (inbox, waiting) = Inbox::new(options.requests_max, options.patience);
         let receiver = Receiver {
             inbox,
-            door: Door::new(&options.credentials()).map_err(|error| refused(error.to_string()))?,
+            door: Door::new(&options.access.credentials()).map_err(|error| refused(error.to_string()))?,
             topic: options.topic.as_str().into(),
             form: options.form,
             body_max: options.request_max,

@@ -1,9 +1,9 @@
 use std::time::Duration;
 
+use super::super::access::Access;
 use super::super::form::Form;
 use super::super::remote::Limits;
-use crate::http::Credentials;
-use crate::options::{Options, Secret};
+use crate::options::Options;
 
 /// What can be said to a receiver of remote writes.
 #[derive(Options, Debug, Clone)]
@@ -20,15 +20,9 @@ pub struct ReceiveOptions {
     /// Whether a record is one sample, or all samples of a series in one request.
     #[option(name = "record.form", default = "sample")]
     pub form: Form,
-    /// The user whom senders must name (basic authentication).
-    #[option(name = "auth.user")]
-    pub user: Option<String>,
-    /// The password that senders must give.
-    #[option(name = "auth.password")]
-    pub password: Option<Secret>,
-    /// The token that senders must give (bearer authentication).
-    #[option(name = "auth.token")]
-    pub token: Option<Secret>,
+    /// Who may write.
+    #[option(flatten)]
+    pub access: Access,
     /// How long a sender waits for its samples to be stored before it is told to send them again. Prometheus itself waits 30 s.
     #[option(name = "ack.timeout.ms", default = 20_000, check = patience)]
     pub patience: Duration,
@@ -61,12 +55,6 @@ impl ReceiveOptions {
             samples: self.samples_max,
             labels: self.labels_max,
         }
-    }
-
-    pub(super) fn credentials(&self) -> Credentials {
-        let (password, token) =
-            (self.password.as_ref().map(Secret::expose), self.token.as_ref().map(Secret::expose));
-        Credentials::of(self.user.as_deref(), password, token)
     }
 }
 

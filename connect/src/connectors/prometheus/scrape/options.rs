@@ -1,10 +1,11 @@
 use std::time::Duration;
 
+use super::super::access::Access;
 use super::super::form::Form;
 use super::super::labels::Pairs;
 use super::target::Target;
-use crate::http::{Credentials, HttpClient};
-use crate::options::{Fault, Options, Secret};
+use crate::http::HttpClient;
+use crate::options::{Fault, Options};
 
 /// What can be said to a scrape.
 #[derive(Options, Debug, Clone)]
@@ -42,15 +43,9 @@ pub struct ScrapeOptions {
     /// The longest answer that is read. A longer one counts as a failed scrape.
     #[option(name = "body.bytes.max", default = 16_777_216, importance = "low", range = 1..=1_073_741_824)]
     pub body_max: usize,
-    /// The user of basic authentication.
-    #[option(name = "auth.user")]
-    pub user: Option<String>,
-    /// The password of basic authentication.
-    #[option(name = "auth.password")]
-    pub password: Option<Secret>,
-    /// The token of bearer authentication.
-    #[option(name = "auth.token")]
-    pub token: Option<Secret>,
+    /// Who asks.
+    #[option(flatten)]
+    pub access: Access,
     /// A file of certificates (PEM) that are trusted instead of the system's.
     #[option(name = "tls.trusted")]
     pub trusted: Option<std::path::PathBuf>,
@@ -59,11 +54,9 @@ pub struct ScrapeOptions {
 impl ScrapeOptions {
     /// How a target is asked.
     pub(super) fn http(&self) -> HttpClient {
-        let secret = |secret: &'_ Option<Secret>| secret.as_ref().map(|secret| secret.expose().to_owned());
-        let (password, token) = (secret(&self.password), secret(&self.token));
         HttpClient {
             request_timeout: self.timeout,
-            credentials: Credentials::of(self.user.as_deref(), password.as_deref(), token.as_deref()),
+            credentials: self.access.credentials(),
             trusted: self.trusted.clone(),
             follow_redirects: true,
             ..HttpClient::default()

@@ -13,6 +13,10 @@ pub(super) struct Target {
 impl Target {
     /// `HOST:PORT`, which gets `http://` and `path`, or a whole URL.
     pub(super) fn parse(text: &str, path: &str) -> Result<Self, String> {
+        // A URL's host may follow any number of slashes: an address without one would take the path for it.
+        if text.is_empty() || text.starts_with('/') {
+            return Err(format!("{text:?} has no host"));
+        }
         let whole = if text.contains("://") { text.to_owned() } else { format!("http://{text}{path}") };
         let url = Url::parse(&whole).map_err(|error| format!("{text} is no address: {error}"))?;
         if !["http", "https"].contains(&url.scheme()) {
@@ -40,7 +44,7 @@ mod tests {
             let target = Target::parse(text, "/metrics").unwrap();
             assert_eq!((target.url.as_str(), target.instance.as_str()), (url, instance), "{text}");
         }
-        for text in ["", "ftp://node/x", "node:port"] {
+        for text in ["", "/metrics", "ftp://node/x", "node:port"] {
             assert!(Target::parse(text, "/metrics").is_err(), "{text}");
         }
     }
