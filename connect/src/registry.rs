@@ -46,6 +46,7 @@ impl Registry {
             .source::<connectors::prometheus::RemoteWriteSource>()
             .sink::<connectors::prometheus::RemoteWriteSink>()
             .sink::<connectors::elasticsearch::ElasticsearchSink>()
+            .sink::<connectors::file_sink::FileSink>()
             .sink::<connectors::postgres::PostgresSink>()
     }
 

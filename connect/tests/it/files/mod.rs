@@ -3,4 +3,5 @@
 mod follow;
 mod logrotate;
 mod rotation;
+mod sink;
 mod tail;

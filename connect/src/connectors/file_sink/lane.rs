@@ -1,0 +1,303 @@
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use millstream_client::TopicPartition;
+
+use super::encoder::Encoder;
+use super::options::{Compression, FileSinkOptions};
+use super::progress::{Counted, Progress, sync_directory};
+
+/// How much is kept before it is written to the file.
+const CHUNK: usize = 256 << 10;
+/// What the name of a file ends with that is not complete.
+const OPEN: &str = ".open";
+
+/// A file that is written, and those of the same partition before and after it.
+pub(super) struct Lane {
+    /// Where the files are.
+    directory: PathBuf,
+    /// Where the progress is kept.
+    progress_path: PathBuf,
+    rule: Rule,
+    open: Option<OpenFile>,
+    /// Complete, and not yet under their names.
+    sealed: Vec<(Arc<File>, String)>,
+    /// What is written, if not yet for good.
+    written: Progress,
+    /// What is on disk for good.
+    durable: Progress,
+}
+
+/// How files are named and when they end.
+#[derive(Clone)]
+pub(super) enum Rule {
+    /// One file for ever, of this name.
+    One(String),
+    /// A file for so many bytes and so much time.
+    Roll { bytes: u64, age: Duration, extension: &'static str, compression: Compression },
+}
+
+struct OpenFile {
+    name: String,
+    file: Arc<File>,
+    encoder: Encoder,
+    /// How many bytes are in the file.
+    length: u64,
+    /// How many bytes went in, before compression.
+    content: u64,
+    begun: Instant,
+}
+
+/// What must be done on disk before a lane's progress counts.
+pub(super) struct Flush {
+    progress_path: PathBuf,
+    sealed: Vec<(Arc<File>, PathBuf, PathBuf)>,
+    open: Option<Arc<File>>,
+    progress: Progress,
+}
+
+impl Lane {
+    /// Goes on where the last flush was: what follows it in the files is cut off, and comes again.
+    pub(super) fn recover(directory: PathBuf, progress_path: PathBuf, rule: Rule) -> io::Result<Self> {
+        fs::create_dir_all(&directory)?;
+        let durable = Progress::read(&progress_path)?;
+        let mut lane = Self {
+            directory,
+            progress_path,
+            rule,
+            open: None,
+            sealed: Vec::new(),
+            written: durable.clone(),
+            durable,
+        };
+        lane.restore()?;
+        Ok(lane)
+    }
+
+    /// Brings the files to what is durable.
+    fn restore(&mut self) -> io::Result<()> {
+        (self.open, self.written) = (None, self.durable.clone());
+        self.sealed.clear();
+        if matches!(self.rule, Rule::Roll { .. }) {
+            self.remove_what_does_not_count()?;
+        }
+        let Some(Counted { file: name, bytes: length, content }) = self.durable.open.clone() else {
+            return Ok(());
+        };
+        let path = self.directory.join(&name);
+        let complete = path.with_file_name(complete(&name));
+        if !path.exists() && complete.exists() {
+            fs::rename(&complete, &path)?;
+        }
+        if !path.exists() {
+            // Somebody took it away: what counts of it is theirs.
+            return Ok(());
+        }
+        let file = OpenOptions::new().write(true).open(&path)?;
+        let there = file.metadata()?.len();
+        if there < length {
+            let why = format!(
+                "{} has {there} bytes, and {length} were synced: somebody else wrote to it. Put it back, or remove {} to begin anew",
+                path.display(),
+                self.progress_path.display()
+            );
+            return Err(io::Error::other(why));
+        }
+        file.set_len(length)?;
+        self.open = Some(OpenFile::new(name, file, self.compression(), length, content));
+        Ok(())
+    }
+
+    /// Removes files that were begun after the last flush: their records come again.
+    fn remove_what_does_not_count(&self) -> io::Result<()> {
+        let counts = self.durable.open.as_ref().map(|open| open.file.as_str());
+        let next = self.durable.next.values().max().copied().unwrap_or(0);
+        for entry in fs::read_dir(&self.directory)? {
+            let path = entry?.path();
+            let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+            let first = name.split('.').next().and_then(|digits| digits.parse::<i64>().ok());
+            let begun_later = first.is_some_and(|first| first >= next) && !self.durable.next.is_empty();
+            if Some(name) != counts && (first.is_some() && name.ends_with(OPEN) || begun_later) {
+                fs::remove_file(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The offset to go on from, if it is known.
+    pub(super) fn next(&self, partition: &TopicPartition) -> Option<i64> {
+        self.written.next.get(partition).copied()
+    }
+
+    /// Takes a line, with its end, of a record that is not there yet.
+    pub(super) fn write(&mut self, from: &TopicPartition, offset: i64, line: &[u8]) -> io::Result<()> {
+        if self.open.as_ref().is_some_and(|open| self.rule.is_full(open.content)) {
+            self.seal()?;
+        }
+        if self.open.is_none() {
+            self.open = Some(self.begin(offset)?);
+        }
+        if let Some(open) = &mut self.open {
+            open.encoder.write(line)?;
+            open.content += line.len() as u64;
+        }
+        match self.written.next.get_mut(from) {
+            Some(next) => *next = offset + 1,
+            None => drop(self.written.next.insert(from.clone(), offset + 1)),
+        }
+        Ok(())
+    }
+
+    /// How many files are complete and not yet under their names.
+    pub(super) fn sealed(&self) -> usize {
+        self.sealed.len()
+    }
+
+    /// Writes what there is much of to the file. Where that fails it is tried again with the next.
+    pub(super) fn drain(&mut self) -> io::Result<()> {
+        self.open.as_mut().map_or(Ok(()), |open| open.drain(CHUNK))
+    }
+
+    /// Whether records were written since the last flush, or a file's time is over.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.written.next != self.durable.next || self.ends_in(now).is_some_and(|left| left.is_zero())
+    }
+
+    /// How long until the open file's time is over.
+    pub(super) fn ends_in(&self, now: Instant) -> Option<Duration> {
+        let Rule::Roll { age, .. } = self.rule else { return None };
+        let open = self.open.as_ref()?;
+        Some(age.saturating_sub(now.saturating_duration_since(open.begun)))
+    }
+
+    /// Writes everything to the files; what is to be done on disk comes back.
+    pub(super) fn flush(&mut self, now: Instant) -> io::Result<Flush> {
+        if self.ends_in(now).is_some_and(|left| left.is_zero()) {
+            self.seal()?;
+        }
+        if let Some(open) = &mut self.open {
+            open.encoder.end()?;
+            open.drain(0)?;
+        }
+        self.written.open = self.open.as_ref().map(OpenFile::counted);
+        let sealed = self.sealed.iter().map(|(file, name)| {
+            let path = self.directory.join(name);
+            let complete = path.with_file_name(complete(name));
+            (Arc::clone(file), path, complete)
+        });
+        Ok(Flush {
+            progress_path: self.progress_path.clone(),
+            sealed: sealed.collect(),
+            open: self.open.as_ref().map(|open| Arc::clone(&open.file)),
+            progress: self.written.clone(),
+        })
+    }
+
+    /// The flush was carried out.
+    pub(super) fn flushed(&mut self) {
+        self.sealed.clear();
+        self.durable = self.written.clone();
+    }
+
+    /// Ends the open file.
+    fn seal(&mut self) -> io::Result<()> {
+        let Some(open) = &mut self.open else { return Ok(()) };
+        open.encoder.end()?;
+        open.drain(0)?;
+        self.sealed.extend(self.open.take().map(|open| (open.file, open.name)));
+        Ok(())
+    }
+
+    fn begin(&mut self, offset: i64) -> io::Result<OpenFile> {
+        let name = match &self.rule {
+            Rule::One(name) => name.clone(),
+            Rule::Roll { extension, compression, .. } => {
+                format!("{offset:020}{extension}{}{OPEN}", compression.ending())
+            }
+        };
+        let mut options = OpenOptions::new();
+        let is_new = matches!(self.rule, Rule::Roll { .. });
+        let file = options.create(true).write(true).truncate(is_new).open(self.directory.join(&name))?;
+        let length = file.metadata()?.len();
+        let open = OpenFile::new(name, file, self.compression(), length, length);
+        if !is_new {
+            // What was there before the first flush is what a crash goes back to.
+            self.durable.open = Some(open.counted());
+            self.durable.write(&self.progress_path)?;
+        }
+        Ok(open)
+    }
+
+    fn compression(&self) -> Compression {
+        match self.rule {
+            Rule::One(_) => Compression::None,
+            Rule::Roll { compression, .. } => compression,
+        }
+    }
+}
+
+impl Rule {
+    pub(super) fn rolling(options: &FileSinkOptions) -> Self {
+        let extension = if options.format == super::options::Format::Lines { ".log" } else { ".jsonl" };
+        let (bytes, age) = (options.roll_bytes, options.roll);
+        Self::Roll { bytes, age, extension, compression: options.compression }
+    }
+
+    fn is_full(&self, content: u64) -> bool {
+        matches!(self, Self::Roll { bytes, .. } if content >= *bytes)
+    }
+}
+
+impl OpenFile {
+    fn new(name: String, file: File, compression: Compression, length: u64, content: u64) -> Self {
+        let encoder = Encoder::new(compression);
+        Self { name, file: Arc::new(file), encoder, length, content, begun: Instant::now() }
+    }
+
+    fn counted(&self) -> Counted {
+        Counted { file: self.name.clone(), bytes: self.length, content: self.content }
+    }
+
+    /// Writes what is ready, if it is more than so much. What was written in part is written over.
+    fn drain(&mut self, more_than: usize) -> io::Result<()> {
+        let out = self.encoder.out();
+        if out.len() > more_than {
+            self.file.write_all_at(out, self.length)?;
+            self.length += out.len() as u64;
+            out.clear();
+        }
+        Ok(())
+    }
+}
+
+impl Flush {
+    /// Waits for the disk.
+    pub(super) fn carry_out(self) -> io::Result<()> {
+        for (file, path, complete) in &self.sealed {
+            file.sync_all()?;
+            fs::rename(path, complete)?;
+        }
+        if let Some(file) = &self.open {
+            file.sync_data()?;
+        }
+        if !self.sealed.is_empty() {
+            sync_directory(&self.progress_path)?;
+        }
+        self.progress.write(&self.progress_path)
+    }
+}
+
+/// The name of a file that is complete.
+fn complete(name: &str) -> &str {
+    name.strip_suffix(OPEN).unwrap_or(name)
+}
+
+/// Where a lane of the one file keeps its progress.
+pub(super) fn beside(file: &Path) -> PathBuf {
+    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    file.with_file_name(format!(".{name}.progress"))
+}

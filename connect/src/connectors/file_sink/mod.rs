@@ -1,0 +1,209 @@
+//! Files that topics are written to: one that grows, or many of a limited size and age; each record once, whatever crashes.
+
+mod encoder;
+mod lane;
+mod line;
+mod options;
+mod progress;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use millstream_client::TopicPartition;
+
+pub use options::{Compression, FileSinkOptions, Format};
+
+use self::lane::{Lane, Rule, beside};
+use crate::about::About;
+use crate::check::Finding;
+use crate::error::{ConnectError, TaskError};
+use crate::record::Record;
+use crate::sink::{Replay, Sink, SinkContext, SinkTask, Written};
+
+/// How many files wait for their sync, at most, until records wait for it.
+const MAX_SEALED: usize = 16;
+/// The least time between two flushes that a file's age asks for.
+const SHORTEST_WAIT: Duration = Duration::from_millis(10);
+
+/// Writes records to files, a line each.
+///
+/// A flush syncs the files and then stores beside them how much of them counts and which offset comes next. After a crash the
+/// files are cut to that and reading goes on from there, so no line is there in part, twice or not at all.
+pub struct FileSink;
+
+#[async_trait]
+impl Sink for FileSink {
+    type Options = FileSinkOptions;
+
+    const ABOUT: About = About {
+        name: "file-sink",
+        aliases: &["org.apache.kafka.connect.file.FileStreamSinkConnector", "FileStreamSink"],
+        summary: "Writes records to a file, or to files of a limited size and age, a line each.",
+    };
+
+    const REPLAY: Replay = Replay::Once;
+
+    async fn check(options: &FileSinkOptions) -> Vec<Finding> {
+        let file = options.file.as_deref().and_then(Path::parent);
+        let directory = options.directory.as_deref().or(file).filter(|path| !path.as_os_str().is_empty());
+        let directory = directory.unwrap_or(Path::new("."));
+        let what = directory.display().to_string();
+        // Those above it are made with it.
+        let there = directory.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
+        let finding = match tempfile_in(there) {
+            Ok(()) => Finding::fine(what, "can be written to"),
+            Err(why) => Finding::wrong(what, format!("cannot be written to: {why}")),
+        };
+        vec![finding]
+    }
+
+    async fn open(options: FileSinkOptions, context: SinkContext) -> Result<Box<dyn SinkTask>, ConnectError> {
+        if options.file.is_some() && context.task > 0 {
+            let why = "one file cannot be written by several tasks: set tasks.max=1, or name a directory";
+            return Err(ConnectError::Refused(why.to_owned()));
+        }
+        Ok(Box::new(FileTask { options, lanes: BTreeMap::new(), line: Vec::new() }))
+    }
+}
+
+/// Whether a file can be made in a directory.
+fn tempfile_in(directory: &Path) -> io::Result<()> {
+    let path = directory.join(format!(".millstream-{}", std::process::id()));
+    std::fs::File::create_new(&path)?;
+    std::fs::remove_file(path)
+}
+
+struct FileTask {
+    options: FileSinkOptions,
+    /// By partition; all of them are one where there is one file.
+    lanes: BTreeMap<Option<TopicPartition>, Lane>,
+    line: Vec<u8>,
+}
+
+impl FileTask {
+    fn key(&self, partition: &TopicPartition) -> Option<TopicPartition> {
+        self.options.directory.is_some().then(|| partition.clone())
+    }
+
+    fn lane(&mut self, partition: &TopicPartition) -> io::Result<&mut Lane> {
+        let key = self.key(partition);
+        if !self.lanes.contains_key(&key) {
+            let lane = self.recover(partition)?;
+            self.lanes.insert(key.clone(), lane);
+        }
+        self.lanes.get_mut(&key).ok_or_else(|| io::Error::other("no lane"))
+    }
+
+    fn recover(&self, partition: &TopicPartition) -> io::Result<Lane> {
+        if let Some(directory) = &self.options.directory {
+            let directory = directory.join(&*partition.topic).join(partition.partition.to_string());
+            let progress = directory.join(".progress");
+            return Lane::recover(directory, progress, Rule::rolling(&self.options));
+        }
+        let file = self.options.file.as_deref().unwrap_or(Path::new(""));
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty());
+        Lane::recover(directory.unwrap_or(Path::new(".")).to_owned(), beside(file), Rule::One(name))
+    }
+
+    /// Writes the records of one partition that follow each other.
+    fn write_run(&mut self, partition: &TopicPartition, records: &[Record]) -> io::Result<()> {
+        let mut line = std::mem::take(&mut self.line);
+        let format = self.options.format;
+        let lane = self.lane(partition)?;
+        for record in records {
+            let Some(origin) = &record.origin else { continue };
+            // What comes again after a write that was not answered for is there already.
+            if lane.next(partition).is_some_and(|next| origin.offset < next) {
+                continue;
+            }
+            line.clear();
+            line::append(&mut line, record, format);
+            lane.write(partition, origin.offset, &line)?;
+        }
+        lane.drain()?;
+        self.line = line;
+        Ok(())
+    }
+
+    fn sealed(&self) -> usize {
+        self.lanes.values().map(Lane::sealed).sum()
+    }
+}
+
+#[async_trait]
+impl SinkTask for FileTask {
+    async fn assigned(
+        &mut self,
+        partitions: &[TopicPartition],
+    ) -> Result<BTreeMap<TopicPartition, i64>, TaskError> {
+        let mut known = BTreeMap::new();
+        for partition in partitions {
+            let next = self.lane(partition).map_err(failed)?.next(partition);
+            known.extend(next.map(|next| (partition.clone(), next)));
+        }
+        Ok(known)
+    }
+
+    async fn revoked(&mut self, partitions: &[TopicPartition]) {
+        for partition in partitions {
+            self.lanes.remove(&Some(partition.clone()));
+        }
+    }
+
+    async fn write(&mut self, records: &[Record]) -> Result<Written, TaskError> {
+        for run in records.chunk_by(|one, other| partition_of(one) == partition_of(other)) {
+            let Some((topic, partition)) = run.first().and_then(partition_of) else {
+                return Err(TaskError::fatal(
+                    "a record without an offset cannot be written once and once only",
+                ));
+            };
+            let partition = TopicPartition { topic: topic.clone(), partition };
+            self.write_run(&partition, run).map_err(failed)?;
+        }
+        if self.sealed() > MAX_SEALED {
+            self.flush().await?;
+        }
+        Ok(Written::All)
+    }
+
+    async fn flush(&mut self) -> Result<(), TaskError> {
+        let now = Instant::now();
+        let mut flushes = Vec::new();
+        for (key, lane) in self.lanes.iter_mut().filter(|(_, lane)| lane.is_due(now)) {
+            flushes.push((key.clone(), lane.flush(now).map_err(failed)?));
+        }
+        for (key, flush) in flushes {
+            let done = tokio::task::spawn_blocking(move || flush.carry_out()).await;
+            let done = done.map_err(io::Error::other).flatten();
+            let Some(lane) = self.lanes.get_mut(&key) else { continue };
+            match done {
+                Ok(()) => lane.flushed(),
+                Err(why) => {
+                    // What a failed sync leaves in the file nobody knows. It is written again from the last one that succeeded.
+                    self.lanes.remove(&key);
+                    return Err(failed(why));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn flush_within(&self) -> Option<Duration> {
+        let now = Instant::now();
+        let soonest = self.lanes.values().filter_map(|lane| lane.ends_in(now)).min();
+        soonest.map(|left| left.max(SHORTEST_WAIT))
+    }
+}
+
+fn partition_of(record: &Record) -> Option<(&std::sync::Arc<str>, i32)> {
+    record.origin.as_ref().map(|origin| (&origin.topic, origin.partition))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn failed(why: io::Error) -> TaskError {
+    TaskError::retry(format!("the files cannot be written: {why}"))
+}
