@@ -5,7 +5,7 @@ pub(crate) fn of_f64(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
         return special(value);
     }
-    written(&format!("{value:e}"), (1e-3..1e7).contains(&value.abs()))
+    written(&two_digits(format!("{value:e}"), format!("{value:.1e}")), (1e-3..1e7).contains(&value.abs()))
 }
 
 /// `Float.toString`.
@@ -13,7 +13,12 @@ pub(crate) fn of_f32(value: f32) -> String {
     if value == 0.0 || !value.is_finite() {
         return special(value.into());
     }
-    written(&format!("{value:e}"), (1e-3..1e7).contains(&value.abs()))
+    written(&two_digits(format!("{value:e}"), format!("{value:.1e}")), (1e-3..1e7).contains(&value.abs()))
+}
+
+/// Java looks for the nearest of two digits where one would tell the number: the smallest of all is 4.9E-324, not 5E-324.
+fn two_digits(shortest: String, two: String) -> String {
+    if shortest.contains('.') || two.contains(".0e") { shortest } else { two }
 }
 
 fn special(value: f64) -> String {
@@ -73,6 +78,7 @@ mod tests {
             (1e7, "1.0E7"),
             (1.5e10, "1.5E10"),
             (-1e-10, "-1.0E-10"),
+            (f64::from_bits(1), "4.9E-324"),
             (f64::MAX, "1.7976931348623157E308"),
             (f64::NAN, "NaN"),
             (f64::NEG_INFINITY, "-Infinity"),

@@ -47,11 +47,12 @@ impl<T: Choice> OptionType for T {
     }
 }
 
+/// Blanks around it dropped, as Kafka does.
 impl OptionType for String {
     const KIND: Kind = Kind::String;
 
     fn parse(text: &str) -> Result<Self, String> {
-        Ok(text.to_owned())
+        Ok(text.trim().to_owned())
     }
 }
 

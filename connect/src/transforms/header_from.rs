@@ -3,7 +3,7 @@ use super::kind::Configured;
 use super::schema_cache::SchemaCache;
 use super::target::{map_of, struct_of};
 use super::{Target, Transform, TransformError};
-use crate::data::{Map, Schema, SchemaAndValue, SchemaBuilder, Struct, Value};
+use crate::data::{DataError, Map, Schema, SchemaAndValue, SchemaBuilder, Struct, Value};
 use crate::options::{Choice, Fault, Options};
 use crate::record::{Headers, Record};
 use std::sync::Arc;
@@ -95,6 +95,10 @@ impl HeaderFrom {
         for (name, header) in self.named() {
             let field = schema.field(name).ok_or_else(|| TransformError::NoField(name.clone()))?;
             let value = self.value(&value, name).cloned().unwrap_or_default();
+            // In a struct its default stood for null; a header has none.
+            if value.is_null() && !field.schema.is_optional() {
+                return Err(DataError::Null { field: name.clone(), of: field.schema.kind() }.into());
+            }
             headers.push((header.clone(), SchemaAndValue::new(Arc::clone(&field.schema), value)));
         }
         if self.options.operation == Operation::Copy {

@@ -151,6 +151,10 @@ impl TimestampConverter {
     }
 
     fn schema(&self, schema: &Arc<Schema>) -> Result<Arc<Schema>, TransformError> {
+        if schema.kind() != Type::Struct {
+            let expected = "a STRUCT where there is a schema";
+            return Err(TransformError::Form { what: WHAT, expected, found: schema.kind().name() });
+        }
         self.schemas.get_or_make(schema, |schema| {
             let mut builder = SchemaBuilder::like(schema);
             for field in schema.fields() {

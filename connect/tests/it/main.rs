@@ -3,6 +3,7 @@
 mod elasticsearch;
 mod files;
 mod http_server;
+mod kafka;
 mod open;
 mod postgres;
 mod prometheus;

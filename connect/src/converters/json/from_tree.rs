@@ -1,6 +1,6 @@
 use super::super::ConvertError;
 use super::Writing;
-use super::tree::Tree;
+use super::tree::{Tree, unsigned_zero};
 use crate::data::{DataError, Decimal, Logical, Map, Schema, Struct, Type, Value, low_bits};
 use base64::Engine as _;
 use base64::alphabet;
@@ -36,8 +36,8 @@ pub(super) fn value(schema: Option<&Arc<Schema>>, tree: Tree, how: Writing) -> R
         #[expect(clippy::cast_possible_truncation, reason = "Kafka keeps the low bits")]
         Type::Int32 => Value::Int32(integer(&tree) as i32),
         Type::Int64 => Value::Int64(integer(&tree)),
-        Type::Float32 => Value::Float32(number(&tree).parse().unwrap_or(0.0)),
-        Type::Float64 => Value::Float64(number(&tree).parse().unwrap_or(0.0)),
+        Type::Float32 => Value::Float32(number(&tree).parse().unwrap_or(0.0_f32) + 0.0),
+        Type::Float64 => Value::Float64(unsigned_zero(&number(&tree))),
         Type::String => tree.as_str().into(),
         Type::Bytes => tree.as_str().map(base64).transpose()?.into(),
         Type::Array => array(schema, tree, how)?,
@@ -52,7 +52,7 @@ fn schemaless(tree: Tree) -> Value {
         Tree::Boolean(value) => Value::Boolean(value),
         Tree::Integer(value) => Value::Int64(value),
         Tree::Big(value) => Value::Int64(low_bits(&value)),
-        Tree::Float(text) => Value::Float64(text.parse().unwrap_or(f64::NAN)),
+        Tree::Float(text) => Value::Float64(unsigned_zero(&text)),
         Tree::String(text) => Value::String(text),
         Tree::Array(items) => Value::Array(items.into_iter().map(schemaless).collect()),
         Tree::Object(fields) => {

@@ -131,11 +131,15 @@ impl<'a> Reader<'a> {
     fn value<N: Node>(&mut self) -> Result<N, ConvertError> {
         let mut open: Vec<Open<N>> = Vec::new();
         loop {
-            let mut done = match self.peek() {
+            let next = self.peek();
+            if matches!(next, Some(b'[' | b'{')) && open.len() >= DEPTH_MAX {
+                return Err(self.wrong("more than 1000 arrays and objects in each other"));
+            }
+            let mut done = match next {
                 Some(b'[') => {
                     self.at += 1;
                     if self.peek() != Some(b']') {
-                        self.push(&mut open, Open::Array(Vec::new()))?;
+                        open.push(Open::Array(Vec::new()));
                         continue;
                     }
                     self.at += 1;
@@ -145,7 +149,7 @@ impl<'a> Reader<'a> {
                     self.at += 1;
                     if self.peek() != Some(b'}') {
                         let name = self.key()?;
-                        self.push(&mut open, Open::Object(Vec::new(), name))?;
+                        open.push(Open::Object(Vec::new(), name));
                         continue;
                     }
                     self.at += 1;
@@ -165,14 +169,6 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-    }
-
-    fn push<N>(&self, open: &mut Vec<Open<N>>, one: Open<N>) -> Result<(), ConvertError> {
-        if open.len() >= DEPTH_MAX {
-            return Err(self.wrong("more than 1000 arrays and objects in each other"));
-        }
-        open.push(one);
-        Ok(())
     }
 
     /// Adds an item: the array or object is still open, or complete.

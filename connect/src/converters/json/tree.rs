@@ -103,7 +103,7 @@ impl Node for Value {
         Value::Int64(low_bits(&value))
     }
     fn float(text: &str) -> Self {
-        Value::Float64(text.parse().unwrap_or(f64::NAN))
+        Value::Float64(unsigned_zero(text))
     }
     fn string(text: Arc<str>) -> Self {
         Value::String(text)
@@ -114,4 +114,9 @@ impl Node for Value {
     fn object(fields: Vec<(Arc<str>, Self)>) -> Self {
         Value::Map(fields.into_iter().collect::<Map>())
     }
+}
+
+/// The number of a text; of zeros only that without a sign, as Jackson's decimals have none.
+pub(super) fn unsigned_zero(text: &str) -> f64 {
+    text.parse::<f64>().unwrap_or(f64::NAN) + 0.0
 }

@@ -168,12 +168,24 @@ fn structure(out: &mut Vec<u8>, value: &Struct, how: Writing) -> Result<(), Conv
     Ok(())
 }
 
-/// Escaped as Jackson does: quotes, backslashes and control characters, these in capital hexadecimals.
+/// Escaped as Jackson does: quotes, backslashes, control characters, and what takes two units of UTF-16, these in capital
+/// hexadecimals.
 pub(super) fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     let bytes = text.as_bytes();
     let mut from = 0;
     for (at, &byte) in bytes.iter().enumerate() {
+        // The first byte of four.
+        if byte >= 0xf0 {
+            out.extend_from_slice(&bytes[from..at]);
+            from = at + 4;
+            let mut units = [0; 2];
+            if let Some(c) = text[at..].chars().next() {
+                c.encode_utf16(&mut units);
+            }
+            _ = write!(out, "\\u{:04X}\\u{:04X}", units[0], units[1]);
+            continue;
+        }
         if byte >= 0x20 && byte != b'"' && byte != b'\\' {
             continue;
         }

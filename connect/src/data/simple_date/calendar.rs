@@ -68,12 +68,14 @@ pub(super) fn weekday(days: i64) -> i64 {
 /// The year and week of a day as the United States count: weeks begin on Sunday, the first is that of 1 January.
 pub(super) fn week(days: i64) -> (i64, i64) {
     let year = Day::of(days).year;
-    let first = |year: i64| {
-        let new_year = Day { year, month: 1, day: 1 }.days();
-        new_year - weekday(new_year)
-    };
-    let year = if days >= first(year + 1) { year + 1 } else { year };
-    (year, (days - first(year)) / 7 + 1)
+    let year = if days >= first_of_weeks(year + 1) { year + 1 } else { year };
+    (year, (days - first_of_weeks(year)) / 7 + 1)
+}
+
+/// The Sunday with which the first week of a year begins.
+pub(super) fn first_of_weeks(year: i64) -> i64 {
+    let new_year = Day { year, month: 1, day: 1 }.days();
+    new_year - weekday(new_year)
 }
 
 #[cfg(test)]

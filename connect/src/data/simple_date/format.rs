@@ -68,9 +68,16 @@ fn number(letter: char, days: i64, day: Day, time: i64) -> i64 {
     }
 }
 
-/// Two letters show two digits.
+/// Two letters show two digits. A sign is none of the digits.
 fn year(text: &mut String, year: i64, count: usize) {
-    _ = if count == 2 { write!(text, "{:02}", year.rem_euclid(100)) } else { write!(text, "{year:0count$}") };
+    if count == 2 {
+        _ = write!(text, "{:02}", year.unsigned_abs() % 100);
+        return;
+    }
+    if year < 0 {
+        text.push('-');
+    }
+    _ = write!(text, "{:0count$}", year.unsigned_abs());
 }
 
 fn name(text: &mut String, names: &[&str], index: i64, count: usize) {

@@ -1,4 +1,4 @@
-use super::calendar::{DAY_MS, Day};
+use super::calendar::{DAY_MS, Day, first_of_weeks, weekday};
 use super::format::{MONTHS, WEEKDAYS};
 use super::pattern::Part;
 use chrono::{Datelike as _, Utc};
@@ -7,9 +7,15 @@ use chrono::{Datelike as _, Utc};
 #[derive(Default)]
 struct Fields {
     year: Option<i64>,
+    /// The year of a week: with the week and its day it says the date, whatever else does.
+    week_year: Option<i64>,
+    week: Option<i64>,
+    /// From 0, Sunday.
+    weekday: Option<i64>,
     before_christ: bool,
     month: i64,
-    day: i64,
+    /// Without one, a weekday says which: the first of the month.
+    day: Option<i64>,
     /// Wins over month and day where it came later.
     day_of_year: Option<i64>,
     hour: i64,
@@ -23,7 +29,7 @@ struct Fields {
 }
 
 pub(super) fn parse(parts: &[Part], text: &str) -> Option<i64> {
-    let mut fields = Fields { month: 1, day: 1, ..Fields::default() };
+    let mut fields = Fields { month: 1, ..Fields::default() };
     let mut rest = text;
     for (index, part) in parts.iter().enumerate() {
         match part {
@@ -31,13 +37,14 @@ pub(super) fn parse(parts: &[Part], text: &str) -> Option<i64> {
             Part::Field(letter, count) => {
                 // Before another number a field has as many digits as letters.
                 let abuts = parts.get(index + 1).is_some_and(|next| matches!(next, Part::Field(..)));
-                rest = rest.trim_start_matches([' ', '\t']);
+                let blanks = rest.len() - rest.trim_start_matches([' ', '\t']).len();
+                rest = &rest[blanks..];
                 rest = if part.is_numeric() {
-                    let (number, digits, after) = number(rest, abuts.then_some(*count))?;
+                    let (number, digits, after) = number(rest, abuts.then(|| count.saturating_sub(blanks)))?;
                     fields.number(*letter, *count, number, digits)?;
                     after
                 } else {
-                    fields.text(*letter, rest)?
+                    fields.text(*letter, *count, rest)?
                 };
             }
         }
@@ -60,17 +67,27 @@ fn number(text: &str, width: Option<usize>) -> Option<(i64, usize, &str)> {
     Some((if negative { -number } else { number }, digits.len(), &text[taken..]))
 }
 
+/// Forms of an offset, beside those of one to three letters X: `+0130`, and `+01:30` behind GMT.
+const RFC_822: usize = 2;
+const GMT: usize = 4;
+
 impl Fields {
     fn number(&mut self, letter: char, count: usize, number: i64, digits: usize) -> Option<()> {
         match letter {
-            'y' => {
-                self.year =
-                    Some(if count <= 2 && digits == 2 && number >= 0 { century(number) } else { number })
+            'y' | 'Y' => {
+                let year =
+                    Some(if count <= 2 && digits == 2 && number >= 0 { century(number) } else { number });
+                if letter == 'y' {
+                    (self.year, self.week_year) = (year, None);
+                } else {
+                    self.week_year = year;
+                }
             }
             'M' | 'L' => (self.month, self.day_of_year) = (number, None),
-            'd' => (self.day, self.day_of_year) = (number, None),
+            'd' => (self.day, self.day_of_year) = (Some(number), None),
             'D' => self.day_of_year = Some(number),
-            'u' => {}
+            'u' => self.weekday = Some(number % 7),
+            'w' => self.week = Some(number),
             'H' => (self.hour, self.half_hour) = (number, None),
             'k' => (self.hour, self.half_hour) = (if number == 24 { 0 } else { number }, None),
             'K' => self.half_hour = Some(number),
@@ -78,13 +95,13 @@ impl Fields {
             'm' => self.minute = number,
             's' => self.second = number,
             'S' => self.ms = number,
-            // Weeks say no day: what Java makes of them nobody means.
+            // Weeks of a month: what Java makes of them nobody means.
             _ => return None,
         }
         Some(())
     }
 
-    fn text<'a>(&mut self, letter: char, text: &'a str) -> Option<&'a str> {
+    fn text<'a>(&mut self, letter: char, count: usize, text: &'a str) -> Option<&'a str> {
         match letter {
             'G' => {
                 let (index, rest) = name(text, ["AD", "BC"].into_iter())?;
@@ -101,7 +118,9 @@ impl Fields {
             }
             'E' => {
                 let short = WEEKDAYS.into_iter().filter_map(|name| name.get(..3));
-                Some(name(text, WEEKDAYS.into_iter().chain(short))?.1)
+                let (index, rest) = name(text, WEEKDAYS.into_iter().chain(short))?;
+                self.weekday = i64::try_from(index % 7).ok();
+                Some(rest)
             }
             'a' => {
                 let (index, rest) = name(text, ["AM", "PM"].into_iter())?;
@@ -109,7 +128,7 @@ impl Fields {
                 Some(rest)
             }
             'X' if text.starts_with('Z') => Some(&text[1..]),
-            'X' => self.offset(text, true),
+            'X' => self.offset(text, count),
             _ => self.zone(text),
         }
     }
@@ -131,32 +150,34 @@ impl Fields {
             ("CET", 1),
         ];
         if text.starts_with(['+', '-']) {
-            return self.offset(text, false);
+            return self.offset(text, RFC_822);
         }
         let (index, rest) = name(text, HOURS.iter().map(|(name, _)| *name))?;
         if HOURS[index].0 == "GMT" && rest.starts_with(['+', '-']) {
-            return self.offset(rest, true);
+            return self.offset(rest, GMT);
         }
         self.offset_ms = HOURS[index].1 * 3_600_000;
         Some(rest)
     }
 
-    /// `+01`, `+0130` or `+01:30`; hours alone only where they may stand so.
-    fn offset<'a>(&mut self, text: &'a str, hours_alone: bool) -> Option<&'a str> {
+    /// `+01` for one letter X, `+0130` for two, `+01:30` for three.
+    fn offset<'a>(&mut self, text: &'a str, form: usize) -> Option<&'a str> {
         let sign = match text.as_bytes().first()? {
             b'+' => 1,
             b'-' => -1,
             _ => return None,
         };
         let two = |text: &'a str| Some((text.get(..2)?.parse::<u8>().ok()?, text.get(2..)?));
-        let (hours, rest) = two(&text[1..])?;
-        let minutes = two(rest.strip_prefix(':').unwrap_or(rest)).filter(|(minutes, _)| *minutes < 60);
-        let (minutes, rest) = match minutes {
-            Some(read) => read,
-            None if hours_alone => (0, rest),
-            None => return None,
-        };
-        if hours > 23 {
+        let (hours, mut rest) = two(&text[1..])?;
+        let mut minutes = 0;
+        if form > 1 {
+            let colon = rest.strip_prefix(':');
+            if form == 3 || form == GMT {
+                rest = colon?;
+            }
+            (minutes, rest) = two(rest)?;
+        }
+        if hours > 23 || minutes > 59 {
             return None;
         }
         self.offset_ms = sign * (i64::from(hours) * 60 + i64::from(minutes)) * 60_000;
@@ -164,12 +185,7 @@ impl Fields {
     }
 
     fn ms(&self) -> Option<i64> {
-        let year = self.year.unwrap_or(1970);
-        let year = if self.before_christ { 1 - year } else { year };
-        let days = match self.day_of_year {
-            Some(day) => Day { year, month: 1, day: 1 }.days() + day - 1,
-            None => Day { year, month: self.month, day: self.day }.days(),
-        };
+        let days = self.days();
         let hour = match self.half_hour {
             Some(hour) => hour + if self.afternoon { 12 } else { 0 },
             None => self.hour,
@@ -177,6 +193,25 @@ impl Fields {
         days.checked_mul(DAY_MS)?.checked_add(
             hour * 3_600_000 + self.minute * 60_000 + self.second * 1_000 + self.ms - self.offset_ms,
         )
+    }
+}
+
+impl Fields {
+    fn days(&self) -> i64 {
+        if let Some(year) = self.week_year {
+            return first_of_weeks(year) + (self.week.unwrap_or(1) - 1) * 7 + self.weekday.unwrap_or(0);
+        }
+        let year = self.year.unwrap_or(1970);
+        let year = if self.before_christ { 1 - year } else { year };
+        if let Some(day) = self.day_of_year {
+            return Day { year, month: 1, day: 1 }.days() + day - 1;
+        }
+        let first = Day { year, month: self.month, day: 1 }.days();
+        match (self.day, self.weekday) {
+            (Some(day), _) => Day { year, month: self.month, day }.days(),
+            (None, Some(of_week)) => first + (of_week - weekday(first)).rem_euclid(7),
+            (None, None) => first,
+        }
     }
 }
 
