@@ -1,7 +1,7 @@
 //! Where threads put their numbers and whoever asks finds them.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
 
@@ -57,12 +57,15 @@ impl Board {
     }
 
     pub(crate) fn read(&self) -> Vec<ThreadMetrics> {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX);
         let read = |posted: &mut Posted| {
             let mut metrics = posted.metrics.clone();
             metrics.waited += posted.waits_since.map_or(Duration::ZERO, |since| since.elapsed());
             posted.told = metrics.waited;
             for task in &mut metrics.tasks {
                 task.records_per_second = task.rate.per_second(posted.at.elapsed());
+                task.partitions.iter_mut().for_each(|partition| partition.age(now));
             }
             metrics
         };

@@ -52,6 +52,12 @@
 //! | `task_sent_latency_seconds` | thread, task | histogram: from a record's time until it left for a topic | `record-e2e-latency-avg` at sinks |
 //! | `task_sent_latency_min_seconds` | thread, task | the shortest | `record-e2e-latency-min` |
 //! | `task_sent_latency_max_seconds` | thread, task | the longest | `record-e2e-latency-max` |
+//! | `partition_records_total` | task, topic, partition | records of the partition that have passed | |
+//! | `partition_bytes_total` | task, topic, partition | bytes of their batches, as they came | |
+//! | `partition_lag_records` | task, topic, partition | records that the broker is known to have beyond what has passed | `records-lag` of the consumer |
+//! | `partition_lag_seconds` | task, topic, partition | how old the last record is that has passed, while there are more | |
+//! | `partition_top_key_share` | task, topic, partition | share of the partition's records that have its hottest key, by a sample | |
+//! | `topic_imbalance_ratio` | topic | records of the busiest of its partitions here over their mean | |
 //! | `node_records_total` | thread, task, node | records that the node took | `process-total` of the node |
 //! | `store_cache_accesses_total` | thread, task, store, result | `hit` or `miss` of the cache | `hit-ratio` |
 //! | `store_restore_remaining_records` | thread, task, store | offsets still to be read | `restore-remaining-records-total` |
@@ -69,17 +75,20 @@ mod application;
 mod board;
 mod counts;
 mod http;
+mod partition;
 mod prometheus;
 mod rate;
 mod spread;
 mod task;
 mod thread;
+mod top_keys;
 
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
 pub use application::Metrics;
+pub use partition::{HotKey, PartitionMetrics, TopicSkew};
 pub use spread::Spread;
 pub use task::{NodeMetrics, StoreMetrics, TaskMetrics};
 pub use thread::{RestoreMetrics, ThreadMetrics};
@@ -87,7 +96,9 @@ pub use thread::{RestoreMetrics, ThreadMetrics};
 pub(crate) use board::Board;
 pub(crate) use counts::Counts;
 pub(crate) use http::router;
+pub(crate) use partition::KEYS_TOLD;
 pub(crate) use rate::{Rate, Recent};
+pub(crate) use top_keys::TopKeys;
 
 /// What has a text as that.
 pub(crate) fn text<S: Serializer>(shown: &impl std::fmt::Display, to: S) -> Result<S::Ok, S::Error> {

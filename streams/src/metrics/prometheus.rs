@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Write as _};
 
-use super::{Metrics, Spread, TaskMetrics, ThreadMetrics};
+use super::{Metrics, PartitionMetrics, Spread, TaskMetrics, ThreadMetrics};
 use crate::runtime::{AppState, StandbyStore};
 
 /// What the states are called, each with a sample of its own that is 0 or 1.
@@ -24,6 +24,7 @@ pub(super) fn text(metrics: &Metrics) -> String {
     application(metrics, &mut page);
     threads(metrics, &mut page);
     tasks(metrics, &mut page);
+    partitions(metrics, &mut page);
     latencies(metrics, &mut page);
     nodes_and_stores(metrics, &mut page);
     page.0
@@ -117,6 +118,42 @@ fn tasks(metrics: &Metrics, page: &mut Page) {
     page.counter("task_busy_seconds_total", "Time that a thread worked on the records of a task", busy);
     let stream_time = of(|task| task.stream_time as f64 / 1_000.0);
     page.gauge("task_stream_time_seconds", "The largest timestamp that a task has seen", stream_time);
+}
+
+fn partitions(metrics: &Metrics, page: &mut Page) {
+    let of = |value: fn(&PartitionMetrics) -> Option<f64>| {
+        let partitions = metrics.tasks().flat_map(|task| &task.partitions);
+        partitions.filter_map(move |told| {
+            let by: [(&str, &dyn Display); 3] =
+                [("task", &told.task), ("topic", &told.topic), ("partition", &told.partition)];
+            Some((labels(&by), value(told)?))
+        })
+    };
+    let records = of(|told| Some(told.records as f64));
+    page.counter("partition_records_total", "Records of a partition that have passed", records);
+    let bytes = of(|told| Some(told.bytes as f64));
+    page.counter("partition_bytes_total", "Bytes of the batches of a partition that have passed", bytes);
+    let lag = of(|told| told.lag.map(|lag| lag as f64));
+    page.gauge("partition_lag_records", "Records of a partition that have not passed", lag);
+    let age = of(|told| told.lag_seconds);
+    page.gauge(
+        "partition_lag_seconds",
+        "How old the last record is that has passed, while there are more",
+        age,
+    );
+    let top = of(|told| told.top_keys.first().map(|top| top.share));
+    page.gauge(
+        "partition_top_key_share",
+        "Share of the records of a partition that have its hottest key",
+        top,
+    );
+    let skew = metrics.skew();
+    let imbalance = skew.iter().filter_map(|told| Some((labels(&[("topic", &told.topic)]), told.imbalance?)));
+    page.gauge(
+        "topic_imbalance_ratio",
+        "Records of the busiest partition of a topic here over the mean of its partitions here",
+        imbalance,
+    );
 }
 
 fn latencies(metrics: &Metrics, page: &mut Page) {

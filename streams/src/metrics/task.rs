@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::rate::Recent;
-use super::{Spread, seconds};
+use super::{PartitionMetrics, Spread, seconds};
 use crate::task::TaskId;
 
 /// How a task is doing. All counts are since the task came to this thread.
@@ -37,6 +37,8 @@ pub struct TaskMetrics {
     pub read_latency: Spread,
     /// From the time of a record until it left for a topic, repartition topics included (KIP-613, at sinks).
     pub sent_latency: Spread,
+    /// The partitions that it reads. Nothing in a `TestDriver`.
+    pub partitions: Vec<PartitionMetrics>,
     /// Its nodes, in topological order.
     pub nodes: Vec<NodeMetrics>,
     /// Its stores.

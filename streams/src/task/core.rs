@@ -140,6 +140,7 @@ impl Task {
             lateness: counts.lateness,
             read_latency: counts.until_read,
             sent_latency: counts.until_sent,
+            partitions: Vec::new(),
             nodes: part.nodes.iter().map(node).collect(),
             stores: self.stores.metrics(),
         }

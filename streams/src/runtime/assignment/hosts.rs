@@ -168,6 +168,13 @@ impl KnownHosts {
         me.flat_map(|host| host.running(part)).collect()
     }
 
+    /// Where all processes can be asked that can be, as the group knows them.
+    pub(crate) fn endpoints(&self) -> Vec<String> {
+        let last = self.last();
+        let all = last.hosts.iter().map(|host| &host.endpoint);
+        all.filter(|endpoint| !endpoint.is_empty()).cloned().collect()
+    }
+
     /// Where else tasks of a sub-topology can be asked; `tasks` has the partitions that matter.
     pub(crate) fn elsewhere(&self, part: u32, tasks: Option<&[i32]>) -> Vec<String> {
         let last = self.last();

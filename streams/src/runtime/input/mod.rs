@@ -2,6 +2,8 @@
 
 mod partition;
 mod task;
+mod traffic;
 
 pub(crate) use partition::{PartitionQueue, RunError};
-pub(crate) use task::{MaxIdle, TaskInputs, Wait};
+pub(crate) use task::{Input, MaxIdle, TaskInputs, Wait};
+pub(crate) use traffic::Traffic;

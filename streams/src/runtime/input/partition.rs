@@ -4,6 +4,8 @@ use bytes::{Buf, Bytes};
 use millstream_wire::batch::{BatchError, BatchHeader, Batches, Record, Records, RecordsPosition};
 use millstream_wire::compression::Compression;
 
+use super::Traffic;
+
 /// Bytes that one compressed batch may unfold to; Kafka's clients know no bound, a broken broker must not take all memory.
 const MAX_UNFOLDED: usize = 256 << 20;
 
@@ -22,6 +24,8 @@ pub(crate) struct PartitionQueue {
     buffered_records: usize,
     /// Where a compressed batch is unfolded; kept from batch to batch.
     unfolded: Vec<u8>,
+    /// What has passed.
+    traffic: Traffic,
 }
 
 #[derive(Debug)]
@@ -61,7 +65,13 @@ impl PartitionQueue {
             buffered_bytes: 0,
             buffered_records: 0,
             unfolded: Vec::new(),
+            traffic: Traffic::default(),
         }
+    }
+
+    /// What has passed so far.
+    pub(crate) fn traffic(&self) -> &Traffic {
+        &self.traffic
     }
 
     /// Adds the bytes that a fetch at `fetch_offset` returned; records before that offset, which a batch may begin with, are
@@ -92,7 +102,7 @@ impl PartitionQueue {
     pub(crate) fn head_timestamp(&mut self) -> Result<Option<i64>, BatchError> {
         while self.open_next()? {
             let next_offset = self.next_offset;
-            if let Some((mut records, payload, position)) = self.records() {
+            if let Some((mut records, payload, position)) = reader(&mut self.open, &self.unfolded) {
                 while let Some(record) = records.next().transpose()? {
                     if record.offset.0 >= next_offset {
                         return Ok(Some(record.timestamp));
@@ -118,7 +128,7 @@ impl PartitionQueue {
             let mut next_offset = self.next_offset;
             let mut done = false;
             let mut failed = None;
-            if let Some((mut records, payload, position)) = self.records() {
+            if let Some((mut records, payload, position)) = reader(&mut self.open, &self.unfolded) {
                 loop {
                     *position = records.position(payload);
                     if passed == limit {
@@ -136,12 +146,14 @@ impl PartitionQueue {
                         break;
                     }
                     let offset = record.offset.0;
+                    let (timestamp, key) = (record.timestamp, record.key);
                     if let Err(error) = process(record) {
                         failed = Some(error);
                         break;
                     }
                     next_offset = offset + 1;
                     passed += 1;
+                    self.traffic.record(timestamp, key);
                 }
             }
             self.next_offset = next_offset;
@@ -180,18 +192,12 @@ impl PartitionQueue {
                 self.open = Some(OpenBatch { header, payload, position: RecordsPosition::default() });
             }
             let taken = header.total_len();
+            self.traffic.bytes += taken as u64;
             chunk.advance(taken);
             self.buffered_bytes -= taken;
             self.buffered_records = self.buffered_records.saturating_sub(claim(&header));
         }
         Ok(true)
-    }
-
-    /// The reader of the open batch, the payload it reads, and where its position is kept.
-    fn records(&mut self) -> Option<(Records<'_>, &[u8], &mut RecordsPosition)> {
-        let OpenBatch { header, payload, position } = self.open.as_mut()?;
-        let payload = payload.as_deref().unwrap_or(&self.unfolded);
-        Some((Records::resume(header, payload, *position), payload, position))
     }
 
     /// The open batch is done; compaction may have removed its last offsets.
@@ -200,6 +206,16 @@ impl PartitionQueue {
             self.next_offset = self.next_offset.max(header.next_offset().0);
         }
     }
+}
+
+/// The reader of the open batch, the payload it reads, and where its position is kept.
+fn reader<'a>(
+    open: &'a mut Option<OpenBatch>,
+    unfolded: &'a [u8],
+) -> Option<(Records<'a>, &'a [u8], &'a mut RecordsPosition)> {
+    let OpenBatch { header, payload, position } = open.as_mut()?;
+    let payload = payload.as_deref().unwrap_or(unfolded);
+    Some((Records::resume(header, payload, *position), payload, position))
 }
 
 fn claimed_records(chunk: &[u8]) -> usize {

@@ -154,7 +154,8 @@ impl Supervisor {
         let served: Result<Vec<_>, _> =
             served.into_iter().map(|store| store.open_served(owners.clone())).collect();
         let measured = Arc::clone(&shared);
-        let metrics = metrics::router(move || measured.metrics());
+        let hosts = Arc::clone(&known_hosts);
+        let metrics = metrics::router(move || measured.metrics(), move || hosts.endpoints());
         let router = query::router(Arc::new(served?), owners.clone()).merge(metrics);
         if let Some(server) = server {
             network.spawn(query::serve(server, router.clone()));

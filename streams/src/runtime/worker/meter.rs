@@ -1,11 +1,16 @@
 //! What a worker measures of itself. It reads no clock: the observer does, once a turn and a few times a commit, and nothing is
 //! decided by what it says.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::super::input::Input;
 use super::super::link::Link;
 use super::{Restoring, Running, Worker};
-use crate::metrics::{Rate, RestoreMetrics, Spread, TaskMetrics, ThreadMetrics};
+use crate::metrics::{
+    HotKey, KEYS_TOLD, PartitionMetrics, Rate, RestoreMetrics, Spread, TaskMetrics, ThreadMetrics,
+};
+use crate::task::TaskId;
 
 /// How long (by the observer's clock) numbers may be old while records pass.
 const PUBLISH_EVERY: Duration = Duration::from_millis(500);
@@ -90,7 +95,8 @@ impl<L: Link> Worker<L> {
     fn publish(&mut self) {
         let now = self.elapsed();
         self.meter.published = now;
-        let tasks = self.running.iter_mut().map(|running| running.metrics(now)).collect();
+        let Self { running, link, .. } = self;
+        let tasks = running.iter_mut().map(|running| running.metrics(now, link)).collect();
         let restores = self.restoring.iter().flat_map(Restoring::metrics).collect();
         let Meter { commits, blocked, waited, .. } = self.meter;
         self.observer.measured(ThreadMetrics::new(now, waited, blocked, commits, tasks, restores));
@@ -98,11 +104,29 @@ impl<L: Link> Worker<L> {
 }
 
 impl Running {
-    fn metrics(&mut self, now: Duration) -> TaskMetrics {
+    fn metrics(&mut self, now: Duration, link: &impl Link) -> TaskMetrics {
         let Used { busy, commits, rate } = &mut self.used;
         let metrics = self.task.metrics();
         let rate = rate.at(now, metrics.records);
-        TaskMetrics { busy: *busy, commits: *commits, rate, ..metrics }
+        let lag = |input: &Input| link.lag(&input.topic, input.partition);
+        let partitions = self.inputs.iter().map(|input| partition(metrics.task, input, lag(input))).collect();
+        TaskMetrics { busy: *busy, commits: *commits, rate, partitions, ..metrics }
+    }
+}
+
+/// What is told of a partition of which the broker has so many records beyond what was fetched.
+fn partition(task: TaskId, input: &Input, beyond: Option<i64>) -> PartitionMetrics {
+    let (traffic, waiting) = (input.queue.traffic(), input.queue.buffered_records());
+    PartitionMetrics {
+        task,
+        topic: Arc::clone(&input.topic),
+        partition: input.partition,
+        records: traffic.records,
+        bytes: traffic.bytes,
+        lag: beyond.map(|beyond| beyond.max(0) as u64 + waiting as u64),
+        lag_seconds: None,
+        last_timestamp: traffic.last_timestamp,
+        top_keys: HotKey::told(traffic.keys.top(KEYS_TOLD)),
     }
 }
 

@@ -79,6 +79,43 @@ fn what_an_application_counts_is_what_it_was_sent() {
 }
 
 #[test]
+fn a_hot_key_shows_in_its_partition() {
+    const LINES: usize = 2_000;
+    let cluster = Cluster::start(2);
+    let state = tempfile::tempdir().unwrap();
+    let app = cluster.app(counting(), state.path()).query_listen("127.0.0.1:0").start_blocking().unwrap();
+    let lines: Vec<String> = (0..LINES).map(|n| format!("hot hot hot word-{n} other-{n}")).collect();
+    cluster.send(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+    wait_until("counting", || records(&app.metrics(), 1) == 5 * LINES as u64);
+    let metrics = app.metrics();
+    let skew = metrics.skew();
+    let words = skew.iter().find(|topic| topic.topic.ends_with("-repartition")).unwrap();
+    // Three of five words, and half of the others: 0.8 of the records where the mean is a half.
+    let imbalance = words.imbalance.unwrap();
+    assert!((1.5..1.7).contains(&imbalance), "{imbalance}");
+    let busiest = words.partitions.iter().max_by_key(|partition| partition.records).unwrap();
+    let hot = &busiest.top_keys[0];
+    assert!(hot.key == "hot" && (0.65..0.85).contains(&hot.share), "{hot:?}");
+    let lines = skew.iter().find(|topic| &*topic.topic == "lines").unwrap();
+    assert_eq!(lines.partitions.iter().map(|partition| partition.records).sum::<u64>(), LINES as u64);
+    assert!(
+        lines.imbalance.unwrap() < 1.1
+            && lines.partitions.iter().all(|partition| partition.bytes > 20 * 1_000)
+    );
+    wait_until("nothing more to read", || {
+        let lag =
+            app.metrics().skew().into_iter().flat_map(|topic| topic.partitions).map(|told| told.lag_seconds);
+        lag.into_iter().all(|lag| lag == Some(0.0))
+    });
+
+    let response = get(&app, "/skew");
+    let told: serde_json::Value = serde_json::from_str(response.split_once("\r\n\r\n").unwrap().1).unwrap();
+    assert_eq!(told["instances"][0], app.query_address().unwrap().to_string());
+    assert_eq!(told["topics"].as_array().unwrap().len(), 2);
+    block_on(app.close()).unwrap();
+}
+
+#[test]
 fn a_thread_that_waits_says_so() {
     let cluster = Cluster::start(1);
     let state = tempfile::tempdir().unwrap();
