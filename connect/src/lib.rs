@@ -20,6 +20,7 @@ pub mod options;
 pub mod predicates;
 mod record;
 mod registry;
+pub mod rest;
 pub mod runtime;
 mod sink;
 mod source;

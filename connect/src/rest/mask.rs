@@ -1,0 +1,64 @@
+//! What is typed as a password is not shown. References to secrets are shown as they are written.
+
+use super::catalog::{Catalog, all_of};
+use crate::herder::Config;
+use crate::options::Kind;
+
+/// What stands in the place of a password (Kafka's `Password.HIDDEN`).
+pub(super) const HIDDEN: &str = "[hidden]";
+
+/// Words that tell a password in options that nobody has typed: those of clients, converters and other people's classes.
+const TELLING: [&str; 5] = ["password", "secret", "sasl.jaas.config", "token", "credentials"];
+
+impl Catalog {
+    /// Whether the value of this option is a password.
+    fn is_password(&self, config: &Config, name: &str) -> bool {
+        let plugin = config.get("connector.class").and_then(|class| self.connector(class));
+        let defined = plugin.map(all_of).unwrap_or_default();
+        match defined.iter().find(|known| known.name == name || known.aliases.contains(&name)) {
+            Some(definition) => definition.kind == Kind::Password,
+            None => TELLING.iter().any(|word| name.to_ascii_lowercase().contains(word)),
+        }
+    }
+
+    /// The configuration as it may be shown.
+    pub(super) fn masked(&self, config: &Config) -> Config {
+        let shown = |(name, value): (&String, &String)| {
+            let hide = !value.contains("${") && self.is_password(config, name);
+            (name.clone(), if hide { HIDDEN.to_owned() } else { value.clone() })
+        };
+        config.iter().map(shown).collect()
+    }
+
+    /// A configuration that was read here, changed and written back: what was hidden is as it was.
+    pub(super) fn unmasked(&self, mut config: Config, before: Option<&Config>) -> Config {
+        for (name, value) in config.iter_mut().filter(|(_, value)| *value == HIDDEN) {
+            if let Some(kept) = before.and_then(|before| before.get(name)) {
+                value.clone_from(kept);
+            }
+        }
+        config
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Registry;
+    use std::sync::Arc;
+
+    #[test]
+    fn passwords_are_hidden_and_come_back_as_they_were() {
+        let catalog = Catalog::new(Arc::new(Registry::empty()), |_| Vec::new());
+        let config = Config::from([
+            ("topic".into(), "a".into()),
+            ("db.password".into(), "geheim".into()),
+            ("other.password".into(), "${file:/run/secrets:word}".into()),
+            ("producer.override.sasl.jaas.config".into(), "x password=\"geheim\";".into()),
+        ]);
+        let masked = catalog.masked(&config);
+        assert!(!format!("{masked:?}").contains("geheim"));
+        assert_eq!(masked["other.password"], "${file:/run/secrets:word}");
+        assert_eq!(catalog.unmasked(masked, Some(&config)), config);
+    }
+}

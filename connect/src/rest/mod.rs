@@ -1,0 +1,77 @@
+//! Kafka Connect's REST API: its paths, its JSON, its status codes, its errors.
+//!
+//! It knows a [`Herder`](crate::herder::Herder), so it is the same for one worker and for a cluster. It never resolves a reference to a
+//! secret, masks what is typed as a password, and listens on a loopback address unless it asks who is there.
+
+mod auth;
+mod body;
+mod catalog;
+mod connectors;
+mod error;
+mod loggers;
+mod mask;
+mod options;
+mod plugins;
+mod root;
+mod server;
+mod validate;
+
+pub use catalog::Catalog;
+pub use loggers::Loggers;
+pub use options::RestOptions;
+pub use server::{RestError, RestServer};
+
+use crate::herder::Herder;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware;
+use axum::routing::{get, put};
+use error::ApiError;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// Bytes that a request's body may have.
+const BODY_BYTES_MAX: usize = 1 << 20;
+/// Requests that are dealt with at the same time; more wait.
+const REQUESTS_MAX: usize = 64;
+/// How long a request may take (Kafka Connect's `DEFAULT_REST_REQUEST_TIMEOUT_MS`).
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(90);
+/// How long `GET /health` may take (Kafka Connect's `DEFAULT_HEALTH_CHECK_TIMEOUT_MS`).
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What every request is answered from.
+#[derive(Clone)]
+pub struct Rest {
+    /// Who decides.
+    pub herder: Arc<dyn Herder>,
+    /// What can be configured.
+    pub catalog: Arc<Catalog>,
+    /// Of this process.
+    pub loggers: Arc<Loggers>,
+    /// What operators have set.
+    pub options: Arc<RestOptions>,
+}
+
+/// All paths.
+pub fn router(rest: Rest) -> Router {
+    let places = Arc::new(Semaphore::new(REQUESTS_MAX));
+    let options = Arc::clone(&rest.options);
+    Router::new()
+        .route("/", get(root::info))
+        .route("/health", get(root::health))
+        .merge(connectors::routes())
+        .route("/connector-plugins", get(plugins::list))
+        .route("/connector-plugins/{plugin}/config", get(plugins::config))
+        .route("/connector-plugins/{plugin}/config/validate", put(plugins::validate))
+        .route("/admin/loggers", get(loggers::list))
+        .route("/admin/loggers/{logger}", get(loggers::one).put(loggers::set))
+        .route_layer(middleware::from_fn(move |request, next| {
+            server::in_turn(Arc::clone(&places), request, next)
+        }))
+        .fallback(async || ApiError::no_such_path())
+        .method_not_allowed_fallback(async || ApiError::no_such_method())
+        .layer(middleware::from_fn(move |request, next| auth::asked(Arc::clone(&options), request, next)))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(rest)
+}

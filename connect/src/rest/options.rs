@@ -1,0 +1,112 @@
+use super::auth::same;
+use crate::options::{Fault, Options, Secret};
+
+/// What can be said of a worker's REST surface (Kafka's `RestServerConfig`).
+#[derive(Options, Clone, Debug)]
+#[options(check = RestOptions::agree)]
+pub struct RestOptions {
+    /// Where it listens, as http://HOST:PORT; port 0 takes a free one. Other than loopback only with rest.users.
+    #[option(default = "http://127.0.0.1:8083", importance = "high")]
+    pub listeners: String,
+    /// Who may ask: NAME:PASSWORD, separated by commas; a reference to a secret, as ${file:/etc/connect/users:users}. Everybody
+    /// on this machine without it.
+    #[option(name = "rest.users", importance = "medium")]
+    pub users: Option<Secret>,
+    /// What other machines call this worker, as HOST:PORT; statuses name it. Where it listens without it.
+    #[option(name = "rest.advertised.address", importance = "low")]
+    pub advertised: Option<String>,
+    /// Whether the topics that connectors use are tracked.
+    #[option(name = "topic.tracking.enable", default = true, importance = "low")]
+    pub topic_tracking: bool,
+    /// Whether the tracked topics may be forgotten by request.
+    #[option(name = "topic.tracking.allow.reset", default = true, importance = "low")]
+    pub topic_tracking_reset: bool,
+}
+
+impl RestOptions {
+    /// `HOST:PORT` to listen on.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        self.listeners.trim().trim_start_matches("http://").trim_end_matches('/')
+    }
+
+    fn agree(&self) -> Result<(), Fault> {
+        let refuse = |why: String| Err(Fault::new("listeners", why));
+        let listeners = &self.listeners;
+        if listeners.contains(',') || listeners.starts_with("https:") || !self.address().contains(':') {
+            return refuse(format!(
+                "listeners={listeners} is not one http://HOST:PORT, as http://127.0.0.1:8083"
+            ));
+        }
+        if !self.is_loopback() && !self.asks_who_is_there() {
+            return refuse(format!(
+                "listeners={listeners} could be reached from other machines, by anybody: write rest.users=NAME:PASSWORD \
+                 (or a reference to a secret), or listeners=http://127.0.0.1:8083"
+            ));
+        }
+        if let Some(users) = &self.users
+            && users.expose().split(',').any(|user| {
+                user.trim().split_once(':').is_none_or(|(name, word)| name.is_empty() || word.is_empty())
+            })
+        {
+            return Err(Fault::new("rest.users", "rest.users must be NAME:PASSWORD, separated by commas"));
+        }
+        Ok(())
+    }
+
+    fn is_loopback(&self) -> bool {
+        let host = self.address().rsplit_once(':').map_or("", |(host, _)| host);
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+
+    pub(super) fn asks_who_is_there(&self) -> bool {
+        self.users.is_some()
+    }
+
+    /// Whether this is the name and the password of somebody.
+    pub(super) fn knows(&self, who: &str) -> bool {
+        let users = self.users.as_ref().map_or("", Secret::expose);
+        // All are compared, so that nobody learns from the time it takes which there are.
+        users.split(',').fold(false, |known, user| known | same(user.trim(), who))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::Given;
+    use std::collections::BTreeMap;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<RestOptions, String> {
+        let given: BTreeMap<_, _> =
+            pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        RestOptions::read(&Given::new(&given)).map_err(|faults| faults[0].to_string())
+    }
+
+    #[test]
+    fn nobody_listens_to_other_machines_without_asking_who_is_there() {
+        for loopback in ["http://127.0.0.1:0", "http://localhost:8083/", "http://[::1]:8083", "127.0.0.9:1"] {
+            assert!(read(&[("listeners", loopback)]).is_ok(), "{loopback}");
+        }
+        for open in ["http://0.0.0.0:8083", "http://:8083", "http://[::]:1", "http://worker.example:8083"] {
+            assert!(read(&[("listeners", open)]).unwrap_err().contains("rest.users=NAME:PASSWORD"), "{open}");
+            assert!(read(&[("listeners", open), ("rest.users", "me:secret")]).is_ok(), "{open}");
+        }
+        for (name, value) in
+            [("listeners", "https://127.0.0.1:1"), ("listeners", "127.0.0.1"), ("rest.users", "me")]
+        {
+            let fault = read(&[(name, value)]).unwrap_err();
+            assert!(!fault.contains("secret"), "{fault}");
+        }
+    }
+
+    #[test]
+    fn names_and_passwords_are_known_whole() {
+        let options = read(&[("rest.users", "me:secret, you:other")]).unwrap();
+        assert!(options.knows("me:secret") && options.knows("you:other"));
+        for who in ["me:secre", "me:secrets", "me", "", "me:other", "me:secret, you:other"] {
+            assert!(!options.knows(who), "{who}");
+        }
+    }
+}

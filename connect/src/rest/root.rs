@@ -1,0 +1,34 @@
+use super::error::ApiError;
+use super::{HEALTH_TIMEOUT, Rest};
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+pub(super) async fn info(State(rest): State<Rest>) -> Json<Value> {
+    Json(json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "commit": "millstream",
+        "kafka_cluster_id": rest.herder.cluster_id(),
+    }))
+}
+
+/// KIP-1017.
+pub(super) async fn health(State(rest): State<Rest>) -> Result<Response, ApiError> {
+    let (code, status, message) = match tokio::time::timeout(HEALTH_TIMEOUT, rest.herder.health()).await {
+        Ok(healthy) => {
+            healthy?;
+            (StatusCode::OK, "healthy", "Worker has completed startup and is ready to handle requests.")
+        }
+        Err(_) if !rest.herder.ready() => {
+            (StatusCode::SERVICE_UNAVAILABLE, "starting", "Worker is still starting up.")
+        }
+        Err(_) => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "unhealthy",
+            "Worker was unable to handle this request and may be unable to handle other requests.",
+        ),
+    };
+    Ok((code, Json(json!({"status": status, "message": message}))).into_response())
+}
