@@ -3,7 +3,9 @@
 mod absent;
 mod bench;
 mod cluster;
+mod connect;
 mod consume;
+mod dlq;
 mod group;
 mod log;
 mod output;
@@ -46,6 +48,11 @@ enum Command {
     Consume(consume::Consume),
     /// Look at, move and delete groups of consumers
     Group(group::Group),
+    /// Move data between topics and other systems
+    #[command(subcommand)]
+    Connect(connect::Connect),
+    /// Look at records that connectors gave up, and send them back
+    Dlq(dlq::Dlq),
     /// Draw what a Kafka Streams program computes
     #[command(subcommand)]
     Topology(topology::Topology),
@@ -66,6 +73,8 @@ impl Command {
             Self::Produce(produce) => produce.run().await,
             Self::Consume(consume) => consume.run().await,
             Self::Group(group) => group.run().await,
+            Self::Connect(connect) => connect.run().await,
+            Self::Dlq(dlq) => dlq.run().await,
             Self::Log(log) => log.run(),
             Self::Bench(bench) => bench.run().await,
         }

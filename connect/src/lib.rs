@@ -24,6 +24,7 @@ pub mod rest;
 pub mod runtime;
 mod sink;
 mod source;
+pub mod standalone;
 pub mod transforms;
 
 pub use about::About;

@@ -38,8 +38,8 @@ pub(crate) struct Environment {
     pub(crate) graceful: Duration,
     /// `topic.creation.enable`.
     pub(crate) creates_topics: bool,
-    /// Offsets are committed as soon as there is nothing to do, for runs that end.
-    pub(crate) commits_when_idle: bool,
+    /// The run ends when all is done: offsets are committed as soon as there is nothing to do.
+    pub(crate) ends: bool,
 }
 
 /// Tells the herder how a task fares.

@@ -9,6 +9,7 @@ mod dead_letter;
 mod environment;
 mod error;
 mod failure;
+mod lens;
 mod memory;
 mod meter;
 mod options;
@@ -18,6 +19,7 @@ mod source;
 mod task;
 mod topics;
 mod undertaker;
+mod validate;
 mod worker;
 
 pub use backoff::{Attempts, RetryBudget};
@@ -26,11 +28,14 @@ pub use clients::OverridePolicy;
 pub(crate) use clients::{Clients, inherited};
 pub use dead_letter::headers as dead_letter_headers;
 pub use error::RunError;
+pub(crate) use lens::{Lens, Seen};
 pub use memory::{MemoryBudget, Room};
+pub(crate) use meter::now_ms;
 pub use meter::{StageSeconds, TaskMetrics};
 pub use options::{
     ConnectorOptions, ErrorOptions, ExactlyOnce, Reload, SinkOptions, SourceOptions, Tolerance,
 };
 pub use positions::{PositionError, PositionFile, Positions};
 pub(crate) use sink::bisect;
+pub use validate::faults;
 pub use worker::{TaskRunner, WorkerOptions};

@@ -159,7 +159,7 @@ impl TaskLife {
             flush_interval: shared.flush_interval,
             graceful: shared.graceful,
             creates_topics: shared.creates_topics,
-            commits_when_idle: self.shared.commits_when_idle,
+            ends: self.shared.ends,
         })
     }
 

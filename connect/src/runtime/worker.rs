@@ -23,6 +23,7 @@ use crate::herder::{
 };
 use crate::options::{Fault, Given, Options};
 use crate::registry::{Plugin, Registry};
+use crate::source::Share;
 use millstream_client::TopicPartition;
 
 /// What a worker can be told, besides its cluster (`bootstrap.servers`, `security.*`, `ssl.*`, `sasl.*`), its clients
@@ -61,8 +62,8 @@ pub(super) struct Shared {
     pub(super) positions: Arc<dyn Positions>,
     pub(super) secrets: Secrets,
     pub(super) memory: MemoryBudget,
-    /// Offsets are committed as soon as there is nothing to do.
-    pub(super) commits_when_idle: bool,
+    /// The run ends when all is done.
+    pub(super) ends: bool,
 }
 
 /// Runs tasks on the tokio runtime that it is called in.
@@ -99,14 +100,14 @@ impl TaskRunner {
         settings: Config,
         positions: Arc<dyn Positions>,
         events: mpsc::Sender<TaskEvent>,
-        commits_when_idle: bool,
+        ends: bool,
     ) -> Result<Self, Vec<Fault>> {
         let options = WorkerOptions::read(&Given::new(&settings))?;
         let allowed = options.secrets_allowed_paths.iter().map(PathBuf::from);
         let secrets =
             Secrets { allowed_paths: allowed.map(|path| path.canonicalize().unwrap_or(path)).collect() };
         let memory = MemoryBudget::new(usize::try_from(options.memory_bytes).unwrap_or(usize::MAX));
-        let shared = Shared { registry, options, settings, positions, secrets, memory, commits_when_idle };
+        let shared = Shared { registry, options, settings, positions, secrets, memory, ends };
         Ok(Self { shared: Arc::new(shared), events, tasks: Mutex::default() })
     }
 
@@ -136,6 +137,25 @@ impl TaskRunner {
         for (_, task) in self.tasks.lock().drain() {
             task.life.abort();
         }
+    }
+
+    /// A client that asks the worker's cluster.
+    pub(crate) async fn admin(&self) -> Result<millstream_client::Admin, millstream_client::Error> {
+        let misuse = |why: String| millstream_client::Error::Misuse(why.into());
+        let clients = self.clients("worker", &Config::new()).map_err(misuse)?;
+        clients.admin().await.map_err(|error| misuse(error.to_string()))
+    }
+
+    /// A client that reads in the worker's cluster.
+    pub(crate) async fn reader(&self) -> Result<millstream_client::Consumer, String> {
+        let config = self.clients("worker", &Config::new())?.consumer_config("worker");
+        config.map_err(|error| error.to_string())?.build().await.map_err(|error| error.to_string())
+    }
+
+    /// The group of a sink.
+    pub(crate) fn group(&self, config: &Config) -> Result<String, String> {
+        let name = config.get("name").map_or("", String::as_str);
+        self.clients(name, config)?.group(name).map_err(|error| error.to_string())
     }
 
     fn clients(&self, connector: &str, config: &Config) -> Result<Clients, String> {
@@ -235,7 +255,18 @@ impl Worker for TaskRunner {
             Plugin::Source(source) => {
                 let resolved = self.shared.secrets.resolve(config).map_err(|error| error.to_string())?;
                 let shares = source.split(&resolved, tasks).await.map_err(|error| error.to_string())?;
-                let own = |share| config.clone().into_iter().chain(share).collect();
+                let definitions = source.definitions();
+                let own = |share: Share| {
+                    let mut own = config.clone();
+                    for name in share.keys() {
+                        let said = definitions.iter().find(|definition| definition.name == name);
+                        said.into_iter()
+                            .flat_map(|known| known.aliases)
+                            .for_each(|alias| _ = own.remove(*alias));
+                    }
+                    own.extend(share);
+                    own
+                };
                 Ok(shares.into_iter().map(own).collect())
             }
         }

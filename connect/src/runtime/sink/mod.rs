@@ -150,7 +150,7 @@ impl SinkRun {
     /// Whether all that was read is written, in a run that commits then at once.
     fn is_idle(&self) -> bool {
         let all_done = self.lanes.waiting() == 0 && self.seat.events.is_empty();
-        self.environment.commits_when_idle && all_done && !self.lanes.committable().is_empty()
+        self.environment.ends && all_done && !self.lanes.committable().is_empty()
     }
 
     async fn tell(&self) {

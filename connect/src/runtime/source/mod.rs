@@ -14,11 +14,11 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use millstream_client::{Admin, Delivery, Producer};
 use tokio::sync::watch;
-use tokio::time::sleep_until;
+use tokio::time::{sleep, sleep_until};
 
 use self::ledger::{BatchId, Ledger};
 use super::RunError;
@@ -35,6 +35,9 @@ use crate::herder::State;
 use crate::options::{Given, Options};
 use crate::record::Record;
 use crate::source::{Receipt, SourceBatch, SourceOffset, SourcePartition, SourceTask};
+
+/// A source that has nothing for so long is read to its end, where a run is to end.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// A run of a source's task.
 pub(crate) struct SourceRun {
@@ -147,18 +150,27 @@ impl SourceRun {
     ) -> Result<Next, RunError> {
         let started = Instant::now();
         let mut poll = pin!(task.poll());
+        let meter = Arc::clone(&self.environment.reporter.meter);
         let polled = loop {
+            // A source that says nothing for a while has no more for a run that ends.
+            let ends = self.environment.ends && !meter.exhausted.load(Relaxed);
+            let quiet = sleep(QUIET);
             tokio::select! {
                 biased;
                 control = changed(control) => return Ok(Next::Control(control)),
                 () = front(&mut self.in_flight) => self.settle().await?,
                 () = sleep_until(self.store_at.into()) => self.store().await,
                 polled = &mut poll => break polled,
+                () = quiet, if ends && self.in_flight.is_empty() => {
+                    self.drain().await?;
+                    self.environment.reporter.meter.exhausted.store(true, Relaxed);
+                }
             }
         };
         self.environment.reporter.meter.spent(Stage::Read, Doing::Idle, started);
         match polled {
             Ok(batch) => {
+                meter.exhausted.store(false, Relaxed);
                 *outage = None;
                 Ok(batch.map_or(Next::Exhausted, Next::Batch))
             }

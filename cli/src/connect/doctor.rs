@@ -1,0 +1,105 @@
+//! `millstream connect doctor`.
+
+use anyhow::{Result, bail};
+use clap::Args;
+use millstream_client::Admin;
+use millstream_connect::config::Secrets;
+use millstream_connect::{Finding, Registry, Severity};
+use serde::Serialize;
+
+use super::files::{Files, wrong};
+use crate::output::{self, Format, Row};
+
+#[derive(Args)]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    files: Files,
+    /// For people, or for scripts
+    #[arg(short, long, value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
+    output: Format,
+}
+
+/// What was found, a line.
+#[derive(Serialize)]
+struct Found {
+    connector: String,
+    severity: &'static str,
+    what: String,
+    said: String,
+}
+
+impl Row for Found {
+    const COLUMNS: &[&str] = &["CONNECTOR", "", "WHAT", "FOUND"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![self.connector.clone(), self.severity.to_owned(), self.what.clone(), self.said.clone()]
+    }
+}
+
+impl Doctor {
+    pub(crate) async fn run(self) -> Result<()> {
+        let pipeline = self.files.read()?;
+        let registry = Registry::built_in();
+        let mut found = Vec::new();
+        let mut add = |connector: &str, finding: Finding| {
+            let severity = match finding.severity {
+                Severity::Fine => "fine",
+                Severity::Warning => "warning",
+                Severity::Wrong => "wrong",
+            };
+            found.push(Found {
+                connector: connector.to_owned(),
+                severity,
+                what: finding.what,
+                said: finding.said,
+            });
+        };
+        for (connector, fault) in wrong(&registry, &pipeline) {
+            add(&connector, Finding::wrong(format!("option {}", fault.option), fault.message));
+        }
+        add("worker", cluster(&pipeline.worker["bootstrap.servers"]).await);
+        for config in &pipeline.connectors {
+            let name = config.get("name").map_or("", String::as_str);
+            let findings = match Secrets::default().resolve(config) {
+                Err(error) => vec![Finding::wrong("secrets", error.to_string())],
+                Ok(resolved) => look(&registry, &resolved).await,
+            };
+            findings.into_iter().for_each(|finding| add(name, finding));
+        }
+        let wrong = found.iter().filter(|found| found.severity == "wrong").count();
+        output::rows(self.output, &found)?;
+        if wrong > 0 {
+            bail!("{wrong} of {} findings are wrong", found.len());
+        }
+        Ok(())
+    }
+}
+
+async fn cluster(brokers: &str) -> Finding {
+    let what = format!("cluster {brokers}");
+    let asked = async {
+        let config = Admin::builder().bootstrap(brokers).set("default.api.timeout.ms", "5000")?;
+        config.build().await?.describe_cluster().await
+    };
+    match asked.await {
+        Ok(cluster) => {
+            Finding::fine(what, format!("{} brokers, cluster id {}", cluster.brokers.len(), cluster.id))
+        }
+        Err(error) => Finding::wrong(what, error.to_string()),
+    }
+}
+
+/// Asks the connector, if its options can be read at all.
+async fn look(registry: &Registry, config: &std::collections::BTreeMap<String, String>) -> Vec<Finding> {
+    let class = config.get("connector.class").map_or("", String::as_str);
+    let Ok(plugin) = registry.find(class) else { return Vec::new() };
+    match plugin.check(config).await {
+        Ok(findings) if findings.is_empty() => {
+            vec![Finding::fine(plugin.about().name, "there is nothing to look at before it runs")]
+        }
+        Ok(findings) => findings,
+        // Told already, option by option.
+        Err(millstream_connect::ConnectError::Options(_)) => Vec::new(),
+        Err(error) => vec![Finding::wrong(plugin.about().name, error.to_string())],
+    }
+}

@@ -1,0 +1,66 @@
+//! The files that say what a worker runs.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use clap::Args;
+use millstream_connect::Registry;
+use millstream_connect::options::{Fault, Given, Options};
+use millstream_connect::runtime::{WorkerOptions, faults};
+use millstream_connect::standalone::Pipeline;
+
+/// Options of the commands that read configurations.
+#[derive(Args)]
+pub(crate) struct Files {
+    /// A pipeline in YAML; or the files of connect-standalone.sh: the worker's properties, then a file a connector
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Brokers that know the rest of the cluster, instead of what the files say
+    #[arg(short, long, env = "MILLSTREAM_BOOTSTRAP_SERVER", value_name = "HOST:PORT,...")]
+    bootstrap_server: Option<String>,
+}
+
+impl Files {
+    pub(crate) fn read(&self) -> Result<Pipeline> {
+        let mut pipeline = Pipeline::read(&self.files)?;
+        let said = pipeline.worker.get("bootstrap.servers").cloned();
+        let brokers = self.bootstrap_server.clone().or(said).unwrap_or_else(|| "localhost:9092".to_owned());
+        pipeline.worker.insert("bootstrap.servers".to_owned(), brokers);
+        // Positions lie beside the pipeline, unless it says where.
+        let beside = self.files[0].with_extension("offsets").display().to_string();
+        pipeline.worker.entry("offset.storage.file.filename".to_owned()).or_insert(beside);
+        Ok(pipeline)
+    }
+}
+
+/// Options of the worker, with what is wrong with them.
+pub(crate) fn worker(pipeline: &Pipeline) -> Result<WorkerOptions, Vec<Fault>> {
+    WorkerOptions::read(&Given::new(&pipeline.worker))
+}
+
+/// All that is wrong, by the connector's name.
+pub(crate) fn wrong(registry: &Registry, pipeline: &Pipeline) -> Vec<(String, Fault)> {
+    let worker = match worker(pipeline) {
+        Ok(worker) => worker,
+        Err(faults) => return faults.into_iter().map(|fault| ("worker".to_owned(), fault)).collect(),
+    };
+    let of = |config: &BTreeMap<String, String>| {
+        let name = config.get("name").cloned().unwrap_or_default();
+        faults(registry, &worker, config)
+            .into_iter()
+            .map(move |fault| (name.clone(), fault))
+            .collect::<Vec<_>>()
+    };
+    pipeline.connectors.iter().flat_map(of).collect()
+}
+
+/// Ends the command if anything is wrong.
+pub(crate) fn checked(registry: &Registry, pipeline: &Pipeline) -> Result<()> {
+    let wrong = wrong(registry, pipeline);
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let lines: Vec<String> = wrong.iter().map(|(connector, fault)| format!("{connector}: {fault}")).collect();
+    bail!("{}", lines.join("\n"))
+}

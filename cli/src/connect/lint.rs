@@ -1,0 +1,30 @@
+//! `millstream connect lint`.
+
+use anyhow::{Result, bail};
+use clap::Args;
+use millstream_connect::Registry;
+
+use super::files::{Files, wrong};
+use crate::output::say;
+
+#[derive(Args)]
+pub(crate) struct Lint {
+    #[command(flatten)]
+    files: Files,
+}
+
+impl Lint {
+    pub(crate) fn run(self) -> Result<()> {
+        let pipeline = self.files.read()?;
+        let wrong = wrong(&Registry::built_in(), &pipeline);
+        for (connector, fault) in &wrong {
+            say(format!("{connector}: {fault}"))?;
+        }
+        match (wrong.len(), pipeline.connectors.len()) {
+            (0, 1) => say("1 connector, nothing wrong"),
+            (0, connectors) => say(format!("{connectors} connectors, nothing wrong")),
+            (1, _) => bail!("1 thing is wrong"),
+            (count, _) => bail!("{count} things are wrong"),
+        }
+    }
+}

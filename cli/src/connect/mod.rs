@@ -1,0 +1,33 @@
+//! `millstream connect`.
+
+mod doctor;
+mod files;
+mod lint;
+mod run;
+mod tap;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+#[derive(Subcommand)]
+pub(crate) enum Connect {
+    /// Run the connectors of a file until told to stop, or until all is moved
+    Run(run::Run),
+    /// Tell what is wrong with configurations, without asking anybody
+    Lint(lint::Lint),
+    /// Look at the cluster and at what the connectors connect to, and change nothing
+    Doctor(doctor::Doctor),
+    /// Show records as they pass a connector: what is in its topics, or what its transforms make of it
+    Tap(tap::Tap),
+}
+
+impl Connect {
+    pub(crate) async fn run(self) -> Result<()> {
+        match self {
+            Self::Run(run) => run.run().await,
+            Self::Lint(lint) => lint.run(),
+            Self::Doctor(doctor) => doctor.run().await,
+            Self::Tap(tap) => tap.run().await,
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! All that is wrong with a connector's configuration, before it runs.
+
+use std::collections::BTreeMap;
+
+use super::clients::Clients;
+use super::conversion::Conversion;
+use super::options::{ConnectorOptions, SinkOptions, SourceOptions};
+use super::topics::TopicCreation;
+use super::worker::WorkerOptions;
+use crate::options::{Fault, Given, Options, unknown};
+use crate::registry::{Plugin, Registry};
+
+/// Names that begin so are read, and their faults found, by what they configure.
+const OTHERS: [&str; 9] = [
+    "key.converter.",
+    "value.converter.",
+    "header.converter.",
+    "transforms.",
+    "predicates.",
+    "producer.override.",
+    "consumer.override.",
+    "admin.override.",
+    "topic.creation.",
+];
+/// Of Kafka Connect, and without meaning where nothing is loaded at run time.
+const INERT: [&str; 2] = ["connector.plugin.version", "task.class"];
+
+/// All that is wrong: what is missing, what cannot be, and names that nobody knows.
+#[must_use]
+pub fn faults(registry: &Registry, worker: &WorkerOptions, config: &BTreeMap<String, String>) -> Vec<Fault> {
+    let given = Given::new(config);
+    let mut faults = ConnectorOptions::read(&given).err().unwrap_or_default();
+    let mut known = ConnectorOptions::definitions();
+    let class = config.get("connector.class").map(String::as_str);
+    match class.map(|class| registry.find(class)) {
+        None => {}
+        Some(Err(fault)) => {
+            faults.push(fault);
+            return faults;
+        }
+        Some(Ok(plugin)) => {
+            faults.extend(plugin.faults(config));
+            known.extend(plugin.definitions());
+            match plugin {
+                Plugin::Source(_) => {
+                    known.extend(SourceOptions::definitions());
+                    let creation = SourceOptions::read(&given)
+                        .and_then(|options| TopicCreation::read(config, &options.creation_groups));
+                    faults.extend(creation.err().unwrap_or_default());
+                }
+                Plugin::Sink(_) => {
+                    known.extend(SinkOptions::definitions());
+                    faults.extend(SinkOptions::read(&given).err().unwrap_or_default());
+                }
+            }
+            let others = |name: &str| OTHERS.iter().any(|own| name.starts_with(own)) || INERT.contains(&name);
+            faults.extend(unknown(&given, &known, others));
+        }
+    }
+    faults.extend(Conversion::read(config, &BTreeMap::new()).err().unwrap_or_default());
+    faults.extend(worker.override_policy.faults(config));
+    faults.extend(overrides(config));
+    faults
+}
+
+/// Overrides that no client knows, or cannot take.
+fn overrides(config: &BTreeMap<String, String>) -> Vec<Fault> {
+    let clients = Clients::new(&BTreeMap::new(), config, String::new());
+    let producer = clients.producer_config("").err().map(|error| ("producer.override.", error));
+    let consumer = clients.consumer_config("").err().map(|error| ("consumer.override.", error));
+    let told = |(prefix, error): (&'static str, millstream_client::ConfigError)| {
+        Fault::new(prefix.trim_end_matches('.'), error.behind(prefix).to_string())
+    };
+    producer.into_iter().chain(consumer).map(told).collect()
+}

@@ -1,0 +1,11 @@
+//! One worker that knows its connectors from files: `millstream connect run`.
+
+mod files;
+mod once;
+mod tap;
+mod tree;
+mod worker;
+
+pub use files::{ConfigFileError, Pipeline};
+pub use tap::tap;
+pub use worker::{Standalone, StandaloneError, StandaloneParts};
