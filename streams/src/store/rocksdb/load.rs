@@ -29,8 +29,10 @@ use crate::store::error::StoreError;
 /// The least that a run may hold, however many stores are being filled.
 const MIN_RUN_BYTES: usize = 256 << 10;
 
-/// A run of fewer entries is written as any other batch: a file would cost more.
-const MIN_RUN_ENTRIES: usize = 10_000;
+/// A run of fewer entries and bytes is written as any other batch: a file would cost more. A batch is in memory twice more, in
+/// its own buffer and in the memtable.
+const MIN_FILE_ENTRIES: usize = 10_000;
+const MIN_FILE_BYTES: usize = 2 << 20;
 
 /// Runs of one load that are sorted and written at a time: while one waits for the disk another has the processor.
 const MAX_WRITING: usize = 2;
@@ -217,7 +219,7 @@ impl Table {
         before: &mpsc::Receiver<()>,
     ) -> Result<Run, WriteError> {
         let mut batch = WriteBatch::default();
-        let file = if run.len() < MIN_RUN_ENTRIES {
+        let file = if run.len() < MIN_FILE_ENTRIES && run.weight() < MIN_FILE_BYTES {
             self.stage(&run, &mut batch)?;
             None
         } else {

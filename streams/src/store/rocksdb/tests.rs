@@ -269,6 +269,42 @@ fn segments_are_kept_as_their_store_has_chosen() {
     assert_eq!([bits("kv.view"), bits("win.views-2.60000.0"), bits("offsets")], [10, 10, 10]);
 }
 
+/// Holds whose bytes a process of this test's own loads.
+const LOADER: &str = "MILLSTREAM_TEST_LOADER";
+
+/// Large values are few, however many bytes they are.
+#[test]
+fn a_load_of_large_values_keeps_to_its_memory() {
+    const BYTES: usize = 64 << 20;
+    /// What a process takes that loads nothing, and what an allocator keeps.
+    const BESIDE: usize = 24 << 20;
+    const VALUE: usize = 8 << 10;
+    if std::env::var_os(LOADER).is_none() {
+        let test = "store::rocksdb::tests::a_load_of_large_values_keeps_to_its_memory";
+        let mut loader = std::process::Command::new(std::env::current_exe().unwrap());
+        let ended = loader.args(["--exact", test, "--nocapture"]).env(LOADER, "").status().unwrap();
+        assert!(ended.success());
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let budget = MemoryBudget::new(BYTES);
+    let database = TaskDatabase::open(directory.path(), &["loaded"], &budget).unwrap();
+    let mut loaded = database.store("loaded").unwrap();
+    loaded.begin_load();
+    for nth in 0..2 * BYTES / VALUE {
+        // What compresses to nothing would not take the way of the others.
+        let seed = (nth as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let value: Vec<u8> = (0..VALUE as u64).map(|at| (seed.wrapping_mul(at | 1) >> 33) as u8).collect();
+        loaded.stage(&seed.to_be_bytes(), Some(&value));
+        loaded.write(at(nth as i64)).unwrap();
+    }
+    loaded.end_load().unwrap();
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next());
+    let peak = peak.unwrap().parse::<usize>().unwrap() << 10;
+    assert!(peak < BYTES + BESIDE, "{} MiB at once", peak >> 20);
+}
+
 #[test]
 fn a_load_takes_its_memory_from_the_cache_and_gives_it_back() {
     const BYTES: usize = 8 << 20;
