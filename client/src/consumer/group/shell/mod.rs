@@ -233,12 +233,30 @@ impl Shell {
                 tracing::warn!(%error, "the commit at close failed; records will be read again");
             }
         }
-        let leaves = !self.membership.leave().is_empty();
-        if leaves
-            && !keep_place
-            && let Err(error) = requests::leave(&self.shared, &member, "the consumer was closed").await
-        {
+        let leaves = !self.membership.leave().is_empty() && !keep_place;
+        if leaves && let Err(error) = leave(&self.shared, &member).await {
             tracing::debug!(%error, "could not leave the group; it notices at session.timeout.ms");
+            if error.is_retriable() {
+                tokio::spawn(leave_later(Arc::clone(&self.shared), member));
+            }
+        }
+    }
+}
+
+async fn leave(shared: &Shared, member: &Member) -> Result<()> {
+    requests::leave(shared, member, "the consumer was closed").await
+}
+
+/// Leaves the group once its coordinator can be reached again, unless the group has forgotten the member by then. The place of a
+/// static member is kept for long, and what it had to read is read by nobody.
+async fn leave_later(shared: Arc<Shared>, member: Member) {
+    let forgotten_at = Instant::now() + shared.config.session_timeout;
+    for failures in 1.. {
+        tokio::time::sleep(shared.cluster.retry_backoff().delay(failures)).await;
+        match leave(&shared, &member).await {
+            Err(error) if error.is_retriable() && Instant::now() < forgotten_at => {}
+            Err(error) => return tracing::debug!(%error, "could not leave the group later either"),
+            Ok(()) => return,
         }
     }
 }
