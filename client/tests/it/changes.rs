@@ -231,3 +231,36 @@ async fn a_member_closes_though_its_broker_is_gone() {
     assert!(consumer.poll(Duration::from_secs(3)).await.unwrap().is_none());
     tokio::time::timeout(WAIT, consumer.close()).await.expect("it closes").unwrap();
 }
+
+/// A place that is kept for long would have nobody read what belongs to it.
+#[tokio::test]
+async fn a_static_member_that_closed_while_its_cluster_was_away_leaves_when_it_is_back() {
+    let data = tempfile::tempdir().unwrap();
+    let start = |listen: String| {
+        let config = BrokerConfig::new(data.path()).listen(listen);
+        Broker::start(config.set("group.initial.rebalance.delay.ms", "0").unwrap())
+    };
+    let broker = start("127.0.0.1:0".into()).await.unwrap();
+    let (bootstrap, topic) = (broker.bootstrap(), unique("static"));
+    create_topic(&bootstrap, &topic, 1).await;
+    produce(&bootstrap, &topic, 0..1).await;
+    let member = async |instance: &str| {
+        // Who goes without a word is missed after half an hour.
+        let config = reader(&bootstrap).group_id(&topic).group_instance_id(instance);
+        let config = config.set("session.timeout.ms", "1800000").unwrap();
+        let config = config.set("request.timeout.ms", "500").unwrap();
+        let consumer = config.set("default.api.timeout.ms", "1000").unwrap().build().await.unwrap();
+        consumer.subscribe([topic.as_str()]).unwrap();
+        consumer
+    };
+    let mut first = member("first").await;
+    assert_eq!(read(&mut first, 1).await, [0]);
+    broker.close().await;
+    first.close_leaving().await.unwrap();
+    let broker = start(bootstrap.clone()).await.unwrap();
+    let mut second = member("second").await;
+    let reads = tokio::time::timeout(WAIT, read(&mut second, 1)).await;
+    assert_eq!(reads.expect("its partition within the time"), [0]);
+    second.close().await.unwrap();
+    broker.close().await;
+}
