@@ -41,13 +41,16 @@ impl Registry {
     pub fn built_in() -> Self {
         Self::empty()
             .source::<connectors::file_source::FileSource>()
+            .source::<connectors::http::HttpPollSource>()
+            .source::<connectors::http::WebhookSource>()
             .source::<connectors::postgres::PostgresSource>()
             .source::<connectors::prometheus::PrometheusSource>()
             .source::<connectors::prometheus::RemoteWriteSource>()
-            .sink::<connectors::prometheus::RemoteWriteSink>()
             .sink::<connectors::elasticsearch::ElasticsearchSink>()
             .sink::<connectors::file_sink::FileSink>()
+            .sink::<connectors::http::HttpSink>()
             .sink::<connectors::postgres::PostgresSink>()
+            .sink::<connectors::prometheus::RemoteWriteSink>()
     }
 
     /// The same with a source more.

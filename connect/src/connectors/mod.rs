@@ -3,5 +3,6 @@
 pub mod elasticsearch;
 pub mod file_sink;
 pub mod file_source;
+pub mod http;
 pub mod postgres;
 pub mod prometheus;

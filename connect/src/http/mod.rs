@@ -2,6 +2,7 @@
 //! one matter.
 
 mod answer;
+pub(crate) mod requests;
 mod retry_after;
 pub(crate) mod server;
 

@@ -2,6 +2,7 @@
 
 mod elasticsearch;
 mod files;
+mod http;
 mod http_server;
 mod kafka;
 mod open;

@@ -3,19 +3,7 @@
 use serde::Deserialize;
 
 use super::operation::{OnConflict, Operation};
-
-/// What became of an operation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Fate {
-    /// Done.
-    Done,
-    /// Done before: the document is there in this version or a newer one.
-    Replayed,
-    /// The server was too busy, or not all of it is there.
-    Again(String),
-    /// The document will never be taken.
-    Refused(String),
-}
+use crate::http::requests::Fate;
 
 /// Asked of the server, so that it does not send back what nobody reads.
 pub(super) const FILTER: &str = "filter_path=errors,items.*.status,items.*.error.type,items.*.error.reason,\

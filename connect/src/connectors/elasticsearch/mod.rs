@@ -10,7 +10,6 @@ mod indices;
 mod mapping;
 mod operation;
 pub mod options;
-mod plan;
 mod server;
 mod task;
 
@@ -29,10 +28,11 @@ impl Sink for ElasticsearchSink {
     type Options = ElasticsearchOptions;
 
     const ABOUT: About = About {
-        name: "elasticsearch-sink",
+        name: "elasticsearch",
         aliases: &[
             "io.confluent.connect.elasticsearch.ElasticsearchSinkConnector",
             "io.aiven.kafka.connect.opensearch.OpensearchSinkConnector",
+            "opensearch",
         ],
         summary: "Writes records as documents to Elasticsearch or OpenSearch.",
     };

@@ -1,18 +1,14 @@
 //! A task: what the plan decides is done here, over HTTP.
 
-use std::time::Instant;
-
 use bytes::Bytes;
-use futures::StreamExt;
-use futures::stream::FuturesUnordered;
 use reqwest::{Method, StatusCode};
 
 use super::bulk::{FILTER, fates};
 use super::indices::{Indices, put_template};
 use super::operation::{Operation, Preparation, Prepared};
 use super::options::{ElasticsearchOptions, OnMalformed};
-use super::plan::{Answered, Limits, Plan, Step};
 use super::server::{Body, Server};
+use crate::http::requests::{Answered, Limits, send_all};
 use crate::http::{Verdict, verdict};
 use crate::{Outcome, Record, SinkContext, SinkTask, TaskError, Written, async_trait};
 
@@ -68,31 +64,6 @@ impl ElasticsearchTask {
         Ok(())
     }
 
-    /// Sends all operations; the plan that comes back is finished.
-    async fn send(&self, lines: Bytes, operations: &[&Operation]) -> Result<Plan, TaskError> {
-        let sizes = operations.iter().map(|operation| (operation.lane, operation.lines.len()));
-        let mut plan = Plan::new(sizes, self.limits, Instant::now());
-        let mut under_way = FuturesUnordered::new();
-        let server = &self.server;
-        loop {
-            let pause = match plan.next(Instant::now()) {
-                Step::Finished => break,
-                Step::Send(request) => {
-                    let body = body(&lines, operations, &request);
-                    under_way.push(async move { (bulk(server, body, operations, &request).await, request) });
-                    continue;
-                }
-                Step::Wait(until) => Some(until),
-                Step::Listen => None,
-            };
-            tokio::select! {
-                Some((answer, request)) = under_way.next() => plan.answered(request, answer?, Instant::now()),
-                () = wait(pause) => {}
-            }
-        }
-        Ok(plan)
-    }
-
     fn count(&mut self, replayed: u64) {
         if replayed == 0 {
             return;
@@ -136,9 +107,13 @@ impl SinkTask for ElasticsearchTask {
                 Prepared::Settled(_) => None,
             })
             .collect();
-        let plan = self.send(lines.into(), &operations).await?;
-        self.count(plan.replayed);
-        let mut sent = plan.outcomes();
+        let (server, lines) = (&self.server, Bytes::from(lines));
+        let sizes = operations.iter().map(|operation| (operation.lane, operation.lines.len()));
+        let send =
+            |request: Vec<usize>| bulk(server, body(&lines, &operations, &request), &operations, request);
+        let sent = send_all(sizes, self.limits, send).await?;
+        self.count(sent.replayed);
+        let mut sent = sent.outcomes.into_iter();
         let outcomes = records.iter().zip(prepared).map(|(record, prepared)| match prepared {
             Prepared::Settled(outcome) => outcome,
             Prepared::Send(_) => match sent.next() {
@@ -168,7 +143,7 @@ async fn bulk(
     server: &Server,
     body: Bytes,
     operations: &[&Operation],
-    request: &[usize],
+    request: Vec<usize>,
 ) -> Result<Answered, TaskError> {
     let answer = match server.ask(Method::POST, &["_bulk"], Some(FILTER), Some((Body::Lines, body))).await {
         Ok(answer) => answer,
@@ -176,7 +151,7 @@ async fn bulk(
     };
     Ok(match (answer.status, verdict(answer.status, &answer.headers)) {
         (_, Verdict::Ok) => {
-            let sent: Vec<&Operation> = request.iter().map(|&at| operations[at]).collect();
+            let sent: Vec<&Operation> = request.into_iter().map(|at| operations[at]).collect();
             match fates(&answer.body, &sent) {
                 Ok(fates) => Answered::Each(fates),
                 Err(why) => Answered::None { after: None, why },
@@ -193,11 +168,4 @@ async fn bulk(
             return Err(TaskError::fatal(format!("{}; {advice}", answer.why())));
         }
     })
-}
-
-async fn wait(until: Option<Instant>) {
-    match until {
-        Some(until) => tokio::time::sleep_until(until.into()).await,
-        None => std::future::pending().await,
-    }
 }

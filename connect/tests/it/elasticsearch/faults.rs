@@ -30,7 +30,7 @@ const QUICK: [(&str, &str); 4] = [
 async fn sink(server: &FaultServer, options: &[(&str, &str)]) -> Result<Box<dyn SinkTask>> {
     let url = server.url();
     let all = [&[("connection.url", &*url)], &QUICK[..], options].concat();
-    open::sink("elasticsearch-sink", &all).await
+    open::sink("elasticsearch", &all).await
 }
 
 /// 300 records over 40 keys.
@@ -156,7 +156,7 @@ async fn the_next_node_is_asked_where_one_is_down() -> Result<()> {
     let nobody = millstream_tests::daemon::free_address()?;
     let urls = format!("http://{nobody}, {}", server.url());
     let options = [("connection.url", &*urls), ("retry.backoff.ms", "1")];
-    let mut sink = open::sink("elasticsearch-sink", &options).await?;
+    let mut sink = open::sink("elasticsearch", &options).await?;
     all_ok(&write(&mut *sink, &keyed("orders")).await?);
     server.state(|state| assert_eq!(state.documents.len(), 40));
     Ok(())
@@ -209,7 +209,7 @@ async fn an_index_is_made_once_with_the_mapping_of_its_schema_and_a_template_is_
     }
     server.state(|state| {
         let expected = [
-            ("_index_template/elasticsearch-sink", json!({"index_patterns": ["orders*"]})),
+            ("_index_template/elasticsearch", json!({"index_patterns": ["orders*"]})),
             ("orders-2026", json!({"mappings": {"properties": {"n": {"type": "long"}}}})),
             ("logs-2026", json!({})),
         ];
@@ -223,7 +223,7 @@ async fn doctor_says_what_is_there_and_what_is_wrong() -> Result<()> {
     let server = FaultServer::start(&[]).await?;
     let nobody = format!("http://{}", millstream_tests::daemon::free_address()?);
     for (url, said) in [(&server.url(), "faulty 0.1"), (&nobody, "cannot be reached")] {
-        let findings = open::check("elasticsearch-sink", &[("connection.url", url)]).await?;
+        let findings = open::check("elasticsearch", &[("connection.url", url)]).await?;
         assert!(findings.iter().any(|finding| finding.said.contains(said)), "{findings:?}");
     }
     Ok(())

@@ -27,7 +27,7 @@ fn node() -> Result<Option<&'static OpenSearch>> {
 async fn sink(node: &OpenSearch, options: &[(&str, &str)]) -> Result<Box<dyn SinkTask>> {
     let url = node.url("");
     let given = [("connection.url", &*url), ("retry.backoff.ms", "20"), ("max.retries", "20")];
-    open::sink("elasticsearch-sink", &[&given[..], options].concat()).await
+    open::sink("elasticsearch", &[&given[..], options].concat()).await
 }
 
 /// All documents of an index, by id.
@@ -172,7 +172,7 @@ async fn a_node_that_is_too_busy_gets_everything_in_the_end() -> Result<()> {
 #[tokio::test]
 async fn doctor_names_the_server() -> Result<()> {
     let Some(node) = node()? else { return Ok(()) };
-    let findings = open::check("elasticsearch-sink", &[("connection.url", &node.url(""))]).await?;
+    let findings = open::check("elasticsearch", &[("connection.url", &node.url(""))]).await?;
     assert!(findings[0].said.starts_with("opensearch "), "{findings:?}");
     Ok(())
 }

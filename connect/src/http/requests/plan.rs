@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use super::bulk::Fate;
+use super::{Answered, Fate, Limits};
 use crate::Outcome;
 
 /// No wait between tries is longer, whatever their number.
@@ -11,23 +11,6 @@ const BACKOFF_MAX: Duration = Duration::from_secs(30);
 
 /// Why an operation is done again whose predecessor is.
 const BEHIND: &str = "it follows one of the same id that is to be written again";
-
-/// How much is sent at once, and how often.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Limits {
-    /// Operations in a request.
-    pub(super) records: usize,
-    /// Bytes in a request that holds more than one.
-    pub(super) bytes: usize,
-    /// Requests under way.
-    pub(super) in_flight: usize,
-    /// How often an operation is sent again.
-    pub(super) retries: u32,
-    /// The wait before the first of these tries.
-    pub(super) backoff: Duration,
-    /// No try begins later than this after the start.
-    pub(super) patience: Duration,
-}
 
 /// What is to be done next.
 #[derive(Debug, PartialEq, Eq)]
@@ -40,21 +23,6 @@ pub(super) enum Step {
     Listen,
     /// All is settled.
     Finished,
-}
-
-/// What became of a request as a whole.
-#[derive(Debug)]
-pub(super) enum Answered {
-    /// Each operation has its fate.
-    Each(Vec<Fate>),
-    /// None has: the server could not be asked, or was too busy for all of them.
-    None {
-        /// How long it wants to be left alone.
-        after: Option<Duration>,
-        why: String,
-    },
-    /// The request was refused for something in it, or for its size.
-    Refused(String),
 }
 
 /// The operations of one write, on their way.

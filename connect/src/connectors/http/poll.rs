@@ -1,0 +1,295 @@
+//! The source `http-poll`: asks a server again and again, and goes on where it was.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reqwest::header::{ETAG, HeaderMap, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
+use reqwest::{Client, StatusCode, Url};
+use serde_json::{Map, Value as Json};
+use tokio::time::Instant;
+
+use super::body::{BodyFormat, Reading, optional_pointer, pointer};
+use super::headers;
+use crate::http::{Credentials, HttpClient, Verdict, body_within, describe, verdict};
+use crate::options::{Fault, Options, Secret};
+use crate::{
+    About, ConnectError, Finding, Source, SourceBatch, SourceContext, SourceOffset, SourcePartition,
+    SourceTask, TaskError,
+};
+
+/// What can be said to a source that asks.
+#[derive(Options, Debug, Clone)]
+#[options(check = agree)]
+pub struct PollOptions {
+    /// The topic that is written to.
+    #[option(importance = "high")]
+    pub topic: String,
+    /// What is asked for.
+    #[option(importance = "high", check = address)]
+    pub url: String,
+    /// How long to wait between two requests. An answer with a new cursor and items is followed by the next request at once.
+    #[option(name = "interval.ms", default = 60_000, importance = "high")]
+    pub interval: Duration,
+    /// What an answer is: `json`, `ndjson` or `text`.
+    #[option(name = "body.format", default = "json")]
+    pub format: BodyFormat,
+    /// A JSON pointer to the items of an answer, as /data/items: each is a record. The whole answer without, a list being its
+    /// items.
+    #[option(name = "items.pointer", default = "", check = pointer)]
+    pub items: String,
+    /// A JSON pointer to what becomes a record's key, from the item. Records have no key without.
+    #[option(name = "key.pointer", check = optional_pointer)]
+    pub key: Option<String>,
+    /// A JSON pointer to what says where the next request goes on, from the whole answer.
+    #[option(name = "cursor.pointer", check = optional_pointer)]
+    pub cursor: Option<String>,
+    /// The parameter of the address by which the next request says it.
+    #[option(name = "cursor.parameter")]
+    pub parameter: Option<String>,
+    /// What the parameter says in the first request; it is left out without.
+    #[option(name = "cursor.initial")]
+    pub initial: Option<String>,
+    /// Headers of requests, as `Name: value`, with `|` between several.
+    #[option(default = "", check = headers::check)]
+    pub headers: String,
+    /// The user (basic authentication).
+    #[option(name = "auth.user")]
+    pub user: Option<String>,
+    /// The user's password.
+    #[option(name = "auth.password")]
+    pub password: Option<Secret>,
+    /// A token (bearer authentication).
+    #[option(name = "auth.token")]
+    pub token: Option<Secret>,
+    /// A file of certificates (PEM): servers that these authorities vouch for are trusted instead of the system's.
+    #[option(name = "tls.ca.file", importance = "low")]
+    pub trusted: Option<PathBuf>,
+    /// How long it may take to connect.
+    #[option(name = "http.connect.timeout.ms", default = 5000, importance = "low")]
+    pub connect_timeout: Duration,
+    /// How long a request may take.
+    #[option(name = "http.request.timeout.ms", default = 30_000, importance = "low")]
+    pub request_timeout: Duration,
+    /// Bytes of an answer; a longer one is an error.
+    #[option(name = "body.bytes.max", default = 16_777_216, range = 1..=1_073_741_824, importance = "low")]
+    pub body_max: usize,
+}
+
+fn address(url: &str) -> Result<(), String> {
+    match Url::parse(url) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(()),
+        _ => Err("an address begins with http:// or https://".to_owned()),
+    }
+}
+
+fn agree(options: &PollOptions) -> Result<(), Fault> {
+    if options.cursor.is_some() != options.parameter.is_some() {
+        let why = "cursor.pointer says where the cursor is in an answer, cursor.parameter where it goes in a request: give \
+                   both or neither";
+        return Err(Fault::new("cursor.pointer", why));
+    }
+    if options.format != BodyFormat::Json && (options.cursor.is_some() || !options.items.is_empty()) {
+        let why = "cursor.pointer and items.pointer are for body.format=json";
+        return Err(Fault::new("body.format", why));
+    }
+    Ok(())
+}
+
+/// Asks.
+pub struct HttpPollSource;
+
+#[async_trait]
+impl Source for HttpPollSource {
+    type Options = PollOptions;
+
+    const ABOUT: About = About {
+        name: "http-poll",
+        aliases: &[],
+        summary: "Asks an HTTP server again and again, and goes on where it was.",
+    };
+
+    async fn check(options: &PollOptions) -> Vec<Finding> {
+        let what = "url";
+        let mut task = match PollTask::new(options.clone(), &SourceContext::default()) {
+            Ok(task) => task,
+            Err(why) => return vec![Finding::wrong(what, why)],
+        };
+        vec![match task.ask().await {
+            Ok(batch) => Finding::fine(what, format!("{} records", batch.records.len())),
+            Err(error) => Finding::wrong(what, error.to_string()),
+        }]
+    }
+
+    async fn open(options: PollOptions, context: SourceContext) -> Result<Box<dyn SourceTask>, ConnectError> {
+        Ok(Box::new(PollTask::new(options, &context).map_err(ConnectError::Refused)?))
+    }
+}
+
+/// Where the next request goes on. What is stored has these names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Position {
+    /// What the server said of the version it answered with.
+    etag: Option<String>,
+    modified: Option<String>,
+    /// Where the next answer begins.
+    cursor: Option<String>,
+}
+
+impl Position {
+    fn read(offset: &SourceOffset) -> Self {
+        let text = |name: &str| offset.get(name).and_then(Json::as_str).map(str::to_owned);
+        Self { etag: text("etag"), modified: text("last-modified"), cursor: text("cursor") }
+    }
+
+    fn written(&self) -> SourceOffset {
+        let named = [("etag", &self.etag), ("last-modified", &self.modified), ("cursor", &self.cursor)];
+        let said =
+            named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?.into())));
+        said.collect()
+    }
+}
+
+struct PollTask {
+    client: Client,
+    url: Url,
+    headers: HeaderMap,
+    reading: Reading,
+    options: PollOptions,
+    partition: SourcePartition,
+    position: Position,
+    /// When the next request is due. `None`: at once.
+    due: Option<Instant>,
+}
+
+impl PollTask {
+    fn new(options: PollOptions, context: &SourceContext) -> Result<Self, String> {
+        let (password, token) =
+            (options.password.as_ref().map(Secret::expose), options.token.as_ref().map(Secret::expose));
+        let client = HttpClient {
+            connect_timeout: options.connect_timeout,
+            request_timeout: options.request_timeout,
+            credentials: Credentials::of(options.user.as_deref(), password, token),
+            trusted: options.trusted.clone(),
+            follow_redirects: true,
+            ..HttpClient::default()
+        };
+        let partition: SourcePartition = Map::from_iter([("url".to_owned(), Json::from(&*options.url))]);
+        let position = context.position(&partition).map(Position::read).unwrap_or_default();
+        Ok(Self {
+            client: client.build().map_err(|error| error.to_string())?,
+            url: Url::parse(&options.url).map_err(|error| error.to_string())?,
+            headers: headers::parse(&options.headers)?,
+            reading: Reading {
+                topic: options.topic.as_str().into(),
+                format: options.format,
+                key: options.key.clone(),
+            },
+            partition,
+            position,
+            due: None,
+            options,
+        })
+    }
+
+    fn request(&self) -> reqwest::RequestBuilder {
+        let mut url = self.url.clone();
+        let cursor = self.position.cursor.as_ref().or(self.options.initial.as_ref());
+        if let (Some(parameter), Some(cursor)) = (&self.options.parameter, cursor) {
+            url.query_pairs_mut().append_pair(parameter, cursor);
+        }
+        let mut request = self.client.get(url).headers(self.headers.clone());
+        for (name, said) in
+            [(IF_NONE_MATCH, &self.position.etag), (IF_MODIFIED_SINCE, &self.position.modified)]
+        {
+            if let Some(said) = said {
+                request = request.header(name, said);
+            }
+        }
+        request
+    }
+
+    /// One request. What it brought counts as taken once this returns: there is no `.await` behind the last change.
+    async fn ask(&mut self) -> Result<SourceBatch, TaskError> {
+        let response = self.request().send().await.map_err(|error| TaskError::retry(describe(error)))?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        if status == StatusCode::NOT_MODIFIED {
+            return Ok(SourceBatch::default());
+        }
+        let max = self.options.body_max;
+        let body = body_within(response, max.saturating_add(1))
+            .await
+            .map_err(|error| TaskError::retry(describe(error)))?;
+        match verdict(status, &headers) {
+            Verdict::Ok => {}
+            Verdict::Retry(after) => {
+                return Err(TaskError::Retry { after, why: format!("the server answers {status}") });
+            }
+            Verdict::Reject => {
+                let why = format!("the server answers {status}: check url, and auth.user or auth.token");
+                return Err(TaskError::fatal(why));
+            }
+        }
+        if body.len() > max {
+            return Err(TaskError::fatal(format!(
+                "the answer is longer than body.bytes.max ({max}): raise it"
+            )));
+        }
+        self.take(&body, &headers)
+    }
+
+    fn take(&mut self, body: &[u8], headers: &HeaderMap) -> Result<SourceBatch, TaskError> {
+        let unread =
+            |why: String| TaskError::retry(format!("the answer is not what body.format says: {why}"));
+        let mut cursor = self.position.cursor.clone();
+        let records = if self.options.format == BodyFormat::Json {
+            let mut answer: Json = serde_json::from_slice(body).map_err(|error| unread(error.to_string()))?;
+            if let Some(found) = self.options.cursor.as_ref().and_then(|pointer| answer.pointer(pointer)) {
+                // A server without more to give often says null: the next request asks where this one did.
+                cursor = text(found).or(cursor);
+            }
+            let pointer = &self.options.items;
+            let items = answer.pointer_mut(pointer).map(Json::take);
+            let items = items.ok_or_else(|| unread(format!("it has no {pointer} (items.pointer)")))?;
+            // No items, for those servers that do not say so by an empty list.
+            if items.is_null() { Vec::new() } else { self.reading.items(items) }
+        } else {
+            self.reading.records(body).map_err(unread)?
+        };
+        let said = |name: HeaderName| headers.get(name)?.to_str().ok().map(str::to_owned);
+        let position = Position { etag: said(ETAG), modified: said(LAST_MODIFIED), cursor };
+        self.position = position;
+        let positions = vec![(self.partition.clone(), self.position.written())];
+        Ok(SourceBatch { records, positions, receipt: None })
+    }
+}
+
+fn text(cursor: &Json) -> Option<String> {
+    match cursor {
+        Json::Null => None,
+        Json::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
+}
+
+#[async_trait]
+impl SourceTask for PollTask {
+    async fn poll(&mut self) -> Result<Option<SourceBatch>, TaskError> {
+        loop {
+            if let Some(due) = self.due {
+                tokio::time::sleep_until(due).await;
+            }
+            let began = Instant::now();
+            let before = self.position.clone();
+            let next = began + self.options.interval;
+            let asked = self.ask().await;
+            let is_due = matches!(&asked, Ok(batch) if !batch.records.is_empty())
+                && self.position.cursor != before.cursor;
+            self.due = if is_due { None } else { Some(next) };
+            let batch = asked?;
+            if !batch.records.is_empty() || self.position != before {
+                return Ok(Some(batch));
+            }
+        }
+    }
+}

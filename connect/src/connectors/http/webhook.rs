@@ -1,0 +1,219 @@
+//! The source `http-webhook`: what is posted to it is in the topic when it answers 200.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::{CONTENT_ENCODING, RETRY_AFTER};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use super::body::{BodyFormat, Reading, optional_pointer};
+use crate::data::SchemaAndValue;
+use crate::http::Credentials;
+use crate::http::server::{Delivery, Door, HttpServer, Inbox};
+use crate::options::{Options, Secret};
+use crate::{
+    About, ConnectError, Finding, Record, Source, SourceBatch, SourceContext, SourceTask, TaskError,
+};
+
+/// How long a sender that was turned away is asked to wait.
+const COME_AGAIN_S: &str = "1";
+
+/// What can be said to a webhook.
+#[derive(Options, Debug, Clone)]
+pub struct WebhookOptions {
+    /// The topic that is written to.
+    #[option(importance = "high")]
+    pub topic: String,
+    /// Where requests are received, as HOST:PORT. Whoever can connect there can write, unless credentials are set.
+    #[option(importance = "high", default = "127.0.0.1:8085")]
+    pub listen: String,
+    /// The path that is posted to.
+    #[option(default = "/", check = path)]
+    pub path: String,
+    /// What a body is: `json`, a record or a list of records; `ndjson`, a line for each record; `text`, a record as it is.
+    #[option(name = "body.format", default = "json")]
+    pub format: BodyFormat,
+    /// A JSON pointer to what becomes a record's key, as /order/id. Records have no key without.
+    #[option(name = "key.pointer", check = optional_pointer)]
+    pub key: Option<String>,
+    /// HTTP headers that become headers of the records.
+    #[option(name = "headers.copied", default = "")]
+    pub headers: Vec<String>,
+    /// The user whom senders must name (basic authentication).
+    #[option(name = "auth.user")]
+    pub user: Option<String>,
+    /// The password that senders must give.
+    #[option(name = "auth.password")]
+    pub password: Option<Secret>,
+    /// The token that senders must give (bearer authentication).
+    #[option(name = "auth.token")]
+    pub token: Option<Secret>,
+    /// How long a sender waits for its records to be stored before it is told to send them again.
+    #[option(name = "ack.timeout.ms", default = 20_000, check = wait)]
+    pub patience: Duration,
+    /// How long a request waits for its turn before it is told to come again.
+    #[option(name = "turn.timeout.ms", default = 1000, check = wait, importance = "low")]
+    pub turn: Duration,
+    /// Connections at once; more wait to be accepted.
+    #[option(name = "connections.max", default = 256, range = 1..=65_536, importance = "low")]
+    pub connections_max: usize,
+    /// Requests at once; more are told to come again.
+    #[option(name = "requests.max", default = 64, range = 1..=4_096, importance = "low")]
+    pub requests_max: usize,
+    /// Bytes of a request.
+    #[option(name = "request.bytes.max", default = 1_048_576, range = 1..=268_435_456, importance = "low")]
+    pub request_max: usize,
+}
+
+fn path(path: &str) -> Result<(), String> {
+    let plain = path.chars().all(|c| c.is_ascii_alphanumeric() || "/-_.~".contains(c));
+    if path.starts_with('/') && plain {
+        Ok(())
+    } else {
+        Err("must begin with / and be a plain path".to_owned())
+    }
+}
+
+fn wait(time: &Duration) -> Result<(), String> {
+    if (1..=60_000).contains(&time.as_millis()) { Ok(()) } else { Err("must be from 1 ms to 1 m".to_owned()) }
+}
+
+/// Receives what is posted.
+pub struct WebhookSource;
+
+#[async_trait]
+impl Source for WebhookSource {
+    type Options = WebhookOptions;
+
+    const ABOUT: About = About {
+        name: "http-webhook",
+        aliases: &[],
+        summary: "Receives what is posted to it, and answers once it is stored.",
+    };
+
+    async fn check(options: &WebhookOptions) -> Vec<Finding> {
+        vec![match TcpListener::bind(&options.listen).await {
+            Ok(_) => Finding::fine(&options.listen, "can be listened on"),
+            Err(error) => Finding::wrong(&options.listen, format!("cannot be listened on: {error}")),
+        }]
+    }
+
+    async fn open(
+        options: WebhookOptions,
+        _context: SourceContext,
+    ) -> Result<Box<dyn SourceTask>, ConnectError> {
+        let refused = |why: String| ConnectError::Refused(why);
+        let (inbox, waiting) = Inbox::new(options.requests_max, options.patience);
+        let (password, token) =
+            (options.password.as_ref().map(Secret::expose), options.token.as_ref().map(Secret::expose));
+        let credentials = Credentials::of(options.user.as_deref(), password, token);
+        let reading =
+            Reading { topic: options.topic.as_str().into(), format: options.format, key: options.key };
+        let receiver = Receiver {
+            inbox,
+            door: Door::new(&credentials).map_err(|error| refused(error.to_string()))?,
+            reading,
+            headers: options.headers,
+            body_max: options.request_max,
+            patience: options.patience,
+            turn: options.turn,
+        };
+        let router = Router::new().route(&options.path, post(receive)).with_state(Arc::new(receiver));
+        let server =
+            HttpServer::start(&options.listen, options.connections_max, router).await.map_err(refused)?;
+        tracing::info!("records are received on http://{}{}", server.address(), options.path);
+        Ok(Box::new(WebhookTask { waiting, _server: server }))
+    }
+}
+
+/// Hands on what the connections leave.
+struct WebhookTask {
+    waiting: mpsc::Receiver<SourceBatch>,
+    /// Ends with the task.
+    _server: HttpServer,
+}
+
+#[async_trait]
+impl SourceTask for WebhookTask {
+    async fn poll(&mut self) -> Result<Option<SourceBatch>, TaskError> {
+        Ok(self.waiting.recv().await)
+    }
+}
+
+/// What every connection needs.
+struct Receiver {
+    inbox: Inbox,
+    door: Door,
+    reading: Reading,
+    /// Names of HTTP headers that are handed on.
+    headers: Vec<String>,
+    /// Bytes of a body.
+    body_max: usize,
+    /// How long a body may take to arrive.
+    patience: Duration,
+    /// How long a request may wait before its body is read.
+    turn: Duration,
+}
+
+async fn receive(State(receiver): State<Arc<Receiver>>, headers: HeaderMap, body: Body) -> Response {
+    if !receiver.door.opens(&headers) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    if headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+        return (StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the body uncompressed").into_response();
+    }
+    let Ok(Some(_room)) = timeout(receiver.turn, receiver.inbox.enter()).await else {
+        return come_again(StatusCode::TOO_MANY_REQUESTS, "too many requests are under way");
+    };
+    let body = match timeout(receiver.patience, axum::body::to_bytes(body, receiver.body_max)).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) => {
+            return (StatusCode::PAYLOAD_TOO_LARGE, "longer than request.bytes.max").into_response();
+        }
+        Err(_) => return StatusCode::REQUEST_TIMEOUT.into_response(),
+    };
+    let records = match receiver.records(&body, &headers) {
+        Ok(records) => records,
+        Err(why) => return (StatusCode::BAD_REQUEST, why).into_response(),
+    };
+    let count = records.len();
+    if count == 0 {
+        return stored(0);
+    }
+    match receiver.inbox.deliver(records).await {
+        Delivery::Stored => stored(count),
+        Delivery::Lost => come_again(StatusCode::SERVICE_UNAVAILABLE, "the records could not be stored"),
+        Delivery::Late => come_again(StatusCode::SERVICE_UNAVAILABLE, "the records are not stored yet"),
+    }
+}
+
+fn stored(count: usize) -> Response {
+    (StatusCode::OK, format!("{{\"stored\":{count}}}\n")).into_response()
+}
+
+fn come_again(status: StatusCode, why: &'static str) -> Response {
+    (status, [(RETRY_AFTER, COME_AGAIN_S)], why).into_response()
+}
+
+impl Receiver {
+    fn records(&self, body: &[u8], headers: &HeaderMap) -> Result<Vec<Record>, String> {
+        let mut records = self.reading.records(body)?;
+        for name in &self.headers {
+            for value in headers.get_all(name) {
+                let text = String::from_utf8_lossy(value.as_bytes());
+                let value = SchemaAndValue::string(&*text);
+                records.iter_mut().for_each(|record| record.headers.push((name.clone(), value.clone())));
+            }
+        }
+        Ok(records)
+    }
+}

@@ -1,0 +1,5 @@
+//! The HTTP connectors, before curl and before a server that misbehaves.
+
+mod poll;
+mod sink;
+mod webhook;
