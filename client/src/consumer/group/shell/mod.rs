@@ -237,7 +237,7 @@ impl Shell {
         if leaves && let Err(error) = leave(&self.shared, &member).await {
             tracing::debug!(%error, "could not leave the group; it notices at session.timeout.ms");
             if error.is_retriable() {
-                drop(leave_later(Arc::clone(&self.shared), member));
+                tokio::spawn(leave_later(Arc::clone(&self.shared), member));
             }
         }
     }
