@@ -113,9 +113,9 @@ impl Asker {
         let page = Page { after, reverse, limit: limit.min(MAX_ENTRIES) };
         let mut question = Question { store, part, tasks: None, stale, read, page };
         if routed {
-            let (width, is_even) = routed::width(&owners, &question, Instant::now() + patience).await?;
-            question.tasks = Some(match place.filter(|_| is_even) {
-                Some(place) => vec![check(&question.store, place(width), width)?],
+            let (width, of_store) = routed::width(&owners, &question, Instant::now() + patience).await?;
+            question.tasks = Some(match place.zip(of_store) {
+                Some((place, width)) => vec![check(&question.store, place(width), width)?],
                 None => (0..width).collect(),
             });
         }

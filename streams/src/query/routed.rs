@@ -21,17 +21,20 @@ const ATTEMPT: Duration = Duration::from_secs(3);
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-/// How many tasks a sub-topology has, once the group has said so, and whether that says where a key is.
+/// How many tasks a sub-topology has, once the group has said so, and how many partitions say where a key of the store is, if
+/// that is known.
 pub(super) async fn width(
     owners: &Owners,
     question: &Question,
     deadline: Instant,
-) -> Result<(i32, bool), QueryError> {
+) -> Result<(i32, Option<i32>), QueryError> {
     let mut pause = FIRST_PAUSE;
     loop {
         let hosts = owners.known_hosts.last();
         if let Some(width) = hosts.widths.get(&question.part) {
-            return Ok((*width, !hosts.uneven.contains(&question.part)));
+            let stores = &owners.topology.part(question.part).stores;
+            let index = stores.iter().position(|store| store.name == *question.store);
+            return Ok((*width, index.and_then(|index| hosts.width_of_store(question.part, index))));
         }
         if Instant::now() + pause > deadline {
             return Err(QueryError::Rebalancing { store: question.store.to_string() });

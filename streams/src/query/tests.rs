@@ -307,12 +307,13 @@ fn a_copy_is_asked_in_time_where_the_owner_hangs() {
     assert_eq!(tasks.answer(sums.all()), [("a".to_owned(), 3)]);
 }
 
-/// Which of these keys, which lie where their lengths say, a routed view finds one by one.
-fn found(mut tasks: Tasks, uneven: bool) -> Vec<&'static str> {
+/// Which of these keys, which lie where their lengths say, a routed view finds one by one; where topics differ in width, by what is
+/// known of those that the stores are made of.
+fn found(mut tasks: Tasks, uneven: Option<&[i32]>) -> Vec<&'static str> {
     let keys = ["a", "b", "c", "d", "e", "f"];
     keys.iter().for_each(|key| tasks.add(key, 1, 0));
     let hosts = vec![process(Uuid::nil(), String::new(), Role::Active)];
-    let uneven = uneven.then_some(0).into_iter().collect();
+    let uneven = uneven.map(|widths| (0, widths.to_vec())).into_iter().collect();
     tasks.owners.known_hosts.learn(Hosts { widths: [(0, 2)].into(), uneven, hosts });
     let (sums, counts) = (tasks.view(SUMS).routed(), tasks.view(COUNTS).routed());
     let found = keys.into_iter().filter(|key| tasks.answer(sums.get(*key)).is_some());
@@ -325,16 +326,18 @@ fn found(mut tasks: Tasks, uneven: bool) -> Vec<&'static str> {
 #[test]
 fn a_key_is_looked_for_everywhere_where_its_hash_does_not_say_where_it_is() {
     let all = ["a", "b", "c", "d", "e", "f"];
-    assert_ne!(found(Tasks::new(), false), all, "the hash says otherwise");
-    assert_eq!(found(Tasks::new(), true), all);
+    assert_ne!(found(Tasks::new(), None), all, "the hash says otherwise");
+    assert_eq!(found(Tasks::new(), Some(&[0, 0])), all);
+    assert_eq!(found(Tasks::new(), Some(&[1, 1])), all, "all are in the only partition");
+    assert_eq!(found(Tasks::new(), Some(&[2, 2])), found(Tasks::new(), None));
     let chosen = |topic: &'static str| {
         Tasks::beside(move |builder| {
             let raw = builder.stream(Topic::<String, i64>::new("raw"));
             raw.to(Topic::new(topic)).partitioned_by(|key, _, _| key.len() as i32 % 2);
         })
     };
-    assert_eq!(found(chosen("in"), false), all);
-    assert_ne!(found(chosen("elsewhere"), false), all, "that is another topic");
+    assert_eq!(found(chosen("in"), None), all);
+    assert_ne!(found(chosen("elsewhere"), None), all, "that is another topic");
     let repartitioned = StreamsBuilder::new();
     let raw = repartitioned.stream(Topic::<String, i64>::new("raw"));
     let by_length =

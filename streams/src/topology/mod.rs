@@ -2,6 +2,7 @@
 
 mod description;
 mod error;
+mod feeding;
 mod graph;
 mod java;
 mod merge;

@@ -92,14 +92,27 @@ impl TaskAssignor {
             .collect()
     }
 
-    /// The sub-topologies whose topics are not equally wide.
-    fn uneven(&self, topics: &TopicSizes) -> BTreeSet<u32> {
+    /// The sub-topologies whose topics are not equally wide, and how wide those are that each of their stores is made of.
+    fn uneven(&self, topics: &TopicSizes) -> BTreeMap<u32, Vec<i32>> {
         let parts = self.topology.subtopologies().iter().map(|part| part.id);
         let is_uneven = |part: &u32| {
             let read = topics.iter().filter(|(topic, _)| self.reads(*part, topic));
             read.map(|(_, size)| *size).collect::<BTreeSet<_>>().len() > 1
         };
-        parts.filter(is_uneven).collect()
+        let with_stores = |part| {
+            let stores = 0..self.topology.part(part).stores.len();
+            (part, stores.map(|index| self.width_of_store(part, index, topics)).collect())
+        };
+        parts.filter(is_uneven).map(with_stores).collect()
+    }
+
+    /// How wide the topics are that a store is made of; 0 where they differ.
+    fn width_of_store(&self, part: u32, index: usize, topics: &TopicSizes) -> i32 {
+        let names = self.topology.topics_of_store(part, index);
+        let is_one = |topic: &str| names.iter().any(|name| name.covers(topic, &self.application_id));
+        let mut widths = topics.iter().filter(|(topic, _)| is_one(topic)).map(|(_, size)| *size);
+        let first = widths.next().unwrap_or(0);
+        if widths.all(|width| width == first) { first } else { 0 }
     }
 
     fn partitions(&self, task: TaskId, topics: &TopicSizes) -> Vec<TopicPartition> {
@@ -166,7 +179,7 @@ fn told(id: &str, member: &Subscription) -> UserData {
 /// Where tasks are once they are where they were given: of members and what they were given, in the same order.
 fn hosts(
     tasks: &BTreeSet<TaskId>,
-    uneven: BTreeSet<u32>,
+    uneven: BTreeMap<u32, Vec<i32>>,
     members: &[UserData],
     active: &[BTreeSet<TaskId>],
     standbys: &[BTreeSet<TaskId>],
@@ -349,9 +362,9 @@ mod tests {
     fn members_learn_where_the_number_of_tasks_does_not_say_where_a_key_is() {
         let directory = tempfile::tempdir().unwrap();
         let assignor = assignor_of(directory.path(), |builder| {
-            let small = builder.table(Topic::<String, String>::new("small")).to_stream();
+            let small = builder.table_in(Topic::<String, String>::new("small"), "small").to_stream();
             let big = builder.stream(Topic::<String, Option<String>>::new("big"));
-            small.merge(&big).for_each(|_, _| {});
+            let _both = small.merge(&big).group_by_key().count("both");
         });
         let uneven = |small, big| {
             let members = [("a".to_owned(), member(&assignor, -1, &[]))].into();
@@ -360,7 +373,8 @@ mod tests {
             let hosts = Given::decode(assigned["a"].user_data.as_ref().unwrap()).unwrap().hosts;
             (hosts.widths[&0], hosts.uneven)
         };
-        assert_eq!(uneven(2, 6), (6, [0].into()));
+        // A key of the table is where its topic has it; one of the count may be in two places.
+        assert_eq!(uneven(2, 6), (6, [(0, vec![2, 0])].into()));
         assert_eq!(uneven(2, 2), (2, [].into()));
     }
 

@@ -9,13 +9,14 @@ use crate::cursor::{Cursor, Short};
 use crate::task::TaskId;
 
 /// The layout written today.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Where every task of the application is, as the group's leader tells all members with their assignment (`partitionsByHost` and
 /// `standbyPartitionsByHost` of Kafka's `AssignmentInfo`).
 ///
 /// ```text
-/// version u8 | number of sub-topologies u16, each: id u32, tasks i32, negative where the topics they read differ in width
+/// version u8 | number of sub-topologies u16, each: id u32, tasks i32, negative where the topics they read differ in width, then
+///              number of stores u16, each: width of the topics that it is made of i32, 0 where these differ too
 /// then hosts to the end, each:
 ///   process id, 16 bytes | length u16, endpoint | number of tasks u32, each: sub-topology u32, partition i32, role u8
 /// ```
@@ -25,8 +26,9 @@ const VERSION: u8 = 1;
 pub(crate) struct Hosts {
     /// How many tasks each sub-topology has, those that nobody has at the moment included.
     pub(crate) widths: BTreeMap<u32, i32>,
-    /// The sub-topologies whose topics are not equally wide: the number of tasks does not say where a key is.
-    pub(crate) uneven: BTreeSet<u32>,
+    /// The sub-topologies whose topics are not equally wide, so that the number of tasks does not say where a key is: for each of
+    /// its stores, in the order of the topology, how wide the topics are that it is made of; 0 where these differ too.
+    pub(crate) uneven: BTreeMap<u32, Vec<i32>>,
     pub(crate) hosts: Vec<Host>,
 }
 
@@ -70,13 +72,26 @@ pub(crate) enum HostsError {
 }
 
 impl Hosts {
+    /// How many partitions the topics have that a store is made of, if that is known: they say where a key is.
+    pub(crate) fn width_of_store(&self, part: u32, index: usize) -> Option<i32> {
+        match self.uneven.get(&part) {
+            Some(widths) => widths.get(index).copied().filter(|width| *width > 0),
+            None => self.widths.get(&part).copied(),
+        }
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = vec![VERSION];
         bytes.extend_from_slice(&(self.widths.len() as u16).to_be_bytes());
         for (part, tasks) in &self.widths {
             bytes.extend_from_slice(&part.to_be_bytes());
-            let tasks = if self.uneven.contains(part) { tasks.saturating_neg() } else { *tasks };
+            let stores = self.uneven.get(part);
+            let tasks = if stores.is_some() { tasks.saturating_neg() } else { *tasks };
             bytes.extend_from_slice(&tasks.to_be_bytes());
+            if let Some(widths) = stores {
+                bytes.extend_from_slice(&(widths.len() as u16).to_be_bytes());
+                widths.iter().for_each(|width| bytes.extend_from_slice(&width.to_be_bytes()));
+            }
         }
         for Host { process, endpoint, tasks } in &self.hosts {
             bytes.extend_from_slice(process.as_bytes());
@@ -103,7 +118,11 @@ impl Hosts {
             let part = bytes.u32()?;
             let tasks = bytes.i32()?;
             if tasks < 0 {
-                decoded.uneven.insert(part);
+                let mut widths = Vec::new();
+                for _ in 0..bytes.u16()? {
+                    widths.push(bytes.i32()?);
+                }
+                decoded.uneven.insert(part, widths);
             }
             decoded.widths.insert(part, tasks.saturating_abs());
         }
@@ -206,13 +225,18 @@ mod tests {
             endpoint: "a:1".to_owned(),
             tasks: [(task(0), Role::Active), (task(2), Role::Standby)].into(),
         };
-        Hosts { widths: [(1, 3), (2, 6)].into(), uneven: [2].into(), hosts: vec![host, Host::default()] }
+        Hosts {
+            widths: [(1, 3), (2, 6)].into(),
+            uneven: [(2, vec![0, 4])].into(),
+            hosts: vec![host, Host::default()],
+        }
     }
 
     #[test]
     fn the_bytes_are_as_drawn() {
         let bytes = hosts().encode();
-        let mut drawn = vec![1, 0, 2, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0, 2, 255, 255, 255, 250];
+        let mut drawn = vec![2, 0, 2, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0, 2, 255, 255, 255, 250];
+        drawn.extend_from_slice(&[0, 2, 0, 0, 0, 0, 0, 0, 0, 4]);
         drawn.extend_from_slice(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 0, 3, b'a', b':', b'1']);
         drawn.extend_from_slice(&[0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 1]);
         drawn.extend_from_slice(&[0; 16 + 2 + 4]);
@@ -224,11 +248,11 @@ mod tests {
     fn foreign_bytes_are_refused() {
         let bytes = hosts().encode();
         assert_eq!(Hosts::decode(&[9]), Err(HostsError::Version(9)));
-        for short in (0..bytes.len()).filter(|end| ![19, bytes.len() - 22].contains(end)) {
+        for short in (0..bytes.len()).filter(|end| ![29, bytes.len() - 22].contains(end)) {
             assert_eq!(Hosts::decode(&bytes[..short]), Err(HostsError::Short), "{short} bytes");
         }
         // Counts without what they count.
-        assert_eq!(Hosts::decode(&[1, 0xff, 0xff]), Err(HostsError::Short));
+        assert_eq!(Hosts::decode(&[2, 0xff, 0xff]), Err(HostsError::Short));
     }
 
     proptest! {
