@@ -46,6 +46,7 @@ impl Registry {
             .source::<connectors::postgres::PostgresSource>()
             .source::<connectors::prometheus::PrometheusSource>()
             .source::<connectors::prometheus::RemoteWriteSource>()
+            .source::<connectors::syslog::SyslogSource>()
             .sink::<connectors::elasticsearch::ElasticsearchSink>()
             .sink::<connectors::file_sink::FileSink>()
             .sink::<connectors::http::HttpSink>()

@@ -6,3 +6,4 @@ pub mod file_source;
 pub mod http;
 pub mod postgres;
 pub mod prometheus;
+pub mod syslog;

@@ -9,3 +9,4 @@ mod open;
 mod postgres;
 mod prometheus;
 mod runtime;
+mod syslog;

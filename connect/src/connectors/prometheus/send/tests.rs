@@ -17,17 +17,18 @@ use crate::options::{Given, Options};
 
 const LIMITS: Limits = Limits { bytes: 1 << 20, series: 1_000, samples: 1_000, labels: 10_000 };
 
+type Sent = Arc<Mutex<Vec<Vec<Series>>>>;
 type Say = dyn Fn(&[Series], usize) -> (u16, &'static str) + Send + Sync;
 
 /// A server that answers what `say` makes of the request and of its number; it keeps what it was sent.
 struct Scripted {
     server: HttpServer,
-    sent: Arc<Mutex<Vec<Vec<Series>>>>,
+    sent: Sent,
 }
 
 impl Scripted {
     async fn start(say: impl Fn(&[Series], usize) -> (u16, &'static str) + Send + Sync + 'static) -> Self {
-        let (sent, say): (Arc<Mutex<Vec<Vec<Series>>>>, Arc<Say>) = (Arc::default(), Arc::new(say));
+        let (sent, say): (Sent, Arc<Say>) = (Arc::default(), Arc::new(say));
         let kept = sent.clone();
         let answer = move |headers: HeaderMap, body: Bytes| async move {
             assert_eq!(headers["x-prometheus-remote-write-version"], "0.1.0");
