@@ -361,10 +361,12 @@ mod tests {
     #[test]
     fn members_learn_where_the_number_of_tasks_does_not_say_where_a_key_is() {
         let directory = tempfile::tempdir().unwrap();
+        let unlogged = |name| KeyValueStore::<String, String>::new(name).unlogged();
         let assignor = assignor_of(directory.path(), |builder| {
-            let small = builder.table_in(Topic::<String, String>::new("small"), "small").to_stream();
+            let small =
+                builder.table_in(Topic::<String, String>::new("small"), unlogged("small")).to_stream();
             let big = builder.stream(Topic::<String, Option<String>>::new("big"));
-            let _both = small.merge(&big).group_by_key().count("both");
+            let _both = small.merge(&big).group_by_key().count(KeyValueStore::new("both").unlogged());
         });
         let uneven = |small, big| {
             let members = [("a".to_owned(), member(&assignor, -1, &[]))].into();
