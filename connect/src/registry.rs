@@ -40,18 +40,23 @@ impl Registry {
     #[must_use]
     pub fn built_in() -> Self {
         Self::empty()
+            .source::<connectors::datagen::Datagen>()
+            .source::<connectors::exec::ExecSource>()
             .source::<connectors::file_source::FileSource>()
             .source::<connectors::http::HttpPollSource>()
             .source::<connectors::http::WebhookSource>()
             .source::<connectors::postgres::PostgresSource>()
             .source::<connectors::prometheus::PrometheusSource>()
             .source::<connectors::prometheus::RemoteWriteSource>()
+            .source::<connectors::stdio::StdinSource>()
             .source::<connectors::syslog::SyslogSource>()
             .sink::<connectors::elasticsearch::ElasticsearchSink>()
+            .sink::<connectors::exec::ExecSink>()
             .sink::<connectors::file_sink::FileSink>()
             .sink::<connectors::http::HttpSink>()
             .sink::<connectors::postgres::PostgresSink>()
             .sink::<connectors::prometheus::RemoteWriteSink>()
+            .sink::<connectors::stdio::StdoutSink>()
     }
 
     /// The same with a source more.

@@ -1,9 +1,15 @@
 //! The connectors, a file or folder each.
 
+mod events;
+
+pub mod datagen;
 pub mod elasticsearch;
+pub mod exec;
 pub mod file_sink;
 pub mod file_source;
 pub mod http;
+pub mod line;
 pub mod postgres;
 pub mod prometheus;
+pub mod stdio;
 pub mod syslog;

@@ -1,6 +1,7 @@
 //! Connectors, each on the real thing.
 
 mod elasticsearch;
+mod exec;
 mod files;
 mod http;
 mod http_server;

@@ -242,7 +242,8 @@ impl Lane {
 
 impl Rule {
     pub(super) fn rolling(options: &FileSinkOptions) -> Self {
-        let extension = if options.format == super::options::Format::Lines { ".log" } else { ".jsonl" };
+        let extension =
+            if options.format == crate::connectors::line::Format::Lines { ".log" } else { ".jsonl" };
         let (bytes, age) = (options.roll_bytes, options.roll);
         Self::Roll { bytes, age, extension, compression: options.compression }
     }

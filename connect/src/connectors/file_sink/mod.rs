@@ -2,7 +2,6 @@
 
 mod encoder;
 mod lane;
-mod line;
 mod options;
 mod progress;
 
@@ -14,9 +13,10 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use millstream_client::TopicPartition;
 
-pub use options::{Compression, FileSinkOptions, Format};
+pub use options::{Compression, FileSinkOptions};
 
 use self::lane::{Lane, Rule, beside};
+use super::line;
 use crate::about::About;
 use crate::check::Finding;
 use crate::error::{ConnectError, TaskError};

@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::connectors::line::Format;
 use crate::options::{Choice, Fault, Options};
 
 /// What can be said to [`FileSink`](super::FileSink).
@@ -29,17 +30,6 @@ pub struct FileSinkOptions {
     /// How long after a file was begun the next is, by the clock and whether records come or not. Only with a directory.
     #[option(name = "roll.ms", default = "1h", check = is_positive)]
     pub(super) roll: Duration,
-}
-
-/// What a line is.
-#[derive(Choice, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// The text of the value.
-    Lines,
-    /// The value as JSON.
-    Json,
-    /// Everything that the record is, as JSON.
-    Envelope,
 }
 
 /// How files are compressed.

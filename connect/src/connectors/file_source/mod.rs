@@ -2,7 +2,6 @@
 
 mod batch;
 mod disk;
-mod events;
 mod family;
 mod gzip;
 mod identity;
@@ -23,9 +22,9 @@ use async_trait::async_trait;
 pub use options::{Content, FileSourceOptions, Key, StartAt};
 
 use self::disk::Disk;
-use self::events::Events;
 use self::local::LocalDisk;
 use self::task::FileTask;
+use super::events::Events;
 use crate::about::About;
 use crate::check::Finding;
 use crate::error::ConnectError;

@@ -4,7 +4,7 @@ use glob::Pattern;
 use regex::bytes::Regex;
 
 use super::Settings;
-use super::events::Events;
+use crate::connectors::events::Events;
 use crate::options::{Choice, Options};
 
 /// What can be said to [`FileSource`](super::FileSource).

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::Settings;
 use super::disk::{Disk, Look};
-use super::events::Ending;
 use super::identity::{FileId, Print};
 use super::mark::Mark;
+use crate::connectors::events::Ending;
 
 /// What takes the events of the files.
 pub(super) trait Out {

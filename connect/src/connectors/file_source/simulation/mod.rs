@@ -14,11 +14,11 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::Settings;
-use super::events::Events;
 use super::identity::FileId;
 use super::mark::Mark;
 use super::tailer::Tailer;
 use super::tracked::Out;
+use crate::connectors::events::Events;
 use world::{SimulatedDisk, World};
 use writer::Writer;
 

@@ -1,10 +1,23 @@
+//! Records as lines.
+
 use std::io::Write;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::options::Format;
 use crate::data::Value;
+use crate::options::Choice;
 use crate::record::Record;
+
+/// What a line is.
+#[derive(Choice, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// The text of the value.
+    Lines,
+    /// The value as JSON.
+    Json,
+    /// Everything that the record is, as JSON.
+    Envelope,
+}
 
 /// Appends a record as a line, with its end.
 pub(super) fn append(out: &mut Vec<u8>, record: &Record, format: Format) {
@@ -17,7 +30,7 @@ pub(super) fn append(out: &mut Vec<u8>, record: &Record, format: Format) {
 }
 
 /// The text of a value: strings and bytes are what they are, the rest is JSON.
-pub(crate) fn text(out: &mut Vec<u8>, value: &Value) {
+fn text(out: &mut Vec<u8>, value: &Value) {
     match value.as_bytes() {
         Some(bytes) => out.extend_from_slice(bytes),
         None => put(out, &value.to_json()),
@@ -30,7 +43,7 @@ fn put(out: &mut Vec<u8>, json: &Json) {
 }
 
 /// Everything that a record is, as JSON.
-pub(crate) fn envelope(record: &Record) -> Json {
+pub(super) fn envelope(record: &Record) -> Json {
     let mut object = Map::new();
     object.insert("topic".to_owned(), json!(&*record.topic));
     if let Some(origin) = &record.origin {

@@ -1,3 +1,5 @@
+//! Bytes that come in pieces, cut into lines or events of several lines.
+
 use memchr::memchr_iter;
 use regex::bytes::Regex;
 

@@ -1,0 +1,165 @@
+use std::io::{self, Read, Write};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::mpsc::{self as std_mpsc, SyncSender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
+
+use crate::connectors::events::{Ending, Events};
+
+/// How much is read at once.
+const BLOCK: usize = 64 << 10;
+/// How many blocks of lines, or of input, wait at a time.
+const WAITING: usize = 2;
+/// The longest line of the log.
+const LOG_LINE_MAX: usize = 4 << 10;
+/// How long a child that closed its output may take to end, and how often it is looked at.
+const LAST_BREATH: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_millis(5);
+
+/// A running program, killed when it is dropped.
+pub(super) struct Program {
+    child: Arc<Mutex<Child>>,
+    said: mpsc::Receiver<Said>,
+    input: Option<SyncSender<Vec<u8>>>,
+    pub(super) started: Instant,
+}
+
+/// What a program says.
+pub(super) enum Said {
+    /// Lines of its standard output.
+    Lines(Vec<String>),
+    /// It has ended; if it failed, how.
+    Ended(Result<(), String>),
+}
+
+impl Program {
+    /// Starts a shell's command. `reads`: it is written to.
+    pub(super) fn start(
+        command: &str,
+        environment: &[(&str, String)],
+        line_max_bytes: usize,
+        reads: bool,
+        connector: &str,
+    ) -> io::Result<Self> {
+        let mut child = Command::new("sh")
+            .arg("-c")
+            .arg(command)
+            .envs(environment.iter().map(|(name, value)| (*name, value)))
+            .stdin(if reads { Stdio::piped() } else { Stdio::null() })
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let (input, output, errors) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let child = Arc::new(Mutex::new(child));
+        let (sender, said) = mpsc::channel(WAITING);
+        let connector = connector.to_owned();
+        if let Some(errors) = errors {
+            spawn(move || log(errors, &connector))?;
+        }
+        if let Some(output) = output {
+            let child = child.clone();
+            spawn(move || listen(output, line_max_bytes, &sender, &child))?;
+        }
+        let input = input.map(feed).transpose()?;
+        Ok(Self { child, said, input, started: Instant::now() })
+    }
+
+    /// What it says next. Nothing is lost by dropping the future.
+    pub(super) async fn next(&mut self) -> Said {
+        let gone = || Said::Ended(Err("its output cannot be read".to_owned()));
+        self.said.recv().await.unwrap_or_else(gone)
+    }
+
+    /// Writes to it, in a thread, since it may not be reading. `false`: it does not read what was written before.
+    pub(super) fn write(&self, bytes: Vec<u8>) -> bool {
+        self.input.as_ref().is_some_and(|input| input.try_send(bytes).is_ok())
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.said.close();
+        let mut child = self.child.lock();
+        // It may have ended by itself, which is as good.
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}
+
+fn spawn(run: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    thread::Builder::new().name("exec".to_owned()).spawn(run).map(drop)
+}
+
+/// A thread that writes to the program for as long as both are there.
+fn feed(mut stdin: ChildStdin) -> io::Result<SyncSender<Vec<u8>>> {
+    let (sender, input) = std_mpsc::sync_channel::<Vec<u8>>(WAITING);
+    spawn(move || {
+        while let Ok(bytes) = input.recv() {
+            if stdin.write_all(&bytes).and_then(|()| stdin.flush()).is_err() {
+                return;
+            }
+        }
+    })?;
+    Ok(sender)
+}
+
+fn listen(output: impl Read, max_bytes: usize, said: &mpsc::Sender<Said>, child: &Mutex<Child>) {
+    let read = lines(output, max_bytes, |lines| said.blocking_send(Said::Lines(lines)).is_ok());
+    let ended = match (read, status(child)) {
+        (Err(why), _) | (_, Err(why)) => Err(format!("it cannot be listened to: {why}")),
+        (_, Ok(status)) if status.success() => Ok(()),
+        (_, Ok(status)) => Err(format!("the command ended with {status}; its standard error is in the log")),
+    };
+    // Whoever wanted to know may be gone.
+    let _ = said.blocking_send(Said::Ended(ended));
+}
+
+/// How a program ended that says no more.
+fn status(child: &Mutex<Child>) -> io::Result<ExitStatus> {
+    let patience = Instant::now() + LAST_BREATH;
+    loop {
+        if let Some(status) = child.lock().try_wait()? {
+            return Ok(status);
+        }
+        if Instant::now() > patience {
+            let mut child = child.lock();
+            child.kill()?;
+            return child.wait();
+        }
+        thread::sleep(LOOK);
+    }
+}
+
+fn log(errors: impl Read, connector: &str) {
+    let _ = lines(errors, LOG_LINE_MAX, |lines| {
+        lines.iter().for_each(|line| tracing::info!(connector, "the program says: {line}"));
+        true
+    });
+}
+
+/// Hands over lines as they come. A longer one is an error: its pieces would mean nothing.
+fn lines(mut from: impl Read, max_bytes: usize, mut take: impl FnMut(Vec<String>) -> bool) -> io::Result<()> {
+    let events = Events { start: None, max_bytes };
+    let (mut known, mut block) = (Vec::new(), vec![0; BLOCK]);
+    loop {
+        let read = match from.read(&mut block) {
+            Err(why) if why.kind() == io::ErrorKind::Interrupted => continue,
+            read => read?,
+        };
+        known.extend_from_slice(&block[..read]);
+        let ending = if read == 0 { Ending::Last } else { Ending::Growing };
+        let mut lines = Vec::new();
+        let done = events.cut(&known, ending, |line| {
+            lines.push(String::from_utf8_lossy(line).into_owned());
+            true
+        });
+        known.drain(..done);
+        if !lines.is_empty() && !take(lines) || read == 0 {
+            return Ok(());
+        }
+    }
+}
