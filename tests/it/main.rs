@@ -1,5 +1,6 @@
 //! Whole-system tests: our broker before clients that we did not write, and before `kill -9`.
 
+mod connect;
 mod daemon;
 mod java;
 mod kafka_python;

@@ -26,6 +26,11 @@ impl Java {
         )
     }
 
+    /// Starts a program of Kafka's that is told all it needs by its arguments.
+    pub fn main(class: &str, args: &[&str]) -> Result<Process> {
+        Process::spawn(peers().args(["java", class]).args(args))
+    }
+
     /// Runs one of Kafka's tools to its end on `input` and returns the lines it wrote.
     pub fn run(&self, tool: &str, args: &str, input: &str) -> Result<Vec<String>> {
         let mut process = self.start(tool, args)?;

@@ -1,0 +1,86 @@
+//! When two answers say the same.
+
+use super::script::{Answer, Request};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Options that ours do without: versions of plugins and exactly-once are decided elsewhere, or not there yet.
+const KAFKAS_OWN: [&str; 11] = [
+    "connector.plugin.version",
+    "key.converter.plugin.version",
+    "value.converter.plugin.version",
+    "header.converter.plugin.version",
+    "transaction.boundary",
+    "transaction.boundary.interval.ms",
+    "offsets.storage.topic",
+    "converter.type",
+    "batch.size",
+    "schema.content",
+    "schemas.cache.size",
+];
+
+pub(super) fn alike(asked: &Request, theirs: &Answer, ours: &Answer) -> bool {
+    if theirs.status != ours.status || theirs.location != ours.location {
+        return false;
+    }
+    let path = asked.path.split('?').next().unwrap_or_default();
+    match path.rsplit('/').next().unwrap_or_default() {
+        // What a body's parser says is its own.
+        _ if theirs.status == 500 => ours.body["error_code"] == 500,
+        "connector-plugins" => kafkas_plugins(&theirs.body).is_subset(&kafkas_plugins(&ours.body)),
+        "config" if path.starts_with("/connector-plugins/") && theirs.status == 200 => {
+            same_definitions(theirs.body.as_array(), ours.body.as_array())
+        }
+        "validate" if theirs.status == 200 => same_validation(&theirs.body, &ours.body),
+        "offsets" if path == "/connectors/s/offsets" && theirs.status == 200 => {
+            same_positions(&theirs.body, &ours.body)
+        }
+        _ => theirs.body == ours.body,
+    }
+}
+
+/// Converters of headers are converters; all else has the same kind.
+fn kafkas_plugins(body: &Value) -> BTreeSet<(String, String)> {
+    let text = |one: &Value, name: &str| one[name].as_str().unwrap_or_default().to_owned();
+    let all = body.as_array().into_iter().flatten().map(|one| (text(one, "class"), text(one, "type")));
+    all.filter(|(class, kind)| class.starts_with("org.apache.kafka.") && kind != "header_converter").collect()
+}
+
+fn by_name(all: Option<&Vec<Value>>) -> BTreeMap<&str, &Value> {
+    all.into_iter().flatten().filter_map(|one| Some((one["name"].as_str()?, one))).collect()
+}
+
+/// Every option of Kafka Connect is there, and is required of users where it is there.
+fn same_definitions(theirs: Option<&Vec<Value>>, ours: Option<&Vec<Value>>) -> bool {
+    let ours = by_name(ours);
+    by_name(theirs).into_iter().filter(|(name, _)| !KAFKAS_OWN.contains(name)).all(|(name, theirs)| {
+        ours.get(name).is_some_and(|ours| ours["required"] == theirs["required"] || name == "file")
+    })
+}
+
+/// The same options are wrong, and those that were given are shown.
+fn same_validation(theirs: &Value, ours: &Value) -> bool {
+    let values = |body: &Value| -> BTreeMap<String, Value> {
+        let all = body["configs"].as_array().into_iter().flatten().map(|one| one["value"].clone());
+        all.filter_map(|value| Some((value["name"].as_str()?.to_owned(), value))).collect()
+    };
+    let wrong = |values: &BTreeMap<String, Value>| -> BTreeSet<String> {
+        let is_wrong = |value: &Value| value["errors"].as_array().is_some_and(|errors| !errors.is_empty());
+        values.iter().filter(|(_, value)| is_wrong(value)).map(|(name, _)| name.clone()).collect()
+    };
+    let (theirs_all, ours_all) = (values(theirs), values(ours));
+    let given = ["name", "connector.class", "topics", "topic"];
+    theirs["name"] == ours["name"]
+        && (theirs["error_count"] == 0) == (ours["error_count"] == 0)
+        && wrong(&ours_all).is_subset(&wrong(&theirs_all))
+        && given.iter().all(|name| {
+            let value = |all: &BTreeMap<String, Value>| all.get(*name).map(|value| value["value"].clone());
+            value(&theirs_all) == value(&ours_all)
+        })
+}
+
+/// What a position is made of is the connector's own; how many there are is not.
+fn same_positions(theirs: &Value, ours: &Value) -> bool {
+    let count = |body: &Value| body["offsets"].as_array().map(Vec::len);
+    theirs.get("message") == ours.get("message") && count(theirs) == count(ours)
+}
