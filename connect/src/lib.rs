@@ -13,6 +13,7 @@ pub mod config;
 pub mod connectors;
 pub mod converters;
 pub mod data;
+pub mod distributed;
 mod error;
 pub mod herder;
 pub mod http;

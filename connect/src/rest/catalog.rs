@@ -2,7 +2,7 @@
 
 use crate::converters::{CONVERTERS, ConverterKind};
 use crate::herder::Config;
-use crate::options::{Definition, Fault, Given, Options};
+use crate::options::{Definition, Fault, Options};
 use crate::predicates::{PREDICATES, PredicateKind};
 use crate::registry::{Plugin, Registry};
 use crate::runtime::{ConnectorOptions, SinkOptions, SourceOptions};
@@ -41,25 +41,6 @@ impl Catalog {
         faults: impl Fn(&Config) -> Vec<Fault> + Send + Sync + 'static,
     ) -> Self {
         Self { registry, faults: Box::new(faults) }
-    }
-
-    /// As [`Self::new`], where the options of the connector, of sources or sinks, and of all connectors are what counts.
-    #[must_use]
-    pub fn of_options(registry: Arc<Registry>) -> Self {
-        let known = Arc::clone(&registry);
-        Self::new(registry, move |config| {
-            let given = Given::new(config);
-            let mut faults = ConnectorOptions::read(&given).err().unwrap_or_default();
-            let Some(Ok(plugin)) = config.get("connector.class").map(|class| known.find(class)) else {
-                return faults;
-            };
-            faults.extend(plugin.faults(config));
-            faults.extend(match plugin {
-                Plugin::Source(_) => SourceOptions::read(&given).err().unwrap_or_default(),
-                Plugin::Sink(_) => SinkOptions::read(&given).err().unwrap_or_default(),
-            });
-            faults
-        })
     }
 
     pub(super) fn faults(&self, config: &Config) -> Vec<Fault> {

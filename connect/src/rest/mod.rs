@@ -21,7 +21,10 @@ pub use loggers::Loggers;
 pub use options::RestOptions;
 pub use server::{RestError, RestServer};
 
-use crate::herder::Herder;
+use crate::herder::{Config, Herder};
+use crate::options::{Fault, Given, Options};
+use crate::registry::Registry;
+use crate::runtime::{WorkerOptions, faults};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
@@ -51,6 +54,25 @@ pub struct Rest {
     pub loggers: Arc<Loggers>,
     /// What operators have set.
     pub options: Arc<RestOptions>,
+}
+
+impl Rest {
+    /// The surface of a worker with these settings.
+    ///
+    /// # Errors
+    /// What is wrong with the settings.
+    pub fn new(
+        herder: Arc<dyn Herder>,
+        registry: Arc<Registry>,
+        settings: &Config,
+        loggers: Arc<Loggers>,
+        options: RestOptions,
+    ) -> Result<Self, Vec<Fault>> {
+        let worker = WorkerOptions::read(&Given::new(settings))?;
+        let known = Arc::clone(&registry);
+        let catalog = Catalog::new(registry, move |config| faults(&known, &worker, config));
+        Ok(Self { herder, catalog: Arc::new(catalog), loggers, options: Arc::new(options) })
+    }
 }
 
 /// All paths.

@@ -1,5 +1,8 @@
 use super::auth::same;
-use crate::options::{Fault, Options, Secret};
+use crate::config::Secrets;
+use crate::herder::Config;
+use crate::options::{Fault, Given, Options, Secret};
+use std::net::SocketAddr;
 
 /// What can be said of a worker's REST surface (Kafka's `RestServerConfig`).
 #[derive(Options, Clone, Debug)]
@@ -24,6 +27,25 @@ pub struct RestOptions {
 }
 
 impl RestOptions {
+    /// What a worker's settings say of it; references to secrets are resolved.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn of(settings: &Config) -> Result<Self, Vec<Fault>> {
+        let own: Vec<&str> = Self::definitions().iter().map(|definition| definition.name).collect();
+        let said = settings.iter().filter(|(name, _)| own.contains(&name.as_str()));
+        let said: Config = said.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let resolved = Secrets { allowed_paths: Vec::new() }.resolve(&said);
+        let resolved = resolved.map_err(|error| vec![Fault::new("rest.users", error.to_string())])?;
+        Self::read(&Given::new(&resolved))
+    }
+
+    /// What statuses call a worker that listens at `address`.
+    #[must_use]
+    pub fn worker_id(&self, address: SocketAddr) -> String {
+        self.advertised.clone().unwrap_or_else(|| address.to_string())
+    }
+
     /// `HOST:PORT` to listen on.
     #[must_use]
     pub fn address(&self) -> &str {
@@ -75,7 +97,6 @@ impl RestOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::options::Given;
     use std::collections::BTreeMap;
 
     fn read(pairs: &[(&str, &str)]) -> Result<RestOptions, String> {

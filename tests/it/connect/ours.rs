@@ -1,20 +1,17 @@
 //! A worker of ours in this process, with its REST API.
 
 use anyhow::{Result, anyhow};
-use millstream_client::Admin;
 use millstream_connect::Registry;
-use millstream_connect::herder::{self, ClusterOptions, Parts, Running, TopicPositions};
-use millstream_connect::options::{Fault, Given, Options};
-use millstream_connect::rest::{Catalog, Loggers, Rest, RestOptions, RestServer};
-use millstream_connect::runtime::{PositionFile, Positions, TaskRunner};
+use millstream_connect::distributed::Distributed;
+use millstream_connect::options::Fault;
+use millstream_connect::rest::{Loggers, Rest, RestOptions, RestServer};
+use millstream_connect::standalone::{Standalone, StandaloneParts};
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc;
-
-const EVENTS_MAX: usize = 1_024;
 
 type Settings = BTreeMap<String, String>;
 
@@ -22,39 +19,33 @@ type Settings = BTreeMap<String, String>;
 pub(super) struct Ours {
     _runtime: Runtime,
     address: SocketAddr,
-    _running: Running,
+    _worker: Box<dyn Any>,
     _dir: TempDir,
 }
 
 impl Ours {
     /// With its connectors in memory and its positions in a file.
     pub(super) fn alone(bootstrap: &str) -> Result<Self> {
-        Self::start(bootstrap, None)
+        let (runtime, dir) = (Runtime::new()?, tempfile::tempdir()?);
+        let file = dir.path().join("offsets").display().to_string();
+        let settings = settings(bootstrap, [("offset.storage.file.filename", file.as_str())]);
+        let (worker, address) = runtime.block_on(stand_alone(settings))?;
+        Ok(Self { _runtime: runtime, address, _worker: Box::new(worker), _dir: dir })
     }
 
     /// Of a cluster.
     pub(super) fn joined(bootstrap: &str) -> Result<Self> {
-        let topics =
-            ["config", "offset", "status"].map(|of| (format!("{of}.storage.topic"), format!("connect-{of}")));
-        Self::start(
-            bootstrap,
-            Some(topics.into_iter().chain([("group.id".into(), "connect".into())]).collect()),
-        )
-    }
-
-    fn start(bootstrap: &str, cluster: Option<Settings>) -> Result<Self> {
         let (runtime, dir) = (Runtime::new()?, tempfile::tempdir()?);
-        let mut settings: Settings = [
-            ("bootstrap.servers", bootstrap),
-            ("key.converter", "org.apache.kafka.connect.json.JsonConverter"),
-            ("value.converter", "org.apache.kafka.connect.json.JsonConverter"),
-            ("offset.flush.interval.ms", "200"),
-        ]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into();
-        settings.extend(cluster.clone().unwrap_or_default());
-        let (running, address) = runtime.block_on(run(settings, cluster.is_some(), dir.path()))?;
-        Ok(Self { _runtime: runtime, address, _running: running, _dir: dir })
+        let cluster = [
+            ("group.id", "connect"),
+            ("config.storage.topic", "connect-configs"),
+            ("offset.storage.topic", "connect-offsets"),
+            ("status.storage.topic", "connect-status"),
+        ];
+        let start =
+            Distributed::start(Arc::new(Registry::built_in()), settings(bootstrap, cluster), loggers());
+        let worker = runtime.block_on(start)?;
+        Ok(Self { _runtime: runtime, address: worker.address(), _worker: Box::new(worker), _dir: dir })
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -62,34 +53,37 @@ impl Ours {
     }
 }
 
-async fn run(settings: Settings, joins: bool, dir: &std::path::Path) -> Result<(Running, SocketAddr)> {
-    let rest_options =
-        RestOptions::read(&Given::new(&BTreeMap::from([("listeners".into(), "http://127.0.0.1:0".into())])));
-    let rest_options = rest_options.map_err(said)?;
-    let server = RestServer::bind(rest_options.address()).await?;
-    let address = server.address();
-    let registry = Arc::new(Registry::built_in());
-    let cluster =
-        if joins { Some(ClusterOptions::read(&Given::new(&settings)).map_err(said)?) } else { None };
-    let positions: Arc<dyn Positions> = match &cluster {
-        Some(options) => Arc::new(TopicPositions::open(options, &settings).await?),
-        None => Arc::new(PositionFile::open(&dir.join("offsets"))?),
+fn settings<const N: usize>(bootstrap: &str, own: [(&str, &str); N]) -> Settings {
+    let common = [
+        ("bootstrap.servers", bootstrap),
+        ("key.converter", "org.apache.kafka.connect.json.JsonConverter"),
+        ("value.converter", "org.apache.kafka.connect.json.JsonConverter"),
+        ("offset.flush.interval.ms", "200"),
+        ("listeners", "http://127.0.0.1:0"),
+    ];
+    let all = common.into_iter().chain(own);
+    all.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+fn loggers() -> Arc<Loggers> {
+    Arc::new(Loggers::new("WARN", |_, _| {}))
+}
+
+async fn stand_alone(settings: Settings) -> Result<(Standalone, SocketAddr)> {
+    let options = RestOptions::of(&settings).map_err(said)?;
+    let server = RestServer::bind(options.address()).await?;
+    let (registry, loggers, address) = (Arc::new(Registry::built_in()), loggers(), server.address());
+    let parts = StandaloneParts {
+        registry: Arc::clone(&registry),
+        settings: settings.clone(),
+        id: options.worker_id(address),
+        levels: loggers.levels(),
+        ends: false,
     };
-    let (told, events) = mpsc::channel(EVENTS_MAX);
-    let runner = TaskRunner::new(Arc::clone(&registry), settings.clone(), positions, told).map_err(said)?;
-    let admin = Admin::builder().bootstrap(&settings["bootstrap.servers"]).build().await?;
-    let cluster_id = admin.describe_cluster().await?.id;
-    let loggers = Arc::new(Loggers::new("WARN", |_, _| {}));
-    let (id, levels) = (address.to_string(), loggers.levels());
-    let parts = Parts { worker: Arc::new(runner), events, id, cluster_id, levels };
-    let running = match &cluster {
-        Some(options) => herder::join(parts, options, &settings).await?,
-        None => herder::alone(parts),
-    };
-    let catalog = Arc::new(Catalog::of_options(registry));
-    let rest = Rest { herder: running.herder(), catalog, loggers, options: Arc::new(rest_options) };
+    let standalone = Standalone::start(parts).await?;
+    let rest = Rest::new(standalone.herder(), registry, &settings, loggers, options).map_err(said)?;
     tokio::spawn(server.serve(rest));
-    Ok((running, address))
+    Ok((standalone, address))
 }
 
 fn said(faults: Vec<Fault>) -> anyhow::Error {
