@@ -79,8 +79,10 @@ fn same_validation(theirs: &Value, ours: &Value) -> bool {
         })
 }
 
-/// What a position is made of is the connector's own; how many there are is not.
+/// What a position is made of is the connector's own; how many there are is not. Kafka Connect distributed goes on showing
+/// one that was forgotten, as null.
 fn same_positions(theirs: &Value, ours: &Value) -> bool {
-    let count = |body: &Value| body["offsets"].as_array().map(Vec::len);
+    let is_there = |one: &&Value| !one["offset"].is_null();
+    let count = |body: &Value| body["offsets"].as_array().map(|all| all.iter().filter(is_there).count());
     theirs.get("message") == ours.get("message") && count(theirs) == count(ours)
 }
