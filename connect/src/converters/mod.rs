@@ -10,7 +10,7 @@ mod primitive;
 mod string;
 
 use crate::data::SchemaAndValue;
-use crate::options::{Definition, Fault, Given, Options};
+use crate::options::{Definition, Fault, Given, Options, unknown};
 use ::bytes::Bytes;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -124,8 +124,18 @@ pub fn converter(name: &str, options: &BTreeMap<String, String>) -> Result<Arc<d
         let why = format!("there is no converter of that name, but {}", names.join(", "));
         return Err(vec![Fault::invalid("converter", name, &why)]);
     };
-    (kind.build)(&Given::new(options))
+    let given = Given::new(options);
+    let unknown = unknown(&given, &(kind.definitions)(), |name| OF_ANY.contains(&name));
+    match (kind.build)(&given) {
+        Ok(converter) if unknown.is_empty() => Ok(converter),
+        Ok(_) => Err(unknown),
+        Err(wrong) => Err(unknown.into_iter().chain(wrong).collect()),
+    }
 }
+
+/// What every converter may be told, though to some it says nothing: a worker's `value.converter.schemas.enable` outlives the
+/// converter it was meant for, and Kafka's worker itself says which half it converts.
+const OF_ANY: [&str; 2] = ["schemas.enable", "converter.type"];
 
 #[cfg(test)]
 mod tests {
@@ -137,6 +147,8 @@ mod tests {
             assert_eq!(ConverterKind::find(name).map(|kind| kind.name), Some("json"), "{name}");
         }
         assert!(converter("avro", &BTreeMap::new()).unwrap_err()[0].message.contains("json, string"));
+        let wrong = BTreeMap::from([("schema.enable".to_owned(), "false".to_owned())]);
+        assert!(converter("json", &wrong).unwrap_err()[0].message.contains("did you mean schemas.enable"));
         for kind in CONVERTERS {
             converter(kind.class, &BTreeMap::new()).unwrap();
         }

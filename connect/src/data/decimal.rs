@@ -15,6 +15,9 @@ pub struct Decimal {
 /// (Jackson, which reads JSON for Kafka, draws the same line.)
 pub(crate) const DIGITS_MAX: usize = 1_000;
 
+/// Bytes of that many digits.
+const BYTES_MAX: usize = 416;
+
 impl Decimal {
     /// `unscaled * 10^-scale`.
     pub fn new(unscaled: impl Into<BigInt>, scale: i32) -> Self {
@@ -53,13 +56,16 @@ impl Decimal {
         self.unscaled.to_signed_bytes_be()
     }
 
-    /// A decimal from such bytes. No bytes are refused, as Java does.
+    /// A decimal from such bytes. No bytes are refused, as Java does, and more than [a thousand digits](DIGITS_MAX) need.
     ///
     /// # Errors
-    /// [`DataError::Convert`] for no bytes.
+    /// [`DataError::Convert`] for no bytes or too many.
     pub fn from_bytes(bytes: &[u8], scale: i32) -> Result<Self, DataError> {
         if bytes.is_empty() {
             return Err(DataError::Convert("a decimal of no bytes".into()));
+        }
+        if bytes.len() > BYTES_MAX {
+            return Err(DataError::Convert(format!("a decimal of more than {BYTES_MAX} bytes")));
         }
         Ok(Decimal::new(BigInt::from_signed_bytes_be(bytes), scale))
     }
@@ -195,6 +201,7 @@ mod tests {
         assert!(price.with_scale(0).is_err());
         assert!(price.with_scale(i32::MAX).is_err());
         assert_eq!(Decimal::from_bytes(&price.to_bytes(), 2).unwrap(), price);
+        assert!(Decimal::from_bytes(&[1; BYTES_MAX + 1], 2).is_err());
         assert!((price.to_f64() - 1.5).abs() < f64::EPSILON);
     }
 }

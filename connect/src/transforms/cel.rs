@@ -4,9 +4,10 @@ use crate::record::Record;
 use cel::objects::{Key, Map as CelMap};
 use cel::{Context, Program, Value as Cel};
 use chrono::DateTime;
+use regex::Regex;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// An expression of the Common Expression Language over a record: `key`, `value`, `headers`, `topic`, `partition`,
 /// `timestamp` (milliseconds) and `offset`. What a record does not have is null.
@@ -19,18 +20,25 @@ pub(super) struct Expression {
 
 const NAMES: [&str; 7] = ["key", "value", "headers", "topic", "partition", "timestamp", "offset"];
 
-/// How long an expression may be: its parser recurses.
-const LENGTH_MAX: usize = 4_096;
+/// How many operators, points and opening brackets an expression may have, and how many brackets, signs and conditions may
+/// stand in each other: the parser and the evaluation recurse for each of them. Longer conditions are several transforms.
+const SIGNS_MAX: usize = 64;
+const DEPTH_MAX: usize = 32;
 
 impl Expression {
     /// Compiles an expression, or says what is wrong with it.
     pub(super) fn new(text: &str) -> Result<Self, String> {
-        if text.len() > LENGTH_MAX {
-            return Err(format!("an expression has at most {LENGTH_MAX} characters"));
+        let (signs, depth) = extent(text);
+        if signs > SIGNS_MAX || depth > DEPTH_MAX {
+            return Err(format!(
+                "an expression has at most {SIGNS_MAX} operators, points and brackets, and {DEPTH_MAX} in each other: write several"
+            ));
         }
         let program = Program::compile(text).map_err(|why| why.to_string())?;
         let used = program.references();
-        if let Some(other) = used.variables().into_iter().find(|name| !NAMES.contains(name)) {
+        let bound = bound_names(text);
+        let known = |name: &&str| NAMES.contains(name) || bound.contains(name);
+        if let Some(other) = used.variables().into_iter().find(|name| !known(name)) {
             return Err(format!("there is no '{other}', but {}", NAMES.join(", ")));
         }
         let names = NAMES.into_iter().filter(|name| used.has_variable(name)).collect();
@@ -51,6 +59,45 @@ impl fmt::Debug for Expression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
+}
+
+/// The names that an expression gives to the elements of lists, as in `value.tags.exists(tag, tag == 'x')`.
+fn bound_names(text: &str) -> Vec<&str> {
+    static BINDING: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(\s*([A-Za-z_]\w*)\s*,").ok()
+    });
+    let Some(binding) = &*BINDING else { return Vec::new() };
+    binding.captures_iter(text).filter_map(|found| Some(found.get(1)?.as_str())).collect()
+}
+
+/// How many signs an expression has, and how deep it can be at most: brackets that are open, with the signs and question
+/// marks before them. What stands in quotes is no sign; quotes that are not closed are the parser's matter.
+fn extent(text: &str) -> (usize, usize) {
+    let (mut signs, mut open, mut before, mut deepest) = (0_usize, 0_usize, 0_usize, 0_usize);
+    let (mut quote, mut escaped, mut last) = (None, false, ' ');
+    for c in text.chars() {
+        match (quote, c) {
+            (Some(_), _) if escaped => escaped = false,
+            (Some(_), '\\') => escaped = true,
+            (Some(end), c) if end == c => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '\'') => quote = Some(c),
+            (None, c) => {
+                // Of `==` and `&&` the first counts.
+                let double = "=&|".contains(c) && c.is_ascii_punctuation() && last.is_ascii_punctuation();
+                signs += usize::from(c.is_ascii_punctuation() && !"_,)]}".contains(c) && !double);
+                match c {
+                    '(' | '[' | '{' => open += 1,
+                    ')' | ']' | '}' => open = open.saturating_sub(1),
+                    '!' | '-' | '?' => before += 1,
+                    _ => {}
+                }
+                deepest = deepest.max(open + before);
+            }
+        }
+        last = c;
+    }
+    (signs, deepest)
 }
 
 fn variable(name: &str, record: &Record) -> Cel {

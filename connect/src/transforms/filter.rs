@@ -60,7 +60,7 @@ mod tests {
             .key(SchemaAndValue::string("k"))
             .at(1_000)
             .header("env", SchemaAndValue::string("prod"));
-        transform("filter", &options).unwrap().apply(record).ok().map(|record| record.is_some())
+        transform("filter", &options).ok()?.apply(record).ok().map(|record| record.is_some())
     }
 
     #[test]
@@ -71,6 +71,7 @@ mod tests {
             "headers.env == 'prod' && 'x' in value.tags",
             "partition == null && offset == null && value.time == null",
             "!has(value.none)",
+            "value.tags.exists(tag, tag.startsWith('x')) && value.tags.map(t, t + t) == ['xx']",
         ] {
             assert_eq!(kept(condition), Some(true), "{condition}");
         }
@@ -86,6 +87,27 @@ mod tests {
             assert!(transform("filter", &options).is_err(), "{condition}");
         }
         assert!(transform("filter", &BTreeMap::new()).is_err());
+        // The parser recurses: what it cannot follow is refused, and does not end the process.
+        for deep in [
+            "(".repeat(2_000),
+            "!".repeat(4_000),
+            "-".repeat(4_000),
+            "[".repeat(2_000),
+            "{1:".repeat(1_000),
+            "true?".repeat(800),
+        ] {
+            assert!(transform("filter", &BTreeMap::from([("condition".to_owned(), deep + "true")])).is_err());
+        }
+        for long in [".a", "+1", "&&true", "[0]", "==1", ".map(x,x)"] {
+            let condition = "value".to_owned() + &long.repeat(1_000);
+            assert!(transform("filter", &BTreeMap::from([("condition".to_owned(), condition)])).is_err());
+            // As long as may be: there is an answer, whichever.
+            let longest = (1..70).rev().map(|times| "value".to_owned() + &long.repeat(times));
+            let mut taken = longest.filter(|condition| Expression::new(condition).is_ok());
+            let _ = kept(&taken.next().unwrap());
+        }
+        let many = (0..500).map(|number| number.to_string()).collect::<Vec<_>>().join(",");
+        assert_eq!(kept(&format!("value.status in [{many}]")), Some(false));
         let long = BTreeMap::from([("condition".to_owned(), "(".repeat(100_000))]);
         assert!(transform("filter", &long).is_err());
     }

@@ -6,12 +6,18 @@ use std::sync::Arc;
 
 /// The schema that the JSON describes, or none for null: `JsonConverter.asConnectSchema`.
 pub(super) fn read(tree: &Tree, how: Writing) -> Result<Option<Arc<Schema>>, ConvertError> {
-    if *tree == Tree::Null { Ok(None) } else { one(tree, how).map(Some) }
+    if *tree == Tree::Null { Ok(None) } else { one(tree, how, 0).map(Some) }
 }
 
-fn one(tree: &Tree, how: Writing) -> Result<Arc<Schema>, ConvertError> {
+/// How deep schemas may stand in each other. All that is done with a schema recurses; Kafka's limit is its stack.
+const DEPTH_MAX: usize = 100;
+
+fn one(tree: &Tree, how: Writing, depth: usize) -> Result<Arc<Schema>, ConvertError> {
+    if depth == DEPTH_MAX {
+        return Err(ConvertError::Form(format!("more than {DEPTH_MAX} schemas in each other")));
+    }
     let kind = tree.get("type").and_then(Tree::as_str).ok_or_else(|| form("a schema has a 'type'"))?;
-    let mut builder = of_type(kind, tree, how)?;
+    let mut builder = of_type(kind, tree, how, depth)?;
     builder = builder.optional_if(tree.get("optional") == Some(&Tree::Boolean(true)));
     if let Some(name) = tree.get("name").and_then(Tree::as_str) {
         builder = builder.name(name);
@@ -38,10 +44,10 @@ fn one(tree: &Tree, how: Writing) -> Result<Arc<Schema>, ConvertError> {
     Ok(builder.build()?)
 }
 
-fn of_type(kind: &str, tree: &Tree, how: Writing) -> Result<SchemaBuilder, ConvertError> {
+fn of_type(kind: &str, tree: &Tree, how: Writing, depth: usize) -> Result<SchemaBuilder, ConvertError> {
     let inner = |name: &str| match tree.get(name) {
         None | Some(Tree::Null) => Err(form("an array says its 'items', a map its 'keys' and 'values'")),
-        Some(tree) => one(tree, how),
+        Some(tree) => one(tree, how, depth + 1),
     };
     Ok(match kind {
         "boolean" => Schema::builder(Type::Boolean),
@@ -65,7 +71,7 @@ fn of_type(kind: &str, tree: &Tree, how: Writing) -> Result<SchemaBuilder, Conve
                     .get("field")
                     .and_then(Tree::as_str)
                     .ok_or_else(|| form("a field has a name, 'field'"))?;
-                builder = builder.field(name, one(field, how)?);
+                builder = builder.field(name, one(field, how, depth + 1)?);
             }
             builder
         }

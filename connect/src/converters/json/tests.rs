@@ -74,6 +74,31 @@ fn no_nesting_and_no_number_is_too_long_to_be_refused() {
 }
 
 #[test]
+fn the_deepest_schema_and_the_deepest_value_fit_the_stack() {
+    let converter = converter(&[]);
+    let nested = |depth: usize| {
+        let schema =
+            "{\"type\":\"array\",\"items\":".repeat(depth) + "{\"type\":\"int8\"}" + &"}".repeat(depth);
+        let payload = "[".repeat(depth) + "1" + &"]".repeat(depth);
+        converter.read("t", Some(&Bytes::from(format!("{{\"schema\":{schema},\"payload\":{payload}}}"))))
+    };
+    assert!(nested(100).is_err() && nested(900).is_err());
+    let data = nested(99).unwrap();
+    data.schema.as_ref().unwrap().validate(&data.value).unwrap();
+    let written = converter.write("t", &data).unwrap().unwrap();
+    assert_eq!(converter.read("t", Some(&written)).unwrap(), data);
+
+    let depth = 999;
+    let value = read(&("{\"a\":".repeat(depth) + "1" + &"}".repeat(depth))).unwrap();
+    assert_eq!(value.clone(), value);
+    assert!(value.size_bytes() > depth && value.to_java_string().len() > depth);
+    assert!(plain().write("t", &SchemaAndValue::schemaless(value.clone())).unwrap().unwrap().len() > depth);
+    assert!(serde_json::to_string(&value.to_json()).unwrap().len() > depth);
+    let half = format!("{{\"schema\":null,\"payload\":{}1{}}}", "[".repeat(depth), "]".repeat(depth));
+    converter.read("t", Some(&Bytes::from(half))).unwrap();
+}
+
+#[test]
 fn an_envelope_has_a_schema_and_a_payload_and_no_more() {
     let converter = converter(&[]);
     let read = |text: &'static str| converter.read("t", Some(&Bytes::from_static(text.as_bytes())));

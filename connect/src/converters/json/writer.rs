@@ -41,7 +41,7 @@ pub(super) fn write(
         (None, Type::Array, Value::Array(items)) => {
             array(out, items, schema.value_schema().map(|of| &**of), how)?
         }
-        (None, Type::Map, Value::Map(entries)) => map(out, entries, Some(schema), how)?,
+        (None, Type::Map, Value::Map(entries)) => map(out, entries, schema, how)?,
         (None, Type::Struct, Value::Struct(fields)) if **fields.schema() == *schema => {
             structure(out, fields, how)?
         }
@@ -53,17 +53,51 @@ pub(super) fn write(
     Ok(())
 }
 
+/// Data without a schema can be as deep as its reader lets it: one small frame a level, and no other function on the way.
 fn schemaless(out: &mut Vec<u8>, value: &Value, how: Writing) -> Result<(), ConvertError> {
     match value {
-        Value::Array(items) => array(out, items, None, how),
-        Value::Map(entries) => map(out, entries, None, how),
-        Value::Struct(fields) => structure(out, fields, how),
-        Value::Decimal(value) => decimal(out, value, None, how),
-        value => {
-            scalar(out, value);
-            Ok(())
+        Value::Array(items) => {
+            out.push(b'[');
+            for item in items {
+                schemaless(out, item, how)?;
+                out.push(b',');
+            }
+            close(out, b']');
         }
+        Value::Map(entries) => {
+            let object = entries.iter().all(|(key, _)| key.as_str().is_some());
+            out.push(if object { b'{' } else { b'[' });
+            for (key, value) in entries.iter() {
+                if object {
+                    name(out, key);
+                } else {
+                    out.push(b'[');
+                    schemaless(out, key, how)?;
+                    out.push(b',');
+                }
+                schemaless(out, value, how)?;
+                out.extend_from_slice(if object { b"," } else { b"]," });
+            }
+            close(out, if object { b'}' } else { b']' });
+        }
+        Value::Struct(fields) => structure(out, fields, how)?,
+        Value::Decimal(value) => decimal(out, value, None, how)?,
+        value => scalar(out, value),
     }
+    Ok(())
+}
+
+/// Ends an array or object; the comma behind its last item was one too many.
+fn close(out: &mut Vec<u8>, end: u8) {
+    match out.last_mut() {
+        Some(last @ b',') => *last = end,
+        _ => out.push(end),
+    }
+}
+
+fn name(out: &mut Vec<u8>, key: &Value) {
+    string(out, key.as_str().unwrap_or_default());
+    out.push(b':');
 }
 
 fn scalar(out: &mut Vec<u8>, value: &Value) {
@@ -122,35 +156,26 @@ fn array(out: &mut Vec<u8>, items: &[Value], of: Option<&Schema>, how: Writing) 
     Ok(())
 }
 
-fn map(out: &mut Vec<u8>, map: &Map, schema: Option<&Schema>, how: Writing) -> Result<(), ConvertError> {
-    let keys = schema.and_then(Schema::key_schema).map(|schema| &**schema);
-    let values = schema.and_then(Schema::value_schema).map(|schema| &**schema);
-    let object = match keys {
-        Some(keys) => keys.kind() == Type::String,
-        None => map.iter().all(|(key, _)| key.as_str().is_some()),
-    };
+fn map(out: &mut Vec<u8>, map: &Map, schema: &Schema, how: Writing) -> Result<(), ConvertError> {
+    let (keys, values) = (schema.key_schema().map(|of| &**of), schema.value_schema().map(|of| &**of));
+    let object = keys.is_some_and(|keys| keys.kind() == Type::String);
     out.push(if object { b'{' } else { b'[' });
-    for (index, (key, value)) in map.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        match (object, key) {
-            (true, Value::String(name)) => string(out, name),
-            // The name of no name: only an optional string.
-            (true, Value::Null) if keys.is_none_or(Schema::is_optional) => string(out, "null"),
-            (true, key) => return Err(ConvertError::Type { expected: "STRING", found: key.kind_name() }),
-            (false, key) => {
+    for (key, value) in map.iter() {
+        match key {
+            key if !object => {
                 out.push(b'[');
                 write(out, keys, key, how)?;
+                out.push(b',');
             }
+            Value::String(_) => name(out, key),
+            // The name of no name: only an optional string.
+            Value::Null if keys.is_some_and(Schema::is_optional) => out.extend_from_slice(b"\"null\":"),
+            key => return Err(ConvertError::Type { expected: "STRING", found: key.kind_name() }),
         }
-        out.push(if object { b':' } else { b',' });
         write(out, values, value, how)?;
-        if !object {
-            out.push(b']');
-        }
+        out.extend_from_slice(if object { b"," } else { b"]," });
     }
-    out.push(if object { b'}' } else { b']' });
+    close(out, if object { b'}' } else { b']' });
     Ok(())
 }
 
