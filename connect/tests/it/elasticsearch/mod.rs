@@ -2,6 +2,7 @@
 
 mod fault_server;
 mod faults;
+mod kills;
 mod real;
 
 use anyhow::{Result, bail};

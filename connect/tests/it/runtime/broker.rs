@@ -13,7 +13,11 @@ static BROKER: OnceCell<Broker> = OnceCell::const_new();
 
 /// Where to connect to.
 pub(crate) async fn bootstrap() -> String {
-    let config = BrokerConfig::ephemeral().set("group.initial.rebalance.delay.ms", "0").unwrap();
+    // A member that is killed is missed soon, if it says so (`session.timeout.ms`).
+    let settings = [("group.initial.rebalance.delay.ms", "0"), ("group.min.session.timeout.ms", "1")];
+    let config = settings
+        .iter()
+        .fold(BrokerConfig::ephemeral(), |config, (name, value)| config.set(name, value).unwrap());
     BROKER.get_or_init(|| async { Broker::start(config).await.unwrap() }).await.bootstrap()
 }
 

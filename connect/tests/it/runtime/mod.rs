@@ -1,8 +1,8 @@
 //! Tasks against a broker.
 
-mod broker;
+pub(crate) mod broker;
 mod lines;
 mod shelf;
 mod sink;
 mod source;
-mod worker;
+pub(crate) mod worker;

@@ -48,7 +48,7 @@ impl OneTask {
         settings.insert("bootstrap.servers".into(), bootstrap().await);
         settings.extend(config(worker));
         let (tell, events) = mpsc::channel(1_000);
-        let registry = Arc::new(Registry::empty().source::<Lines>().sink::<Shelf>());
+        let registry = Arc::new(Registry::built_in().source::<Lines>().sink::<Shelf>());
         let runner = TaskRunner::new(registry, settings, Arc::new(positions), tell).unwrap();
         let mut config: BTreeMap<String, String> = config(pairs);
         config.insert("name".into(), connector.to_owned());
