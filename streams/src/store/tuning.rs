@@ -68,7 +68,7 @@ impl RocksOptions {
     }
 
     /// Bits of Bloom filter a key. With 10, one look-up in a hundred of a key that is not there reads a block in vain; 0 is no filter,
-    /// for stores that are only scanned.
+    /// of memtables neither, for stores that are only scanned.
     pub const fn bloom_bits(mut self, bits: u8) -> Self {
         self.bloom_bits = bits;
         self

@@ -4,6 +4,7 @@ use ::rocksdb::{
 
 use crate::store::{Compression, RocksOptions};
 
+use super::filters::{FilterBudget, PART_OF_MEMTABLE};
 use super::load::LoadBudget;
 
 /// Table files that one task's database keeps open.
@@ -29,6 +30,8 @@ pub struct MemoryBudget {
     memtable_bytes: usize,
     /// What each database may have written without flushing it.
     pub(super) unflushed: Unflushed,
+    /// What the filters of memtables may take.
+    pub(super) filters: FilterBudget,
     /// What stores may collect that are being restored.
     pub(super) loads: LoadBudget,
 }
@@ -55,6 +58,7 @@ impl MemoryBudget {
                 false,
                 cache.clone(),
             ),
+            filters: FilterBudget::new(write_share),
             loads: LoadBudget::new(write_share, cache.clone(), bytes),
             cache,
             memtable_bytes: write_share / 2,
@@ -88,8 +92,14 @@ impl MemoryBudget {
         options
     }
 
-    /// What a column family is made with. Blocks, filters and memtables are of this budget, whatever a store chooses.
-    pub(super) fn store_options(&self, chosen: &RocksOptions) -> Options {
+    /// Of one memtable of a store.
+    pub(super) fn memtable_bytes(&self, chosen: &RocksOptions) -> usize {
+        chosen.write_buffer_bytes.unwrap_or(usize::MAX).min(self.memtable_bytes)
+    }
+
+    /// What a column family is made with, its memtables with or without a filter. Blocks, filters and memtables are of this
+    /// budget, whatever a store chooses.
+    pub(super) fn store_options(&self, chosen: &RocksOptions, is_filtered: bool) -> Options {
         let mut table = BlockBasedOptions::default();
         table.set_block_cache(&self.cache);
         table.set_cache_index_and_filter_blocks(true);
@@ -109,13 +119,16 @@ impl MemoryBudget {
 
         let mut options = Options::default();
         options.set_block_based_table_factory(&table);
-        let memtable = chosen.write_buffer_bytes.unwrap_or(usize::MAX).min(self.memtable_bytes);
-        options.set_write_buffer_size(memtable);
+        options.set_write_buffer_size(self.memtable_bytes(chosen));
         options.set_compression_type(match chosen.compression {
             Compression::None => DBCompressionType::None,
             Compression::Lz4 => DBCompressionType::Lz4,
             Compression::Zstd => DBCompressionType::Zstd,
         });
+        if is_filtered {
+            options.set_memtable_prefix_bloom_ratio((PART_OF_MEMTABLE as f64).recip());
+            options.set_memtable_whole_key_filtering(true);
+        }
         if let Some(tune) = chosen.tune {
             tune(&mut options);
         }

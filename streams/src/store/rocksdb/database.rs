@@ -10,6 +10,7 @@ use ::rocksdb::{
 use parking_lot::Mutex;
 
 use super::budget::Unflushed;
+use super::filters::Filters;
 use super::load::LoadBudget;
 use super::{MemoryBudget, RocksBackend, RocksWindowBackend, windows};
 use crate::store::RocksOptions;
@@ -18,6 +19,9 @@ use crate::topology::WindowSpec;
 
 /// The column family of the changelog positions.
 pub(super) const OFFSETS: &str = "offsets";
+
+/// What the names of the column families of key-value stores begin with.
+const STORE: &str = "kv.";
 
 /// What the names of table files begin with that are not the database's yet.
 const LOAD_FILE: &str = "load-";
@@ -33,6 +37,8 @@ pub struct TaskDatabase {
     families: Mutex<Vec<String>>,
     /// What new families are made with.
     options: StoreOptions,
+    /// What its memtables have of the budget of filters, until it closes.
+    _filters: Filters,
     /// When to flush.
     limit: Unflushed,
     /// Written since the last flush, by all stores together. Atomic as the families are locked.
@@ -77,11 +83,14 @@ impl TaskDatabase {
         }
         families.sort();
         families.dedup();
-        let descriptors =
-            families.iter().map(|name| ColumnFamilyDescriptor::new(name, store_options.of(name)));
+        let mut filters = budget.filters.open();
+        let descriptors = families
+            .iter()
+            .map(|name| ColumnFamilyDescriptor::new(name, store_options.with_filters(name, &mut filters)));
         Ok(Self {
             db: Database::open_cf_descriptors(&options, path, descriptors)?,
             families: Mutex::new(families),
+            _filters: filters,
             options: store_options,
             limit: budget.unflushed,
             unflushed_records: AtomicU64::new(0),
@@ -206,7 +215,16 @@ impl StoreOptions {
     }
 
     fn of(&self, family: &str) -> Options {
-        self.budget.store_options(&self.chosen_for(family))
+        self.budget.store_options(&self.chosen_for(family), false)
+    }
+
+    /// The same, its memtables with a filter if the family is that of a store with filters and there is memory for it. Segments
+    /// of windows come and go and have none.
+    fn with_filters(&self, family: &str, filters: &mut Filters) -> Options {
+        let chosen = self.chosen_for(family);
+        let is_store = family.starts_with(STORE) && chosen.bloom_bits > 0;
+        let is_filtered = is_store && filters.lend(self.budget.memtable_bytes(&chosen));
+        self.budget.store_options(&chosen, is_filtered)
     }
 
     /// What the store has chosen that the family belongs to.
@@ -219,5 +237,5 @@ impl StoreOptions {
 
 /// Prefixed, so that a store may be called `default` or `offsets`.
 fn family_of(store: &str) -> String {
-    format!("kv.{store}")
+    format!("{STORE}{store}")
 }

@@ -129,7 +129,7 @@ impl Load {
 
     pub(super) fn stage(&mut self, key: &[u8], value: Option<&[u8]>) {
         let bytes = key.len() + value.map_or(0, <[u8]>::len);
-        if !self.run.has_room_for(bytes) || self.run.weight() + bytes > self.budget.run_bytes() {
+        if self.run.weight() + bytes > self.budget.run_bytes() {
             let spilled = self.spill();
             self.failure = self.failure.take().or(spilled.err());
         }
@@ -220,7 +220,7 @@ impl Table {
     ) -> Result<Run, WriteError> {
         let mut batch = WriteBatch::default();
         let file = if run.len() < MIN_FILE_ENTRIES && run.weight() < MIN_FILE_BYTES {
-            self.stage(&run, &mut batch)?;
+            run.put_into(&mut batch, &self.database.family(&self.family));
             None
         } else {
             Some(self.make_file(&run)?)
@@ -236,17 +236,6 @@ impl Table {
         self.database.flush()?;
         run.clear();
         Ok(run)
-    }
-
-    fn stage(&self, run: &Run, batch: &mut WriteBatch) -> Result<(), ::rocksdb::Error> {
-        let family = self.database.family(&self.family);
-        run.visit_sorted(|key, value| {
-            match value {
-                Some(value) => batch.put_cf(&family, key, value),
-                None => batch.delete_cf(&family, key),
-            }
-            Ok(())
-        })
     }
 
     fn make_file(&self, run: &Run) -> Result<PathBuf, ::rocksdb::Error> {

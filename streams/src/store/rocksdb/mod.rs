@@ -16,6 +16,7 @@
 
 mod budget;
 mod database;
+mod filters;
 mod load;
 mod position;
 mod run;

@@ -1,4 +1,8 @@
-//! Writes in memory that become one sorted file.
+//! Writes in memory that become one sorted file, or one sorted batch.
+
+use std::convert::Infallible;
+
+use ::rocksdb::{AsColumnFamilyRef, WriteBatch};
 
 /// Marks a removal in the place of a value's length.
 const REMOVED: u32 = u32::MAX;
@@ -13,7 +17,7 @@ pub(super) struct Run {
 /// Where a key lies in the buffer, its value behind it.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
-    at: u32,
+    at: usize,
     key_len: u32,
     value_len: u32,
 }
@@ -22,13 +26,8 @@ impl Run {
     /// Memory that an entry takes beside its bytes, once it is sorted.
     const PER_ENTRY: usize = size_of::<Entry>() + size_of::<(u64, u32)>();
 
-    /// Whether an entry of so many bytes still finds its place: offsets in the buffer have 32 bits.
-    pub(super) fn has_room_for(&self, bytes: usize) -> bool {
-        self.bytes.len() + bytes < REMOVED as usize
-    }
-
     pub(super) fn push(&mut self, key: &[u8], value: Option<&[u8]>) {
-        let at = self.bytes.len() as u32;
+        let at = self.bytes.len();
         self.bytes.extend_from_slice(key);
         self.bytes.extend_from_slice(value.unwrap_or_default());
         let value_len = value.map_or(REMOVED, |value| value.len() as u32);
@@ -67,6 +66,17 @@ impl Run {
         Ok(())
     }
 
+    /// Adds them to a batch, in the order of the keys.
+    pub(super) fn put_into(&self, batch: &mut WriteBatch, family: &impl AsColumnFamilyRef) {
+        let Ok(()) = self.visit_sorted(|key, value| {
+            match value {
+                Some(value) => batch.put_cf(family, key, value),
+                None => batch.delete_cf(family, key),
+            }
+            Ok::<_, Infallible>(())
+        });
+    }
+
     /// The entries by key, and by age where keys are equal. Eight bytes behind what all keys have in common decide nearly
     /// always, without a look at the buffer.
     fn order(&self) -> Vec<(u64, u32)> {
@@ -98,23 +108,20 @@ impl Run {
     }
 
     fn key(&self, entry: Entry) -> &[u8] {
-        let at = entry.at as usize;
-        &self.bytes[at..at + entry.key_len as usize]
+        &self.bytes[entry.at..entry.at + entry.key_len as usize]
     }
 
     fn value(&self, entry: Entry) -> Option<&[u8]> {
-        let at = entry.at as usize + entry.key_len as usize;
+        let at = entry.at + entry.key_len as usize;
         (entry.value_len != REMOVED).then(|| &self.bytes[at..at + entry.value_len as usize])
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-    use std::convert::Infallible;
-
     use proptest::collection::vec;
     use proptest::prelude::*;
+    use std::collections::BTreeMap;
 
     use super::*;
 
