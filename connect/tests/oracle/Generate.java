@@ -127,6 +127,16 @@ class Generate {
             write(converter, NONE, null, value);
             write(converter, PLAIN, schemaOf(value), value);
         }
+        List<Object> cast = scalars();
+        cast.addAll(List.of("NaN", "+Infinity", "infinity", "1f", "1d", " 5 ", "0x1p3", "1e5", "1_000", "TRUE", "yes", "127", "128", "+7", "-7", "300.7", 300.7, -300.7f, 1e30, -1e30f, 4000000000.5));
+        for (Object value : cast) for (String type : new String[] {"int8", "int16", "int32", "int64", "float32", "float64", "boolean", "string"}) {
+            Schema schema = schemaOf(value);
+            for (Schema of : schema == null ? new Schema[] {null} : new Schema[] {null, schema}) {
+                ObjectNode record = node().put("topic", "t");
+                record.set("value", Codec.ofData(of, value));
+                transform(SMT + "Cast$Value", Map.of("spec", type), record);
+            }
+        }
         for (String pattern : PATTERNS) {
             for (long ms : MOMENTS) out.println(node().put("format", pattern).put("ms", ms));
             for (String text : DATES) out.println(node().put("parse", pattern).put("text", text));

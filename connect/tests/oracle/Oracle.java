@@ -12,7 +12,7 @@ import org.apache.kafka.connect.transforms.predicates.Predicate;
 
 /**
  * Reads cases, a line of JSON each, and writes them with what Kafka Connect says to each: standard input to standard output, so what
- * was written can be read again. ../data/kafka.txt.gz is what it says to ../../../benches/peers/peers run . Generate 5 4000,
+ * was written can be read again. ../data/kafka.txt.gz is what it says to ../../../benches/peers/peers run . Generate 5 2500,
  * compressed by gzip -9n.
  *
  * A case says what it is for: "read" (a converter's class) with "bytes", and "brief" where the answer is only that they were read; "write" with "data"; "transform" or "predicate" with

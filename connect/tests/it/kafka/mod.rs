@@ -44,7 +44,12 @@ fn every_answer_is_kafkas() {
         }
     }
     assert!(asked > 5_000, "{asked} cases");
-    assert!(wrong.is_empty(), "{} of {asked} differ:\n{}", wrong.len(), wrong[..wrong.len().min(20)].join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {asked} differ:\n{}",
+        wrong.len(),
+        wrong[..wrong.len().min(20)].join("\n")
+    );
     let unseen = differences::ALL.iter().filter(|known| !differ.contains_key(*known));
     assert_eq!(unseen.collect::<Vec<_>>(), Vec::<&&str>::new(), "differences that no case shows any more");
 }
