@@ -7,6 +7,7 @@ mod connect;
 mod consume;
 mod dlq;
 mod group;
+mod levels;
 mod log;
 mod output;
 mod pairs;
@@ -108,11 +109,23 @@ fn main() -> ExitCode {
 /// and searched, so its lines say when and where; a person at a terminal needs neither.
 fn log_to_stderr(kept: bool) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    let said = filter.to_string();
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal());
-    if kept { log.init() } else { log.without_time().with_target(false).init() }
+    // A reload fails only when the log is gone. Its handle has the type of the whole, so it comes last.
+    if kept {
+        let log = log.with_filter_reloading();
+        let handle = log.reload_handle();
+        levels::remember(said, move |filter| drop(handle.reload(filter)));
+        log.init();
+    } else {
+        let log = log.without_time().with_target(false).with_filter_reloading();
+        let handle = log.reload_handle();
+        levels::remember(said, move |filter| drop(handle.reload(filter)));
+        log.init();
+    }
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -1,5 +1,6 @@
 //! `millstream server`: one broker in the foreground.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -7,6 +8,7 @@ use clap::Args;
 use millstream_broker::log::LogError;
 use millstream_broker::{Broker, BrokerConfig, BrokerError};
 
+use crate::connect;
 use crate::output::say;
 use crate::pairs::Pair;
 use crate::stop::stopped;
@@ -25,17 +27,38 @@ pub(crate) struct Server {
     /// Broker configuration by Kafka's name
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<Pair>,
+    /// Run a Connect worker beside the broker; a file of properties, as of connect-distributed.sh, says how
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    connect: Option<Option<PathBuf>>,
 }
+
+/// What a worker beside the broker is told, unless its file says otherwise.
+const CONNECT: [(&str, &str); 6] = [
+    ("group.id", "connect"),
+    ("config.storage.topic", "connect-configs"),
+    ("offset.storage.topic", "connect-offsets"),
+    ("status.storage.topic", "connect-status"),
+    ("key.converter", "json"),
+    ("value.converter", "json"),
+];
 
 impl Server {
     pub(crate) async fn run(self) -> Result<()> {
         // Asked for first: a signal that comes while the log is recovered must not kill.
         let stop = stopped()?;
         let data = self.data.display().to_string();
+        let connect = self.connect.clone();
         let broker = Broker::start(self.into_config()?).await.map_err(advised);
         let broker = broker.context("the broker did not start")?;
         say(format_args!("Millstream is ready on {}, its data in {data}", broker.bootstrap()))?;
+        let worker = match connect {
+            None => None,
+            Some(file) => Some(connect::start(worker_settings(file, &broker.bootstrap())?).await?),
+        };
         stop.await;
+        if let Some(worker) = worker {
+            worker.close().await;
+        }
         broker.close().await;
         Ok(())
     }
@@ -55,6 +78,17 @@ impl Server {
         }
         Ok(config)
     }
+}
+
+/// Its own broker is a worker's cluster.
+fn worker_settings(file: Option<PathBuf>, bootstrap: &str) -> Result<BTreeMap<String, String>> {
+    let mut settings: BTreeMap<_, _> =
+        CONNECT.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    if let Some(file) = file {
+        settings.extend(connect::settings(&file)?);
+    }
+    settings.insert("bootstrap.servers".to_owned(), bootstrap.to_owned());
+    Ok(settings)
 }
 
 /// With the option of this command that helps.

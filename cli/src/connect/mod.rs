@@ -5,9 +5,12 @@ mod files;
 mod lint;
 mod run;
 mod tap;
+mod worker;
 
 use anyhow::Result;
 use clap::Subcommand;
+
+pub(crate) use worker::{settings, start};
 
 #[derive(Subcommand)]
 pub(crate) enum Connect {
@@ -17,6 +20,8 @@ pub(crate) enum Connect {
     Lint(lint::Lint),
     /// Look at the cluster and at what the connectors connect to, and change nothing
     Doctor(doctor::Doctor),
+    /// Be one of the workers that share the connectors of a cluster, and answer Kafka Connect's REST requests
+    Worker(worker::Worker),
     /// Show records as they pass a connector: what is in its topics, or what its transforms make of it
     Tap(tap::Tap),
 }
@@ -27,6 +32,7 @@ impl Connect {
             Self::Run(run) => run.run().await,
             Self::Lint(lint) => lint.run(),
             Self::Doctor(doctor) => doctor.run().await,
+            Self::Worker(worker) => worker.run().await,
             Self::Tap(tap) => tap.run().await,
         }
     }

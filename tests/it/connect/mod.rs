@@ -4,6 +4,7 @@
 //! not; where Java is, it is asked again, and must answer as recorded. `MILLSTREAM_RECORD=1` writes the recordings anew.
 
 mod alike;
+mod failover;
 mod http;
 mod ours;
 mod peer;

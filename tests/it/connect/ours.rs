@@ -38,6 +38,8 @@ impl Ours {
         let (runtime, dir) = (Runtime::new()?, tempfile::tempdir()?);
         let cluster = [
             ("group.id", "connect"),
+            ("session.timeout.ms", "2000"),
+            ("heartbeat.interval.ms", "300"),
             ("config.storage.topic", "connect-configs"),
             ("offset.storage.topic", "connect-offsets"),
             ("status.storage.topic", "connect-status"),
