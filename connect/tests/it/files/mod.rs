@@ -1,5 +1,6 @@
 //! Files on a real file system, rotated by Debian's logrotate.
 
+mod collection;
 mod follow;
 mod logrotate;
 mod rotation;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use millstream_client::TopicPartition;
 use millstream_connect::data::SchemaAndValue;
-use millstream_connect::{Origin, Record, SinkTask, TimestampType, Written};
+use millstream_connect::{Origin, Record, TimestampType, Written};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::json;
