@@ -9,6 +9,7 @@ mod interchange;
 mod kafka;
 mod kill;
 mod ledger;
+mod own_connector;
 mod program;
 mod query;
 mod replay;
