@@ -20,6 +20,7 @@ judges:
 	@.ci/install wanted 'kcat -V' "to test with librdkafka" kcat
 	@.ci/install wanted 'python3 -c "import venv, ensurepip"' "to test with kafka-python" python3-venv
 	@.ci/install wanted 'javac --version && mvn --version' "to test with Apache Kafka's own clients" default-jdk-headless maven
+	@.ci/install wanted 'curl --version' "to test the webhook with a sender that we did not write" curl
 	@.ci/install wanted 'logger --version && PATH=$$PATH:/usr/sbin rsyslogd -v' "to test with real senders of syslog" bsdutils rsyslog
 	@.ci/install wanted 'PATH=$$PATH:/usr/sbin logrotate --version' "to test with real log rotation" logrotate
 	@.ci/install wanted 'prometheus --version && promtool --version' "to test with Prometheus" prometheus

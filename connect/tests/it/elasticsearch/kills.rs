@@ -21,7 +21,7 @@ const FAULTS: [Fault; 6] = [
 
 #[tokio::test]
 async fn each_record_is_a_document_once_whatever_is_killed() -> Result<()> {
-    let server = FaultServer::start(&[FAULTS; 6].concat()).await?;
+    let server = FaultServer::start(&[FAULTS; 40].concat()).await?;
     let values = (0..2_000).map(|n| if n == 77 { "77".to_owned() } else { format!("{{\"n\": {n}}}") });
     let topic = topic_of("documents", 3, values).await;
     let (name, url) = (unique("search"), server.url());
@@ -58,7 +58,7 @@ async fn each_record_is_a_document_once_whatever_is_killed() -> Result<()> {
             let id = format!("{topic}+{}+{}", at % 3, at / 3);
             assert_eq!(state.documents[&(topic.clone(), id)].source, document);
         }
-        assert!(state.rewrites > 0, "no kill was before a commit: this test proves nothing");
+        assert!(state.rewrites > 0, "nothing was written twice: this test proves nothing");
     });
     let letters = contents(&format!("{name}.dlq")).await;
     assert!(
