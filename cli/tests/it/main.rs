@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails panics")]
 
+mod connect;
 mod consume;
 mod group;
 mod produce;

@@ -67,10 +67,10 @@ impl Conversion {
     pub(crate) fn decode(&self, fetched: &Fetched, wire: &Wire<'_>) -> Result<Record, Failure> {
         let topic = &fetched.partition.topic;
         let data = |side: &Side, bytes: Option<&[u8]>| {
-            side.to_connect(topic, bytes.map(|bytes| held(&fetched.bytes, bytes)).as_ref())
+            side.read_bytes(topic, bytes.map(|bytes| held(&fetched.bytes, bytes)).as_ref())
         };
         let mut headers = Vec::new();
-        for header in wire.headers.clone() {
+        for header in wire.headers {
             headers
                 .push((String::from_utf8_lossy(header.key).into_owned(), data(&self.header, header.value)?));
         }
@@ -94,11 +94,11 @@ impl Conversion {
     /// The bytes of a record.
     pub(crate) fn encode(&self, record: &Record) -> Result<Encoded, Failure> {
         let topic = &*record.topic;
-        let header = |(name, data): &(String, _)| Ok((name.clone(), self.header.from_connect(topic, data)?));
+        let header = |(name, data): &(String, _)| Ok((name.clone(), self.header.bytes_of(topic, data)?));
         Ok(Encoded {
             headers: record.headers.iter().map(header).collect::<Result<_, Failure>>()?,
-            key: self.key.from_connect(topic, &record.key)?,
-            value: self.value.from_connect(topic, &record.value)?,
+            key: self.key.bytes_of(topic, &record.key)?,
+            value: self.value.bytes_of(topic, &record.value)?,
         })
     }
 
@@ -149,11 +149,11 @@ impl Side {
         Ok(Self { converter: made, class, stage })
     }
 
-    fn to_connect(&self, topic: &str, bytes: Option<&Bytes>) -> Result<SchemaAndValue, Failure> {
+    fn read_bytes(&self, topic: &str, bytes: Option<&Bytes>) -> Result<SchemaAndValue, Failure> {
         self.converter.read(topic, bytes).map_err(|error| self.failure(&error))
     }
 
-    fn from_connect(&self, topic: &str, data: &SchemaAndValue) -> Result<Option<Bytes>, Failure> {
+    fn bytes_of(&self, topic: &str, data: &SchemaAndValue) -> Result<Option<Bytes>, Failure> {
         self.converter.write(topic, data).map_err(|error| self.failure(&error))
     }
 

@@ -30,7 +30,6 @@ pub use dead_letter::headers as dead_letter_headers;
 pub use error::RunError;
 pub(crate) use lens::{Lens, Seen};
 pub use memory::{MemoryBudget, Room};
-pub(crate) use meter::now_ms;
 pub use meter::{StageSeconds, TaskMetrics};
 pub use options::{
     ConnectorOptions, ErrorOptions, ExactlyOnce, Reload, SinkOptions, SourceOptions, Tolerance,

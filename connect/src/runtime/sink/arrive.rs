@@ -30,6 +30,9 @@ pub(super) struct Failed {
     pub(super) failure: Failure,
 }
 
+/// Records by offset, and those that failed.
+type Converted = (Vec<(i64, Record)>, Vec<Failed>);
+
 impl SinkRun {
     /// Takes in what was fetched. `false`: there is no memory for it, or nobody reads the partition any more.
     pub(super) async fn arrive(&mut self, fetched: Fetched) -> Result<bool, RunError> {
@@ -70,7 +73,7 @@ impl SinkRun {
     }
 
     /// Records by offset, those that failed as bytes; both in lanes, for both hold up the commit.
-    fn convert(&self, fetched: &Fetched) -> Result<(Vec<(i64, Record)>, Vec<Failed>), RunError> {
+    fn convert(&self, fetched: &Fetched) -> Result<Converted, RunError> {
         let conversion = &self.environment.conversion;
         let (mut records, mut failed, mut read) =
             (Vec::with_capacity(fetched.count().min(MAX_AT_ONCE)), Vec::new(), 0);
@@ -157,7 +160,7 @@ pub(super) fn as_read(fetched: &Fetched, wire: &Wire<'_>, failure: Failure) -> F
         encoded: Encoded {
             key: copy(wire.key),
             value: copy(wire.value),
-            headers: wire.headers.clone().into_iter().map(header).collect(),
+            headers: wire.headers.into_iter().map(header).collect(),
         },
         timestamp: (wire.timestamp >= 0).then_some(wire.timestamp),
         failure,

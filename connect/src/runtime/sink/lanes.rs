@@ -50,11 +50,10 @@ pub(crate) struct Slot {
     pub(crate) offset: i64,
 }
 
-/// A record that is given up, and why.
+/// A record that is given up, and why. Its dead letter is made of the bytes that were read.
 #[derive(Debug)]
-pub(crate) struct GivenUp<R> {
+pub(crate) struct GivenUp {
     pub(crate) slot: Slot,
-    pub(crate) record: R,
     pub(crate) why: String,
 }
 
@@ -131,14 +130,14 @@ impl<R> Lanes<R> {
         verdicts: Vec<Verdict>,
         now: Instant,
         random: f64,
-    ) -> Vec<GivenUp<R>> {
+    ) -> Vec<GivenUp> {
         let mut given_up = Vec::new();
         let mut back: Vec<(Slot, R)> = Vec::new();
         for ((slot, record), verdict) in slots.into_iter().zip(records).zip(verdicts) {
             let Some(lane) = self.lanes.get_mut(&slot.partition) else { continue };
             match verdict {
                 Verdict::Ok => lane.done(slot.offset),
-                Verdict::Reject { why } => given_up.push(GivenUp { slot, record, why }),
+                Verdict::Reject { why } => given_up.push(GivenUp { slot, why }),
                 Verdict::Untried => back.push((slot, record)),
                 Verdict::Retry { after, why } => {
                     let attempts = lane.failing.entry(slot.offset).or_insert_with(|| Attempts::begin(now));
@@ -147,7 +146,7 @@ impl<R> Lanes<R> {
                             lane.blocked_until = lane.blocked_until.max(Some(at));
                             back.push((slot, record));
                         }
-                        None => given_up.push(GivenUp { slot, record, why }),
+                        None => given_up.push(GivenUp { slot, why }),
                     }
                 }
             }

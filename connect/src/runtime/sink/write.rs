@@ -102,9 +102,9 @@ impl SinkRun {
         Ok(())
     }
 
-    async fn give_up(&mut self, given_up: Vec<GivenUp<Record>>) -> Result<(), RunError> {
+    async fn give_up(&mut self, given_up: Vec<GivenUp>) -> Result<(), RunError> {
         let mut failed = Vec::with_capacity(given_up.len());
-        for GivenUp { slot, why, .. } in given_up {
+        for GivenUp { slot, why } in given_up {
             let failure = Failure::put(why);
             let Some(fetched) = self.chunks.fetched(&slot.partition, slot.offset) else { continue };
             let mut read = None;

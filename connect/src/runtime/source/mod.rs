@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use millstream_client::{Admin, Delivery, Producer};
 use tokio::sync::watch;
-use tokio::time::{sleep, sleep_until};
+use tokio::time::sleep_until;
 
 use self::ledger::{BatchId, Ledger};
 use super::RunError;
@@ -154,7 +154,7 @@ impl SourceRun {
         let polled = loop {
             // A source that says nothing for a while has no more for a run that ends.
             let ends = self.environment.ends && !meter.exhausted.load(Relaxed);
-            let quiet = sleep(QUIET);
+            let quiet = sleep_until((started + QUIET).into());
             tokio::select! {
                 biased;
                 control = changed(control) => return Ok(Next::Control(control)),

@@ -1,0 +1,214 @@
+//! `millstream connect` and `millstream dlq`.
+
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use crate::program::{bare, json, ok, refused, text};
+
+fn written(dir: &TempDir, name: &str, contents: &str) -> String {
+    let path = dir.path().join(name);
+    std::fs::write(&path, contents).unwrap();
+    path.display().to_string()
+}
+
+/// A file of lines to a topic, and the topic to a file.
+fn there_and_back(dir: &Path, topic: &str) -> String {
+    let dir = dir.display();
+    format!(
+        "worker: {{value.converter: string, offset.flush.interval.ms: 100}}
+connectors:
+  {topic}-in: {{connector.class: file-source, file: {dir}/in.txt, topic: {topic}}}
+  {topic}-out: {{connector.class: file-sink, file: {dir}/out.txt, topics: {topic}}}
+"
+    )
+}
+
+#[test]
+fn a_file_goes_through_a_topic_into_a_file_and_a_second_run_moves_only_what_is_new() {
+    let dir = tempfile::tempdir().unwrap();
+    let lines: String = (0..2_000).map(|line| format!("line {line}\n")).collect();
+    written(&dir, "in.txt", &lines);
+    let pipeline = written(&dir, "pipeline.yaml", &there_and_back(dir.path(), "paper"));
+    ok(&["connect", "run", "--once", &pipeline]);
+    let out = || std::fs::read_to_string(dir.path().join("out.txt")).unwrap();
+    assert_eq!(out(), lines);
+    assert!(dir.path().join("pipeline.offsets").exists(), "positions lie beside the pipeline");
+
+    let more = format!("{lines}one more\n");
+    written(&dir, "in.txt", &more);
+    ok(&["connect", "run", "--once", &pipeline]);
+    assert_eq!(out(), more);
+}
+
+#[test]
+fn the_files_of_kafka_connect_run_as_they_are() {
+    let dir = tempfile::tempdir().unwrap();
+    written(&dir, "in.txt", "a\nb\n");
+    let path = dir.path().display();
+    let worker = written(
+        &dir,
+        "connect-standalone.properties",
+        &format!(
+            "key.converter=org.apache.kafka.connect.storage.StringConverter\nvalue.converter=org.apache.kafka.connect.storage.StringConverter\noffset.storage.file.filename={path}/o\n"
+        ),
+    );
+    let source = written(
+        &dir,
+        "source.properties",
+        &format!(
+            "name=local-file-source\nconnector.class=FileStreamSource\ntasks.max=1\nfile={path}/in.txt\ntopic=connect-test\n"
+        ),
+    );
+    let sink = written(
+        &dir,
+        "sink.json",
+        &format!(
+            r#"{{"name": "local-file-sink", "config": {{"connector.class": "FileStreamSink", "tasks.max": "1", "file": "{path}/out.txt", "topics": "connect-test"}}}}"#
+        ),
+    );
+    ok(&["connect", "run", "--once", &worker, &source, &sink]);
+    assert_eq!(std::fs::read_to_string(dir.path().join("out.txt")).unwrap(), "a\nb\n");
+}
+
+#[test]
+fn lint_names_all_that_is_wrong_and_the_nearest_of_what_is_unknown() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipeline = written(
+        &dir,
+        "pipeline.yaml",
+        "
+connectors:
+  a: {connector.class: file-sorce, topic: x}
+  b: {connector.class: file-source, file: /tmp/x, topic: x, batch.sise: 3, errors.tolerance: some}
+  c: {connector.class: file-sink, file: /tmp/y, producer.override.bootstrap.servers: elsewhere}
+",
+    );
+    let output = bare(&["connect", "lint", &pipeline]).output().unwrap();
+    assert!(!output.status.success());
+    let said = text(&output.stdout);
+    for part in [
+        "a: Invalid value file-sorce for configuration connector.class: there is no such connector; the nearest are: file-source",
+        "b: Unknown configuration batch.sise; did you mean batch.size?",
+        "b: Invalid value some for configuration errors.tolerance: must be one of: none, all",
+        "c: Must configure one of topics or topics.regex",
+        "c: producer.override.bootstrap.servers may not be overridden",
+    ] {
+        assert!(said.contains(part), "{part}\nis not in\n{said}");
+    }
+    assert!(refused(&["connect", "run", &pipeline]).contains("did you mean batch.size?"), "nor does it run");
+}
+
+#[test]
+fn doctor_looks_at_the_cluster_and_the_connectors_and_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    written(&dir, "in.txt", "a\n");
+    let pipeline = written(&dir, "pipeline.yaml", &there_and_back(dir.path(), "examined"));
+    let found = json(&["connect", "doctor", &pipeline, "-o", "json"]);
+    let found = found.as_array().unwrap();
+    assert!(found.iter().all(|finding| finding["severity"] != "wrong"), "{found:?}");
+    assert!(found.iter().any(|finding| finding["connector"] == "examined-in"));
+    assert!(!ok(&["topic", "list"]).contains("examined"));
+    let away = refused(&["connect", "doctor", &pipeline, "-b", "127.0.0.1:1"]);
+    assert!(away.contains("wrong"), "{away}");
+}
+
+#[test]
+fn tap_shows_what_transforms_make_of_records_and_moves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    written(&dir, "in.txt", "a\nb\nc\n");
+    let path = dir.path().display();
+    let pipeline = written(
+        &dir,
+        "pipeline.yaml",
+        &format!(
+            "
+connectors:
+  tapped:
+    connector.class: file-source
+    file: {path}/in.txt
+    topic: tapped
+    transforms:
+      field: {{type: HoistField$Value, field: line}}
+"
+        ),
+    );
+    let shown = ok(&["connect", "tap", "-n", "2", &pipeline]);
+    let shown: Vec<serde_json::Value> =
+        shown.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(shown.len(), 2);
+    assert_eq!(
+        (&shown[1]["topic"], &shown[1]["value"]),
+        (&"tapped".into(), &serde_json::json!({"line": "b"}))
+    );
+    assert!(!ok(&["topic", "list"]).contains("tapped"));
+}
+
+#[test]
+fn a_secret_is_resolved_where_a_task_starts_and_shown_nowhere() {
+    let dir = tempfile::tempdir().unwrap();
+    written(&dir, "in.txt", "a\n");
+    written(&dir, "topic.secret", "hidden-topic");
+    let path = dir.path().display();
+    let pipeline = written(
+        &dir,
+        "pipeline.yaml",
+        &format!(
+            "worker: {{value.converter: string}}
+connectors:
+  s: {{connector.class: file-source, file: {path}/in.txt, topic: '${{dir:{path}:topic.secret}}'}}
+"
+        ),
+    );
+    ok(&["connect", "run", "--once", &pipeline]);
+    assert_eq!(ok(&["consume", "hidden-topic", "--from-beginning", "--exit"]), "a\n");
+    std::fs::remove_file(dir.path().join("topic.secret")).unwrap();
+    let why = refused(&["connect", "run", "--once", &pipeline]);
+    assert!(why.contains("topic.secret") && !why.contains("hidden-topic"), "{why}");
+}
+
+#[test]
+fn dead_letters_are_shown_exported_and_sent_back_once() {
+    let dir = tempfile::tempdir().unwrap();
+    written(&dir, "in.txt", "1\n{broken\n2\n");
+    let pipeline = written(&dir, "first.yaml", &there_and_back(dir.path(), "mail"));
+    ok(&["connect", "run", "--once", &pipeline]);
+    let path = dir.path().display();
+    let strict = written(
+        &dir,
+        "second.yaml",
+        &format!(
+            "
+connectors:
+  strict: {{connector.class: file-sink, file: {path}/strict.txt, topics: mail, value.converter: json, value.converter.schemas.enable: false}}
+"
+        ),
+    );
+    ok(&["connect", "run", "--once", &strict]);
+    assert_eq!(std::fs::read_to_string(dir.path().join("strict.txt")).unwrap().lines().count(), 2);
+
+    let shown = json(&["dlq", "show", "strict.dlq", "-o", "json"]);
+    assert_eq!((&shown[0]["origin"], &shown[0]["value"]), (&"mail-0@1".into(), &"{broken".into()));
+    assert_eq!(shown[0]["stage"], "VALUE_CONVERTER");
+    assert_eq!(ok(&["dlq", "show", "strict.dlq", "-m", "no such error", "-o", "json"]), "[]\n");
+    let exported: serde_json::Value = serde_json::from_str(&ok(&["dlq", "export", "strict.dlq"])).unwrap();
+    assert_eq!((&exported["value"], &exported["headers"]), (&"{broken".into(), &serde_json::json!({})));
+
+    assert_eq!(ok(&["dlq", "replay", "strict.dlq", "--dry-run"]), "1 would go to mail\n");
+    assert_eq!(ok(&["dlq", "replay", "strict.dlq"]), "1 sent to mail\n");
+    assert_eq!(ok(&["dlq", "replay", "strict.dlq"]), "nothing to send\n");
+    assert_eq!(ok(&["consume", "mail", "--from-beginning", "--exit"]), "1\n{broken\n2\n{broken\n");
+    let with_headers = json(&[
+        "consume",
+        "mail",
+        "--from-beginning",
+        "--partition",
+        "0",
+        "--offset",
+        "3",
+        "--exit",
+        "-o",
+        "json",
+    ]);
+    assert_eq!(with_headers["headers"], serde_json::json!({}), "it comes back as it was: {with_headers}");
+}
