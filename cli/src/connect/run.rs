@@ -1,5 +1,6 @@
 //! `millstream connect run`.
 
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,9 +8,13 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use clap::Args;
 use millstream_connect::Registry;
+use millstream_connect::options::Fault;
+use millstream_connect::rest::{Loggers, Rest, RestOptions, RestServer};
 use millstream_connect::standalone::{Standalone, StandaloneParts};
 
 use super::files::{Files, checked};
+use crate::levels;
+use crate::output::say;
 use crate::stop::stopped;
 
 /// How often the progress is shown.
@@ -33,14 +38,19 @@ impl Run {
         let registry = Arc::new(Registry::built_in());
         checked(&registry, &pipeline)?;
         let mut stop = std::pin::pin!(stopped()?);
+        let surface = Surface::bind(&pipeline.worker).await?;
+        let loggers = Arc::new(Loggers::new("WARN", levels::set));
         let parts = StandaloneParts {
-            registry,
-            settings: pipeline.worker,
-            id: "standalone".to_owned(),
-            levels: Arc::new(|_, _| {}),
+            registry: Arc::clone(&registry),
+            settings: pipeline.worker.clone(),
+            id: surface.as_ref().map_or_else(|| "standalone".to_owned(), Surface::id),
+            levels: loggers.levels(),
             ends: self.once,
         };
         let standalone = Standalone::start(parts).await?;
+        if let Some(surface) = surface {
+            surface.open(&standalone, registry, &pipeline.worker, loggers)?;
+        }
         for config in pipeline.connectors {
             standalone.put(config).await?;
         }
@@ -57,6 +67,44 @@ impl Run {
         }
         outcome
     }
+}
+
+/// The REST surface of a worker whose file has `listeners`.
+struct Surface {
+    server: RestServer,
+    options: RestOptions,
+}
+
+impl Surface {
+    async fn bind(settings: &BTreeMap<String, String>) -> Result<Option<Self>> {
+        if !settings.contains_key("listeners") {
+            return Ok(None);
+        }
+        let options = RestOptions::of(settings).map_err(said)?;
+        let server = RestServer::bind(options.address()).await?;
+        Ok(Some(Self { server, options }))
+    }
+
+    fn id(&self) -> String {
+        self.options.worker_id(self.server.address())
+    }
+
+    fn open(
+        self,
+        standalone: &Standalone,
+        registry: Arc<Registry>,
+        settings: &BTreeMap<String, String>,
+        loggers: Arc<Loggers>,
+    ) -> Result<()> {
+        say(format_args!("Connect is ready on http://{}", self.server.address()))?;
+        let rest = Rest::new(standalone.herder(), registry, settings, loggers, self.options).map_err(said)?;
+        tokio::spawn(self.server.serve(rest));
+        Ok(())
+    }
+}
+
+fn said(faults: Vec<Fault>) -> anyhow::Error {
+    anyhow!("{}", faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
 }
 
 /// Writes over its own line, for ever.

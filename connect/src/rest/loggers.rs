@@ -24,7 +24,7 @@ const LOGGERS_MAX: usize = 1_000;
 /// The levels of this process's loggers.
 pub struct Loggers {
     set: Mutex<BTreeMap<String, Level>>,
-    apply: Box<dyn Fn(&str, &str) + Send + Sync>,
+    apply: Levels,
 }
 
 #[derive(Clone, Serialize)]
@@ -38,7 +38,7 @@ impl Loggers {
     /// The level of all, and what makes another level count: it is told the logger (`root` for all) and the level.
     pub fn new(root: &str, apply: impl Fn(&str, &str) + Send + Sync + 'static) -> Self {
         let root = Level { level: root.to_owned(), last_modified: None };
-        Self { set: Mutex::new(BTreeMap::from([("root".to_owned(), root)])), apply: Box::new(apply) }
+        Self { set: Mutex::new(BTreeMap::from([("root".to_owned(), root)])), apply: Arc::new(apply) }
     }
 
     /// Sets one, as a herder does that read so in the config topic. A level that there is not, or one logger too many, is ignored.

@@ -15,6 +15,8 @@ mod settle;
 #[cfg(test)]
 mod simulation;
 mod statuses;
+#[cfg(test)]
+mod takeover;
 mod view;
 mod write;
 

@@ -90,11 +90,12 @@ pub(super) async fn compacted(
 pub(super) async fn partitions(admin: &Admin, topic: &str) -> Result<Vec<TopicPartition>, ClusterError> {
     let failed =
         |error: millstream_client::Error| ClusterError::kafka(format!("looking at topic {topic}"), error);
-    for (_, described) in admin.describe_topics([topic]).await.map_err(failed)? {
-        let count = described.map_err(failed)?.partitions.len();
-        return Ok((0..).take(count).map(|partition| TopicPartition::new(topic, partition)).collect());
-    }
-    Ok(Vec::new())
+    let described = admin.describe_topics([topic]).await.map_err(failed)?;
+    let count = match described.into_iter().next() {
+        Some((_, described)) => described.map_err(failed)?.partitions.len(),
+        None => 0,
+    };
+    Ok((0..).take(count).map(|partition| TopicPartition::new(topic, partition)).collect())
 }
 
 /// Where the logs end now.
