@@ -53,17 +53,23 @@ impl Server {
 /// The program `millstream`, built as the tests are.
 pub fn millstream() -> Result<&'static Path> {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    if let Some(program) = PROGRAM.get() {
-        return Ok(program);
+    if let Some(built) = PROGRAM.get() {
+        return Ok(built);
     }
-    let mut build = Command::new(env!("CARGO"));
-    build.args(["build", "--quiet", "--package", "millstream-cli"]);
+    let built = program("millstream-cli", "millstream")?;
+    Ok(PROGRAM.get_or_init(|| built))
+}
+
+/// A program of one of our packages, built as this one is.
+pub fn program(package: &str, name: &str) -> Result<PathBuf> {
+    let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    build.args(["build", "--quiet", "--package", package, "--bin", name]);
     if !cfg!(debug_assertions) {
         build.arg("--release");
     }
-    ensure!(build.status()?.success(), "millstream does not build");
-    // The test is target/PROFILE/deps/it-HASH.
-    let deps = std::env::current_exe()?;
-    let profile = deps.ancestors().nth(2).context("the test lies outside a target directory")?;
-    Ok(PROGRAM.get_or_init(|| profile.join("millstream")))
+    ensure!(build.status()?.success(), "{name} does not build");
+    // A test is target/PROFILE/deps/it-HASH, a program target/PROFILE/NAME.
+    let own = std::env::current_exe()?;
+    let profile = own.ancestors().skip(1).find(|dir| !dir.ends_with("deps"));
+    Ok(profile.context("this lies outside a target directory")?.join(name))
 }

@@ -7,7 +7,7 @@ use super::Request;
 /// How a log writes a time.
 pub const TIME_FORMAT: &str = "%d/%b/%Y:%H:%M:%S %z";
 
-/// Reads a line; the service is not known from it.
+/// Reads a line; neither an id nor the service is known from it.
 ///
 /// # Errors
 /// What is missing or wrong, and in which part.
@@ -23,6 +23,7 @@ pub fn parse(line: &str) -> Result<Request, String> {
     let mut numbers = rest.split(' ');
     let (status, bytes) = (numbers.next().unwrap_or_default(), numbers.next().ok_or("no size")?);
     Ok(Request {
+        id: String::new(),
         time,
         client: client.to_owned(),
         method: method.to_owned(),

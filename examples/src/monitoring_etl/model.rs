@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Data)]
 #[data(json)]
 pub struct Request {
+    /// What it is known by: where its line is.
+    pub id: String,
     /// When it was made, in milliseconds since 1970.
     pub time: i64,
     /// Who made it.

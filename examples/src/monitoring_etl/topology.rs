@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use millstream::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::access_log::{parse, time_of};
 use super::{Alert, Health, Request, Rollup, Slice, Unparsed};
@@ -14,7 +15,7 @@ pub const UNPARSED: Topic<Option<String>, Unparsed> = Topic::new("access-log-unp
 /// Which service answers for the first part of a path.
 pub const SERVICES: Topic<String, String> = Topic::new("services");
 
-/// All requests, by service.
+/// All requests, by their ids: whoever keeps them by these keeps each once.
 pub const REQUESTS: Topic<String, Request> = Topic::new("requests");
 
 /// Requests by minute, service and status, each told of once. The key is these three with `|` between.
@@ -31,6 +32,9 @@ pub const HEALTH: KeyValueStore<String, Health> = KeyValueStore::new("health");
 
 /// The minutes of the last day, for queries.
 pub const MINUTES: WindowStore<Slice, i64> = WindowStore::new("minutes").retention(hours(24));
+
+/// The header that says where in which file a line is.
+const PLACE: &str = "place";
 
 /// From so many requests of a minute on, a share of failures says something.
 const ALERT_FROM_REQUESTS: u64 = 10;
@@ -60,24 +64,24 @@ impl Default for Pace {
 pub fn topology(pace: Pace) -> Result<Topology, TopologyError> {
     let builder = StreamsBuilder::new();
     let services = builder.global_table(SERVICES);
-    let lines = builder.stream(
-        Consumed::from(LINES).timestamps_by(|line, _| Some(time_of(&line.value).unwrap_or(line.timestamp))),
-    );
-    let (parsed, unparsed) =
-        lines.try_map_values(|line| parse(&line).map_err(|why| Unparsed { line: line.clone(), why }));
+    let lines =
+        Consumed::from(LINES).timestamps_by(|line, _| Some(time_of(&line.value).unwrap_or(line.timestamp)));
+    let (parsed, unparsed) = builder.stream(lines).process_values(|_| Identify).try_map_values(|line| {
+        let parsed = parse(&line.text).map(|request| Request { id: line.id.clone(), ..request });
+        parsed.map_err(|why| Unparsed { line: line.text.clone(), why })
+    });
     unparsed.to(UNPARSED);
 
-    let requests = parsed
-        .left_join_global(
-            &services,
-            |_, request| request.section().to_owned(),
-            |request, service| Request {
-                service: service.cloned().unwrap_or_else(|| "other".to_owned()),
-                ..request
-            },
-        )
-        .select_key(|_, request| request.service.clone());
-    requests.to(REQUESTS);
+    let requests = parsed.left_join_global(
+        &services,
+        |_, request| request.section().to_owned(),
+        |request, service| Request {
+            service: service.cloned().unwrap_or_else(|| "other".to_owned()),
+            ..request
+        },
+    );
+    requests.select_key(|_, request| request.id.clone()).to(REQUESTS);
+    let requests = requests.select_key(|_, request| request.service.clone());
 
     requests
         .group_by(|_, request| Slice { service: request.service.clone(), status: request.status })
@@ -99,6 +103,34 @@ pub fn topology(pace: Pace) -> Result<Topology, TopologyError> {
         .flat_map(|service, health, out| out.extend(health.and_then(|health| alert(service, &health))))
         .to(ALERTS);
     builder.build()
+}
+
+/// A line, and what it is known by.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Data)]
+#[data(json)]
+struct Line {
+    id: String,
+    text: String,
+}
+
+/// Gives each line the name of its place: in its file, where whoever read it says so, or else in the topic. A line that is read
+/// again, by Connect or by this program, has the name that it had.
+struct Identify;
+
+impl FixedKeyProcessor<Option<String>, String> for Identify {
+    type Out = Line;
+
+    fn process(
+        &mut self,
+        line: FixedKeyRecord<Option<String>, String>,
+        cx: &mut FixedKeyContext<'_, '_, Option<String>, Line>,
+    ) -> Result<(), ProcessError> {
+        let place = line.headers().last(PLACE).and_then(|place| String::from_utf8(place.value.clone()?).ok());
+        let in_topic = || cx.metadata().map(|line| format!("{}-{}", line.partition, line.offset));
+        let id = place.or_else(in_topic).unwrap_or_default();
+        cx.forward(line.map(|text| Line { id, text }));
+        Ok(())
+    }
 }
 
 fn rollup(slice: &Windowed<Slice>, requests: i64) -> (String, Rollup) {
@@ -143,9 +175,13 @@ mod tests {
         let unparsed = driver.output(UNPARSED).drain();
         assert_eq!(unparsed[0].value, Unparsed { line: "what".to_owned(), why: "no client".to_owned() });
         let requests = driver.output(REQUESTS).drain();
-        let seen: Vec<_> =
-            requests.iter().map(|request| (request.key.as_str(), request.value.path.as_str())).collect();
-        assert_eq!(seen, [("writing", "/blog/x"), ("other", "/else")]);
+        let seen: Vec<_> = requests
+            .iter()
+            .map(|request| {
+                (request.key.as_str(), request.value.service.as_str(), request.value.path.as_str())
+            })
+            .collect();
+        assert_eq!(seen, [("0-0", "writing", "/blog/x"), ("0-2", "other", "/else")]);
         assert_eq!(requests[0].timestamp, time_of(&line(1, "/", 200)).unwrap());
     }
 

@@ -1,5 +1,9 @@
 //! The monitoring ETL with all that stands around it, for its demo and its tests.
 
+mod answers;
 mod lines;
+mod stack;
 
+pub use answers::{Answers, Counts};
 pub use lines::{Extra, log};
+pub use stack::{Stack, Which};

@@ -1,0 +1,77 @@
+//! `make etl-demo`: the monitoring ETL from a log to the five answers.
+
+#![expect(clippy::print_stdout, reason = "a program for people to look at")]
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use chrono::Utc;
+use millstream_tests::etl::{Answers, Extra, Stack, log};
+
+const REAL: &str = include_str!("../../../examples/data/apache_access.log");
+
+/// Lines that are appended to the log at once.
+const CHUNK: usize = 3_000;
+
+/// How long the answers may take to agree.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+fn main() -> Result<()> {
+    let begun = Instant::now();
+    let say = |text: &str| println!("{:>6.1} s  {text}", begun.elapsed().as_secs_f64());
+    let Some(stack) = Stack::start(say)? else {
+        bail!("a server is missing: `make needs judges` installs them")
+    };
+    let lines = log(REAL, Extra::default(), Utc::now())?;
+    say(&format!("a server writes {} lines to its log, {} of them real", lines.len(), REAL.lines().count()));
+    for chunk in lines.chunks(CHUNK) {
+        stack.append(chunk)?;
+        sleep(Duration::from_millis(200));
+    }
+    say("the log is silent; the last minutes close when they are over");
+    let answers = agreement(&stack, say)?;
+    println!(
+        "\nrequests (and those that failed) of each service, as five sources tell it\n\n{}\n",
+        answers.table()
+    );
+    println!("alerts raised:");
+    for alert in stack.sql("SELECT to_timestamp(minute / 1000), service, failed || ' of ' || requests || ' failed' FROM alerts ORDER BY 1")? {
+        println!("  {}", alert.replace('|', "  "));
+    }
+    if !answers.agree() {
+        bail!("the answers differ\n{}", stack.describe());
+    }
+    println!("\nthe five agree, {:.0} s after the start", begun.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// Waits until all say the same. Returns what they say last.
+fn agreement(stack: &Stack, say: impl Fn(&str)) -> Result<Answers> {
+    let (since, mut told) = (Instant::now(), String::new());
+    loop {
+        let answers = Answers::ask(stack);
+        let late = since.elapsed() > PATIENCE;
+        match answers {
+            Ok(answers) if late || answers.agree() => return Ok(answers),
+            Err(error) if late => return Err(error.context(stack.describe())),
+            Ok(answers) => {
+                let all: Vec<String> = answers
+                    .by
+                    .iter()
+                    .map(|(who, counts)| {
+                        format!("{who} {}", counts.values().map(|count| count.0).sum::<u64>())
+                    })
+                    .collect();
+                let now = all.join(", ");
+                if now != told {
+                    say(&now);
+                    told = now;
+                }
+            }
+            // Somebody has nothing yet.
+            Err(_) => {}
+        }
+        sleep(Duration::from_secs(1));
+    }
+}

@@ -1,0 +1,208 @@
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use millstream_client::{Admin, NewTopic, Producer, ProducerRecord};
+use tempfile::TempDir;
+
+use crate::daemon::{Daemon, Ready, find, free_address};
+use crate::opensearch::OpenSearch;
+use crate::postgres::Postgres;
+use crate::process::Process;
+use crate::server::{Server, millstream, program};
+
+/// Partitions of a topic that the topology reads or writes; the log has one, since it is one file.
+const PARTITIONS: i32 = 4;
+
+/// Silence after which the minutes that are over are closed: longer than anything here is away.
+const SILENCE: Duration = Duration::from_secs(15);
+
+/// A process of the pipeline that can be killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// The broker.
+    Broker,
+    /// Connect.
+    Connect,
+    /// The topology.
+    App,
+}
+
+/// Everything: a log, Connect, a broker, the topology, and where the data ends.
+pub struct Stack {
+    // Before the directory: they are gone when the files go.
+    app: Option<Process>,
+    connect: Option<Process>,
+    broker: Server,
+    victoria: Daemon,
+    opensearch: OpenSearch,
+    postgres: Postgres,
+    app_address: SocketAddr,
+    connect_address: SocketAddr,
+    dir: TempDir,
+}
+
+impl Stack {
+    /// Starts all of it with an empty log, telling `say` of each step; without one of the servers here, says so and returns
+    /// nothing.
+    pub fn start(say: impl Fn(&str)) -> Result<Option<Self>> {
+        let dir = tempfile::tempdir()?;
+        fs::write(dir.path().join("access.log"), "")?;
+        let Some(victoria) = find("victoria-metrics", "victoria-metrics") else { return Ok(None) };
+        say("starting VictoriaMetrics");
+        let victoria = Daemon::start(&victoria, Ready::Http("/health"), |_, address| {
+            let flags = [
+                "-storageDataPath=data",
+                "-search.latencyOffset=0s",
+                "-search.disableCache",
+                "-dedup.minScrapeInterval=1ms",
+            ];
+            let listen = format!("-httpListenAddr={address}");
+            Ok(flags.into_iter().map(Into::into).chain([listen.into()]).collect())
+        })?;
+        say("starting Postgres");
+        let Some(postgres) = Postgres::start(&[])? else { return Ok(None) };
+        say("starting OpenSearch");
+        let Some(opensearch) = OpenSearch::start(&[])? else { return Ok(None) };
+        say("starting the broker");
+        let broker = Server::start(&dir.path().join("broker"), &["group.initial.rebalance.delay.ms=0"])?;
+        let (app_address, connect_address) = (free_address()?, free_address()?);
+        let mut stack = Self {
+            app: None,
+            connect: None,
+            broker,
+            victoria,
+            opensearch,
+            postgres,
+            app_address,
+            connect_address,
+            dir,
+        };
+        stack.prepare()?;
+        say("starting the topology");
+        stack.restart(Which::App)?;
+        say("starting Connect");
+        stack.restart(Which::Connect)?;
+        Ok(Some(stack))
+    }
+
+    /// Makes the topics, and the table of services.
+    fn prepare(&self) -> Result<()> {
+        let admin = Admin::builder().bootstrap(self.broker.bootstrap()).build_blocking()?;
+        let wide = ["requests", "requests-per-minute", "alerts", "late-requests"];
+        let topics = wide.into_iter().map(|topic| NewTopic::new(topic, PARTITIONS));
+        let narrow = ["access-log", "access-log-unparsed", "services"]
+            .into_iter()
+            .map(|topic| NewTopic::new(topic, 1));
+        let made = admin.blocking(admin.create_topics(topics.chain(narrow)))?;
+        ensure!(made.iter().all(|(_, made)| made.is_ok()), "{made:?}");
+        let producer = Producer::builder().bootstrap(self.broker.bootstrap()).build_blocking()?;
+        for line in fs::read_to_string(self.example("services.properties"))?.lines() {
+            let (section, service) = line.split_once('=').with_context(|| line.to_owned())?;
+            drop(producer.send_blocking(ProducerRecord::to("services").key(section).value(service))?);
+        }
+        producer.flush_blocking()?;
+        Ok(())
+    }
+
+    /// Kills a process as `kill -9` does.
+    pub fn kill(&mut self, which: Which) -> Result<()> {
+        match which {
+            Which::Broker => self.broker.kill(),
+            Which::Connect => self.connect.take().context("it does not run")?.kill(),
+            Which::App => self.app.take().context("it does not run")?.kill(),
+        }
+    }
+
+    /// Starts a process, at the same place and on the same files.
+    pub fn restart(&mut self, which: Which) -> Result<()> {
+        match which {
+            Which::Broker => self.broker.restart()?,
+            Which::Connect => {
+                let mut command = Command::new(millstream()?);
+                command.args(["connect", "run", "--quiet"]).arg(self.example("pipeline.yaml"));
+                let environment = [
+                    ("ETL_BOOTSTRAP", self.broker.bootstrap().to_owned()),
+                    ("ETL_DATA", self.dir.path().display().to_string()),
+                    ("ETL_LISTEN", format!("http://{}", self.connect_address)),
+                    ("ETL_LOG", self.log().display().to_string()),
+                    ("ETL_OPENSEARCH", self.opensearch.url("")),
+                    ("ETL_VICTORIA", self.victoria.url("")),
+                    ("ETL_POSTGRES", self.postgres.url()),
+                ];
+                self.connect = Some(Process::spawn(command.envs(environment))?);
+            }
+            Which::App => {
+                let mut command = Command::new(program("millstream-examples", "monitoring_etl")?);
+                command.args([
+                    "--bootstrap",
+                    self.broker.bootstrap(),
+                    "--query-listen",
+                    &self.app_address.to_string(),
+                ]);
+                command.arg("--silence-ms").arg(SILENCE.as_millis().to_string());
+                command.arg("--state").arg(self.dir.path().join("state"));
+                self.app = Some(Process::spawn(&mut command)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes lines to the end of the log, as a server does.
+    pub fn append(&self, lines: &[String]) -> Result<()> {
+        let mut log = OpenOptions::new().append(true).open(self.log())?;
+        let mut text = lines.join("\n");
+        text.push('\n');
+        Ok(log.write_all(text.as_bytes())?)
+    }
+
+    /// The log.
+    pub fn log(&self) -> PathBuf {
+        self.dir.path().join("access.log")
+    }
+
+    /// Where the topology is asked.
+    pub fn app(&self) -> SocketAddr {
+        self.app_address
+    }
+
+    /// Where Connect is asked.
+    pub fn connect(&self) -> SocketAddr {
+        self.connect_address
+    }
+
+    /// Where VictoriaMetrics is asked.
+    pub fn victoria(&self) -> SocketAddr {
+        self.victoria.address()
+    }
+
+    /// Where OpenSearch is asked.
+    pub fn opensearch(&self) -> SocketAddr {
+        self.opensearch.address()
+    }
+
+    /// What the database says, a line a row, `|` between the columns.
+    pub fn sql(&self, query: &str) -> Result<Vec<String>> {
+        let output =
+            Command::new("psql").args([&self.postgres.url(), "-At", "-c", query]).output().context("psql")?;
+        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Ok(String::from_utf8(output.stdout)?.lines().map(str::to_owned).collect())
+    }
+
+    /// A file of the example.
+    pub fn example(&self, name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/monitoring_etl").join(name)
+    }
+
+    /// What the processes have written, for whoever wonders why it does not go on.
+    pub fn describe(&self) -> String {
+        let of = |name: &str, process: &Option<Process>| {
+            process.as_ref().map_or_else(String::new, |process| format!("{name}:\n{}\n", process.describe()))
+        };
+        of("topology", &self.app) + &of("connect", &self.connect)
+    }
+}
