@@ -56,14 +56,15 @@ pub fn millstream() -> Result<&'static Path> {
     if let Some(built) = PROGRAM.get() {
         return Ok(built);
     }
-    let built = program("millstream-cli", "millstream")?;
+    let built = program("millstream")?;
     Ok(PROGRAM.get_or_init(|| built))
 }
 
-/// A program of one of our packages, built as this one is.
-pub fn program(package: &str, name: &str) -> Result<PathBuf> {
+/// One of our programs, built as this one is.
+pub fn program(name: &str) -> Result<PathBuf> {
     let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    build.args(["build", "--quiet", "--package", package, "--bin", name]);
+    // As a member of the workspace: what it shares with the tests is built once.
+    build.args(["build", "--quiet", "--workspace", "--bin", name]);
     if !cfg!(debug_assertions) {
         build.arg("--release");
     }

@@ -74,7 +74,8 @@ impl Secrets {
         config.iter().map(one).collect()
     }
 
-    fn resolve_text<'a>(&self, text: &'a str) -> Result<Cow<'a, str>, SecretError> {
+    /// A text with every reference resolved.
+    pub(crate) fn resolve_text<'a>(&self, text: &'a str) -> Result<Cow<'a, str>, SecretError> {
         let mut resolved = String::new();
         let mut rest = text;
         while let Some((before, reference, after)) = next_reference(rest) {

@@ -25,9 +25,34 @@ const OTHERS: [&str; 9] = [
 /// Of Kafka Connect, and without meaning where nothing is loaded at run time.
 const INERT: [&str; 2] = ["connector.plugin.version", "task.class"];
 
-/// All that is wrong: what is missing, what cannot be, and names that nobody knows.
+/// All that is wrong: what is missing, what cannot be, and names that nobody knows. What references stand for is looked at, and
+/// not shown.
 #[must_use]
 pub fn faults(registry: &Registry, worker: &WorkerOptions, config: &BTreeMap<String, String>) -> Vec<Fault> {
+    let secrets = worker.secrets();
+    let mut resolved = BTreeMap::new();
+    let mut unresolved = Vec::new();
+    for (name, text) in config {
+        match secrets.resolve_text(text) {
+            Ok(text) => {
+                resolved.insert(name.clone(), text.into_owned());
+            }
+            Err(error) => unresolved.push(Fault::new(name, error.to_string())),
+        }
+    }
+    if !unresolved.is_empty() {
+        return unresolved;
+    }
+    let hide = |mut fault: Fault| {
+        for (name, text) in config.iter().filter(|(name, text)| resolved[*name] != **text) {
+            fault.message = fault.message.replace(&resolved[name], text);
+        }
+        fault
+    };
+    faults_of(registry, worker, &resolved).into_iter().map(hide).collect()
+}
+
+fn faults_of(registry: &Registry, worker: &WorkerOptions, config: &BTreeMap<String, String>) -> Vec<Fault> {
     let given = Given::new(config);
     let mut faults = ConnectorOptions::read(&given).err().unwrap_or_default();
     let mut known = ConnectorOptions::definitions();
@@ -72,4 +97,40 @@ fn overrides(config: &BTreeMap<String, String>) -> Vec<Fault> {
         Fault::new(prefix.trim_end_matches('.'), error.behind(prefix).to_string())
     };
     producer.into_iter().chain(consumer).map(told).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_reference_stands_for_is_looked_at_and_not_shown() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("of.properties");
+        std::fs::write(&file, "good=http://host:1/write\nbad=s3cret\n").unwrap();
+        let worker = WorkerOptions::read(&Given::new(&BTreeMap::from([(
+            "bootstrap.servers".to_owned(),
+            "localhost:1".to_owned(),
+        )])));
+        let worker = worker.unwrap();
+        let said = |key: &str| {
+            let url = format!("${{file:{}:{key}}}", file.display());
+            let config = [
+                ("connector.class", "prometheus-remote-write"),
+                ("name", "a"),
+                ("topics", "t"),
+                ("url", &url),
+            ];
+            let config = config.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+            let faults = faults(&Registry::built_in(), &worker, &config);
+            (url, faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+        };
+        assert_eq!(said("good").1, "");
+        let (url, wrong) = said("bad");
+        assert!(
+            wrong.contains(&url) && wrong.contains("must be an address") && !wrong.contains("s3cret"),
+            "{wrong}"
+        );
+        assert!(said("none").1.contains("has no entry none"));
+    }
 }

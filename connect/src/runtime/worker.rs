@@ -53,6 +53,14 @@ pub struct WorkerOptions {
     pub secrets_allowed_paths: Vec<String>,
 }
 
+impl WorkerOptions {
+    /// What looks up the references in configurations.
+    pub(crate) fn secrets(&self) -> Secrets {
+        let allowed = self.secrets_allowed_paths.iter().map(PathBuf::from);
+        Secrets { allowed_paths: allowed.map(|path| path.canonicalize().unwrap_or(path)).collect() }
+    }
+}
+
 /// What all tasks of a worker share.
 pub(super) struct Shared {
     pub(super) registry: Arc<Registry>,
@@ -103,9 +111,7 @@ impl TaskRunner {
         ends: bool,
     ) -> Result<Self, Vec<Fault>> {
         let options = WorkerOptions::read(&Given::new(&settings))?;
-        let allowed = options.secrets_allowed_paths.iter().map(PathBuf::from);
-        let secrets =
-            Secrets { allowed_paths: allowed.map(|path| path.canonicalize().unwrap_or(path)).collect() };
+        let secrets = options.secrets();
         let memory = MemoryBudget::new(usize::try_from(options.memory_bytes).unwrap_or(usize::MAX));
         let shared = Shared { registry, options, settings, positions, secrets, memory, ends };
         Ok(Self { shared: Arc::new(shared), events, tasks: Mutex::default() })

@@ -69,8 +69,13 @@ fn agreement(stack: &Stack, say: impl Fn(&str)) -> Result<Answers> {
                     told = now;
                 }
             }
-            // Somebody has nothing yet.
-            Err(_) => {}
+            Err(error) => {
+                let why = error.root_cause().to_string();
+                if why != told {
+                    say(&format!("{error}: {why}"));
+                    told = why;
+                }
+            }
         }
         sleep(Duration::from_secs(1));
     }

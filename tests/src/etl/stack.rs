@@ -137,7 +137,7 @@ impl Stack {
                 self.connect = Some(Process::spawn(command.envs(environment))?);
             }
             Which::App => {
-                let mut command = Command::new(program("millstream-examples", "monitoring_etl")?);
+                let mut command = Command::new(program("monitoring_etl")?);
                 command.args([
                     "--bootstrap",
                     self.broker.bootstrap(),
