@@ -22,7 +22,7 @@ pub struct TideOptions {
     #[option(importance = "high")]
     topic: String,
     /// How high the water is above the mean at high water.
-    #[option(name = "height.cm", default = 250, range = 1..=2_000)]
+    #[option(name = "height.cm", default = 250, range = 1..=2000)]
     height: i64,
     /// How many hours there are. There is no end without.
     hours: Option<u64>,
