@@ -27,6 +27,9 @@ pub(crate) struct Run {
     /// End when the sources have no more and the sinks have all of it; fails if a task fails
     #[arg(long)]
     once: bool,
+    /// Answer GET /metrics here, for Prometheus
+    #[arg(long, value_name = "HOST:PORT")]
+    metrics: Option<String>,
     /// Show no progress
     #[arg(short, long)]
     quiet: bool,
@@ -51,6 +54,10 @@ impl Run {
         if let Some(surface) = surface {
             surface.open(&standalone, registry, &pipeline.worker, loggers)?;
         }
+        let _metrics = match &self.metrics {
+            Some(listen) => Some(standalone.serve_metrics(listen).await.map_err(|why| anyhow!(why))?),
+            None => None,
+        };
         for config in pipeline.connectors {
             standalone.put(config).await?;
         }

@@ -6,6 +6,7 @@ mod files;
 mod http;
 mod http_server;
 mod kafka;
+mod monitoring;
 mod open;
 mod postgres;
 mod prometheus;

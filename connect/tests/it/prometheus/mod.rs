@@ -4,4 +4,4 @@ mod page;
 mod receive;
 mod scrape;
 mod send;
-mod servers;
+pub(crate) mod servers;

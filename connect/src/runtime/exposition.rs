@@ -1,0 +1,158 @@
+//! What tasks have done, as Prometheus reads it: text format 0.0.4, names that begin with `millstream_connect_`.
+
+use std::fmt::Write as _;
+
+use axum::Router;
+use axum::http::header::CONTENT_TYPE;
+use axum::routing::get;
+
+use super::meter::{StageSeconds, TaskMetrics};
+use crate::herder::{State, TaskId};
+use crate::http::server::HttpServer;
+
+/// What Prometheus is told that it gets.
+const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// Scrapes at the same time; more wait to be accepted.
+const CONNECTIONS_MAX: usize = 32;
+
+/// What a task can be in, each with a sample of its own that is 0 or 1.
+const STATES: [(State, &str); 6] = [
+    (State::Unassigned, "UNASSIGNED"),
+    (State::Running, "RUNNING"),
+    (State::Paused, "PAUSED"),
+    (State::Failed, "FAILED"),
+    (State::Restarting, "RESTARTING"),
+    (State::Halted, "HALTED"),
+];
+
+/// A counter's name, what it counts, and where it stands.
+type Counter = (&'static str, &'static str, fn(&TaskMetrics) -> u64);
+
+const COUNTERS: [Counter; 8] = [
+    ("records_read_total", "Records from the other side, or from topics", |task| task.records_read),
+    ("records_written_total", "Records acknowledged by the broker, or taken by the target", |task| {
+        task.records_written
+    }),
+    ("records_filtered_total", "Records that a transform dropped", |task| task.records_filtered),
+    ("records_failed_total", "Records that failed for good", |task| task.records_failed),
+    ("dead_letters_total", "Records that are in the topic of dead letters", |task| task.dead_letters),
+    ("retries_total", "Attempts after the first", |task| task.retries),
+    ("bytes_total", "Bytes of keys and values to or from topics", |task| task.bytes),
+    ("commits_total", "How often positions were stored or offsets committed", |task| task.commits),
+];
+
+/// All numbers of these tasks; those of a failed task stay as they are.
+#[must_use]
+pub fn exposition(tasks: &[(TaskId, TaskMetrics)]) -> String {
+    let mut page = String::new();
+    family(&mut page, "task_state", "gauge", "1 for the state that a task is in, 0 for the others", |out| {
+        for (id, task) in tasks {
+            for (state, name) in STATES {
+                let is_in = u8::from(task.state == state);
+                out.push((format!("{},state=\"{name}\"", labels(id)), f64::from(is_in)));
+            }
+        }
+    });
+    #[expect(clippy::cast_precision_loss, reason = "Prometheus's numbers are doubles")]
+    family(
+        &mut page,
+        "task_state_since_seconds",
+        "gauge",
+        "When a task came to its state, since 1970",
+        |out| {
+            out.extend(tasks.iter().map(|(id, task)| (labels(id), task.since_ms as f64 / 1e3)));
+        },
+    );
+    for (name, help, read) in COUNTERS {
+        #[expect(clippy::cast_precision_loss, reason = "Prometheus's numbers are doubles")]
+        family(&mut page, name, "counter", help, |out| {
+            out.extend(tasks.iter().map(|(id, task)| (labels(id), read(task) as f64)));
+        });
+    }
+    let help =
+        "What a stage did with its time: it worked, had nothing to do, or waited for what comes after it";
+    family(&mut page, "stage_seconds_total", "counter", help, |out| {
+        for (id, task) in tasks {
+            for (stage, spent) in [("read", task.read), ("process", task.process), ("write", task.write)] {
+                out.extend(stages(id, stage, spent));
+            }
+        }
+    });
+    page
+}
+
+fn stages(id: &TaskId, stage: &str, spent: StageSeconds) -> [(String, f64); 3] {
+    [("busy", spent.busy), ("idle", spent.idle), ("blocked", spent.blocked)]
+        .map(|(doing, seconds)| (format!("{},stage=\"{stage}\",doing=\"{doing}\"", labels(id)), seconds))
+}
+
+/// The labels that tell a task from others.
+fn labels(id: &TaskId) -> String {
+    let connector = id.connector.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+    format!("connector=\"{connector}\",task=\"{}\"", id.task)
+}
+
+/// A family, unless nothing is in it.
+fn family(page: &mut String, name: &str, kind: &str, help: &str, fill: impl FnOnce(&mut Vec<(String, f64)>)) {
+    let mut samples = Vec::new();
+    fill(&mut samples);
+    if samples.is_empty() {
+        return;
+    }
+    let _ = writeln!(page, "# HELP millstream_connect_{name} {help}.");
+    let _ = writeln!(page, "# TYPE millstream_connect_{name} {kind}");
+    for (labels, value) in samples {
+        let _ = writeln!(page, "millstream_connect_{name}{{{labels}}} {value}");
+    }
+}
+
+/// Answers `GET /metrics`, until it is dropped.
+pub struct MetricsServer(HttpServer);
+
+impl MetricsServer {
+    /// Listens on `HOST:PORT`, and answers what `read` finds.
+    ///
+    /// # Errors
+    /// The address is taken or is none of this machine's; the text says what to do.
+    pub async fn start(
+        listen: &str,
+        read: impl Fn() -> Vec<(TaskId, TaskMetrics)> + Clone + Send + Sync + 'static,
+    ) -> Result<Self, String> {
+        let answer = move || {
+            let text = exposition(&read());
+            async move { ([(CONTENT_TYPE, TEXT)], text) }
+        };
+        let router = Router::new().route("/metrics", get(answer));
+        HttpServer::start(listen, CONNECTIONS_MAX, router).await.map(Self)
+    }
+
+    /// Where it listens; the port is real even where 0 was asked for.
+    #[must_use]
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.0.address()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::meter::Meter;
+    use super::*;
+
+    #[test]
+    fn every_number_of_a_task_has_its_sample() {
+        let meter = Meter::new(State::Running);
+        Meter::add(&meter.dead_letters, 7);
+        meter.enter(State::Halted, Some("too many failed"));
+        let page = exposition(&[(TaskId::new("a\"b", 1), meter.snapshot())]);
+        let by = r#"connector="a\"b",task="1""#;
+        for line in [
+            format!("millstream_connect_task_state{{{by},state=\"HALTED\"}} 1"),
+            format!("millstream_connect_task_state{{{by},state=\"RUNNING\"}} 0"),
+            format!("millstream_connect_dead_letters_total{{{by}}} 7"),
+            format!("millstream_connect_stage_seconds_total{{{by},stage=\"write\",doing=\"blocked\"}} 0"),
+        ] {
+            assert!(page.lines().any(|found| found == line), "{line}\n{page}");
+        }
+        assert_eq!(exposition(&[]), "");
+    }
+}
