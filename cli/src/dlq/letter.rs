@@ -16,7 +16,7 @@ pub(super) struct Letter {
 
 impl Letter {
     pub(super) fn read(partition: &TopicPartition, record: &Record<'_>) -> Self {
-        let headers = record.headers.clone().into_iter();
+        let headers = record.headers.into_iter();
         Self {
             partition: partition.partition,
             offset: record.offset.0,

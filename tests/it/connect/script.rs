@@ -82,7 +82,9 @@ impl Request {
 }
 
 fn is(found: Option<&Value>, wanted: &str) -> bool {
-    found.is_some_and(|found| wanted == "*" || found.as_str() == Some(wanted) || found.to_string() == wanted)
+    let is_as_json =
+        |found: &Value| serde_json::from_str::<Value>(wanted).is_ok_and(|wanted| wanted == *found);
+    found.is_some_and(|found| wanted == "*" || found.as_str() == Some(wanted) || is_as_json(found))
 }
 
 impl fmt::Display for Request {

@@ -116,9 +116,7 @@ async fn live(directory: &Path, compression: &str, random: &mut StdRng, crashes:
                 tear(directory, random)?;
                 task = open::sink("file-sink", &options).await?;
                 let known = task.assigned(&[partition(0), partition(1)]).await?;
-                for lane in 0..2 {
-                    next[lane] = known.get(&partition(lane as i32)).copied().unwrap_or(0);
-                }
+                next = [0, 1].map(|lane| known.get(&partition(lane)).copied().unwrap_or(0));
             }
             _ => {}
         }

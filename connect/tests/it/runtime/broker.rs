@@ -83,7 +83,7 @@ pub(crate) async fn contents(topic: &str) -> Vec<Stored> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let partition = fetched.partition.partition;
         let each = |record: &millstream_client::Record<'_>| {
-            let headers = record.headers.clone().into_iter();
+            let headers = record.headers.into_iter();
             let header = |header: millstream_client::Header<'_>| {
                 (text(header.key), header.value.map(text).unwrap_or_default())
             };

@@ -72,7 +72,7 @@ impl SourceTask for LinesTask {
         tokio::time::sleep(self.options.pause).await;
         self.retries = self.options.retries;
         let end = (self.next + self.options.batch).min(self.options.lines);
-        let huge = |line: u64| self.options.huge_every > 0 && line % self.options.huge_every == 0;
+        let huge = |line: u64| self.options.huge_every > 0 && line.is_multiple_of(self.options.huge_every);
         let text = |line: u64| match huge(line) {
             true => format!("line {line} {}", "x".repeat(1_100_000)),
             false => format!("line {line}"),

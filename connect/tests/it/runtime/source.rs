@@ -1,7 +1,7 @@
 //! Sources: what is polled is in the topic, and positions are stored behind it only.
 
 use async_trait::async_trait;
-use millstream_connect::herder::{State, TaskEvent, Worker};
+use millstream_connect::herder::{State, Worker};
 use millstream_connect::runtime::{PositionError, Positions};
 use millstream_connect::{SourceOffset, SourcePartition};
 use rand::RngExt;

@@ -19,8 +19,8 @@ pub(crate) struct OneTask {
     pub(crate) runner: TaskRunner,
     pub(crate) id: TaskId,
     pub(crate) start: TaskStart,
-    /// What the herder would hear.
-    pub(crate) events: mpsc::Receiver<TaskEvent>,
+    /// What the herder would hear: a task whose herder is gone ends.
+    _events: mpsc::Receiver<TaskEvent>,
 }
 
 pub(crate) fn config(pairs: &[(&str, &str)]) -> Config {
@@ -63,7 +63,7 @@ impl OneTask {
             paused: false,
         };
         runner.start(start.clone()).await;
-        Self { runner, id, start, events }
+        Self { runner, id, start, _events: events }
     }
 
     pub(crate) fn metrics(&self) -> TaskMetrics {

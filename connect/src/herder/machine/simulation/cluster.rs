@@ -59,8 +59,8 @@ impl Cluster {
         let ends = [0, 1, 2].map(|topic: usize| self.logs[topic].len());
         let timing = self.timing();
         self.nodes[node].boot(node, self.incarnations, timing, ends);
-        for topic in 0..3 {
-            let below = if self.rng.random_bool(0.5) { self.rng.random_range(0..=ends[topic]) } else { 0 };
+        for (topic, end) in ends.into_iter().enumerate() {
+            let below = if self.rng.random_bool(0.5) { self.rng.random_range(0..=end) } else { 0 };
             self.nodes[node].compacted_below[topic] = below;
         }
     }

@@ -28,7 +28,7 @@ fn trouble(cluster: &mut Cluster, round: u64) {
         0..=6 => {
             let tasks = cluster.rng.random_range(0..4);
             // Refused where the node knows the connector already.
-            let _ = cluster.put(node, &name, config(tasks, &round.to_string()), round % 3 != 0);
+            let _ = cluster.put(node, &name, config(tasks, &round.to_string()), !round.is_multiple_of(3));
         }
         7 | 8 => cluster.delete(node, &name),
         9 => cluster.target(node, &name, TargetState::Stopped),
