@@ -4,10 +4,16 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 COMPARISONS := bench-produce bench-consume bench-latency bench-wordcount bench-start \
 	bench-stateless bench-aggregate bench-restore bench-windowed bench-streams-latency
-.PHONY: demo test needs judges bench-dev $(COMPARISONS)
+.PHONY: demo etl-demo test needs judges bench-dev $(COMPARISONS)
 
 demo: needs
 	@source .ci/env; cargo run --release --bin word_count
+
+# A web server's log through Connect and a topology into VictoriaMetrics, OpenSearch and Postgres, and one question that five
+# answer; fails if they differ.
+etl-demo: needs judges
+	@source .ci/env; cargo build --release --workspace --bin millstream --bin monitoring_etl --bin etl_demo; \
+		cargo run --release --package millstream-tests --bin etl_demo
 
 test: needs judges
 	@source .ci/env; cargo test --workspace

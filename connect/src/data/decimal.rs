@@ -56,7 +56,7 @@ impl Decimal {
         self.unscaled.to_signed_bytes_be()
     }
 
-    /// A decimal from such bytes. No bytes are refused, as Java does, and more than [a thousand digits](DIGITS_MAX) need.
+    /// A decimal from such bytes. No bytes are refused, as Java does, and more than a thousand digits need.
     ///
     /// # Errors
     /// [`DataError::Convert`] for no bytes or too many.
@@ -73,7 +73,7 @@ impl Decimal {
     /// The same number with that many digits behind the point.
     ///
     /// # Errors
-    /// [`DataError::Scale`] if digits other than zeros would be lost, or more than [a thousand](DIGITS_MAX) added.
+    /// [`DataError::Scale`] if digits other than zeros would be lost, or more than a thousand added.
     pub fn with_scale(&self, scale: i32) -> Result<Self, DataError> {
         let wrong = || DataError::Scale { expected: scale, found: self.scale };
         let by = i64::from(scale) - i64::from(self.scale);
@@ -88,7 +88,7 @@ impl Decimal {
     }
 
     /// The integer that is left when what stands behind the point is cut off, if it has no more than
-    /// [a thousand](DIGITS_MAX) digits.
+    /// a thousand digits.
     fn truncated(&self) -> Option<BigInt> {
         let power = usize::try_from(self.scale.unsigned_abs()).ok().filter(|power| *power <= DIGITS_MAX)?;
         let factor = BigInt::from(10).pow(u32::try_from(power).ok()?);

@@ -1,6 +1,6 @@
 //! Kafka Connect's REST API: its paths, its JSON, its status codes, its errors.
 //!
-//! It knows a [`Herder`](crate::herder::Herder), so it is the same for one worker and for a cluster. It never resolves a reference to a
+//! It knows a [`Herder`], so it is the same for one worker and for a cluster. It never resolves a reference to a
 //! secret, masks what is typed as a password, and listens on a loopback address unless it asks who is there.
 
 mod auth;
