@@ -10,3 +10,4 @@ mod program;
 mod server;
 mod topic;
 mod topology;
+mod worker;

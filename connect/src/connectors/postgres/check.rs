@@ -12,9 +12,8 @@ use crate::Finding;
 const NAME: &str = "millstream-connect doctor";
 
 pub(super) async fn sink(options: &PostgresSinkOptions) -> Vec<Finding> {
-    let (mut findings, Some(session)) = connect(&options.connection).await else {
-        return connect_only(options).await;
-    };
+    let (mut findings, session) = connect(&options.connection).await;
+    let Some(session) = session else { return findings };
     findings.extend(rights(&session.client, options).await);
     if !options.table_format.contains("${topic}") {
         findings.push(target(&session.client, options).await);
@@ -22,14 +21,9 @@ pub(super) async fn sink(options: &PostgresSinkOptions) -> Vec<Finding> {
     findings
 }
 
-async fn connect_only(options: &PostgresSinkOptions) -> Vec<Finding> {
-    connect(&options.connection).await.0
-}
-
 pub(super) async fn source(options: &PostgresSourceOptions) -> Vec<Finding> {
-    let (mut findings, Some(session)) = connect(&options.connection).await else {
-        return connect(&options.connection).await.0;
-    };
+    let (mut findings, session) = connect(&options.connection).await;
+    let Some(session) = session else { return findings };
     for name in &options.tables {
         let name = TableName::parse(name);
         findings.push(match table::look_up(&session.client, &name).await {
