@@ -79,7 +79,7 @@ fn a_worker_that_stands_alone_answers_requests_and_ends_in_order() {
     );
     std::fs::write(&pipeline, text).unwrap();
     let mut worker = Running::start(&["connect", "run", "--quiet", &pipeline.display().to_string()]);
-    assert_eq!(worker.ask("GET", "/connectors", None), (200, json!(["served"])));
+    wait_until("the connector", || worker.ask("GET", "/connectors", None) == (200, json!(["served"])));
     wait_until("a task", || {
         worker.ask("GET", "/connectors/served/status", None).1["tasks"][0]["state"] == "RUNNING"
     });

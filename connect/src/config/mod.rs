@@ -3,4 +3,5 @@
 pub mod properties;
 mod secrets;
 
+pub(crate) use secrets::is_reference;
 pub use secrets::{SecretError, Secrets};

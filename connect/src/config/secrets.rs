@@ -165,6 +165,11 @@ impl Reference<'_> {
     }
 }
 
+/// Whether a text is a reference to a secret and nothing else.
+pub(crate) fn is_reference(text: &str) -> bool {
+    next_reference(text).is_some_and(|(before, _, after)| before.is_empty() && after.is_empty())
+}
+
 /// What stands before the first reference, the reference, and what stands after it. Other `${...}` are left alone: topic names and
 /// patterns of connectors have them.
 fn next_reference(text: &str) -> Option<(&str, Reference<'_>, &str)> {

@@ -1,6 +1,7 @@
 //! What is typed as a password is not shown. References to secrets are shown as they are written.
 
 use super::catalog::{Catalog, all_of};
+use crate::config::is_reference;
 use crate::herder::Config;
 use crate::options::Kind;
 
@@ -24,7 +25,7 @@ impl Catalog {
     /// The configuration as it may be shown.
     pub(super) fn masked(&self, config: &Config) -> Config {
         let shown = |(name, value): (&String, &String)| {
-            let hide = !value.contains("${") && self.is_password(config, name);
+            let hide = !is_reference(value) && self.is_password(config, name);
             (name.clone(), if hide { HIDDEN.to_owned() } else { value.clone() })
         };
         config.iter().map(shown).collect()

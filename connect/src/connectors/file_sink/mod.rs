@@ -65,7 +65,7 @@ impl Sink for FileSink {
             let why = "one file cannot be written by several tasks: set tasks.max=1, or name a directory";
             return Err(ConnectError::Refused(why.to_owned()));
         }
-        Ok(Box::new(FileTask { options, lanes: BTreeMap::new(), line: Vec::new() }))
+        Ok(Box::new(FileTask { options, lanes: BTreeMap::new(), line: Vec::new(), lost: None }))
     }
 }
 
@@ -81,6 +81,8 @@ struct FileTask {
     /// By partition; all of them are one where there is one file.
     lanes: BTreeMap<Option<TopicPartition>, Lane>,
     line: Vec<u8>,
+    /// A flush between two of the runtime's has failed, and why.
+    lost: Option<TaskError>,
 }
 
 impl FileTask {
@@ -155,6 +157,10 @@ impl SinkTask for FileTask {
     }
 
     async fn write(&mut self, records: &[Record]) -> Result<Written, TaskError> {
+        if let Some(why) = &self.lost {
+            // Nothing may come behind what was lost before it is written again.
+            return Err(why.clone());
+        }
         for run in records.chunk_by(|one, other| partition_of(one) == partition_of(other)) {
             let Some((topic, partition)) = run.first().and_then(partition_of) else {
                 return Err(TaskError::fatal(
@@ -164,13 +170,19 @@ impl SinkTask for FileTask {
             let partition = TopicPartition { topic: topic.clone(), partition };
             self.write_run(&partition, run).map_err(failed)?;
         }
-        if self.sealed() > MAX_SEALED {
-            self.flush().await?;
+        if self.sealed() > MAX_SEALED
+            && let Err(why) = self.flush().await
+        {
+            self.lost = Some(why);
         }
         Ok(Written::All)
     }
 
     async fn flush(&mut self) -> Result<(), TaskError> {
+        // What was answered for is not in the files: the runtime must hear of it here, where it goes back to the last commit.
+        if let Some(why) = self.lost.take() {
+            return Err(why);
+        }
         let now = Instant::now();
         let mut flushes = Vec::new();
         for (key, lane) in self.lanes.iter_mut().filter(|(_, lane)| lane.is_due(now)) {

@@ -2,9 +2,11 @@
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::options::Secret;
+
 /// What is wrong with the text of an option.
-pub(super) fn check(text: &str) -> Result<(), String> {
-    parse(text).map(drop)
+pub(super) fn check(text: &Secret) -> Result<(), String> {
+    parse(text.expose()).map(drop)
 }
 
 /// `Name: value`, with `|` between several.

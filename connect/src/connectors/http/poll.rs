@@ -52,7 +52,7 @@ pub struct PollOptions {
     pub initial: Option<String>,
     /// Headers of requests, as `Name: value`, with `|` between several.
     #[option(default = "", check = headers::check)]
-    pub headers: String,
+    pub headers: Secret,
     /// The user (basic authentication).
     #[option(name = "auth.user")]
     pub user: Option<String>,
@@ -179,7 +179,7 @@ impl PollTask {
         Ok(Self {
             client: client.build().map_err(|error| error.to_string())?,
             url: Url::parse(&options.url).map_err(|error| error.to_string())?,
-            headers: headers::parse(&options.headers)?,
+            headers: headers::parse(options.headers.expose())?,
             reading: Reading {
                 topic: options.topic.as_str().into(),
                 format: options.format,
@@ -257,7 +257,10 @@ impl PollTask {
             self.reading.records(body).map_err(unread)?
         };
         let said = |name: HeaderName| headers.get(name)?.to_str().ok().map(str::to_owned);
-        let position = Position { etag: said(ETAG), modified: said(LAST_MODIFIED), cursor };
+        // What a page says of itself is not said of the next one.
+        let validators =
+            if cursor == self.position.cursor { (said(ETAG), said(LAST_MODIFIED)) } else { (None, None) };
+        let position = Position { etag: validators.0, modified: validators.1, cursor };
         self.position = position;
         let positions = vec![(self.partition.clone(), self.position.written())];
         Ok(SourceBatch { records, positions, receipt: None })

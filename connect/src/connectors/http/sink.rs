@@ -42,7 +42,7 @@ pub struct HttpSinkOptions {
     pub content_type: Option<String>,
     /// Headers of requests, as `Name: value`, with `|` between several.
     #[option(default = "", check = headers::check)]
-    pub headers: String,
+    pub headers: Secret,
     /// How many records a request holds at most.
     #[option(name = "batch.max.size", default = 1, range = 1..=1_000_000, group = "Requests")]
     pub records: usize,
@@ -218,7 +218,7 @@ impl HttpTask {
             client: client.build().map_err(|error| error.to_string())?,
             url: Template::parse(&options.url)?,
             body: options.body.as_deref().map(Template::parse).transpose()?,
-            headers: headers::parse(&options.headers)?,
+            headers: headers::parse(options.headers.expose())?,
             hasher: RandomState::new(),
             options,
         })

@@ -10,8 +10,9 @@ pub(super) fn task_error(error: &Error) -> TaskError {
     let why = describe(error);
     // The first two letters are the class: https://www.postgresql.org/docs/15/errcodes-appendix.html
     match refusal.code().code().get(..2).unwrap_or_default() {
-        // Data exception, integrity constraint violation; a check or trigger that raises.
-        "22" | "23" | "44" | "P0" => TaskError::rejected(why),
+        // Cardinality violation (two spellings of one key), data exception, integrity constraint violation; a check or trigger
+        // that raises.
+        "21" | "22" | "23" | "44" | "P0" => TaskError::rejected(why),
         // The table is not as it was looked up, or there are no rights to it.
         "42" if is_of_the_record(refusal.code().code()) => TaskError::rejected(why),
         "42" | "28" | "3D" | "3F" => TaskError::fatal(why),

@@ -43,6 +43,9 @@ impl Plan {
     ) -> Result<(), String> {
         let cells = &row.cells[..if row.is_delete { row.keys } else { row.cells.len() }];
         let known = || cells.iter().filter(|cell| table.column(cell.column).is_some());
+        if known().next().is_none() {
+            return Err(format!("none of its fields is a column of table {name}"));
+        }
         let (mut bytes, mut key_end) = (Vec::new(), 0);
         for (at, cell) in known().enumerate() {
             let Some(column) = table.column(cell.column) else { continue };

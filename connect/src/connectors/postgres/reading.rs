@@ -10,10 +10,6 @@ use super::options::{PostgresSourceOptions, SourceMode};
 use crate::data::{Schema, SchemaAndValue, SchemaBuilder, Struct, Value};
 use crate::{SourceOffset, TaskError};
 
-/// Only rows of transactions before which all others have ended. A row that is committed while an earlier transaction is open
-/// is left for later: the earlier one may hold a smaller number, which would be passed over for ever.
-const HORIZON: &str = "age(source.xmin) > age(pg_snapshot_xmin(pg_current_snapshot())::xid)";
-
 /// The cursor of a session that reads all rows of a table.
 const CURSOR: &str = "millstream_all";
 
@@ -39,6 +35,11 @@ impl Position {
         Self { number: number("incrementing"), changed: number("timestamp_us") }
     }
 
+    /// This, and where it knows nothing, another.
+    pub(super) fn or(self, other: Self) -> Self {
+        Self { number: self.number.or(other.number), changed: self.changed.or(other.changed) }
+    }
+
     pub(super) fn to_offset(self) -> SourceOffset {
         let mut offset = SourceOffset::new();
         let parts = [("incrementing", self.number), ("timestamp_us", self.changed)];
@@ -51,10 +52,29 @@ impl Position {
     }
 }
 
+/// How far is read once all transactions have ended that were begun when it was raised.
+#[derive(Debug, Clone)]
+pub(super) struct Fence {
+    /// The largest number, or the latest change in microseconds, that was there.
+    up_to: i64,
+    /// The transactions that were open then, and had written: each holds a lock on its own id.
+    open: Vec<String>,
+}
+
+impl Fence {
+    async fn is_passed(&self, client: &Client) -> Result<bool, Error> {
+        const PASSED: &str = "SELECT NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'transactionid' \
+                              AND mode = 'ExclusiveLock' AND transactionid::text = ANY ($1))";
+        client.query_one(PASSED, &[&self.open]).await?.try_get(0)
+    }
+}
+
 /// A statement, and what its columns become.
 #[derive(Debug)]
 pub(super) struct Reading {
-    pub(super) statement: String,
+    statement: String,
+    /// Asks how far there is something, and what must have ended before that is read.
+    fence: String,
     columns: Vec<Picked>,
     schema: Arc<Schema>,
     has_number: bool,
@@ -212,19 +232,55 @@ impl Reading {
             changed.map(|name| (of_source(name), format!("{epoch} + {{}} * interval '1 microsecond'")));
         let wanted =
             Wanted { select: select.join(", "), source, number: number.map(|name| of_source(name)), since };
-        let statement = wanted.statement(from, options.batch);
-        Ok(Self { statement, columns, schema, has_number: number.is_some(), has_change: changed.is_some() })
+        let (statement, fence) = (wanted.statement(options.batch), wanted.fence());
+        Ok(Self {
+            statement,
+            fence,
+            columns,
+            schema,
+            has_number: number.is_some(),
+            has_change: changed.is_some(),
+        })
     }
 
-    /// The rows after a position.
-    pub(super) async fn rows(&self, client: &Client, after: Position) -> Result<Vec<Row>, Error> {
-        let Position { number, changed } = after;
-        match (self.has_number, self.has_change) {
-            (true, true) => client.query(&self.statement, &[&number, &changed]).await,
-            (true, false) => client.query(&self.statement, &[&number]).await,
-            (false, true) => client.query(&self.statement, &[&changed]).await,
-            (false, false) => client.query(&self.statement, &[]).await,
+    /// The rows after a position, up to a fence behind which nothing can come any more: a row that is committed while a transaction
+    /// is open that may hold a smaller number, or an earlier change, is left for later, since the position would pass over it.
+    pub(super) async fn new_rows(
+        &self,
+        client: &Client,
+        fence: &mut Option<Fence>,
+        after: Position,
+        batch: usize,
+    ) -> Result<Vec<Row>, Error> {
+        if fence.is_none() {
+            *fence = self.raise(client, after).await?;
         }
+        let Some(raised) = fence.clone() else { return Ok(Vec::new()) };
+        if !raised.is_passed(client).await? {
+            return Ok(Vec::new());
+        }
+        let (Position { number, changed }, up_to) = (after, raised.up_to);
+        let rows = match (self.has_number, self.has_change) {
+            (true, true) => client.query(&self.statement, &[&number, &changed, &up_to]).await,
+            (true, false) => client.query(&self.statement, &[&number, &up_to]).await,
+            (false, _) => client.query(&self.statement, &[&changed, &up_to]).await,
+        }?;
+        if rows.len() < batch {
+            *fence = None;
+        }
+        Ok(rows)
+    }
+
+    async fn raise(&self, client: &Client, after: Position) -> Result<Option<Fence>, Error> {
+        let Position { number, changed } = after;
+        let told = match (self.has_number, self.has_change) {
+            (true, true) => client.query_one(&self.fence, &[&number, &changed]).await,
+            (true, false) => client.query_one(&self.fence, &[&number]).await,
+            (false, _) => client.query_one(&self.fence, &[&changed]).await,
+        }?;
+        let up_to: Option<i64> = told.try_get(0)?;
+        let open: Vec<String> = told.try_get(1)?;
+        Ok(up_to.map(|up_to| Fence { up_to, open }))
     }
 
     /// The next rows of all there are, and none after the last: by a cursor, so that a table of any size is read in batches.
@@ -242,11 +298,10 @@ impl Reading {
             client.batch_execute(&begin).await?;
             *is_under_way = true;
         }
+        // Should this be the last that is heard of it, the next begins anew: rows come twice, and none is left out.
+        *is_under_way = false;
         let rows = client.query(&format!("FETCH {batch} FROM {CURSOR}"), &[]).await?;
-        if rows.len() < batch {
-            client.batch_execute("COMMIT").await?;
-            *is_under_way = false;
-        }
+        *is_under_way = rows.len() == batch;
         Ok(rows)
     }
 
@@ -304,28 +359,60 @@ struct Wanted {
 }
 
 impl Wanted {
-    /// Rows in an order in which a position means something, up to a batch and those that share the last one's change.
-    fn statement(&self, from: &From, batch: usize) -> String {
-        let Self { select, source, number, since } = self;
-        // A query's rows have no transaction of their own.
-        let horizon = if matches!(from, From::Table(_)) { format!(" AND {HORIZON}") } else { String::new() };
+    /// What a position leaves.
+    fn rest(&self) -> String {
         let after = |how: &str, parameter: &str| how.replace("{}", parameter);
-        match (number, since) {
-            (None, None) => format!("SELECT {select} FROM {source}"),
-            (Some(number), None) => format!(
-                "SELECT {select} FROM {source} WHERE ($1::bigint IS NULL OR {number} > $1){horizon} \
-                 ORDER BY {number} LIMIT {batch}"
+        match (&self.number, &self.since) {
+            (None, None) => "true".to_owned(),
+            (Some(number), None) => {
+                format!("{number} IS NOT NULL AND ($1::bigint IS NULL OR {number} > $1::bigint)")
+            }
+            (None, Some((changed, how))) => {
+                format!(
+                    "isfinite({changed}) AND ($1::bigint IS NULL OR {changed} > {})",
+                    after(how, "$1::bigint")
+                )
+            }
+            (Some(number), Some((changed, how))) => format!(
+                "isfinite({changed}) AND {number} IS NOT NULL \
+                 AND ($2::bigint IS NULL OR ({changed}, {number}) > ({}, $1::bigint))",
+                after(how, "$2::bigint")
             ),
+        }
+    }
+
+    /// Asks for the end of what is there, and for the transactions that may still add to it.
+    fn fence(&self) -> String {
+        let end = match (&self.number, &self.since) {
+            (_, Some((changed, _))) => format!("(extract(epoch FROM {changed}) * 1000000)::bigint"),
+            (Some(number), None) => format!("{number}::bigint"),
+            (None, None) => "0".to_owned(),
+        };
+        let Self { source, .. } = self;
+        let rest = self.rest();
+        format!(
+            "SELECT max({end}), (SELECT coalesce(array_agg(transactionid::text), '{{}}') FROM pg_locks \
+             WHERE locktype = 'transactionid' AND mode = 'ExclusiveLock') FROM {source} WHERE {rest}"
+        )
+    }
+
+    /// Rows in an order in which a position means something, up to a batch and those that share the last one's change.
+    fn statement(&self, batch: usize) -> String {
+        let Self { select, source, number, since } = self;
+        let begin = format!("SELECT {select} FROM {source}");
+        let rest = self.rest();
+        match (number, since) {
+            (None, None) => begin,
+            (Some(number), None) => {
+                format!("{begin} WHERE {rest} AND {number} <= $2::bigint ORDER BY {number} LIMIT {batch}")
+            }
             (None, Some((changed, how))) => format!(
-                "SELECT {select} FROM {source} WHERE ($1::bigint IS NULL OR {changed} > {}){horizon} \
-                 ORDER BY {changed} FETCH FIRST {batch} ROWS WITH TIES",
-                after(how, "$1")
+                "{begin} WHERE {rest} AND {changed} <= {} ORDER BY {changed} FETCH FIRST {batch} ROWS WITH TIES",
+                how.replace("{}", "$2::bigint")
             ),
             (Some(number), Some((changed, how))) => format!(
-                "SELECT {select} FROM {source} \
-                 WHERE ($2::bigint IS NULL OR ({changed}, {number}) > ({}, $1::bigint)){horizon} \
-                 ORDER BY {changed}, {number} LIMIT {batch}",
-                after(how, "$2")
+                "{begin} WHERE {rest} AND {changed} <= {} ORDER BY {changed}, {number} LIMIT {batch}",
+                how.replace("{}", "$3::bigint")
             ),
         }
     }

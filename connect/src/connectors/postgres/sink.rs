@@ -111,7 +111,11 @@ impl Task {
         for (name, row) in rows {
             if !self.tables.contains_key(name) {
                 let mut found = table::look_up(client, name).await?;
-                if found.is_none() && self.options.creates && !row.is_delete {
+                if found.is_none() && self.options.creates && row.is_delete {
+                    // What was never written needs no deleting.
+                    continue;
+                }
+                if found.is_none() && self.options.creates {
                     table::create(client, name, row).await?;
                     found = table::look_up(client, name).await?;
                 }

@@ -8,7 +8,7 @@ use super::connection::Session;
 use super::error::{describe, is_stale, task_error};
 use super::names::TableName;
 use super::options::{PostgresSourceOptions, SourceMode};
-use super::reading::{From, Position, Reading};
+use super::reading::{Fence, From, Position, Reading};
 use crate::{
     About, ConnectError, Finding, Record, Share, Source, SourceBatch, SourceContext, SourcePartition,
     SourceTask, TaskError,
@@ -18,7 +18,8 @@ use crate::{
 const TABLES: &str = "task.tables";
 
 /// Reads rows of PostgreSQL: whole tables, or what is new by a growing number or a time of change. A row that is committed out
-/// of order is not passed over: only rows below the oldest open transaction are read.
+/// of order is not passed over: what was there is read once every transaction has ended that was open then. A number or time that
+/// a transaction takes long before it writes its first row cannot be known of.
 pub struct PostgresSource;
 
 #[async_trait]
@@ -93,6 +94,8 @@ struct Lane {
     reading: Option<Reading>,
     /// When it is asked next.
     due: Instant,
+    /// How far is being read.
+    fence: Option<Fence>,
     /// Whether all rows are being read, a batch after the other, in a transaction that shows them as they were at its begin.
     is_under_way: bool,
 }
@@ -109,6 +112,7 @@ impl Lane {
             position,
             reading: None,
             due: Instant::now(),
+            fence: None,
             is_under_way: false,
         }
     }
@@ -141,7 +145,7 @@ impl Task {
         if self.session.as_ref().is_none_or(Session::is_lost) {
             self.session = None;
             for lane in &mut self.lanes {
-                (lane.reading, lane.is_under_way) = (None, false);
+                (lane.reading, lane.fence, lane.is_under_way) = (None, None, false);
             }
             self.session = Some(Session::open(&self.options.connection, &self.name).await?);
         }
@@ -161,7 +165,7 @@ impl Task {
         let rows = if is_bulk {
             reading.next_of_all(&session.client, &mut lane.is_under_way, self.options.batch).await
         } else {
-            reading.rows(&session.client, lane.position).await
+            reading.new_rows(&session.client, &mut lane.fence, lane.position, self.options.batch).await
         };
         let rows = match rows {
             Ok(rows) => rows,
@@ -177,7 +181,7 @@ impl Task {
         for row in &rows {
             let (value, after) = reading.value(row).map_err(TaskError::fatal)?;
             records.push(Record::new(lane.topic.clone(), value));
-            position = after;
+            position = after.or(position);
         }
         if !is_full {
             lane.due = Instant::now() + self.options.interval;

@@ -62,7 +62,7 @@ impl SinkRun {
     /// Memory for what was fetched. While this task has something to write it does not wait: that gives memory back.
     async fn room(&self, bytes: usize) -> Option<Room> {
         let room = self.environment.memory.try_take(bytes);
-        if room.is_some() || self.lanes.waiting() > 0 {
+        if room.is_some() || self.lanes.ready(Instant::now()) > 0 {
             return room;
         }
         let started = Instant::now();
@@ -142,6 +142,8 @@ impl SinkRun {
         self.seat.assigned.retain(|partition| !partitions.contains(partition));
         self.lanes.revoke(partitions);
         self.chunks.forget(partitions);
+        // What was fetched before belongs to the assignment that is over: whoever reads on begins at the commit.
+        partitions.iter().for_each(|partition| self.drop_fetched(partition));
         task.revoked(partitions).await;
     }
 }

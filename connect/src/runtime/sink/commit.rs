@@ -65,7 +65,7 @@ impl SinkRun {
         Ok(())
     }
 
-    fn drop_fetched(&mut self, partition: &millstream_client::TopicPartition) {
+    pub(super) fn drop_fetched(&mut self, partition: &millstream_client::TopicPartition) {
         use millstream_client::Event::Fetched;
         self.waiting_for_memory.take_if(|fetched| fetched.partition == *partition);
         self.seat

@@ -53,7 +53,12 @@ impl SinkRun {
             match self.seat.patient(task.write(&records[part.clone()])).await? {
                 Some(Ok(Written::All)) => bisection.written(),
                 Some(Ok(Written::Each(outcomes))) if outcomes.len() == part.len() => {
+                    let stops = outcomes.iter().any(|outcome| *outcome != Outcome::Ok);
                     bisection.each(outcomes.into_iter().map(verdict));
+                    if stops {
+                        // What follows in the same partition must not be written before what was left here.
+                        bisection.put_off();
+                    }
                 }
                 Some(Ok(Written::Each(outcomes))) => {
                     let (given, expected) = (outcomes.len(), part.len());

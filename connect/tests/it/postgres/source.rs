@@ -53,6 +53,35 @@ async fn a_row_that_is_committed_late_is_not_passed_over() -> Result<()> {
 }
 
 #[tokio::test]
+async fn neither_an_update_nor_a_later_number_of_an_earlier_transaction_hides_a_row() -> Result<()> {
+    let Some(server) = Postgres::start(&[])? else { return Ok(()) };
+    let (mut slow, mut other, quick) =
+        (session(&server).await?, session(&server).await?, session(&server).await?);
+    quick
+        .batch_execute(
+            "CREATE TABLE t (id int, x int); CREATE TABLE u (x int); INSERT INTO t VALUES (1), (2)",
+        )
+        .await?;
+    let mut source = source(&server, &[("tables", "t"), ("incrementing.column.name", "id")]).await?;
+    let elder = slow.transaction().await?;
+    elder.execute("INSERT INTO u VALUES (1)", &[]).await?;
+    quick.execute("UPDATE t SET x = 1 WHERE id = 1", &[]).await?;
+    // The younger one takes the smaller number, the elder the larger one and ends first.
+    let younger = other.transaction().await?;
+    younger.execute("INSERT INTO t VALUES (3)", &[]).await?;
+    elder.execute("INSERT INTO t VALUES (4)", &[]).await?;
+    elder.commit().await?;
+    assert!(is_silent(&mut *source).await, "3 is on its way");
+    younger.commit().await?;
+    let mut all = Vec::new();
+    while all.len() < 4 {
+        all.extend(ids(&mut *source).await?);
+    }
+    assert_eq!(all, [1, 2, 3, 4]);
+    Ok(())
+}
+
+#[tokio::test]
 async fn columns_become_fields_of_their_types() -> Result<()> {
     let Some(server) = Postgres::start(&[])? else { return Ok(()) };
     let client = session(&server).await?;
