@@ -152,12 +152,13 @@ fn clear(admin: &Admin) {
         let topics = admin.blocking(admin.list_topics()).unwrap();
         topics.into_iter().filter(|topic| !topic.internal).map(|topic| topic.name.to_string()).collect()
     };
-    let groups = || -> Vec<String> {
-        let groups = admin.blocking(admin.list_groups()).unwrap();
-        groups.into_iter().map(|group| group.id.to_string()).collect()
+    // A coordinator that was just started loads its groups first.
+    let groups = || -> Option<Vec<String>> {
+        let groups = admin.blocking(admin.list_groups()).ok()?;
+        Some(groups.into_iter().map(|group| group.id.to_string()).collect())
     };
     wait_until("a peer without groups", || {
-        let left = groups();
+        let Some(left) = groups() else { return false };
         // Those that have members are refused.
         let _ = futures::executor::block_on(admin.delete_groups(left.clone()));
         left.is_empty()
