@@ -14,6 +14,9 @@ use super::properties;
 /// A file of secrets that is longer is none.
 const FILE_MAX: u64 = 1 << 20;
 
+/// A shorter part of an option is no secret, and may stand anywhere in a text by chance.
+const TELLING_BYTES: usize = 4;
+
 /// Why a reference cannot be resolved. Tells where the secret was looked for, never what was found.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SecretError {
@@ -88,6 +91,25 @@ impl Secrets {
         }
         resolved.push_str(rest);
         Ok(Cow::Owned(resolved))
+    }
+
+    /// A text in which what a configuration refers to is replaced by the references: nobody is told a secret by an error.
+    pub(crate) fn conceal(&self, text: &str, written: &BTreeMap<String, String>) -> String {
+        let mut told = text.to_owned();
+        for raw in written.values() {
+            if let Ok(Cow::Owned(whole)) = self.resolve_text(raw) {
+                told = told.replace(&whole, raw);
+            }
+            let mut rest = raw.as_str();
+            while let Some((_, reference, after)) = next_reference(rest) {
+                let value = self.look_up(reference).ok().filter(|value| value.len() >= TELLING_BYTES);
+                if let Some(value) = value {
+                    told = told.replace(&value, &reference.written());
+                }
+                rest = after;
+            }
+        }
+        told
     }
 
     fn look_up(&self, reference: Reference<'_>) -> Result<String, SecretError> {
@@ -251,5 +273,24 @@ mod tests {
         assert_eq!(at(&inside).unwrap(), "v");
         assert!(at(dir.path()).unwrap_err().to_string().contains("secrets.allowed.paths"));
         assert!(at(&inside.join("..")).is_err(), "nor by way of ..");
+    }
+
+    #[test]
+    fn what_was_resolved_is_concealed_in_whole_and_in_parts() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("s.properties");
+        std::fs::write(&file, "word=s3cret\nport=1\n").unwrap();
+        let reference = |key: &str| format!("${{file:{}:{key}}}", file.display());
+        let url = format!("http://u:{}@host:{}", reference("word"), reference("port"));
+        let written = BTreeMap::from([("url".to_owned(), url.clone())]);
+        let secrets = Secrets::default();
+        assert_eq!(
+            secrets.conceal("cannot reach http://u:s3cret@host:1", &written),
+            format!("cannot reach {url}")
+        );
+        assert_eq!(
+            secrets.conceal("the word s3cret, 1 time", &written),
+            format!("the word {}, 1 time", reference("word"))
+        );
     }
 }

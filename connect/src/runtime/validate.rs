@@ -43,11 +43,9 @@ pub fn faults(registry: &Registry, worker: &WorkerOptions, config: &BTreeMap<Str
     if !unresolved.is_empty() {
         return unresolved;
     }
-    let hide = |mut fault: Fault| {
-        for (name, text) in config.iter().filter(|(name, text)| resolved[*name] != **text) {
-            fault.message = fault.message.replace(&resolved[name], text);
-        }
-        fault
+    let hide = |fault: Fault| Fault {
+        option: secrets.conceal(&fault.option, config),
+        message: secrets.conceal(&fault.message, config),
     };
     faults_of(registry, worker, &resolved).into_iter().map(hide).collect()
 }

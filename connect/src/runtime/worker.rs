@@ -18,6 +18,7 @@ use super::meter::{Meter, TaskMetrics};
 use super::positions::Positions;
 use super::task::TaskLife;
 use crate::config::Secrets;
+use crate::error::ConnectError;
 use crate::herder::{
     Config, ConnectorOffset, ConnectorOffsets, ConnectorType, State, TaskEvent, TaskId, TaskStart, Worker,
 };
@@ -260,7 +261,8 @@ impl Worker for TaskRunner {
             Plugin::Sink(_) => Ok(vec![config.clone(); tasks]),
             Plugin::Source(source) => {
                 let resolved = self.shared.secrets.resolve(config).map_err(|error| error.to_string())?;
-                let shares = source.split(&resolved, tasks).await.map_err(|error| error.to_string())?;
+                let told = |error: ConnectError| self.shared.secrets.conceal(&error.to_string(), config);
+                let shares = source.split(&resolved, tasks).await.map_err(told)?;
                 let definitions = source.definitions();
                 let own = |share: Share| {
                     let mut own = config.clone();
