@@ -223,8 +223,8 @@ async fn a_broker_that_takes_nothing_is_passed_over() {
 
     doors.nodes[1].silent.store(true, Ordering::Relaxed);
     let mut stuck = Vec::new();
-    // Five requests may be on their way; a broker stalls when more wait.
-    while stuck.len() < 10 {
+    // Five requests may be on their way, each with a batch of both partitions; a broker stalls when more wait.
+    while stuck.len() < 20 {
         let delivery = send().await;
         if of_second(delivery.partition()) {
             stuck.push(delivery);
