@@ -100,15 +100,18 @@ async fn datagrams(socket: UdpSocket, queue: Queue, bytes_max: usize) {
 
 async fn accept(listener: TcpListener, queue: Queue, options: SyslogOptions) {
     let mut connections = JoinSet::new();
+    let places = Arc::new(Semaphore::new(options.connections_max));
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) if connections.len() < options.connections_max => {
-                    // A sender whose machine is gone would hold its place for ever.
-                    let _ = rustix::net::sockopt::set_socket_keepalive(&stream, true);
-                    connections.spawn(connection(stream, peer, queue.clone(), options.clone()));
-                }
-                Ok((_, peer)) => tracing::warn!("connection of {peer} closed: connections.max are open"),
+                Ok((stream, peer)) => match places.clone().try_acquire_owned() {
+                    Ok(place) => {
+                        // A sender whose machine is gone would hold its place for ever.
+                        let _ = rustix::net::sockopt::set_socket_keepalive(&stream, true);
+                        connections.spawn(connection(stream, peer, place, queue.clone(), options.clone()));
+                    }
+                    Err(_) => tracing::warn!("connection of {peer} closed: connections.max are open"),
+                },
                 Err(error) => {
                     tracing::warn!("no connection can be accepted: {error}");
                     tokio::time::sleep(std::time::Duration::from_millis(100)).await;
@@ -119,10 +122,18 @@ async fn accept(listener: TcpListener, queue: Queue, options: SyslogOptions) {
     }
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, queue: Queue, options: SyslogOptions) {
-    if let Err(why) = read(stream, peer.ip(), &queue, &options).await {
+async fn connection(
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    place: OwnedSemaphorePermit,
+    queue: Queue,
+    options: SyslogOptions,
+) {
+    if let Err(why) = read(&mut stream, peer.ip(), &queue, &options).await {
         tracing::warn!("connection of {peer} closed: {why}");
     }
+    // Before the sender sees the end: it may come again at once.
+    drop(place);
 }
 
 /// Reads a stream to its end.
