@@ -27,6 +27,7 @@ pub struct TestDriverBuilder<'t> {
     timestamps: TimestampExtractor,
     wall_clock: i64,
     errors: Policies,
+    commits_by_hand: bool,
     open: Box<OpenStore<'t>>,
 }
 
@@ -41,6 +42,7 @@ impl<'t> TestDriverBuilder<'t> {
             timestamps: TimestampExtractor::default(),
             wall_clock: 0,
             errors: Policies::default(),
+            commits_by_hand: false,
             open: Box::new(|_, spec| Ok(memory::open(spec))),
         }
     }
@@ -90,6 +92,13 @@ impl<'t> TestDriverBuilder<'t> {
         self
     }
 
+    /// Leaves the commits to the test, which [`commit`](TestDriver::commit)s when it wants to: what waits for a commit in an
+    /// application, cached updates and what is [combined before a shuffle](crate::KGroupedStream::pre_aggregate), waits here too.
+    pub fn commits_by_hand(mut self) -> Self {
+        self.commits_by_hand = true;
+        self
+    }
+
     /// Keeps the stores elsewhere than in memory, in RocksDB for one.
     pub fn stores(
         mut self,
@@ -113,6 +122,7 @@ impl<'t> TestDriverBuilder<'t> {
             bus: Bus::new(self.widths.clone()),
             wall_clock: self.wall_clock,
             errors: ErrorCounters::default(),
+            commits_by_hand: self.commits_by_hand,
         };
         let cache = Rc::new(CacheBudget::new(CACHE_BYTES));
         let mut globals = Globals::default();

@@ -68,6 +68,8 @@ pub struct TestDriver {
     /// Milliseconds; moved only by the test.
     pub(super) wall_clock: i64,
     pub(super) errors: ErrorCounters,
+    /// Whether nothing is committed but by [`commit`](TestDriver::commit).
+    pub(super) commits_by_hand: bool,
 }
 
 /// What reads a topic: an input of one task a partition, or of one task for all.
@@ -126,11 +128,32 @@ impl TestDriver {
         self.wall_clock = self.wall_clock.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX));
         for task in &mut self.tasks {
             task.punctuate(self.wall_clock, &mut self.bus)?;
-            commit(task, &mut self.bus, self.wall_clock)?;
+            if !self.commits_by_hand {
+                commit(task, &mut self.bus, self.wall_clock)?;
+            }
         }
         let mut waiting = Waiting::default();
         self.deliver(&mut waiting);
         self.work_off(waiting)
+    }
+
+    /// Commits all tasks as `commit.interval.ms` does in an application, and processes what follows from that, until nothing more
+    /// does. Without [`commits_by_hand`](TestDriverBuilder::commits_by_hand) each record is committed on its way.
+    ///
+    /// # Errors
+    /// A node failed that was told of what had waited.
+    pub fn commit(&mut self) -> Result<(), TestError> {
+        loop {
+            for task in &mut self.tasks {
+                commit(task, &mut self.bus, self.wall_clock)?;
+            }
+            let mut waiting = Waiting::default();
+            self.deliver(&mut waiting);
+            if waiting.is_empty() {
+                return Ok(());
+            }
+            self.work_off(waiting)?;
+        }
     }
 
     /// Ends the tasks: what their processors do when they are closed. Dropping a driver does not do it.
@@ -206,7 +229,7 @@ impl TestDriver {
         Ok(())
     }
 
-    /// Processes one record and commits.
+    /// Processes one record and commits, unless the test does.
     fn step(&mut self, place: Place, record: &Stored) -> Result<(), TestError> {
         let Some((task, input)) = self.reader(place) else { return Ok(()) };
         let Stored { offset, timestamp, headers, .. } = record;
@@ -220,7 +243,7 @@ impl TestDriver {
                 processed => break processed?,
             }
         }
-        commit(task, &mut self.bus, self.wall_clock)
+        if self.commits_by_hand { Ok(()) } else { commit(task, &mut self.bus, self.wall_clock) }
     }
 
     /// Sorts what was sent: back to the tasks that read it, and to where the test can see it.

@@ -32,6 +32,11 @@ impl Waiting {
         Some((place, record))
     }
 
+    /// Whether nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.heap.is_empty()
+    }
+
     /// The timestamp that a queue is sorted by.
     fn first(&self, place: Place) -> i64 {
         self.queues[&place].front().map_or(i64::MAX, |record| record.timestamp)

@@ -60,6 +60,17 @@ impl TimeWindows {
         self.start_before(timestamp).saturating_add(self.size_ms)
     }
 
+    /// Since when (ms) times belong to the same windows as this one: what happens in between may be added up before it is told
+    /// to the windows.
+    pub(crate) const fn pane_start(&self, timestamp: i64) -> i64 {
+        let begun = self.start_before(timestamp);
+        if timestamp < self.size_ms {
+            return begun;
+        }
+        let ended = self.start_before(timestamp - self.size_ms) + self.size_ms;
+        if ended > begun { ended } else { begun }
+    }
+
     pub(crate) const fn size_ms(&self) -> i64 {
         self.size_ms
     }
@@ -123,6 +134,16 @@ mod tests {
             let all = (0..=timestamp).step_by(advance as usize).map(|start| Window::of_size(start, size as i64));
             let expected: Vec<_> = all.filter(|window| window.contains(timestamp)).collect();
             prop_assert_eq!(windows.of_time(timestamp).collect::<Vec<_>>(), expected);
+        }
+
+        #[test]
+        fn a_pane_is_the_longest_time_of_the_same_windows(size in 1_u64..50, advance in 1_u64..50, timestamp in 0_i64..500) {
+            prop_assume!(advance <= size);
+            let windows = TimeWindows::of(millis(size)).advance_by(millis(advance));
+            let of = |time| windows.of_time(time).collect::<Vec<_>>();
+            let start = windows.pane_start(timestamp);
+            prop_assert!((start..=timestamp).all(|time| of(time) == of(timestamp)));
+            prop_assert!(start == 0 || of(start - 1) != of(timestamp));
         }
     }
 }

@@ -21,6 +21,7 @@ mod nodes;
 mod outages;
 mod partitioners;
 mod partitions;
+mod pre_aggregate;
 mod processor_stores;
 mod processors;
 mod queries;

@@ -62,8 +62,19 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
         update: impl Update<K::Present, V::Present, A>,
     ) -> KTable<K::Present, A> {
         let graph = &mut *self.stream.graph.borrow_mut();
-        let Place { name, store_name, parent } = self.place(graph, prefixes, store.name(), legacy_number);
-        let node = node::add::<K, V, A, _>(graph, name, parent, store, store_name, update);
+        let place = self.place(graph, prefixes, store.name(), legacy_number);
+        self.table::<V, A>(graph, place, store, update)
+    }
+
+    /// Adds an aggregation of records whose values are `W` where they come from.
+    pub(super) fn table<W: Data, A: Data<Present = A>>(
+        &self,
+        graph: &mut Graph,
+        Place { name, store_name, parent }: Place,
+        store: KeyValueStore<K::Present, A>,
+        update: impl Update<K::Present, W::Present, A>,
+    ) -> KTable<K::Present, A> {
+        let node = node::add::<K, W, A, _>(graph, name, parent, store, store_name, update);
         KTable::new(self.stream.graph.clone(), node)
     }
 
@@ -75,11 +86,29 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
         store: Option<&str>,
         legacy_number: bool,
     ) -> Place {
+        let parent = |graph: &mut Graph, store_name: &str| self.repartition(graph, store_name);
+        self.place_below(graph, prefixes, store, legacy_number, parent)
+    }
+
+    /// The same for an aggregation whose records come to it another way, which `parent` draws, told the store's name.
+    pub(super) fn place_below(
+        &self,
+        graph: &mut Graph,
+        prefixes: Prefixes,
+        store: Option<&str>,
+        legacy_number: bool,
+        parent: impl FnOnce(&mut Graph, &str) -> NodeId,
+    ) -> Place {
         if legacy_number && store.is_none() {
             let _ = graph.generate(prefixes.store);
         }
         let store_name = store.map(str::to_owned).unwrap_or_else(|| graph.generate(prefixes.store));
         let name = graph.generate(prefixes.node);
+        let parent = parent(graph, &store_name);
+        Place { name, store_name, parent }
+    }
+
+    fn repartition(&self, graph: &mut Graph, store_name: &str) -> NodeId {
         let parent = match (self.stream.rekeyed, self.repartitioned.get()) {
             (false, _) => self.stream.node,
             (true, Some(source)) if self.name.is_some() => {
@@ -87,12 +116,22 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
                 source
             }
             (true, _) => {
-                let prefix = self.name.as_deref().unwrap_or(&store_name);
+                let prefix = self.name.as_deref().unwrap_or(store_name);
                 repartition::add::<K, V>(graph, self.stream.node, prefix).source
             }
         };
         self.repartitioned.set(Some(parent));
-        Place { name, store_name, parent }
+        parent
+    }
+
+    /// The node whose records are grouped.
+    pub(super) fn node(&self) -> NodeId {
+        self.stream.node
+    }
+
+    /// Whether they must go through a topic for that.
+    pub(super) fn is_shuffled(&self) -> bool {
+        self.stream.rekeyed
     }
 
     pub(super) fn graph(&self) -> &SharedGraph {

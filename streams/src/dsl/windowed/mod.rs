@@ -10,11 +10,12 @@ use std::cell::RefCell;
 
 use crate::data::Data;
 use crate::store::WindowStore;
+use crate::topology::NodeId;
 use crate::window::{Emit, TimeWindows, Windowed};
 
 use super::grouped::{Place, Prefixes, Update};
-use super::{KGroupedStream, KStream, KTable};
-use node::Shape;
+use super::{KGroupedStream, KStream, KTable, SharedGraph};
+pub(super) use node::Shape;
 
 /// A grouping by key and by window of event time. `count`, `reduce` and `aggregate` make tables of it, whose keys are
 /// [`Windowed`].
@@ -146,17 +147,26 @@ impl<K: Data, V: Data> TimeWindowedKStream<K, V> {
         update: impl Update<K::Present, V, A>,
     ) -> KTable<Windowed<K::Present>, A> {
         let shared = self.grouped.graph();
-        let mut graph = shared.borrow_mut();
-        let Place { name, store_name, parent } =
-            self.grouped.place(&mut graph, prefixes, store.name(), legacy_number);
+        let place = self.grouped.place(&mut shared.borrow_mut(), prefixes, store.name(), legacy_number);
         let late = self.late.take();
         let shape = Shape { windows: self.windows, emit: self.emit, has_late: late.is_some() };
-        let added = node::add::<K, V, A, _>(&mut graph, name, parent, shape, (store, store_name), update);
-        drop(graph);
-        let table = KTable::new(shared.clone(), added.node);
-        if let (Some(draw), Some(node)) = (late, added.late) {
+        let (table, late_node) = table::<K, V, A>(shared, place, shape, store, update);
+        if let (Some(draw), Some(node)) = (late, late_node) {
             draw(KStream::new(shared.clone(), node, false));
         }
         table
     }
+}
+
+/// Adds a windowed aggregation of records whose values are `V`, and the node that its late records pass, if they are wanted.
+pub(super) fn table<K: Data, V: Data, A: Data<Present = A>>(
+    shared: &SharedGraph,
+    Place { name, store_name, parent }: Place,
+    shape: Shape,
+    store: WindowStore<K::Present, A>,
+    update: impl Update<K::Present, V, A>,
+) -> (KTable<Windowed<K::Present>, A>, Option<NodeId>) {
+    let graph = &mut *shared.borrow_mut();
+    let added = node::add::<K, V, A, _>(graph, name, parent, shape, (store, store_name), update);
+    (KTable::new(shared.clone(), added.node), added.late)
 }

@@ -20,13 +20,19 @@ const COMMIT_INTERVAL_MS: i64 = 50;
 const MAX_BUFFERED: usize = 4;
 const LARGEST_FETCH: usize = 5;
 const CACHE_BYTES: usize = 600;
-const REPARTITION: &str = "app-counts-repartition";
+
+/// What a task of the sub-topology that counts reads.
+fn repartition(combines: bool) -> &'static str {
+    if combines { "app-counts-partial-repartition" } else { "app-counts-repartition" }
+}
 
 /// Processes that share the partitions of a word count, and the cluster they run on.
 pub(super) struct Group {
     broker: SharedBroker,
     topology: Topology,
     fault: Fault,
+    /// Whether words are counted before they are shuffled, too.
+    combines: bool,
     processes: Vec<Process>,
     /// Who runs which partition.
     owners: BTreeMap<TopicPartition, usize>,
@@ -46,27 +52,34 @@ struct Process {
     positions: HashMap<TopicPartition, i64>,
 }
 
-fn topology() -> Topology {
+fn topology(combines: bool) -> Topology {
     let builder = StreamsBuilder::new();
-    builder
+    let words = builder
         .stream(Topic::<Option<String>, String>::new("lines"))
         .flat_map_values(|line: &String, out| line.split(' ').for_each(|word| out.push(word.to_owned())))
-        .group_by(|_, word| word.clone())
-        .count("counts")
-        .to(Topic::<String, i64>::new("totals"));
+        .group_by(|_, word| word.clone());
+    let counts = if combines { words.pre_aggregate().count("counts") } else { words.count("counts") };
+    counts.to(Topic::<String, i64>::new("totals"));
     builder.build().unwrap()
 }
 
 impl Group {
     /// `threads`: the workers are threads of one process, and share its disk. Processes may keep copies of what others run.
-    pub(super) fn start(processes: usize, threads: bool, has_standbys: bool, fault: Fault) -> Self {
-        let (broker, topology) = (SharedBroker::default(), topology());
+    pub(super) fn start(
+        processes: usize,
+        threads: bool,
+        has_standbys: bool,
+        combines: bool,
+        fault: Fault,
+    ) -> Self {
+        let (broker, topology) = (SharedBroker::default(), topology(combines));
         let mut group = Self {
             processes: Vec::new(),
             owners: BTreeMap::new(),
             broker,
             topology,
             fault,
+            combines,
             now: 0,
             most_buffered: 0,
             allowed_excess: 0,
@@ -77,7 +90,7 @@ impl Group {
             let process = group.process(if threads { Rc::clone(&shared) } else { Rc::default() });
             group.processes.push(process);
         }
-        for (nth, partition) in sources().enumerate() {
+        for (nth, partition) in sources(combines).enumerate() {
             group.assign(nth % processes, vec![partition]);
         }
         group.tell_standbys(|_| true);
@@ -131,7 +144,8 @@ impl Group {
 
     fn tell_standbys_of(&mut self, index: usize, is_wanted: impl Fn(TaskId) -> bool) {
         if self.has_standbys {
-            let runs = |task: &TaskId| self.owners[&source(REPARTITION, task.partition)] == index;
+            let counted = repartition(self.combines);
+            let runs = |task: &TaskId| self.owners[&source(counted, task.partition)] == index;
             let tasks = (0..PARTITIONS).map(counting_task).filter(|task| !runs(task) && is_wanted(*task));
             let event = Event::StandBy(tasks.collect());
             self.processes[index].worker.handle(event, self.now).unwrap();
@@ -296,7 +310,8 @@ impl Group {
             let records = broker.logs.get(&partition).into_iter().flatten();
             let between = records.skip(committed as usize).take((offset - committed).max(0) as usize);
             let words = |record: &Stored| match &*partition.topic {
-                REPARTITION => 1,
+                "app-counts-repartition" => 1,
+                "app-counts-partial-repartition" => count(record),
                 _ => record.value.as_deref().unwrap_or_default().split(|byte| *byte == b' ').count() as i64,
             };
             between.map(words).sum::<i64>()
@@ -336,7 +351,7 @@ impl Group {
         let logs = broker.logs.iter().filter(|(partition, _)| &*partition.topic == "totals");
         let entry = |record: &Stored| {
             let key = String::from_utf8(record.key.clone().unwrap()).unwrap();
-            (key, i64::from_be_bytes(record.value.as_deref().unwrap().try_into().unwrap()))
+            (key, count(record))
         };
         logs.flat_map(|(_, log)| log.iter().map(entry)).collect()
     }
@@ -411,8 +426,13 @@ fn counting_task(partition: i32) -> TaskId {
     TaskId { subtopology: 1, partition }
 }
 
-fn sources() -> impl Iterator<Item = TopicPartition> {
-    let topics = ["lines", REPARTITION].into_iter();
+/// The count that is in a record.
+fn count(record: &Stored) -> i64 {
+    i64::from_be_bytes(record.value.as_deref().unwrap().try_into().unwrap())
+}
+
+fn sources(combines: bool) -> impl Iterator<Item = TopicPartition> {
+    let topics = ["lines", repartition(combines)].into_iter();
     topics.flat_map(|topic| (0..PARTITIONS).map(move |partition| source(topic, partition)))
 }
 

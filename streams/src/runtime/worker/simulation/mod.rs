@@ -69,7 +69,8 @@ fn counts<K: Ord + Clone + 'static>(stores: &TaskStores, store: &str) -> Option<
 fn run(seed: u64, crashes: bool, fault: Fault) -> Result<(), String> {
     let mut random = StdRng::seed_from_u64(seed);
     // In turns the workers are threads of one process, processes that keep copies of what others run, and processes.
-    let mut group = Group::start(3, seed.is_multiple_of(3), seed % 3 == 1, fault);
+    let combines = seed % 4 == 3;
+    let mut group = Group::start(3, seed.is_multiple_of(3), seed % 3 == 1, combines, fault);
     let mut truth: BTreeMap<String, i64> = BTreeMap::new();
     for _ in 0..STEPS {
         match random.random_range(0..100) {
