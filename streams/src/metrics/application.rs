@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{TaskMetrics, ThreadMetrics};
+use super::{Pace, TaskMetrics, ThreadMetrics};
 use crate::errors::NodeErrors;
 use crate::runtime::{AppState, Arrival, StandbyStore};
 use crate::task::TaskId;
@@ -17,6 +17,8 @@ pub struct Metrics {
     pub records: u64,
     /// Records per second since the start.
     pub records_per_second: f64,
+    /// How it keeps up, and how the other instances do, as of five seconds ago at most.
+    pub pace: Pace,
     /// What has failed since the start, by task, stage and node; nothing where nothing did.
     pub errors: Vec<NodeErrors>,
     /// The stream threads, with their tasks, nodes and stores, and that of the global tables.

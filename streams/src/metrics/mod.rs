@@ -32,6 +32,12 @@
 //! |---|---|---|---|
 //! | `state` | state | 1 for the state of the application | `state` |
 //! | `records_total` | | records read by all tasks | sum of `process-total` |
+//! | `lag_seconds` | | how old the last record is that has passed of the partition that is the farthest behind | |
+//! | `records_per_second` | | records that its tasks read, over the last 10 to 20 seconds | sum of `process-rate` |
+//! | `peers` | | other instances that have answered of late; they know of each other where they answer queries | |
+//! | `peers_lag_seconds` | | the median of their lags | |
+//! | `peers_records_per_second` | | the median of what they read | |
+//! | `behind_peers` | | 1 if this instance is ten seconds behind and three times as far as they are | |
 //! | `errors_total` | task, node, stage, outcome | records that failed | part of `dropped-records-total` |
 //! | `task_away_seconds` | task | how long a task ran nowhere before it came | |
 //! | `thread_busy_seconds_total` | thread | the thread worked | `process-ratio`, `punctuate-ratio` |
@@ -75,6 +81,7 @@ mod application;
 mod board;
 mod counts;
 mod http;
+mod pace;
 mod partition;
 mod prometheus;
 mod rate;
@@ -88,6 +95,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 pub use application::Metrics;
+pub use pace::{Pace, PeersPace};
 pub use partition::{HotKey, PartitionMetrics, TopicSkew};
 pub use spread::Spread;
 pub use task::{NodeMetrics, StoreMetrics, TaskMetrics};
@@ -96,6 +104,7 @@ pub use thread::{RestoreMetrics, ThreadMetrics};
 pub(crate) use board::Board;
 pub(crate) use counts::Counts;
 pub(crate) use http::router;
+pub(crate) use pace::Told;
 pub(crate) use partition::KEYS_TOLD;
 pub(crate) use rate::{Rate, Recent};
 pub(crate) use top_keys::TopKeys;

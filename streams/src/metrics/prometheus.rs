@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Write as _};
 
-use super::{Metrics, PartitionMetrics, Spread, TaskMetrics, ThreadMetrics};
+use super::{Metrics, Pace, PartitionMetrics, Spread, TaskMetrics, ThreadMetrics};
 use crate::runtime::{AppState, StandbyStore};
 
 /// What the states are called, each with a sample of its own that is 0 or 1.
@@ -43,6 +43,7 @@ fn application(metrics: &Metrics, page: &mut Page) {
         "Records read by all tasks since the start",
         [(String::new(), metrics.records as f64)],
     );
+    pace(&metrics.pace, page);
     let errors = metrics.errors.iter().flat_map(|row| {
         let task = row.task.map_or_else(String::new, |task| task.to_string());
         let outcomes = [
@@ -118,6 +119,29 @@ fn tasks(metrics: &Metrics, page: &mut Page) {
     page.counter("task_busy_seconds_total", "Time that a thread worked on the records of a task", busy);
     let stream_time = of(|task| task.stream_time as f64 / 1_000.0);
     page.gauge("task_stream_time_seconds", "The largest timestamp that a task has seen", stream_time);
+}
+
+fn pace(pace: &Pace, page: &mut Page) {
+    let alone = |value: Option<f64>| value.map(|value| (String::new(), value));
+    let peers = pace.peers;
+    page.gauge(
+        "lag_seconds",
+        "How old the last record is that has passed of the partition that is the farthest behind",
+        alone(pace.lag_seconds),
+    );
+    page.gauge("records_per_second", "Records read a second of late", alone(Some(pace.records_per_second)));
+    let instances = peers.map_or(0, |peers| peers.instances);
+    page.gauge("peers", "Other instances that have answered of late", alone(Some(instances as f64)));
+    let lag = peers.and_then(|peers| peers.lag_seconds);
+    page.gauge("peers_lag_seconds", "The median of the lags of the other instances", alone(lag));
+    let rate = peers.map(|peers| peers.records_per_second);
+    page.gauge(
+        "peers_records_per_second",
+        "The median of what the other instances read a second",
+        alone(rate),
+    );
+    let behind = f64::from(u8::from(pace.behind));
+    page.gauge("behind_peers", "1 if this instance is far behind the others", alone(Some(behind)));
 }
 
 fn partitions(metrics: &Metrics, page: &mut Page) {

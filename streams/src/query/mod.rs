@@ -12,6 +12,7 @@ mod error;
 mod http;
 mod named;
 mod owners;
+mod pace;
 mod peers;
 mod routed;
 mod served;
@@ -29,5 +30,6 @@ pub use windows::WindowStoreView;
 
 pub(crate) use http::{Server, router, serve};
 pub(crate) use owners::Owners;
-pub(crate) use peers::Peers;
+pub(crate) use pace::watch as watch_pace;
+pub(crate) use peers::{PACE_PATH, Peers};
 pub(crate) use served::Served;

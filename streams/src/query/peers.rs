@@ -12,11 +12,18 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::{error::Elapsed, timeout};
 
-use super::owners::{Question, Told};
+use super::owners::{Question, Told as Answered};
 use super::{QueryError, wire};
+use crate::metrics::Told;
 
 /// Where instances ask each other, below what `application.server` says.
 pub(super) const PATH: &str = "/instances/query";
+
+/// Where they ask how others keep up.
+pub(crate) const PACE_PATH: &str = "/instances/pace";
+
+/// Bytes of what is answered there: two numbers.
+const MAX_PACE: usize = 4 << 10;
 
 /// What the bodies of both directions are.
 pub(super) const CONTENT_TYPE: &str = "application/octet-stream";
@@ -56,7 +63,7 @@ impl Peers {
         endpoint: &str,
         question: &Question,
         patience: Duration,
-    ) -> Result<Told, QueryError> {
+    ) -> Result<Answered, QueryError> {
         let unreachable = |reason: String| QueryError::Unreachable { endpoint: endpoint.to_owned(), reason };
         let body = wire::encode_request(&self.application, question);
         let reply = match timeout(patience, self.post(endpoint, body)).await {
@@ -67,6 +74,13 @@ impl Peers {
         decoded.map_err(|error| unreachable(format!("it speaks another language: {error}")))?
     }
 
+    /// How the instance at `endpoint` keeps up; `None`: it does not say so in time.
+    pub(super) async fn pace(&self, endpoint: &str, patience: Duration) -> Option<Told> {
+        let request = Request::get(format!("http://{endpoint}{PACE_PATH}")).body(Full::default()).ok()?;
+        let answer = timeout(patience, self.send(request, MAX_PACE)).await.ok()?.ok()?;
+        serde_json::from_slice(&answer).ok()
+    }
+
     async fn post(&self, endpoint: &str, body: Vec<u8>) -> Result<Bytes, String> {
         let request = Request::builder()
             .method(Method::POST)
@@ -74,15 +88,19 @@ impl Peers {
             .header(header::CONTENT_TYPE, CONTENT_TYPE)
             .body(Full::from(body))
             .map_err(|error| error.to_string())?;
+        self.send(request, MAX_REPLY).await
+    }
+
+    async fn send(&self, request: Request<Full<Bytes>>, max: usize) -> Result<Bytes, String> {
         let response = self.client.request(request).await.map_err(|error| causes(&error))?;
         let status = response.status();
         if status != StatusCode::OK {
             return Err(format!("it answers with {status}"));
         }
-        if response.body().size_hint().lower() > MAX_REPLY as u64 {
-            return Err(format!("it wants to send more than {MAX_REPLY} bytes"));
+        if response.body().size_hint().lower() > max as u64 {
+            return Err(format!("it wants to send more than {max} bytes"));
         }
-        let body = Limited::new(response.into_body(), MAX_REPLY).collect().await;
+        let body = Limited::new(response.into_body(), max).collect().await;
         Ok(body.map_err(|error| causes(&*error))?.to_bytes())
     }
 }

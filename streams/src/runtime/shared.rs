@@ -10,7 +10,7 @@ use super::offset_sums::OffsetSums;
 use super::standby::StandbyStore;
 use super::worker::{Arrival, Observer, RestoreProgress};
 use crate::errors::ErrorCounters;
-use crate::metrics::{Board, Metrics, ThreadMetrics};
+use crate::metrics::{Board, Metrics, Pace, ThreadMetrics, Told};
 use crate::task::{Standing, TaskId};
 
 /// Told of every change of state: the old one, the new one.
@@ -38,6 +38,8 @@ pub(crate) struct Shared {
     sharers: AtomicUsize,
     /// The numbers of the threads.
     board: Board,
+    /// What the other instances have said last of how they keep up: written every few seconds, read with the metrics.
+    peers: Mutex<Vec<Told>>,
     started: Instant,
     state_listeners: Vec<StateListener>,
     restore_listeners: Vec<RestoreListener>,
@@ -78,6 +80,7 @@ impl Shared {
             halted: AtomicBool::new(false),
             sharers: AtomicUsize::new(1),
             board: Board::default(),
+            peers: Mutex::default(),
             started: Instant::now(),
             state_listeners,
             restore_listeners,
@@ -102,18 +105,25 @@ impl Shared {
             tasks
         };
         let running = collect(|thread| &thread.running);
+        let threads = self.board.read();
         Metrics {
             state: inner.state,
             records,
             records_per_second: records as f64 / self.started.elapsed().as_secs_f64().max(0.001),
             errors: self.errors.snapshot(),
-            threads: self.board.read(),
+            pace: Pace::of(&threads, &self.peers.lock()),
+            threads,
             restoring: collect(|thread| &thread.restoring),
             standbys: collect(|thread| &thread.standbys),
             standby_stores: inner.threads.values().flat_map(|thread| thread.standby_stores.clone()).collect(),
             arrivals: running.iter().filter_map(|task| inner.arrivals.get(task).copied()).collect(),
             running,
         }
+    }
+
+    /// The other instances have said how they keep up.
+    pub(crate) fn learn_peers(&self, told: Vec<Told>) {
+        *self.peers.lock() = told;
     }
 
     /// Numbers of the thread of the global tables.

@@ -194,6 +194,14 @@ impl KnownHosts {
         all.filter(|endpoint| !endpoint.is_empty()).cloned().collect()
     }
 
+    /// Where the other processes can be asked.
+    pub(crate) fn others(&self) -> Vec<String> {
+        let last = self.last();
+        let others =
+            last.hosts.iter().filter(|host| host.process != self.process && !host.endpoint.is_empty());
+        others.map(|host| host.endpoint.clone()).collect()
+    }
+
     /// Where else tasks of a sub-topology can be asked; `tasks` has the partitions that matter.
     pub(crate) fn elsewhere(&self, part: u32, tasks: Option<&[i32]>) -> Vec<String> {
         let last = self.last();

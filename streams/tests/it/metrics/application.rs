@@ -2,13 +2,15 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::time::{Duration, SystemTime};
 
 use futures::executor::block_on;
 use millstream::metrics::Metrics;
 use millstream::prelude::*;
+use millstream_client::{Producer, ProducerRecord};
 
 use super::prometheus::{self, Samples};
-use crate::cluster::{Cluster, counting, wait_until};
+use crate::cluster::{self, Cluster, counting, wait_until};
 
 const LINES: u64 = 500;
 
@@ -112,7 +114,55 @@ fn a_hot_key_shows_in_its_partition() {
     let told: serde_json::Value = serde_json::from_str(response.split_once("\r\n\r\n").unwrap().1).unwrap();
     assert_eq!(told["instances"][0], app.query_address().unwrap().to_string());
     assert_eq!(told["topics"].as_array().unwrap().len(), 2);
+    assert_eq!(told["instance"], told["instances"][0]);
+    assert_eq!((&told["pace"]["lag_seconds"], &told["pace"]["behind"]), (&0.0.into(), &false.into()));
     block_on(app.close()).unwrap();
+}
+
+/// Reads records that are an hour old: one instance all of its own, the other slowly.
+#[test]
+fn an_instance_that_is_slower_than_the_others_says_so() {
+    const RECORDS: i64 = 2_000;
+    let cluster = Cluster::start(2);
+    let directories = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let start = |pause: Duration, state: &tempfile::TempDir| {
+        let builder = StreamsBuilder::new();
+        builder.stream(cluster::LINES).for_each(move |_, _| std::thread::sleep(pause));
+        let app = cluster.app(builder.build().unwrap(), state.path()).query_listen("127.0.0.1:0");
+        // Little at a time, so that a turn ends soon.
+        let app = app.set("max.partition.fetch.bytes", 200).set("buffered.records.per.partition", 5);
+        app.start_blocking().unwrap()
+    };
+    let fast = start(Duration::ZERO, &directories[0]);
+    let slow = start(Duration::from_millis(50), &directories[1]);
+    wait_until("sharing", || [&fast, &slow].iter().all(|app| app.metrics().running.len() == 1));
+    let producer = Producer::builder().bootstrap(&cluster.bootstrap()).build_blocking().unwrap();
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let hour_ago = since_1970.as_millis() as i64 - 3_600_000;
+    for nth in 0..RECORDS {
+        for partition in 0..2 {
+            let record =
+                ProducerRecord::to("lines").partition(partition).timestamp(hour_ago + nth).value(b"line");
+            drop(producer.send_blocking(record).unwrap());
+        }
+        if nth % 10 == 0 {
+            producer.flush_blocking().unwrap();
+        }
+    }
+    producer.flush_blocking().unwrap();
+    wait_until("falling behind", || slow.metrics().pace.behind);
+    let (fast_pace, slow_pace) = (fast.metrics().pace, slow.metrics().pace);
+    assert!(!fast_pace.behind, "{fast_pace:?}");
+    assert!(slow_pace.lag_seconds.unwrap() > 3_000.0, "{slow_pace:?}");
+    let peers = slow_pace.peers.unwrap();
+    assert_eq!((peers.instances, peers.lag_seconds), (1, Some(0.0)));
+    let (samples, _) = prometheus::read(&slow.metrics().to_prometheus());
+    assert_eq!((samples["millstream_streams_behind_peers"], samples["millstream_streams_peers"]), (1.0, 1.0));
+    let told = get(&slow, "/skew");
+    let told: serde_json::Value = serde_json::from_str(told.split_once("\r\n\r\n").unwrap().1).unwrap();
+    assert_eq!((&told["pace"]["behind"], told["instances"].as_array().unwrap().len()), (&true.into(), 2));
+    block_on(fast.close()).unwrap();
+    block_on(slow.close()).unwrap();
 }
 
 #[test]
