@@ -36,5 +36,5 @@ pub use record::{Headers, Origin, Record, TimestampType};
 pub use registry::{AnySink, AnySource, Plugin, Registry};
 pub use sink::{Outcome, Replay, Sink, SinkContext, SinkTask, Written};
 pub use source::{
-    Receipt, Share, Source, SourceBatch, SourceContext, SourceOffset, SourcePartition, SourceTask,
+    End, Receipt, Share, Source, SourceBatch, SourceContext, SourceOffset, SourcePartition, SourceTask,
 };

@@ -78,7 +78,8 @@ pub trait SinkTask: Send {
     /// One verdict for all of them: none was written.
     async fn write(&mut self, records: &[Record]) -> Result<Written, TaskError>;
 
-    /// Returns when everything written before is safe with the other side: what follows is the commit of its offsets.
+    /// Returns when everything written before is safe with the other side: what follows is the commit of its offsets. The runtime
+    /// may drop the future when its time is up; what was written since the last flush comes again then.
     ///
     /// # Errors
     /// What was written since the last flush is not safe: the runtime writes it again.

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::about::About;
 use crate::check::Finding;
@@ -83,8 +83,25 @@ pub trait SourceTask: Send {
     /// [`TaskError::Retry`] is asked again, the others end the task. Nothing is rejected here.
     async fn poll(&mut self) -> Result<Option<SourceBatch>, TaskError>;
 
+    /// How it is known that all that there is has been handed out: asked once, where a run ends then (`connect run --once`).
+    fn end(&self) -> End {
+        End::OfPoll
+    }
+
     /// No more will be asked.
     async fn close(&mut self) {}
+}
+
+/// How a run that ends knows that a source has no more.
+#[derive(Debug, Clone)]
+pub enum End {
+    /// [`SourceTask::poll`] says so.
+    OfPoll,
+    /// `true`: the source has looked, and [`SourceTask::poll`] has returned all that was there, or will without waiting. More may
+    /// come later: it is not for this run.
+    Told(watch::Receiver<bool>),
+    /// Never: others send when they like. Such a source is not for a run that ends.
+    Never,
 }
 
 /// What a source read at once.

@@ -87,7 +87,7 @@ pub struct ErrorOptions {
         group = "Error Handling"
     )]
     pub dead_letter_context: bool,
-    /// The task is halted when more than this many percent of the last records fail; 100 never does.
+    /// The task is halted when more than this many percent of the last records fail, in conversion or beyond it; 100 never does.
     #[option(name = "errors.brake.percent", default = 50, range = 0..=100, group = "Error Handling")]
     pub brake_percent: u32,
     /// How many records the brake looks at; 0 is no brake.

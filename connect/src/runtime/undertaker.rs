@@ -10,10 +10,21 @@ use super::failure::Failure;
 use super::meter::Meter;
 use super::options::Tolerance;
 
+/// Which part of its way a record has done, or failed on. Each has a brake of its own, that is told of records in their order: what
+/// was fetched and does not convert is known long before what was fetched with it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leg {
+    /// Until it is handed on: conversion and transforms.
+    In,
+    /// From then on: what the broker or the target says.
+    Out,
+}
+
 /// Deals with the records of one task that are given up.
 #[derive(Debug)]
 pub(crate) struct Undertaker {
-    brake: Brake,
+    /// By leg.
+    brakes: [Brake; 2],
     /// Opened with the first record that needs it.
     letters: Option<DeadLetters>,
     /// Where dead letters go; `None`: records are dropped.
@@ -24,24 +35,25 @@ impl Undertaker {
     pub(crate) fn new(environment: &Environment) -> Self {
         let errors = &environment.options.errors;
         Self {
-            brake: Brake::new(errors.brake_percent, errors.brake_window),
+            brakes: [(); 2].map(|()| Brake::new(errors.brake_percent, errors.brake_window)),
             letters: None,
             topic: errors.dead_letters(&environment.id.connector),
         }
     }
 
-    /// So many records went well.
-    pub(crate) fn passed(&mut self, records: usize) {
-        self.brake.passed(records);
+    /// So many records went well on a leg.
+    pub(crate) fn passed(&mut self, leg: Leg, records: usize) {
+        self.brakes[leg as usize].passed(records);
     }
 
-    /// A record is given up. The delivery of its dead letter, if it has one.
+    /// A record is given up on a leg. The delivery of its dead letter, if it has one.
     ///
     /// # Errors
     /// No failure is tolerated, or no more of them; or the dead letter cannot be sent.
     pub(crate) async fn bury(
         &mut self,
         environment: &Environment,
+        leg: Leg,
         corpse: Corpse<'_>,
         from: &Address,
         failure: &Failure,
@@ -60,8 +72,9 @@ impl Undertaker {
                 failure.message
             )));
         }
-        if self.brake.failed() {
-            return Err(RunError::Halted(format!("{}; the last: {}", self.brake.reason(), failure.message)));
+        let brake = &mut self.brakes[leg as usize];
+        if brake.failed() {
+            return Err(RunError::Halted(format!("{}; the last: {}", brake.reason(), failure.message)));
         }
         let Some(topic) = &self.topic else { return Ok(None) };
         let letters = match &self.letters {

@@ -56,7 +56,8 @@ pub struct WorkerOptions {
 
 impl WorkerOptions {
     /// What looks up the references in configurations.
-    pub(crate) fn secrets(&self) -> Secrets {
+    #[must_use]
+    pub fn secrets(&self) -> Secrets {
         let allowed = self.secrets_allowed_paths.iter().map(PathBuf::from);
         Secrets { allowed_paths: allowed.map(|path| path.canonicalize().unwrap_or(path)).collect() }
     }

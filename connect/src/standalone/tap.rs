@@ -6,12 +6,12 @@ use std::time::Duration;
 use millstream_client::{Event, Offset, TopicPartition};
 use serde_json::{Value as Json, json};
 
-use crate::config::Secrets;
 use crate::data::SchemaAndValue;
 use crate::error::TaskError;
+use crate::options::{Fault, Given, Options};
 use crate::record::Record;
 use crate::registry::{Plugin, Registry};
-use crate::runtime::{Lens, PositionFile, Positions, Seen};
+use crate::runtime::{Lens, PositionFile, Positions, Seen, WorkerOptions};
 use crate::source::SourceContext;
 
 use super::worker::POSITION_FILE;
@@ -31,7 +31,9 @@ pub async fn tap(
     max: usize,
     mut show: impl FnMut(Json) + Send,
 ) -> Result<(), String> {
-    let secrets = Secrets::default();
+    let told = |faults: Vec<Fault>| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    let options = WorkerOptions::read(&Given::new(worker)).map_err(told)?;
+    let secrets = options.secrets();
     let config = secrets.resolve(config).map_err(|error| error.to_string())?;
     let worker = secrets.resolve(worker).map_err(|error| error.to_string())?;
     let lens = Lens::new(&config, &worker).map_err(|error| error.to_string())?;

@@ -20,7 +20,9 @@ use self::template::Maker;
 use crate::about::About;
 use crate::error::{ConnectError, TaskError};
 use crate::record::Record;
-use crate::source::{Share, Source, SourceBatch, SourceContext, SourceOffset, SourcePartition, SourceTask};
+use crate::source::{
+    End, Share, Source, SourceBatch, SourceContext, SourceOffset, SourcePartition, SourceTask,
+};
 
 /// As positions have it.
 const NEXT: &str = "next";
@@ -136,6 +138,13 @@ impl SourceTask for DatagenTask {
         let Some(pace) = &mut self.pace else { return Ok(Some(self.batch(wanted))) };
         let count = pace.wait(wanted).await;
         Ok(Some(self.batch(count)))
+    }
+
+    fn end(&self) -> End {
+        match self.end {
+            Some(_) => End::OfPoll,
+            None => End::Never,
+        }
     }
 }
 

@@ -95,6 +95,11 @@ impl<D: Disk> Tailer<D> {
         now_ms
     }
 
+    /// Whether every file has been read to its end.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.ready.is_empty() && self.files.values().all(Tracked::is_at_end)
+    }
+
     /// How far files were read, as far as that changed since this was last asked. Counts when the events until now are safe.
     pub(super) fn take_news(&mut self) -> BTreeMap<FileId, Option<Mark>> {
         std::mem::take(&mut self.news)

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use serde_json::{Value as Json, json};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::batch::BatchInTheMaking;
 use super::identity::FileId;
@@ -14,7 +14,7 @@ use super::mark::Mark;
 use super::options::FileSourceOptions;
 use super::tailer::Tailer;
 use crate::error::{ConnectError, TaskError};
-use crate::source::{SourceBatch, SourceContext, SourceOffset, SourcePartition, SourceTask};
+use crate::source::{End, SourceBatch, SourceContext, SourceOffset, SourcePartition, SourceTask};
 
 /// How many batches wait to be polled.
 const WAITING_BATCHES: usize = 2;
@@ -25,6 +25,8 @@ const POSITION: &str = "position";
 /// Hands over what a thread reads: a disk may be slow, and one that reads while others send is faster.
 pub(super) struct FileTask {
     batches: mpsc::Receiver<SourceBatch>,
+    /// Whether the last turn found nothing to read, and waits for nothing.
+    is_at_end: watch::Receiver<bool>,
     /// Dropped to end the thread.
     _stop: std_mpsc::Sender<()>,
 }
@@ -35,13 +37,14 @@ impl FileTask {
         let tailer = Tailer::new(LocalDisk::new(options.file.clone()), options.settings(), stored, named);
         let (sender, batches) = mpsc::channel(WAITING_BATCHES);
         let (stop, stopped) = std_mpsc::channel();
+        let (at_end, is_at_end) = watch::channel(false);
         let batch = BatchInTheMaking::new(&options);
         let name = format!("tail-{}-{}", context.connector, context.task);
         thread::Builder::new()
             .name(name)
-            .spawn(move || follow(tailer, batch, &sender, &stopped))
+            .spawn(move || follow(tailer, batch, &sender, &at_end, &stopped))
             .map_err(|why| ConnectError::Refused(format!("no thread can be started to read files: {why}")))?;
-        Ok(Self { batches, _stop: stop })
+        Ok(Self { batches, is_at_end, _stop: stop })
     }
 }
 
@@ -55,6 +58,10 @@ impl SourceTask for FileTask {
             }
         }
     }
+
+    fn end(&self) -> End {
+        End::Told(self.is_at_end.clone())
+    }
 }
 
 /// Reads until nobody wants any more.
@@ -62,6 +69,7 @@ fn follow(
     mut tailer: Tailer<LocalDisk>,
     mut batch: BatchInTheMaking,
     batches: &mpsc::Sender<SourceBatch>,
+    at_end: &watch::Sender<bool>,
     stop: &std_mpsc::Receiver<()>,
 ) {
     let started = Instant::now();
@@ -74,7 +82,9 @@ fn follow(
         let mut positions: Vec<_> = tailer.take_news().into_iter().map(position).collect();
         positions.extend(tailer.take_used().iter().map(|path| (named(path), SourceOffset::new())));
         let records = batch.take();
-        if !records.is_empty() || !positions.is_empty() {
+        let is_news = !records.is_empty() || !positions.is_empty();
+        at_end.send_replace(!is_news && tailer.is_at_end());
+        if is_news {
             let sent = batches.blocking_send(SourceBatch { records, positions, receipt: None });
             if sent.is_err() {
                 return;

@@ -139,6 +139,12 @@ impl<F> Tracked<F> {
         self.read_at != Some(look.state()) || is_behind && self.ending(settings, now_ms) > self.tried
     }
 
+    /// Whether it has been read to its end, what may be an event still being written included.
+    pub(super) fn is_at_end(&self) -> bool {
+        let is_read = self.mark.position >= self.look.size || self.tried >= Ending::Settled;
+        self.role != Role::Read || self.has_failed || is_read
+    }
+
     /// What can be said of its end.
     fn ending(&self, settings: &Settings, now_ms: u64) -> Ending {
         let quiet_ms = now_ms.saturating_sub(self.changed_ms);

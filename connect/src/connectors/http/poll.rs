@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use reqwest::header::{ETAG, HeaderMap, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
 use reqwest::{Client, StatusCode, Url};
 use serde_json::{Map, Value as Json};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::body::{BodyFormat, Reading, optional_pointer, pointer};
@@ -14,7 +15,7 @@ use super::headers;
 use crate::http::{Credentials, HttpClient, Verdict, body_within, describe, verdict};
 use crate::options::{Fault, Options, Secret};
 use crate::{
-    About, ConnectError, Finding, Source, SourceBatch, SourceContext, SourceOffset, SourcePartition,
+    About, ConnectError, End, Finding, Source, SourceBatch, SourceContext, SourceOffset, SourcePartition,
     SourceTask, TaskError,
 };
 
@@ -160,6 +161,8 @@ struct PollTask {
     position: Position,
     /// When the next request is due. `None`: at once.
     due: Option<Instant>,
+    /// Whether the last answer was all that the server had.
+    at_end: watch::Sender<bool>,
 }
 
 impl PollTask {
@@ -188,6 +191,7 @@ impl PollTask {
             partition,
             position,
             due: None,
+            at_end: watch::Sender::new(false),
             options,
         })
     }
@@ -290,9 +294,14 @@ impl SourceTask for PollTask {
                 && self.position.cursor != before.cursor;
             self.due = if is_due { None } else { Some(next) };
             let batch = asked?;
+            self.at_end.send_replace(self.due.is_some());
             if !batch.records.is_empty() || self.position != before {
                 return Ok(Some(batch));
             }
         }
+    }
+
+    fn end(&self) -> End {
+        End::Told(self.at_end.subscribe())
     }
 }

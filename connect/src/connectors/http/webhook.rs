@@ -21,7 +21,7 @@ use crate::http::Credentials;
 use crate::http::server::{Delivery, Door, HttpServer, Inbox};
 use crate::options::{Options, Secret};
 use crate::{
-    About, ConnectError, Finding, Record, Source, SourceBatch, SourceContext, SourceTask, TaskError,
+    About, ConnectError, End, Finding, Record, Source, SourceBatch, SourceContext, SourceTask, TaskError,
 };
 
 /// How long a sender that was turned away is asked to wait.
@@ -146,6 +146,10 @@ struct WebhookTask {
 impl SourceTask for WebhookTask {
     async fn poll(&mut self) -> Result<Option<SourceBatch>, TaskError> {
         Ok(self.waiting.recv().await)
+    }
+
+    fn end(&self) -> End {
+        End::Never
     }
 }
 

@@ -2,6 +2,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::connection::Session;
@@ -10,7 +11,7 @@ use super::names::TableName;
 use super::options::{PostgresSourceOptions, SourceMode};
 use super::reading::{Fence, From, Position, Reading};
 use crate::{
-    About, ConnectError, Finding, Record, Share, Source, SourceBatch, SourceContext, SourcePartition,
+    About, ConnectError, End, Finding, Record, Share, Source, SourceBatch, SourceContext, SourcePartition,
     SourceTask, TaskError,
 };
 
@@ -70,7 +71,13 @@ impl Source for PostgresSource {
                 .collect(),
         };
         let name = format!("millstream-connect {} {}", context.connector, context.task);
-        Ok(Box::new(Task { options, name, lanes: lanes.into(), session: None }))
+        Ok(Box::new(Task {
+            options,
+            name,
+            lanes: lanes.into(),
+            session: None,
+            at_end: watch::Sender::new(false),
+        }))
     }
 }
 
@@ -82,6 +89,8 @@ struct Task {
     lanes: VecDeque<Lane>,
     /// `None`: not yet, or lost.
     session: Option<Session>,
+    /// Whether each has been read to where it ended then.
+    at_end: watch::Sender<bool>,
 }
 
 /// A table or query that is read.
@@ -98,6 +107,8 @@ struct Lane {
     fence: Option<Fence>,
     /// Whether all rows are being read, a batch after the other, in a transaction that shows them as they were at its begin.
     is_under_way: bool,
+    /// Whether the last look at it brought all that there was.
+    is_at_end: bool,
 }
 
 impl Lane {
@@ -114,6 +125,7 @@ impl Lane {
             due: Instant::now(),
             fence: None,
             is_under_way: false,
+            is_at_end: false,
         }
     }
 }
@@ -137,6 +149,10 @@ impl SourceTask for Task {
                 return Ok(Some(batch));
             }
         }
+    }
+
+    fn end(&self) -> End {
+        End::Told(self.at_end.subscribe())
     }
 }
 
@@ -186,8 +202,9 @@ impl Task {
         if !is_full {
             lane.due = Instant::now() + self.options.interval;
         }
-        lane.position = position;
+        (lane.position, lane.is_at_end) = (position, !is_full);
         let positions = vec![(lane.partition.clone(), position.to_offset())];
+        self.at_end.send_replace(self.lanes.iter().all(|lane| lane.is_at_end));
         Ok(SourceBatch { records, positions, receipt: None })
     }
 }

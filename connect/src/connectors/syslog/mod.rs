@@ -15,7 +15,7 @@ use self::listener::{Arrived, Listeners};
 use self::message::Reader;
 use crate::data::SchemaAndValue;
 use crate::{
-    About, ConnectError, Finding, Record, Source, SourceBatch, SourceContext, SourceTask, TaskError,
+    About, ConnectError, End, Finding, Record, Source, SourceBatch, SourceContext, SourceTask, TaskError,
 };
 pub use framing::Framing;
 pub use message::{Format, Zone};
@@ -76,6 +76,10 @@ impl SourceTask for SyslogTask {
         let arrived = std::mem::take(&mut self.batch);
         let records = arrived.into_iter().map(|arrived| self.record(arrived)).collect();
         Ok(Some(SourceBatch { records, ..SourceBatch::default() }))
+    }
+
+    fn end(&self) -> End {
+        End::Never
     }
 
     async fn close(&mut self) {

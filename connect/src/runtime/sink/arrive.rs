@@ -1,7 +1,7 @@
 //! From fetched bytes to records in lanes, and what rebalances change.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use millstream_client::{Event, Fetched, Offset, Record as Wire, TopicPartition};
@@ -15,23 +15,31 @@ use crate::runtime::dead_letter::{Address, Corpse};
 use crate::runtime::failure::Failure;
 use crate::runtime::memory::Room;
 use crate::runtime::meter::{Doing, Meter, Stage};
+use crate::runtime::undertaker::Leg;
 use crate::sink::SinkTask;
 
 /// Records take about so many times the memory of the bytes that they were read from.
 const UNFOLDED: usize = 3;
-/// How long to wait for memory that other tasks hold before looking around.
-const MEMORY_WAIT: Duration = Duration::from_millis(100);
 
 /// A record that failed on its way in, as it was read.
 pub(super) struct Failed {
     pub(super) slot: Slot,
+    /// How many records went well between the failure before and this one.
+    pub(super) passed_before: usize,
     pub(super) encoded: Encoded,
     pub(super) timestamp: Option<i64>,
     pub(super) failure: Failure,
 }
 
-/// Records by offset, and those that failed.
-type Converted = (Vec<(i64, Record)>, Vec<Failed>);
+/// What became of what was fetched.
+#[derive(Default)]
+struct Converted {
+    /// By offset.
+    records: Vec<(i64, Record)>,
+    failed: Vec<Failed>,
+    /// How many went well after the last that failed.
+    passed_last: usize,
+}
 
 impl SinkRun {
     /// Takes in what was fetched. `false`: there is no memory for it, or nobody reads the partition any more.
@@ -39,7 +47,7 @@ impl SinkRun {
         if !self.seat.assigned.contains(&fetched.partition) {
             return Ok(true);
         }
-        let Some(room) = self.room(fetched.bytes.len() * UNFOLDED).await else {
+        let Some(room) = self.room(fetched.bytes.len() * UNFOLDED).await? else {
             self.waiting_for_memory = Some(fetched);
             return Ok(false);
         };
@@ -48,52 +56,64 @@ impl SinkRun {
             self.environment.reporter.topic(&fetched.partition.topic).await;
         }
         let started = Instant::now();
-        let (records, failed) = self.convert(&fetched)?;
+        let Converted { records, mut failed, passed_last } = self.convert(&fetched)?;
         let meter = &self.environment.reporter.meter;
         Meter::add(&meter.bytes, fetched.bytes.len());
         meter.spent(Stage::Process, Doing::Busy, started);
-        let partition = fetched.partition.clone();
-        self.lanes.arrive(&partition, fetched.offset, records, fetched.next_offset);
+        let (partition, next) = (fetched.partition.clone(), fetched.next_offset);
+        self.lanes.arrive(&partition, fetched.offset, records, next);
         self.chunks.push(fetched, room);
-        self.bury_all(failed).await?;
+        // What is read again has its dead letters, and the brake knows of it.
+        let known = self.lanes.buried_to(&partition);
+        if next > known {
+            failed.retain(|failed| failed.slot.offset >= known);
+            self.bury_all(Leg::In, failed).await?;
+            self.undertaker.passed(Leg::In, passed_last);
+            self.lanes.buried_up_to(&partition, next);
+        }
         Ok(true)
     }
 
     /// Memory for what was fetched. While this task has something to write it does not wait: that gives memory back.
-    async fn room(&self, bytes: usize) -> Option<Room> {
+    async fn room(&mut self, bytes: usize) -> Result<Option<Room>, RunError> {
         let room = self.environment.memory.try_take(bytes);
         if room.is_some() || self.lanes.ready(Instant::now()) > 0 {
-            return room;
+            return Ok(room);
         }
         let started = Instant::now();
-        let room =
-            tokio::time::timeout(MEMORY_WAIT, self.environment.memory.take(bytes)).await.ok().flatten();
+        let room = self.seat.meanwhile(self.environment.memory.take(bytes)).await?;
         self.environment.reporter.meter.spent(Stage::Write, Doing::Blocked, started);
-        room
+        Ok(room.flatten())
     }
 
     /// Records by offset, those that failed as bytes; both in lanes, for both hold up the commit.
     fn convert(&self, fetched: &Fetched) -> Result<Converted, RunError> {
         let conversion = &self.environment.conversion;
-        let (mut records, mut failed, mut read) =
-            (Vec::with_capacity(fetched.count().min(MAX_AT_ONCE)), Vec::new(), 0);
+        let mut read = 0;
+        let records = Vec::with_capacity(fetched.count().min(MAX_AT_ONCE));
+        let mut converted = Converted { records, ..Converted::default() };
         fetched.for_each(|wire| {
             read += 1;
+            converted.passed_last += 1;
             match conversion.decode(fetched, wire).and_then(|record| conversion.transform(record)) {
-                Ok(Some(record)) => records.push((wire.offset.0, record)),
+                Ok(Some(record)) => converted.records.push((wire.offset.0, record)),
                 Ok(None) => Meter::add(&self.environment.reporter.meter.filtered, 1),
-                Err(failure) => failed.push(as_read(fetched, wire, failure)),
+                Err(failure) => {
+                    let passed_before = std::mem::take(&mut converted.passed_last) - 1;
+                    converted.failed.push(as_read(fetched, wire, failure, passed_before));
+                }
             }
             Ok(())
         })?;
         Meter::add(&self.environment.reporter.meter.read, read);
-        Ok((records, failed))
+        Ok(converted)
     }
 
     /// Gives records up; their dead letters are written when it returns.
-    pub(super) async fn bury_all(&mut self, failed: Vec<Failed>) -> Result<(), RunError> {
+    pub(super) async fn bury_all(&mut self, leg: Leg, failed: Vec<Failed>) -> Result<(), RunError> {
         let mut under_way = Vec::with_capacity(failed.len());
-        for Failed { slot, encoded, timestamp, failure } in failed {
+        for Failed { slot, passed_before, encoded, timestamp, failure } in failed {
+            self.undertaker.passed(leg, passed_before);
             let headers = encoded.headers();
             let corpse = Corpse {
                 key: encoded.key.as_deref(),
@@ -107,7 +127,7 @@ impl SinkRun {
                 partition: Some(partition.partition),
                 offset: Some(*offset),
             };
-            let delivery = self.undertaker.bury(&self.environment, corpse, &from, &failure).await?;
+            let delivery = self.undertaker.bury(&self.environment, leg, corpse, &from, &failure).await?;
             under_way.push((slot, delivery));
         }
         for (slot, delivery) in under_way {
@@ -129,8 +149,9 @@ impl SinkRun {
                 self.seat.assigned.extend(partitions);
             }
             Event::Revoked(revoked) => {
-                self.commit(task).await?;
+                self.commit(task, Some(Instant::now() + self.seat.letting_go)).await?;
                 self.forget(task, &revoked.partitions).await;
+                self.abandoned = false;
             }
             Event::Lost(partitions) => self.forget(task, &partitions).await,
             _ => {}
@@ -152,13 +173,14 @@ impl SinkRun {
 const MAX_AT_ONCE: usize = 1 << 16;
 
 /// The record as bytes, for its dead letter.
-pub(super) fn as_read(fetched: &Fetched, wire: &Wire<'_>, failure: Failure) -> Failed {
+pub(super) fn as_read(fetched: &Fetched, wire: &Wire<'_>, failure: Failure, passed_before: usize) -> Failed {
     let copy = |bytes: Option<&[u8]>| bytes.map(Bytes::copy_from_slice);
     let header = |header: millstream_client::Header<'_>| {
         (String::from_utf8_lossy(header.key).into_owned(), copy(header.value))
     };
     Failed {
         slot: Slot { partition: fetched.partition.clone(), offset: wire.offset.0 },
+        passed_before,
         encoded: Encoded {
             key: copy(wire.key),
             value: copy(wire.value),

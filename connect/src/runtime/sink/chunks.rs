@@ -29,6 +29,10 @@ impl Chunks {
         }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.values().all(VecDeque::is_empty)
+    }
+
     pub(crate) fn forget(&mut self, partitions: &[TopicPartition]) {
         self.0.retain(|partition, _| !partitions.contains(partition));
     }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use millstream_client::{ErrorClass, ErrorCode, Offset};
+use millstream_client::{ErrorClass, ErrorCode};
 
 use super::SinkRun;
 use crate::error::TaskError;
@@ -11,13 +11,20 @@ use crate::runtime::meter::{Doing, Meter, Stage};
 use crate::sink::SinkTask;
 
 impl SinkRun {
-    /// Flushes the target and commits what is done.
-    pub(super) async fn commit(&mut self, task: &mut dyn SinkTask) -> Result<(), RunError> {
+    /// Flushes the target, which is waited for until `by` at most, and commits what is done.
+    pub(super) async fn commit(
+        &mut self,
+        task: &mut dyn SinkTask,
+        by: Option<Instant>,
+    ) -> Result<(), RunError> {
         let started = Instant::now();
         let interval = self.environment.flush_interval;
         self.commit_at = started + task.flush_within().map_or(interval, |wish| wish.min(interval));
         if self.unflushed || task.flush_within().is_some() {
-            let flush = self.seat.patient(task.flush()).await?;
+            let flush = match self.abandoned {
+                true => None,
+                false => self.seat.patient(by.map(Into::into), task.flush()).await?,
+            };
             self.environment.reporter.meter.spent(Stage::Write, Doing::Busy, started);
             match flush {
                 Some(Ok(())) => self.unflushed = false,
@@ -26,10 +33,9 @@ impl SinkRun {
                     return self.out(after, &why).await;
                 }
                 Some(Err(error)) => return Err(error.into()),
-                // Partitions go, and what was written is not known to be safe: whoever gets them writes it again.
                 None => {
-                    self.abandoned = true;
-                    return self.rewind();
+                    self.rewind()?;
+                    return self.abandon().await;
                 }
             }
         }
@@ -54,15 +60,22 @@ impl SinkRun {
 
     /// What was written since the last commit is not safe: it is read again.
     fn rewind(&mut self) -> Result<(), RunError> {
-        for (partition, offset) in self.lanes.rewind() {
-            if self.seat.assigned.contains(&partition) {
-                self.seat.consumer.seek(&partition, Offset(offset))?;
-            }
-            self.chunks.forget(std::slice::from_ref(&partition));
-            self.drop_fetched(&partition);
-        }
         self.unflushed = false;
-        Ok(())
+        let offsets = self.lanes.rewind();
+        self.read_again(offsets)
+    }
+
+    /// Partitions go or the task ends, and the target does not answer: what was written and not flushed is given up without a
+    /// commit, so whoever reads on writes it again.
+    pub(super) async fn abandon(&mut self) -> Result<(), RunError> {
+        self.abandoned = true;
+        let why = "the target did not answer in time, so partitions were given up without a commit: what was written of them \
+                   since the last commit is written again";
+        if self.seat.control.borrow().stop {
+            tracing::warn!(task = %self.environment.id, why);
+            return Ok(());
+        }
+        self.out(None, why).await
     }
 
     pub(super) fn drop_fetched(&mut self, partition: &millstream_client::TopicPartition) {

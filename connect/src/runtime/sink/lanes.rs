@@ -41,6 +41,8 @@ struct Lane<R> {
     read_to: i64,
     /// The offset that was committed last.
     committed: i64,
+    /// What did not convert below this offset has its dead letter, whether or not it is read again.
+    buried_to: i64,
 }
 
 /// Where a record that was taken belongs.
@@ -55,6 +57,8 @@ pub(crate) struct Slot {
 pub(crate) struct GivenUp {
     pub(crate) slot: Slot,
     pub(crate) why: String,
+    /// How many records were taken by the target between the one given up before and this.
+    pub(crate) passed_before: usize,
 }
 
 impl<R> Lanes<R> {
@@ -77,6 +81,10 @@ impl<R> Lanes<R> {
         read_to: i64,
     ) {
         let lane = self.lanes.entry(partition.clone()).or_insert_with(|| Lane::new(from));
+        if from < lane.read_to {
+            // The topic was made anew: what has a dead letter is gone.
+            lane.buried_to = from;
+        }
         for (offset, record) in records {
             lane.open.push_back((offset, false));
             lane.waiting.push_back((offset, record));
@@ -97,10 +105,30 @@ impl<R> Lanes<R> {
 
     /// Everything since the last commit is as if it had not been read; where to read on.
     pub(crate) fn rewind(&mut self) -> Vec<(TopicPartition, i64)> {
-        std::mem::take(&mut self.lanes)
-            .into_iter()
-            .map(|(partition, lane)| (partition, lane.committed))
-            .collect()
+        let begin = |(partition, lane): (&TopicPartition, &mut Lane<R>)| {
+            (partition.clone(), lane.begin_anew(lane.committed))
+        };
+        self.lanes.iter_mut().map(begin).collect()
+    }
+
+    /// What is not done is as if it had not been read; where to read on. What is done stays so, and may be committed.
+    pub(crate) fn put_back(&mut self) -> Vec<(TopicPartition, i64)> {
+        let begin = |(partition, lane): (&TopicPartition, &mut Lane<R>)| {
+            (partition.clone(), lane.begin_anew(lane.committable()))
+        };
+        self.lanes.iter_mut().map(begin).collect()
+    }
+
+    /// Below this offset, what did not convert has its dead letter.
+    pub(crate) fn buried_to(&self, partition: &TopicPartition) -> i64 {
+        self.lanes.get(partition).map_or(0, |lane| lane.buried_to)
+    }
+
+    /// What did not convert has its dead letter, up to this offset.
+    pub(crate) fn buried_up_to(&mut self, partition: &TopicPartition, offset: i64) {
+        if let Some(lane) = self.lanes.get_mut(partition) {
+            lane.buried_to = lane.buried_to.max(offset);
+        }
     }
 
     /// Up to `max` records whose lanes may be tried now.
@@ -131,13 +159,19 @@ impl<R> Lanes<R> {
         now: Instant,
         random: f64,
     ) -> Vec<GivenUp> {
-        let mut given_up = Vec::new();
+        let (mut given_up, mut passed) = (Vec::new(), 0);
+        let mut give_up = |slot, why, passed: &mut usize| {
+            given_up.push(GivenUp { slot, why, passed_before: std::mem::take(passed) });
+        };
         let mut back: Vec<(Slot, R)> = Vec::new();
         for ((slot, record), verdict) in slots.into_iter().zip(records).zip(verdicts) {
             let Some(lane) = self.lanes.get_mut(&slot.partition) else { continue };
             match verdict {
-                Verdict::Ok => lane.done(slot.offset),
-                Verdict::Reject { why } => given_up.push(GivenUp { slot, why }),
+                Verdict::Ok => {
+                    lane.done(slot.offset);
+                    passed += 1;
+                }
+                Verdict::Reject { why } => give_up(slot, why, &mut passed),
                 Verdict::Untried => back.push((slot, record)),
                 Verdict::Retry { after, why } => {
                     let attempts = lane.failing.entry(slot.offset).or_insert_with(|| Attempts::begin(now));
@@ -146,7 +180,7 @@ impl<R> Lanes<R> {
                             lane.blocked_until = lane.blocked_until.max(Some(at));
                             back.push((slot, record));
                         }
-                        None => given_up.push(GivenUp { slot, why }),
+                        None => give_up(slot, why, &mut passed),
                     }
                 }
             }
@@ -209,7 +243,16 @@ impl<R> Lane<R> {
             blocked_until: None,
             read_to: from,
             committed: from,
+            buried_to: from,
         }
+    }
+
+    /// Holds no record, and reads on from there. How often those that fail were tried counts on.
+    fn begin_anew(&mut self, from: i64) -> i64 {
+        self.waiting.clear();
+        self.open.clear();
+        self.read_to = from;
+        from
     }
 
     fn give(&mut self, now: Instant, max: usize) -> impl Iterator<Item = (i64, R)> {

@@ -12,6 +12,7 @@ pub(crate) mod bisect;
 mod chunks;
 mod commit;
 mod lanes;
+mod linger;
 mod patience;
 mod write;
 
@@ -27,7 +28,7 @@ use self::lanes::Lanes;
 use self::patience::Seat;
 use super::RunError;
 use super::backoff::Attempts;
-use super::environment::{Control, Environment, changed};
+use super::environment::{Control, Environment};
 use super::meter::{Doing, Stage};
 use super::options::SinkOptions;
 use super::undertaker::Undertaker;
@@ -40,7 +41,8 @@ use crate::sink::SinkTask;
 const POLL_MAX: Duration = Duration::from_millis(500);
 /// A record that is tried again for so long is worth a word in the status.
 const WORTH_TELLING: Duration = Duration::from_secs(5);
-
+/// How long a target is waited for when partitions go; or a quarter of the time that the group gives, if that is less.
+const LETTING_GO_MAX: Duration = Duration::from_secs(30);
 /// A lane that is held up keeps so many batches at most.
 const CHOKED_BATCHES: usize = 2;
 
@@ -63,7 +65,7 @@ pub(crate) struct SinkRun {
     commit_at: Instant,
     /// Something was written since the last flush.
     unflushed: bool,
-    /// The target did not answer in time: it is not asked for anything more.
+    /// The target did not answer in time when partitions were to go or the task was to end: it is not asked before that is done.
     abandoned: bool,
 }
 
@@ -80,6 +82,7 @@ impl SinkRun {
     ) -> Result<Self, RunError> {
         let options = SinkOptions::read(&Given::new(&environment.config)).map_err(RunError::Config)?;
         let config = environment.clients.consumer_config(&environment.id.connector)?;
+        let letting_go = LETTING_GO_MAX.min(config.max_poll_interval / 4);
         let consumer = config.build().await?;
         if options.topics_regex.is_empty() {
             consumer.subscribe(options.topics.iter().map(String::as_str))?;
@@ -93,6 +96,7 @@ impl SinkRun {
             choked: BTreeSet::new(),
             control,
             graceful: environment.graceful,
+            letting_go,
         };
         let lanes = Lanes::new(environment.options.errors.record_budget());
         let undertaker = Undertaker::new(&environment);
@@ -124,17 +128,16 @@ impl SinkRun {
         loop {
             let told = *self.seat.control.borrow_and_update();
             if told.stop {
-                return if self.abandoned { Ok(()) } else { self.commit(task).await };
+                return self.commit(task, None).await;
             }
             if told.paused {
                 self.rest(task).await?;
                 continue;
             }
             self.tell().await;
-            if let Some(until) =
-                self.outage.as_ref().map(|outage| outage.until).filter(|until| *until > Instant::now())
-            {
-                self.wait_out(task, until).await?;
+            if let Some(outage) = self.outage.as_ref().filter(|outage| outage.until > Instant::now()) {
+                let (since, until) = (outage.attempts.since, outage.until);
+                self.wait_out(task, since, until).await?;
                 continue;
             }
             if self.fill(task).await? {
@@ -142,7 +145,7 @@ impl SinkRun {
             }
             self.write(task).await?;
             if Instant::now() >= self.commit_at || self.is_idle() {
-                self.commit(task).await?;
+                self.commit(task, None).await?;
             }
         }
     }
@@ -164,55 +167,10 @@ impl SinkRun {
         }
     }
 
-    /// Rests until it is told something else, and keeps its place in the group.
-    async fn rest(&mut self, task: &mut dyn SinkTask) -> Result<(), RunError> {
-        self.commit(task).await?;
-        self.environment.reporter.state(State::Paused, None).await;
-        loop {
-            self.seat.consumer.pause(&self.seat.assigned());
-            tokio::select! {
-                biased;
-                _ = changed(&mut self.seat.control) => break,
-                event = self.seat.consumer.poll(POLL_MAX) => self.set_aside(task, event?).await?,
-            }
-        }
-        self.seat.consumer.resume(&self.seat.assigned());
-        self.seat.choked.clear();
-        Ok(())
-    }
-
-    /// Leaves the target alone until then, or until it is told something.
-    async fn wait_out(&mut self, task: &mut dyn SinkTask, until: Instant) -> Result<(), RunError> {
-        let started = Instant::now();
-        let mut control = self.seat.control.clone();
-        let wait = async {
-            tokio::select! {
-                _ = control.changed() => {}
-                () = tokio::time::sleep_until(until.into()) => {}
-            }
-        };
-        self.seat.patient(wait).await?;
-        self.environment.reporter.meter.spent(Stage::Write, Doing::Blocked, started);
-        let events: Vec<Event> = self.seat.events.drain(..).collect();
-        for event in events {
-            self.set_aside(task, Some(event)).await?;
-        }
-        Ok(())
-    }
-
-    /// Deals with a rebalance at once, and with records later.
-    async fn set_aside(&mut self, task: &mut dyn SinkTask, event: Option<Event>) -> Result<(), RunError> {
-        match event {
-            Some(Event::Fetched(fetched)) => self.seat.events.push_back(Event::Fetched(fetched)),
-            Some(event) => self.rebalanced(task, event).await?,
-            None => {}
-        }
-        Ok(())
-    }
-
     /// Waits for records unless there are enough. `true`: there is something else to do.
     async fn fill(&mut self, task: &mut dyn SinkTask) -> Result<bool, RunError> {
         let started = Instant::now();
+        self.rebalance(task).await?;
         self.choke();
         while self.lanes.ready(started) < self.options.batch_records {
             if let Some(fetched) = self.waiting_for_memory.take() {

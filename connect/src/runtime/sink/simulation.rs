@@ -74,6 +74,13 @@ fn life(world: &mut World, random: &mut StdRng, now: &mut Instant, steps: usize)
                 return;
             }
         }
+        if random.random_bool(0.05) {
+            // An outage: what is not done gives its memory back and is read again.
+            read.extend(
+                lanes.put_back().into_iter().map(|(partition, offset)| (partition.partition, offset)),
+            );
+            assert_eq!(lanes.waiting(), 0);
+        }
         if random.random_bool(0.3) {
             let offsets = lanes.committable();
             for (partition, offset) in &offsets {

@@ -14,6 +14,7 @@ use crate::runtime::RunError;
 use crate::runtime::backoff::Attempts;
 use crate::runtime::failure::Failure;
 use crate::runtime::meter::{Doing, Meter, Stage};
+use crate::runtime::undertaker::Leg;
 use crate::sink::{Outcome, SinkTask, Written};
 
 impl SinkRun {
@@ -33,11 +34,12 @@ impl SinkRun {
         meter.spent(Stage::Write, Doing::Busy, started);
         Meter::add(&meter.written, ok);
         Meter::add(&meter.retried, again);
-        self.undertaker.passed(ok);
         self.unflushed |= ok > 0;
         let given_up = self.lanes.settle(slots, records, verdicts, Instant::now(), rand::random());
         outcome?;
+        let passed_last = ok - given_up.iter().map(|given_up| given_up.passed_before).sum::<usize>();
         self.give_up(given_up).await?;
+        self.undertaker.passed(Leg::Out, passed_last);
         self.release();
         Ok(())
     }
@@ -50,7 +52,7 @@ impl SinkRun {
         bisection: &mut Bisection,
     ) -> Result<(), RunError> {
         while let Some(part) = bisection.next() {
-            match self.seat.patient(task.write(&records[part.clone()])).await? {
+            match self.seat.patient(None, task.write(&records[part.clone()])).await? {
                 Some(Ok(Written::All)) => bisection.written(),
                 Some(Ok(Written::Each(outcomes))) if outcomes.len() == part.len() => {
                     let stops = outcomes.iter().any(|outcome| *outcome != Outcome::Ok);
@@ -83,8 +85,7 @@ impl SinkRun {
                 }
                 None => {
                     bisection.put_off();
-                    self.abandoned = true;
-                    return Ok(());
+                    return self.abandon().await;
                 }
             }
             self.outage = None;
@@ -109,14 +110,16 @@ impl SinkRun {
 
     async fn give_up(&mut self, given_up: Vec<GivenUp>) -> Result<(), RunError> {
         let mut failed = Vec::with_capacity(given_up.len());
-        for GivenUp { slot, why } in given_up {
+        for GivenUp { slot, why, passed_before } in given_up {
             let failure = Failure::put(why);
             let Some(fetched) = self.chunks.fetched(&slot.partition, slot.offset) else { continue };
             let mut read = None;
-            find(fetched, slot.offset, |wire| read = Some(as_read(fetched, wire, failure.clone())))?;
+            find(fetched, slot.offset, |wire| {
+                read = Some(as_read(fetched, wire, failure.clone(), passed_before));
+            })?;
             failed.extend(read);
         }
-        self.bury_all(failed).await
+        self.bury_all(Leg::Out, failed).await
     }
 
     /// Lets go of the bytes whose records are done.

@@ -14,7 +14,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::task::Poll;
+use std::time::Instant;
 
 use millstream_client::{Admin, Delivery, Producer};
 use tokio::sync::watch;
@@ -29,15 +30,12 @@ use super::meter::{Doing, Meter, Stage};
 use super::options::SourceOptions;
 use super::positions::Positions;
 use super::topics::TopicCreation;
-use super::undertaker::Undertaker;
+use super::undertaker::{Leg, Undertaker};
 use crate::error::TaskError;
 use crate::herder::State;
 use crate::options::{Given, Options};
 use crate::record::Record;
-use crate::source::{Receipt, SourceBatch, SourceOffset, SourcePartition, SourceTask};
-
-/// A source that has nothing for so long is read to its end, where a run is to end.
-const QUIET: Duration = Duration::from_secs(1);
+use crate::source::{End, Receipt, SourceBatch, SourceOffset, SourcePartition, SourceTask};
 
 /// A run of a source's task.
 pub(crate) struct SourceRun {
@@ -57,7 +55,15 @@ pub(crate) struct SourceRun {
     /// When positions are stored next.
     store_at: Instant,
     undertaker: Undertaker,
+    /// Polled, but there was no memory for it yet.
+    waiting_for_memory: Option<SourceBatch>,
+    /// There is no more to poll for this run: it has done all once what is under way is stored.
+    is_over: bool,
 }
+
+/// What is said of a source that no run ends with.
+const NEVER_ENDS: &str = "this source has no end: it takes what others send when they like, or makes ever more; a run that ends \
+                          (--once) cannot tell when it has all, so run it without";
 
 /// What a batch leaves behind while its records are under way.
 struct Polled {
@@ -74,9 +80,10 @@ struct InFlight {
     record: Option<Record>,
 }
 
-/// What a poll came to.
+/// What a poll, or waiting for memory, came to.
 enum Next {
-    Batch(SourceBatch),
+    Polled(SourceBatch),
+    Batch(SourceBatch, Room),
     Exhausted,
     /// To be asked again, not before this.
     Later(Instant),
@@ -107,6 +114,8 @@ impl SourceRun {
             unstored: HashMap::new(),
             store_at: Instant::now(),
             undertaker,
+            waiting_for_memory: None,
+            is_over: false,
         })
     }
 
@@ -117,6 +126,10 @@ impl SourceRun {
         mut control: watch::Receiver<Control>,
     ) -> Result<(), RunError> {
         let mut outage: Option<Attempts> = None;
+        let mut end = self.environment.ends.then(|| task.end());
+        if matches!(end, Some(End::Never)) {
+            return Err(RunError::Fatal(NEVER_ENDS.to_owned()));
+        }
         let mut now = *control.borrow_and_update();
         while !now.stop {
             if now.paused {
@@ -127,14 +140,19 @@ impl SourceRun {
             if outage.is_none() {
                 self.environment.reporter.state(State::Running, None).await;
             }
-            match self.poll(task, &mut control, &mut outage).await? {
-                Next::Batch(batch) => self.take(batch).await?,
+            let next = match self.waiting_for_memory.take() {
+                Some(batch) => self.make_room(batch, &mut control).await?,
+                None => self.poll(task, end.as_mut(), &mut control, &mut outage).await?,
+            };
+            match next {
+                Next::Polled(batch) => (self.waiting_for_memory, self.is_over) = (Some(batch), false),
+                Next::Batch(batch, room) => self.take(batch, room).await?,
                 Next::Control(changed) => now = changed,
                 Next::Later(at) => now = self.rest(&mut control, Some(at)).await?,
                 Next::Exhausted => {
+                    self.is_over = true;
                     self.drain().await?;
-                    self.environment.reporter.meter.exhausted.store(true, Relaxed);
-                    now = changed(&mut control).await;
+                    now = self.rest(&mut control, None).await?;
                 }
             }
         }
@@ -145,34 +163,31 @@ impl SourceRun {
     async fn poll(
         &mut self,
         task: &mut dyn SourceTask,
+        mut end: Option<&mut End>,
         control: &mut watch::Receiver<Control>,
         outage: &mut Option<Attempts>,
     ) -> Result<Next, RunError> {
         let started = Instant::now();
         let mut poll = pin!(task.poll());
-        let meter = Arc::clone(&self.environment.reporter.meter);
         let polled = loop {
-            // A source that says nothing for a while has no more for a run that ends.
-            let ends = self.environment.ends && !meter.exhausted.load(Relaxed);
-            let quiet = sleep_until((started + QUIET).into());
             tokio::select! {
                 biased;
                 control = changed(control) => return Ok(Next::Control(control)),
                 () = front(&mut self.in_flight) => self.settle().await?,
                 () = sleep_until(self.store_at.into()) => self.store().await,
                 polled = &mut poll => break polled,
-                () = quiet, if ends && self.in_flight.is_empty() => {
-                    self.drain().await?;
-                    self.environment.reporter.meter.exhausted.store(true, Relaxed);
-                }
+                // What came between the last look and the word of it is polled before it counts.
+                () = told(end.as_deref_mut()) => match futures::poll!(&mut poll) {
+                    Poll::Ready(polled) => break polled,
+                    Poll::Pending => return Ok(Next::Exhausted),
+                },
             }
         };
         self.environment.reporter.meter.spent(Stage::Read, Doing::Idle, started);
         match polled {
             Ok(batch) => {
-                meter.exhausted.store(false, Relaxed);
                 *outage = None;
-                Ok(batch.map_or(Next::Exhausted, Next::Batch))
+                Ok(batch.map_or(Next::Exhausted, Next::Polled))
             }
             Err(TaskError::Retry { after, why }) => {
                 let now = Instant::now();
@@ -234,13 +249,14 @@ impl SourceRun {
             let Some(first) = self.in_flight.pop_front() else { break };
             match outcome {
                 Ok(_) => {
-                    written += usize::from(first.record.is_some());
+                    let passed = usize::from(first.record.is_some());
+                    self.undertaker.passed(Leg::Out, passed);
+                    written += passed;
                     self.ledger.acknowledged(first.batch);
                 }
                 Err(error) => self.refused(first, error).await?,
             }
         }
-        self.undertaker.passed(written);
         Meter::add(&self.environment.reporter.meter.written, written);
         while let Some(polled) = self.ledger.pop() {
             for (partition, offset) in polled.positions {
@@ -258,9 +274,14 @@ impl SourceRun {
     /// Stores what may be stored. Where that fails it is tried again with the next.
     async fn store(&mut self) {
         self.store_at = Instant::now() + self.environment.flush_interval;
-        if self.unstored.is_empty() {
-            return;
+        if !self.unstored.is_empty() {
+            self.store_all().await;
         }
+        let all_done = self.is_over && self.in_flight.is_empty() && self.unstored.is_empty();
+        self.environment.reporter.meter.exhausted.store(all_done, Relaxed);
+    }
+
+    async fn store_all(&mut self) {
         let positions = self
             .unstored
             .values()
@@ -276,6 +297,16 @@ impl SourceRun {
             }
         }
     }
+}
+
+/// Completes when a source says that it has handed out all; never where it says so otherwise.
+async fn told(end: Option<&mut End>) {
+    if let Some(End::Told(end)) = end
+        && end.wait_for(|is_at_end| *is_at_end).await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
 }
 
 /// Completes when the oldest record under way has an outcome; never where there is none.

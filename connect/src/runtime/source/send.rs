@@ -1,30 +1,62 @@
 //! From a polled batch to records under way.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
 use millstream_client::{Delivery, Error, ErrorCode, ProducerRecord};
+use tokio::sync::watch;
+use tokio::time::sleep_until;
 
 use super::ledger::BatchId;
-use super::{InFlight, Polled, SourceRun, front};
+use super::{InFlight, Next, Polled, SourceRun, front};
 use crate::record::Record;
 use crate::runtime::RunError;
 use crate::runtime::conversion::Encoded;
 use crate::runtime::dead_letter::{Address, Corpse};
+use crate::runtime::environment::{Control, changed};
 use crate::runtime::failure::Failure;
 use crate::runtime::memory::Room;
 use crate::runtime::meter::{Doing, Meter, Stage};
 use crate::runtime::topics::ensure;
+use crate::runtime::undertaker::Leg;
 use crate::source::SourceBatch;
 
 impl SourceRun {
+    /// Waits for memory for a batch, which waits with it if there is something else to do. Acknowledgements are taken in meanwhile,
+    /// for they give memory back.
+    pub(super) async fn make_room(
+        &mut self,
+        batch: SourceBatch,
+        control: &mut watch::Receiver<Control>,
+    ) -> Result<Next, RunError> {
+        let (started, bytes) = (Instant::now(), batch.records.iter().map(size).sum());
+        let memory = self.environment.memory.clone();
+        let mut room = pin!(memory.take(bytes));
+        let next = loop {
+            tokio::select! {
+                biased;
+                control = changed(control) => {
+                    self.waiting_for_memory = Some(batch);
+                    break Next::Control(control);
+                }
+                () = front(&mut self.in_flight) => self.settle().await?,
+                () = sleep_until(self.store_at.into()) => self.store().await,
+                room = &mut room => {
+                    let room = room.ok_or_else(|| RunError::Fatal("the worker ends".into()))?;
+                    break Next::Batch(batch, room);
+                }
+            }
+        };
+        self.environment.reporter.meter.spent(Stage::Write, Doing::Blocked, started);
+        Ok(next)
+    }
+
     /// Sends a batch on its way.
-    pub(super) async fn take(&mut self, batch: SourceBatch) -> Result<(), RunError> {
-        let started = Instant::now();
+    pub(super) async fn take(&mut self, batch: SourceBatch, room: Room) -> Result<(), RunError> {
+        let mut since = Instant::now();
         let meter = Arc::clone(&self.environment.reporter.meter);
         Meter::add(&meter.read, batch.records.len());
-        let room = self.room(batch.records.iter().map(size).sum()).await?;
-        let mut since = meter.spent(Stage::Write, Doing::Blocked, started);
         let polled = Polled { positions: batch.positions, receipt: batch.receipt, _room: room };
         let id = self.ledger.open(polled);
         for record in batch.records {
@@ -34,11 +66,14 @@ impl SourceRun {
             let before = self.environment.conversion.transforms().then(|| record.clone());
             match self.environment.conversion.transform(record) {
                 Ok(Some(record)) => since = self.send(id, record, since).await?,
-                Ok(None) => Meter::add(&meter.filtered, 1),
+                Ok(None) => {
+                    self.undertaker.passed(Leg::In, 1);
+                    Meter::add(&meter.filtered, 1);
+                }
                 Err(failure) => {
                     let encoded = before.as_ref().map(Encoded::plain).unwrap_or_default();
-                    self.bury(id, &encoded, &original, before.and_then(|record| record.timestamp), &failure)
-                        .await?;
+                    let timestamp = before.and_then(|record| record.timestamp);
+                    self.bury(id, Leg::In, &encoded, &original, timestamp, &failure).await?;
                 }
             }
         }
@@ -47,28 +82,14 @@ impl SourceRun {
         self.settle().await
     }
 
-    /// Memory for a batch. Acknowledgements are taken in meanwhile, for they give memory back.
-    async fn room(&mut self, bytes: usize) -> Result<Room, RunError> {
-        loop {
-            if let Some(room) = self.environment.memory.try_take(bytes) {
-                return Ok(room);
-            }
-            if self.in_flight.is_empty() {
-                let room = self.environment.memory.take(bytes).await;
-                return room.ok_or_else(|| RunError::Fatal("the worker ends".into()));
-            }
-            front(&mut self.in_flight).await;
-            self.settle().await?;
-        }
-    }
-
     async fn send(&mut self, batch: BatchId, record: Record, since: Instant) -> Result<Instant, RunError> {
         let address =
             || Address { topic: Arc::clone(&record.topic), partition: record.partition, offset: None };
         let encoded = match self.environment.conversion.encode(&record) {
             Ok(encoded) => encoded,
             Err(failure) => {
-                self.bury(batch, &Encoded::plain(&record), &address(), record.timestamp, &failure).await?;
+                let plain = Encoded::plain(&record);
+                self.bury(batch, Leg::In, &plain, &address(), record.timestamp, &failure).await?;
                 return Ok(since);
             }
         };
@@ -81,11 +102,12 @@ impl SourceRun {
         match self.produce(&record, &encoded, &mut since).await {
             Ok(delivery) => {
                 self.ledger.sent(batch);
+                self.undertaker.passed(Leg::In, 1);
                 self.in_flight.push_back(InFlight { batch, delivery, record: Some(record) });
             }
             Err(error) if is_about_the_record(&error) => {
                 let failure = Failure::produce(error.to_string());
-                self.bury(batch, &encoded, &address(), record.timestamp, &failure).await?;
+                self.bury(batch, Leg::In, &encoded, &address(), record.timestamp, &failure).await?;
             }
             Err(error) => return Err(error.into()),
         }
@@ -134,7 +156,7 @@ impl SourceRun {
         let encoded = self.environment.conversion.encode(record).unwrap_or_else(|_| Encoded::plain(record));
         let from = Address { topic: Arc::clone(&record.topic), partition: record.partition, offset: None };
         let failure = Failure::produce(error.to_string());
-        self.bury(refused.batch, &encoded, &from, record.timestamp, &failure).await?;
+        self.bury(refused.batch, Leg::Out, &encoded, &from, record.timestamp, &failure).await?;
         // The record's own place in the ledger; its dead letter has another.
         self.ledger.acknowledged(refused.batch);
         Ok(())
@@ -143,6 +165,7 @@ impl SourceRun {
     async fn bury(
         &mut self,
         batch: BatchId,
+        leg: Leg,
         encoded: &Encoded,
         from: &Address,
         timestamp: Option<i64>,
@@ -155,7 +178,7 @@ impl SourceRun {
             headers: &headers,
             timestamp,
         };
-        let delivery = self.undertaker.bury(&self.environment, corpse, from, failure).await?;
+        let delivery = self.undertaker.bury(&self.environment, leg, corpse, from, failure).await?;
         if let Some(delivery) = delivery {
             self.ledger.sent(batch);
             self.in_flight.push_back(InFlight { batch, delivery, record: None });

@@ -26,6 +26,9 @@ pub(crate) struct LinesOptions {
     /// Every so many lines one is no text but a number, which the string converter takes and JSON does not mind; 0: none.
     #[option(name = "lines.huge.every", default = 0)]
     huge_every: u64,
+    /// Every so many lines one is for a partition that there is not; 0: none.
+    #[option(name = "lines.astray.every", default = 0)]
+    astray_every: u64,
     /// Asks to be asked again so many times before each batch.
     #[option(name = "lines.retries", default = 0)]
     retries: u32,
@@ -77,7 +80,12 @@ impl SourceTask for LinesTask {
             true => format!("line {line} {}", "x".repeat(1_100_000)),
             false => format!("line {line}"),
         };
-        let record = |line| Record::new(Arc::clone(&self.topic), SchemaAndValue::string(text(line)));
+        let astray =
+            |line: u64| self.options.astray_every > 0 && line.is_multiple_of(self.options.astray_every);
+        let record = |line| Record {
+            partition: astray(line).then_some(1_000),
+            ..Record::new(Arc::clone(&self.topic), SchemaAndValue::string(text(line)))
+        };
         let records = (self.next..end).map(record).collect();
         self.next = end;
         let partition = json!({"of": "lines"}).as_object().unwrap().clone();

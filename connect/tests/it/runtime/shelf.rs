@@ -30,7 +30,7 @@ pub(crate) struct Behaviour {
     pub(crate) poison: Option<String>,
     /// A batch with poison in it is refused as a whole.
     pub(crate) whole: bool,
-    /// Never answers.
+    /// Does not answer.
     pub(crate) hangs: bool,
     /// Answers after this.
     pub(crate) slow: Duration,
@@ -38,6 +38,8 @@ pub(crate) struct Behaviour {
     pub(crate) away: bool,
     /// The next so many flushes fail.
     pub(crate) flush_failures: u32,
+    /// Never answers a flush.
+    pub(crate) flush_hangs: bool,
     /// Texts with this in them are to be sent again.
     pub(crate) busy: Option<String>,
 }
@@ -78,10 +80,10 @@ impl Sink for Shelf {
 #[async_trait]
 impl SinkTask for ShelfTask {
     async fn write(&mut self, records: &[Record]) -> Result<Written, TaskError> {
-        let behaviour = self.0.behaviour.lock().clone();
-        if behaviour.hangs {
-            std::future::pending::<()>().await;
+        while self.0.behaviour.lock().hangs {
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
+        let behaviour = self.0.behaviour.lock().clone();
         if behaviour.away {
             return Err(TaskError::retry("the shelf is away"));
         }
@@ -111,6 +113,9 @@ impl SinkTask for ShelfTask {
 
     async fn flush(&mut self) -> Result<(), TaskError> {
         *self.0.flushes.lock() += 1;
+        if self.0.behaviour.lock().flush_hangs {
+            std::future::pending::<()>().await;
+        }
         let mut behaviour = self.0.behaviour.lock();
         if behaviour.flush_failures > 0 {
             behaviour.flush_failures -= 1;

@@ -29,6 +29,10 @@ async fn start(name: &str, topic: &str) -> (OneTask, std::sync::Arc<ShelfState>)
     (task, ShelfState::named(name))
 }
 
+fn shelf_len(name: &str) -> usize {
+    ShelfState::named(name).written.lock().len()
+}
+
 fn behave(shelf: &ShelfState, behaviour: Behaviour) {
     *shelf.behaviour.lock() = behaviour;
 }
@@ -154,6 +158,38 @@ async fn the_brake_halts_a_task_before_it_pours_a_topic_into_the_dead_letters() 
 }
 
 #[tokio::test]
+async fn a_tenth_of_bad_records_is_a_tenth_however_many_are_read_and_written_at_once() {
+    // Every tenth does not convert, and of those that do every tenth is refused.
+    let text = |number: usize| match number % 10 {
+        3 => "{".to_owned(),
+        _ => format!("\"text {number}.\""),
+    };
+    let topic = topic_of("texts", 1, (0..10_000).map(text)).await;
+    let name = unique("shelf");
+    behave(&ShelfState::named(&name), Behaviour { poison: Some("7.".into()), ..Behaviour::default() });
+    let dir = tempfile::tempdir().unwrap();
+    let mut pairs = pairs(&topic, &name);
+    pairs.retain(|(name, _)| *name != "sink.batch.records");
+    pairs.extend([
+        ("value.converter", "json"),
+        ("value.converter.schemas.enable", "false"),
+        ("consumer.override.max.poll.records", "10000"),
+        ("sink.batch.records", "10000"),
+        ("errors.brake.percent", "20"),
+    ]);
+    let task = OneTask::start(&name, &pairs, position_file(&dir)).await;
+    let group = format!("connect-{name}");
+    eventually("the commit, or a halt", async || {
+        task.metrics().state == State::Halted || committed(&group).await == 10_000
+    })
+    .await;
+    let metrics = task.metrics();
+    assert_eq!((metrics.state, metrics.why), (State::Running, None));
+    assert_eq!((shelf_len(&name), metrics.dead_letters), (8_000, 2_000));
+    task.runner.stop(&task.id).await;
+}
+
+#[tokio::test]
 async fn a_target_that_is_away_is_waited_for_and_nothing_becomes_a_dead_letter() {
     let topic = topic_of("texts", 2, numbered(0, 100)).await;
     let name = unique("shelf");
@@ -229,4 +265,90 @@ async fn a_hanging_target_holds_memory_within_the_budget_and_loses_nothing() {
     assert_eq!(shelf.texts().into_iter().collect::<BTreeSet<_>>().len(), 5_000);
     task.runner.stop(&task.id).await;
     assert_eq!(task.runner.memory().0, 0, "all memory came back");
+}
+
+#[tokio::test]
+async fn a_target_that_stays_away_gives_its_memory_to_others_and_gets_all_later() {
+    let filler = "x".repeat(2_000);
+    let texts = || (0..2_000).map(|number| format!("text {number}. {filler}"));
+    let (topic, other) = (topic_of("texts", 2, texts()).await, topic_of("texts", 1, texts()).await);
+    let (name, neighbour) = (unique("shelf"), unique("shelf"));
+    behave(&ShelfState::named(&name), Behaviour { away: true, ..Behaviour::default() });
+    let dir = tempfile::tempdir().unwrap();
+    let worker = [("worker.memory.bytes", "1000000"), ("consumer.max.poll.records", "100")];
+    let task = OneTask::start_with(&name, &pairs(&topic, &name), position_file(&dir), &worker).await;
+    task.until("all of the memory", |_| task.runner.memory().0 > 600_000).await;
+    let beside = task.beside(&neighbour, 0, &pairs(&other, &neighbour)).await;
+    let group = format!("connect-{neighbour}");
+    eventually("the neighbour's commit", async || committed(&group).await == 2_000).await;
+    assert_eq!(task.metrics().state, State::Degraded);
+    behave(&ShelfState::named(&name), Behaviour::default());
+    let group = format!("connect-{name}");
+    eventually("the commit", async || committed(&group).await == 2_000).await;
+    let texts = ShelfState::named(&name).texts();
+    assert_eq!((texts.len(), texts.into_iter().collect::<BTreeSet<_>>().len()), (2_000, 2_000));
+    task.runner.stop(&task.id).await;
+    task.runner.stop(&beside).await;
+    assert_eq!(task.runner.memory().0, 0, "all memory came back");
+}
+
+#[tokio::test]
+async fn what_does_not_convert_has_one_dead_letter_however_often_it_is_read() {
+    let topic = topic_of("texts", 1, ["1", "{", "2"].map(str::to_owned)).await;
+    let name = unique("shelf");
+    behave(&ShelfState::named(&name), Behaviour { flush_failures: 3, ..Behaviour::default() });
+    let dir = tempfile::tempdir().unwrap();
+    let mut pairs = pairs(&topic, &name);
+    pairs.extend([("value.converter", "json"), ("value.converter.schemas.enable", "false")]);
+    let task = OneTask::start(&name, &pairs, position_file(&dir)).await;
+    let group = format!("connect-{name}");
+    eventually("the commit", async || committed(&group).await == 3).await;
+    assert!(task.metrics().records_read > 3, "it was read again");
+    assert_eq!(contents(&format!("{name}.dlq")).await.len(), 1);
+    task.runner.stop(&task.id).await;
+}
+
+#[tokio::test]
+async fn partitions_go_in_time_from_a_target_whose_flush_hangs_and_nothing_is_lost() {
+    let topic = topic_of("texts", 2, numbered(0, 100)).await;
+    let name = unique("shelf");
+    let shelf = ShelfState::named(&name);
+    let dir = tempfile::tempdir().unwrap();
+    // Nothing is committed but when partitions go and tasks end.
+    let worker = [("offset.flush.interval.ms", "3600000"), ("consumer.max.poll.interval.ms", "6000")];
+    let task = OneTask::start_with(&name, &pairs(&topic, &name), position_file(&dir), &worker).await;
+    eventually("all texts", async || shelf.texts().len() == 100).await;
+    behave(&shelf, Behaviour { flush_hangs: true, ..Behaviour::default() });
+    let beside = task.beside(&name, 1, &pairs(&topic, &name)).await;
+    let metrics = task.until_state(State::Degraded).await;
+    assert!(metrics.why.as_ref().is_some_and(|why| why.contains("without a commit")), "{metrics:#?}");
+    assert_eq!(committed(&format!("connect-{name}")).await, 0);
+
+    behave(&shelf, Behaviour::default());
+    eventually("all texts again, in two tasks", async || shelf.texts().len() == 200).await;
+    task.runner.stop(&task.id).await;
+    task.runner.stop(&beside).await;
+    assert_eq!(committed(&format!("connect-{name}")).await, 100, "both committed at their end");
+}
+
+#[tokio::test]
+async fn topics_by_a_pattern_are_read_also_those_that_come_later_and_no_others() {
+    let (first, name) = (topic_of("by-pattern", 1, numbered(0, 10)).await, unique("shelf"));
+    let stranger = topic_of("not-by-pattern", 1, numbered(90, 100)).await;
+    let dir = tempfile::tempdir().unwrap();
+    let mut pairs = pairs(&first, &name);
+    pairs.retain(|(option, _)| *option != "topics");
+    pairs.extend([("topics.regex", "by-pattern-[0-9]+"), ("consumer.override.metadata.max.age.ms", "200")]);
+    let task = OneTask::start(&name, &pairs, position_file(&dir)).await;
+    let shelf = ShelfState::named(&name);
+    eventually("the first topic", async || shelf.texts().len() == 10).await;
+    let second = topic_of("by-pattern", 2, numbered(10, 20)).await;
+    eventually("the topic that came later", async || shelf.texts().len() >= 20).await;
+    assert_eq!(shelf.texts().into_iter().collect::<BTreeSet<_>>(), numbered(0, 20).collect());
+    let group = format!("connect-{name}");
+    eventually("the commit", async || committed(&group).await == 20).await;
+    task.runner.stop(&task.id).await;
+    let read = super::broker::admin().await.group_offsets(&group).await.unwrap();
+    let topics: BTreeSet<String> = read.keys().map(|partition| partition.topic.to_string()).collect();
+    assert_eq!(topics, [first, second].into(), "and not {stranger}");
 }

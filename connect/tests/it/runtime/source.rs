@@ -1,13 +1,18 @@
 //! Sources: what is polled is in the topic, and positions are stored behind it only.
 
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
 use async_trait::async_trait;
-use millstream_connect::herder::{State, Worker};
-use millstream_connect::runtime::{PositionError, Positions};
+use millstream_connect::herder::{State, TaskId, Worker};
+use millstream_connect::runtime::{PositionError, PositionFile, Positions};
 use millstream_connect::{SourceOffset, SourcePartition};
 use rand::RngExt;
 
-use super::broker::{contents, unique};
-use super::worker::{OneTask, position_file};
+use super::broker::{contents, topic_of, unique};
+use super::shelf::{Behaviour, ShelfState};
+use super::worker::{OneTask, eventually, position_file};
 
 fn lines(stored: &[super::broker::Stored]) -> Vec<String> {
     stored.iter().map(|record| record.value.clone().unwrap()).collect()
@@ -83,6 +88,23 @@ async fn a_record_that_no_broker_takes_is_a_dead_letter_and_the_rest_goes_on() {
 }
 
 #[tokio::test]
+async fn a_tenth_of_bad_records_is_a_tenth_however_many_are_polled_at_once() {
+    let (topic, dir) = (unique("lines"), tempfile::tempdir().unwrap());
+    let pairs = [
+        ("connector.class", "lines"),
+        ("topic", topic.as_str()),
+        ("lines", "10000"),
+        ("lines.batch", "10000"),
+        ("lines.astray.every", "10"),
+        ("errors.brake.percent", "20"),
+    ];
+    let task = OneTask::start(&topic, &pairs, position_file(&dir)).await;
+    let metrics = task.until("the end", |metrics| metrics.exhausted || metrics.state == State::Halted).await;
+    assert_eq!((metrics.state, metrics.why), (State::Running, None));
+    assert_eq!((metrics.records_written, metrics.dead_letters), (9_000, 1_000));
+}
+
+#[tokio::test]
 async fn a_source_that_asks_for_patience_gets_it_and_says_so() {
     let (topic, dir) = (unique("lines"), tempfile::tempdir().unwrap());
     let pairs =
@@ -127,4 +149,80 @@ async fn positions_that_cannot_be_stored_are_told_and_records_go_on() {
     let before = task.metrics().records_written;
     task.until("more records", |metrics| metrics.records_written > before + 20).await;
     assert_eq!(task.metrics().commits, 0);
+}
+
+/// A store that is out of order for a while.
+struct Repaired(PositionFile, AtomicU32);
+
+#[async_trait]
+impl Positions for Repaired {
+    async fn load(&self, connector: &str) -> Result<Vec<(SourcePartition, SourceOffset)>, PositionError> {
+        self.0.load(connector).await
+    }
+
+    async fn store(
+        &self,
+        connector: &str,
+        positions: Vec<(SourcePartition, Option<SourceOffset>)>,
+    ) -> Result<(), PositionError> {
+        if self.1.load(Relaxed) > 0 {
+            self.1.fetch_sub(1, Relaxed);
+            return Broken.store(connector, positions).await;
+        }
+        self.0.store(connector, positions).await
+    }
+}
+
+#[tokio::test]
+async fn a_source_is_at_its_end_only_when_its_positions_are_stored() {
+    let (topic, dir) = (unique("lines"), tempfile::tempdir().unwrap());
+    let pairs = [("connector.class", "lines"), ("topic", topic.as_str()), ("lines", "100")];
+    let task = OneTask::start(&topic, &pairs, Repaired(position_file(&dir), AtomicU32::new(20))).await;
+    task.until("the end", |metrics| metrics.exhausted).await;
+    let stored = position_file(&dir).load(&topic).await.unwrap();
+    assert_eq!(stored.first().and_then(|(_, offset)| offset["line"].as_u64()), Some(100));
+}
+
+#[tokio::test]
+async fn a_source_that_waits_for_memory_does_as_it_is_told_and_keeps_what_it_has_polled() {
+    // A target that hangs holds all of the memory.
+    let filler = "x".repeat(2_000);
+    let full = topic_of("texts", 1, (0..500).map(|number| format!("text {number}. {filler}"))).await;
+    let (name, topic, dir) = (unique("shelf"), unique("lines"), tempfile::tempdir().unwrap());
+    let shelf = ShelfState::named(&name);
+    *shelf.behaviour.lock() = Behaviour { hangs: true, ..Behaviour::default() };
+    let sink = [("connector.class", "shelf"), ("topics", full.as_str()), ("shelf.name", name.as_str())];
+    let worker = [
+        ("worker.memory.bytes", "100000"),
+        ("task.shutdown.graceful.timeout.ms", "3600000"),
+        ("consumer.max.poll.records", "100"),
+    ];
+    let task = OneTask::start_with(&name, &sink, position_file(&dir), &worker).await;
+    task.until("all of the memory", |_| task.runner.memory().0 > 90_000).await;
+    let (running, paused) = (Some(State::Running), Some(State::Paused));
+    let state_of = |id: &TaskId| {
+        let metrics = task.runner.metrics();
+        metrics.into_iter().find(|(known, _)| known == id).map(|(_, metrics)| metrics.state)
+    };
+    let pairs = [("connector.class", "lines"), ("topic", topic.as_str()), ("lines", "100")];
+    let source = task.beside(&topic, 0, &pairs).await;
+    eventually("the source", async || state_of(&source) == running).await;
+    task.runner.pause(&source, true).await;
+    eventually("its rest", async || state_of(&source) == paused).await;
+    task.runner.pause(&source, false).await;
+    eventually("the source again", async || state_of(&source) == running).await;
+
+    let other = unique("lines");
+    let stopped = task.beside(&other, 0, &[("connector.class", "lines"), ("topic", &other)]).await;
+    eventually("another source", async || state_of(&stopped) == running).await;
+    let stop = tokio::time::timeout(Duration::from_secs(60), task.runner.stop(&stopped));
+    stop.await.expect("it waits for nobody's memory when it is to end");
+    assert!(contents(&topic).await.is_empty() && contents(&other).await.is_empty());
+
+    *shelf.behaviour.lock() = Behaviour::default();
+    eventually("its lines", async || contents(&topic).await.len() == 100).await;
+    assert_eq!(lines(&contents(&topic).await), numbered(100));
+    task.runner.stop(&task.id).await;
+    task.runner.stop(&source).await;
+    assert_eq!(task.runner.memory().0, 0, "all memory came back");
 }

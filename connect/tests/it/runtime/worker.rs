@@ -66,6 +66,17 @@ impl OneTask {
         Self { runner, id, start, _events: events }
     }
 
+    /// One more task beside it, on the same worker.
+    pub(crate) async fn beside(&self, connector: &str, task: i32, pairs: &[(&str, &str)]) -> TaskId {
+        let mut config: BTreeMap<String, String> = config(pairs);
+        config.insert("name".into(), connector.to_owned());
+        let (config, id) = (Arc::new(config), TaskId::new(connector, task));
+        let connector = Arc::clone(&config);
+        let start = TaskStart { id: id.clone(), epoch: 1, connector, config, tasks: 2, paused: false };
+        self.runner.start(start).await;
+        id
+    }
+
     pub(crate) fn metrics(&self) -> TaskMetrics {
         self.runner.metrics().into_iter().find(|(id, _)| *id == self.id).unwrap().1
     }

@@ -20,7 +20,7 @@ use super::form::{Form, records};
 use super::remote::{Limits, decode};
 use crate::http::server::{Delivery, Door, HttpServer, Inbox};
 use crate::record::Record;
-use crate::{About, ConnectError, Finding, Source, SourceBatch, SourceContext, SourceTask, TaskError};
+use crate::{About, ConnectError, End, Finding, Source, SourceBatch, SourceContext, SourceTask, TaskError};
 pub use options::ReceiveOptions;
 
 /// How long a sender that was turned away is asked to wait.
@@ -80,6 +80,10 @@ struct ReceiveTask {
 impl SourceTask for ReceiveTask {
     async fn poll(&mut self) -> Result<Option<SourceBatch>, TaskError> {
         Ok(self.waiting.recv().await)
+    }
+
+    fn end(&self) -> End {
+        End::Never
     }
 }
 

@@ -24,7 +24,8 @@ use super::remote::Series;
 use super::series::{Labels, NAME, Sample};
 use crate::http::{body_within, describe};
 use crate::{
-    About, ConnectError, Finding, Record, Share, Source, SourceBatch, SourceContext, SourceTask, TaskError,
+    About, ConnectError, End, Finding, Record, Share, Source, SourceBatch, SourceContext, SourceTask,
+    TaskError,
 };
 pub use options::ScrapeOptions;
 
@@ -98,6 +99,10 @@ impl SourceTask for ScrapeTask {
     async fn poll(&mut self) -> Result<Option<SourceBatch>, TaskError> {
         let records = self.waiting.recv().await;
         Ok(records.map(|records| SourceBatch { records, ..SourceBatch::default() }))
+    }
+
+    fn end(&self) -> End {
+        End::Never
     }
 }
 
