@@ -1,7 +1,7 @@
 //! Topics and groups that are not there: what was probably meant, and what to do.
 
 use anyhow::anyhow;
-use millstream_client::{Admin, ConfigResource, Error, ErrorCode};
+use millstream_client::{Admin, ConfigResource, Error, ErrorCode, TopicPartition};
 
 /// What a failed item of a call was about.
 pub(crate) trait Named {
@@ -11,6 +11,12 @@ pub(crate) trait Named {
 impl Named for String {
     fn name(&self) -> &str {
         self
+    }
+}
+
+impl Named for TopicPartition {
+    fn name(&self) -> &str {
+        &self.topic
     }
 }
 

@@ -78,6 +78,13 @@ struct Object {
     _partition: Option<Value>,
     #[serde(rename = "offset")]
     _offset: Option<Value>,
+    /// What `dlq export` says of a letter: where it came from, where it failed, and why.
+    #[serde(rename = "origin")]
+    _origin: Option<Value>,
+    #[serde(rename = "stage")]
+    _stage: Option<Value>,
+    #[serde(rename = "error")]
+    _error: Option<Value>,
 }
 
 impl Produce {

@@ -1,13 +1,15 @@
 //! `millstream connect doctor`.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Result, bail};
 use clap::Args;
-use millstream_client::Admin;
 use millstream_connect::config::Secrets;
+use millstream_connect::standalone::cluster;
 use millstream_connect::{Finding, Registry, Severity};
 use serde::Serialize;
 
-use super::files::{Files, wrong};
+use super::files::{Files, worker, wrong};
 use crate::output::{self, Format, Row};
 
 #[derive(Args)]
@@ -57,10 +59,12 @@ impl Doctor {
         for (connector, fault) in wrong(&registry, &pipeline) {
             add(&connector, Finding::wrong(format!("option {}", fault.option), fault.message));
         }
-        add("worker", cluster(&pipeline.worker["bootstrap.servers"]).await);
+        // What is wrong with the worker is told above; the rest is looked at as if it had said nothing.
+        let secrets = worker(&pipeline).map(|worker| worker.secrets()).unwrap_or_default();
+        add("worker", look_at_cluster(&pipeline.worker, &secrets).await);
         for config in &pipeline.connectors {
             let name = config.get("name").map_or("", String::as_str);
-            let findings = match Secrets::default().resolve(config) {
+            let findings = match secrets.resolve(config) {
                 Err(error) => vec![Finding::wrong("secrets", error.to_string())],
                 Ok(resolved) => look(&registry, &resolved).await,
             };
@@ -75,22 +79,18 @@ impl Doctor {
     }
 }
 
-async fn cluster(brokers: &str) -> Finding {
-    let what = format!("cluster {brokers}");
-    let asked = async {
-        let config = Admin::builder().bootstrap(brokers).set("default.api.timeout.ms", "5000")?;
-        config.build().await?.describe_cluster().await
-    };
-    match asked.await {
+async fn look_at_cluster(worker: &BTreeMap<String, String>, secrets: &Secrets) -> Finding {
+    let what = format!("cluster {}", worker.get("bootstrap.servers").map_or("", String::as_str));
+    match cluster(worker, secrets).await {
         Ok(cluster) => {
             Finding::fine(what, format!("{} brokers, cluster id {}", cluster.brokers.len(), cluster.id))
         }
-        Err(error) => Finding::wrong(what, error.to_string()),
+        Err(why) => Finding::wrong(what, why),
     }
 }
 
 /// Asks the connector, if its options can be read at all.
-async fn look(registry: &Registry, config: &std::collections::BTreeMap<String, String>) -> Vec<Finding> {
+async fn look(registry: &Registry, config: &BTreeMap<String, String>) -> Vec<Finding> {
     let class = config.get("connector.class").map_or("", String::as_str);
     let Ok(plugin) = registry.find(class) else { return Vec::new() };
     match plugin.check(config).await {

@@ -24,7 +24,8 @@ const PROGRESS: Duration = Duration::from_millis(500);
 pub(crate) struct Run {
     #[command(flatten)]
     files: Files,
-    /// End when the sources have no more and the sinks have all of it; fails if a task fails
+    /// End when the sources have handed out all that is there and the sinks have it; fails if a task fails, or if a source takes
+    /// what others send and so has no end
     #[arg(long)]
     once: bool,
     /// Answer GET /metrics here, for Prometheus

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::Args;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::Letters;
 use crate::output::say;
@@ -12,15 +12,23 @@ use crate::text::to_json;
 pub(super) struct Export {
     #[command(flatten)]
     letters: Letters,
+    /// End after so many
+    #[arg(short = 'n', long, value_name = "RECORDS")]
+    max: Option<u64>,
 }
 
 impl Export {
     pub(super) async fn run(self) -> Result<()> {
+        let mut left = self.max.unwrap_or(u64::MAX);
         let write = |letter: super::Letter| {
+            if left == 0 {
+                return Ok(false);
+            }
+            left -= 1;
             let bytes = |bytes: &Option<Vec<u8>>| bytes.as_deref().map_or(Value::Null, to_json);
-            let headers: Map<String, Value> = letter
+            let headers: Vec<(&str, Value)> = letter
                 .own_headers()
-                .map(|(name, value)| (name.to_owned(), value.map_or(Value::Null, to_json)))
+                .map(|(name, value)| (name, value.map_or(Value::Null, to_json)))
                 .collect();
             let line = json!({
                 "key": bytes(&letter.key),
@@ -31,7 +39,8 @@ impl Export {
                 "stage": letter.stage(),
                 "error": letter.message(),
             });
-            say(line)
+            say(line)?;
+            Ok(true)
         };
         self.letters.for_each(write).await
     }

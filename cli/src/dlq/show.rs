@@ -1,12 +1,14 @@
 //! `millstream dlq show`.
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use clap::Args;
 use serde::Serialize;
 
 use super::Letters;
 use crate::output::{self, Format, Row};
 
+/// So many are shown where nothing is said: they are held until the last is read, for the width of the columns.
+const ROWS_MAX: u64 = 1_000;
 /// More of a value than fits a line is cut.
 const SHOWN_MAX: usize = 60;
 
@@ -14,6 +16,9 @@ const SHOWN_MAX: usize = 60;
 pub(super) struct Show {
     #[command(flatten)]
     letters: Letters,
+    /// End after so many; after 1000 where nothing is said
+    #[arg(short = 'n', long, value_name = "RECORDS")]
+    max: Option<u64>,
     /// For people, or for scripts
     #[arg(short, long, value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
     output: Format,
@@ -42,7 +47,13 @@ impl Row for Shown {
 impl Show {
     pub(super) async fn run(self) -> Result<()> {
         let mut rows = Vec::new();
+        let (mut left, mut more) = (self.max.unwrap_or(ROWS_MAX), false);
         let add = |letter: super::Letter| {
+            if left == 0 {
+                more = true;
+                return Ok(false);
+            }
+            left -= 1;
             rows.push(Shown {
                 letter: format!("{}@{}", letter.partition, letter.offset),
                 origin: letter.address(),
@@ -50,9 +61,13 @@ impl Show {
                 error: letter.message(),
                 value: letter.value.as_deref().map(|value| String::from_utf8_lossy(value).into_owned()),
             });
-            Ok(())
+            Ok(true)
         };
         self.letters.for_each(add).await?;
-        output::rows(self.output, &rows)
+        output::rows(self.output, &rows)?;
+        if more && self.max.is_none() {
+            output::complain(&anyhow!("there are more than these {ROWS_MAX}: say -n, or export them"));
+        }
+        Ok(())
     }
 }

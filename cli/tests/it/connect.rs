@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use crate::program::{bare, json, ok, refused, text};
+use crate::program::{bare, json, millstream, ok, refused, text};
 
 fn written(dir: &TempDir, name: &str, contents: &str) -> String {
     let path = dir.path().join(name);
@@ -39,6 +39,25 @@ fn a_file_goes_through_a_topic_into_a_file_and_a_second_run_moves_only_what_is_n
     written(&dir, "in.txt", &more);
     ok(&["connect", "run", "--once", &pipeline]);
     assert_eq!(out(), more);
+}
+
+#[test]
+fn a_run_that_ends_waits_for_a_source_that_is_slow_and_refuses_one_that_has_no_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().display();
+    let slow = format!(
+        "worker: {{value.converter: string, offset.flush.interval.ms: 100}}
+connectors:
+  slow: {{connector.class: exec-source, command: 'echo a; sleep 2.5; echo b', topic: slow}}
+  slow-out: {{connector.class: file-sink, file: {path}/out.txt, topics: slow}}
+"
+    );
+    ok(&["connect", "run", "--once", &written(&dir, "slow.yaml", &slow)]);
+    assert_eq!(std::fs::read_to_string(dir.path().join("out.txt")).unwrap(), "a\nb\n");
+
+    let endless = "connectors: {hook: {connector.class: http-webhook, listen: '127.0.0.1:0', topic: hook}}\n";
+    let why = refused(&["connect", "run", "--once", &written(&dir, "endless.yaml", endless)]);
+    assert!(why.contains("task hook-0 Failed: this source has no end"), "{why}");
 }
 
 #[test]
@@ -168,6 +187,37 @@ connectors:
 }
 
 #[test]
+fn doctor_and_tap_see_what_the_worker_sees_and_no_more() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("allowed")).unwrap();
+    written(&dir, "in.txt", "a\n");
+    written(&dir, "topic.secret", "hidden-topic");
+    let path = dir.path().display();
+    let pipeline = |worker: &str| {
+        let text = format!(
+            "worker: {{secrets.allowed.paths: {path}/allowed{worker}}}
+connectors:
+  s: {{connector.class: file-source, file: {path}/in.txt, topic: '${{dir:{path}:topic.secret}}'}}
+"
+        );
+        written(&dir, "pipeline.yaml", &text)
+    };
+    let inside = pipeline("");
+    let looked = millstream(&["connect", "doctor", &inside, "-o", "json"]).output().unwrap();
+    let found = text(&looked.stdout);
+    assert!(!looked.status.success() && found.contains("secrets.allowed.paths"), "{found}");
+    let tapped = refused(&["connect", "tap", "-n", "1", &inside]);
+    assert!(tapped.contains("secrets.allowed.paths") && !tapped.contains("hidden-topic"), "{tapped}");
+    // The cluster is asked as tasks would ask it, with the worker's own say of how.
+    let secured = pipeline(", security.protocol: SSL");
+    let looked = millstream(&["connect", "doctor", &secured, "-o", "json"]).output().unwrap();
+    let found: serde_json::Value = serde_json::from_slice(&looked.stdout).unwrap();
+    let cluster =
+        found.as_array().unwrap().iter().find(|one| one["what"].as_str().unwrap().starts_with("cluster"));
+    assert_eq!(cluster.unwrap()["severity"], "wrong", "{found}");
+}
+
+#[test]
 fn dead_letters_are_shown_exported_and_sent_back_once() {
     let dir = tempfile::tempdir().unwrap();
     written(&dir, "in.txt", "1\n{broken\n2\n");
@@ -192,7 +242,7 @@ connectors:
     assert_eq!(shown[0]["stage"], "VALUE_CONVERTER");
     assert_eq!(ok(&["dlq", "show", "strict.dlq", "-m", "no such error", "-o", "json"]), "[]\n");
     let exported: serde_json::Value = serde_json::from_str(&ok(&["dlq", "export", "strict.dlq"])).unwrap();
-    assert_eq!((&exported["value"], &exported["headers"]), (&"{broken".into(), &serde_json::json!({})));
+    assert_eq!((&exported["value"], &exported["headers"]), (&"{broken".into(), &serde_json::json!([])));
 
     assert_eq!(ok(&["dlq", "replay", "strict.dlq", "--dry-run"]), "1 would go to mail\n");
     assert_eq!(ok(&["dlq", "replay", "strict.dlq"]), "1 sent to mail\n");

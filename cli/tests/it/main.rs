@@ -4,6 +4,7 @@
 
 mod connect;
 mod consume;
+mod dlq;
 mod group;
 mod produce;
 mod program;
