@@ -3,7 +3,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::options::{Content, FileSourceOptions, Key};
-use super::tracked::Out;
+use super::tracked::{Event, Out};
 use crate::data::SchemaAndValue;
 use crate::record::{Headers, Record};
 
@@ -16,8 +16,10 @@ pub(super) struct BatchInTheMaking {
     key: Key,
     content: Content,
     header_path: Option<String>,
+    header_position: Option<String>,
+    header_host: Option<String>,
     /// The same for all records.
-    header_host: Option<(String, SchemaAndValue)>,
+    host: Arc<str>,
     max_records: usize,
     records: Vec<Record>,
     bytes: usize,
@@ -26,13 +28,14 @@ pub(super) struct BatchInTheMaking {
 
 impl BatchInTheMaking {
     pub(super) fn new(options: &FileSourceOptions) -> Self {
-        let host = options.header_host.clone().map(|name| (name, SchemaAndValue::string(host_name())));
         Self {
             topic: Arc::from(options.topic.as_str()),
             key: options.key,
             content: options.value,
             header_path: options.header_path.clone(),
-            header_host: host,
+            header_position: options.header_position.clone(),
+            header_host: options.header_host.clone(),
+            host: host_name().into(),
             max_records: options.batch_size,
             records: Vec::new(),
             bytes: 0,
@@ -51,29 +54,32 @@ impl BatchInTheMaking {
         std::mem::take(&mut self.records)
     }
 
-    fn headers(&self, path: &Arc<str>) -> Headers {
-        let path = self.header_path.iter().map(|name| (name.clone(), SchemaAndValue::string(path.clone())));
-        self.header_host.iter().cloned().chain(path).collect()
+    fn headers(&self, event: &Event<'_>) -> Headers {
+        let host = self.header_host.iter().map(|name| (name, SchemaAndValue::string(self.host.clone())));
+        let path = self.header_path.iter().map(|name| (name, SchemaAndValue::string(event.path.clone())));
+        let place = || SchemaAndValue::string(event.place.text(&self.host, event.bytes));
+        let place = self.header_position.iter().map(|name| (name, place()));
+        host.chain(path).chain(place).map(|(name, value)| (name.clone(), value)).collect()
     }
 }
 
 impl Out for BatchInTheMaking {
-    fn take(&mut self, path: &Arc<str>, event: &[u8]) -> bool {
+    fn take(&mut self, event: &Event<'_>) -> bool {
         let value = match self.content {
-            Content::Bytes => SchemaAndValue::bytes(Bytes::copy_from_slice(event)),
-            Content::Text => match std::str::from_utf8(event) {
+            Content::Bytes => SchemaAndValue::bytes(Bytes::copy_from_slice(event.bytes)),
+            Content::Text => match std::str::from_utf8(event.bytes) {
                 Ok(text) => SchemaAndValue::string(text),
-                Err(_) => SchemaAndValue::string(&*String::from_utf8_lossy(event)),
+                Err(_) => SchemaAndValue::string(&*String::from_utf8_lossy(event.bytes)),
             },
         };
         let key = match self.key {
             Key::None => SchemaAndValue::NULL,
-            Key::Path => SchemaAndValue::string(path.clone()),
+            Key::Path => SchemaAndValue::string(event.path.clone()),
         };
-        let headers = self.headers(path);
+        let headers = self.headers(event);
         let (topic, timestamp) = (self.topic.clone(), Some(self.now));
         self.records.push(Record { topic, partition: None, key, value, timestamp, headers, origin: None });
-        self.bytes += event.len();
+        self.bytes += event.bytes.len();
         !self.is_full()
     }
 

@@ -42,6 +42,8 @@ pub(super) struct Look {
     pub(super) size: u64,
     /// Changes when the file is written to: a file rewritten to the same size differs by nothing else.
     pub(super) modified: i64,
+    /// When it was made, in nanoseconds since 1970; 0 where the file system does not know.
+    pub(super) born: i64,
     /// Whether it has a name still.
     pub(super) is_linked: bool,
 }

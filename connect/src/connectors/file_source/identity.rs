@@ -3,7 +3,7 @@ use std::io;
 use super::disk::Disk;
 
 /// Which file, for as long as it is open somewhere or linked: a freed inode is given to the next file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub(super) struct FileId {
     pub(super) device: u64,
     pub(super) inode: u64,
@@ -55,9 +55,12 @@ impl Default for Print {
 
 /// FNV-1a of 64 bits: stored positions outlive this program's release, so the hash is one that never changes.
 fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
+    fnv1a_on(0xcbf2_9ce4_8422_2325, bytes)
+}
+
+/// The hash of what was hashed before and of `bytes` behind it.
+pub(super) fn fnv1a_on(hash: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(hash, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 #[cfg(test)]

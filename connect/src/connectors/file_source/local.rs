@@ -3,6 +3,7 @@ use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use super::disk::{Disk, Found, Look};
 use super::family::GZIP;
@@ -112,10 +113,12 @@ fn is_gzip(path: &Path) -> bool {
 }
 
 fn look(metadata: &Metadata, is_gzip: bool) -> Look {
+    let made = metadata.created().ok().and_then(|made| made.duration_since(UNIX_EPOCH).ok());
     Look {
         id: FileId { device: metadata.dev(), inode: metadata.ino() },
         size: if is_gzip { u64::MAX } else { metadata.len() },
         modified: metadata.mtime().wrapping_mul(1_000_000_000).wrapping_add(metadata.mtime_nsec()),
+        born: made.map_or(0, |made| i64::try_from(made.as_nanos()).unwrap_or(i64::MAX)),
         is_linked: metadata.nlink() > 0,
     }
 }

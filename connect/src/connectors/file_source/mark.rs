@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::disk::Disk;
 use super::identity::{FileId, Print};
+use super::place::Birth;
 use crate::source::{SourceOffset, SourcePartition};
 
 /// How far a file was read, and what proves that a file is still the one that was read so far.
@@ -11,6 +12,8 @@ use crate::source::{SourceOffset, SourcePartition};
 pub(super) struct Mark {
     /// The path under which its lines were written; a rotated file keeps it.
     pub(super) path: String,
+    /// The file in which they were written: a copy of it keeps it.
+    pub(super) birth: Birth,
     /// Where the first event that is not out yet begins.
     pub(super) position: u64,
     /// Its first bytes.
@@ -21,8 +24,8 @@ pub(super) struct Mark {
 
 impl Mark {
     /// Nothing was read.
-    pub(super) fn beginning(path: &str) -> Self {
-        Self { path: path.to_owned(), ..Self::default() }
+    pub(super) fn beginning(path: &str, birth: Birth) -> Self {
+        Self { path: path.to_owned(), birth, ..Self::default() }
     }
 
     /// A position in a file as it is now.
@@ -30,12 +33,13 @@ impl Mark {
         disk: &mut D,
         file: &mut D::File,
         path: &str,
+        birth: Birth,
         position: u64,
     ) -> io::Result<Self> {
         let head = Print::at(disk, file, 0, position.min(Print::HEAD))?;
         let overlap = position.min(Print::TAIL);
         let tail = Print::at(disk, file, position - overlap, overlap)?;
-        Ok(Self { path: path.to_owned(), position, head, tail })
+        Ok(Self { path: path.to_owned(), birth, position, head, tail })
     }
 
     /// Whether it can tell one file from another: where nothing was read it fits every file.
@@ -54,6 +58,7 @@ impl Mark {
     pub(super) fn offset(&self) -> SourceOffset {
         let mut offset = SourceOffset::new();
         offset.insert("path".to_owned(), json!(self.path));
+        offset.insert("birth".to_owned(), json!(self.birth.to_string()));
         offset.insert("position".to_owned(), json!(self.position));
         offset.insert("head".to_owned(), json!(self.head.text()));
         offset.insert("tail".to_owned(), json!(self.tail.text()));
@@ -65,6 +70,7 @@ impl Mark {
         let print = |name| offset.get(name).and_then(Value::as_str).and_then(Print::parse);
         let mark = Self {
             path: offset.get("path")?.as_str()?.to_owned(),
+            birth: Birth::parse(offset.get("birth")?.as_str()?)?,
             position: offset.get("position")?.as_u64()?,
             head: print("head")?,
             tail: print("tail")?,
@@ -96,7 +102,8 @@ mod tests {
     #[test]
     fn a_mark_is_stored_and_read_back() {
         let (head, tail) = (Print::of(&[b'x'; 256]), Print::of(&[b'y'; 64]));
-        let mark = Mark { path: "/var/log/app.log".to_owned(), position: 4711, head, tail };
+        let birth = Birth::parse("10302-7-18a").unwrap();
+        let mark = Mark { path: "/var/log/app.log".to_owned(), birth, position: 4711, head, tail };
         assert_eq!(Mark::of_offset(&mark.offset()), Some(mark.clone()));
         let id = FileId { device: 66_306, inode: u64::MAX };
         assert_eq!(FileId::of_partition(&id.partition()), Some(id));

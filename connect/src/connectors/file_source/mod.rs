@@ -8,6 +8,7 @@ mod identity;
 mod local;
 mod mark;
 mod options;
+mod place;
 mod rescue;
 #[cfg(test)]
 mod simulation;

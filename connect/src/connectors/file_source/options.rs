@@ -40,6 +40,11 @@ pub struct FileSourceOptions {
     /// The name of a header that tells this machine's name. None without.
     #[option(name = "header.host")]
     pub(super) header_host: Option<String>,
+    /// The name of a header that tells where a line is: this machine, the file in which it was written, a hash of the file's beginning
+    /// and of the line, and the byte at which it begins. A line that is read again has the same, wherever rotation has brought it since,
+    /// and no other has it: whoever keeps records by it keeps each once. None without.
+    #[option(name = "header.position")]
+    pub(super) header_position: Option<String>,
     /// The key of the records: none, or the path, which keeps the lines of a file in one partition and so in order.
     #[option(name = "record.key", default = "none")]
     pub(super) key: Key,

@@ -6,6 +6,7 @@ use super::Settings;
 use super::disk::{Disk, Found};
 use super::identity::FileId;
 use super::mark::Mark;
+use super::place::Birth;
 use super::rescue::{Kin, Orphan};
 use super::tracked::{Out, Role, Step, Tracked};
 
@@ -200,7 +201,8 @@ impl<D: Disk> Tailer<D> {
         if position > found.look.size {
             return Ok(false);
         }
-        let mark = Mark::take(&mut self.disk, &mut file, &found.path.to_string_lossy(), position)?;
+        let (path, birth) = (found.path.to_string_lossy(), Birth::of(&found.look));
+        let mark = Mark::take(&mut self.disk, &mut file, &path, birth, position)?;
         self.track(found, file, mark, now_ms);
         Ok(true)
     }
@@ -212,7 +214,7 @@ impl<D: Disk> Tailer<D> {
             return;
         }
         let Some(mut file) = self.open(found) else { return };
-        let path = found.path.to_string_lossy().into_owned();
+        let (path, birth) = (found.path.to_string_lossy().into_owned(), Birth::of(&found.look));
         match self.kin(found, &mut file, now_ms) {
             // Looked at again with the next scan, if it was not found to be what another was.
             Err(why) => tracing::debug!(path, %why, "a file cannot be compared"),
@@ -222,13 +224,13 @@ impl<D: Disk> Tailer<D> {
                 (tracked.is_moved, tracked.is_replaced) = (true, true);
             }
             Ok(Kin::CopyOf(original)) => {
-                self.track(found, file, Mark::beginning(&path), now_ms).role = Role::CopyOf(original);
+                self.track(found, file, Mark::beginning(&path, birth), now_ms).role = Role::CopyOf(original);
                 self.news.remove(&found.look.id);
             }
             Ok(Kin::None) => {
                 let start = if self.is_first { self.last_line(&mut file, found.look.size) } else { Ok(0) };
-                let mark = start.and_then(|start| Mark::take(&mut self.disk, &mut file, &path, start));
-                let mark = mark.unwrap_or_else(|_| Mark::beginning(&path));
+                let mark = start.and_then(|start| Mark::take(&mut self.disk, &mut file, &path, birth, start));
+                let mark = mark.unwrap_or_else(|_| Mark::beginning(&path, birth));
                 self.track(found, file, mark, now_ms);
             }
         }

@@ -6,15 +6,26 @@ use super::Settings;
 use super::disk::{Disk, Look};
 use super::identity::{FileId, Print};
 use super::mark::Mark;
+use super::place::{Beginning, Place};
 use crate::connectors::events::Ending;
 
 /// What takes the events of the files.
 pub(super) trait Out {
-    /// Takes an event of the file that was written under `path`. `false`: it was the last there is room for.
-    fn take(&mut self, path: &Arc<str>, event: &[u8]) -> bool;
+    /// Takes an event. `false`: it was the last there is room for.
+    fn take(&mut self, event: &Event<'_>) -> bool;
 
     /// Whether there is no room for another.
     fn is_full(&self) -> bool;
+}
+
+/// A line of a file, or several that belong together.
+pub(super) struct Event<'a> {
+    /// The path under which it was written.
+    pub(super) path: &'a Arc<str>,
+    /// Where it is.
+    pub(super) place: Place<'a>,
+    /// What it says.
+    pub(super) bytes: &'a [u8],
 }
 
 /// A file that the tail knows.
@@ -98,7 +109,7 @@ impl<F> Tracked<F> {
         self.read_at = None;
         self.tried = Ending::Growing;
         self.in_hole = true;
-        let beginning = Mark::beginning(&self.label);
+        let beginning = Mark::beginning(&self.label, self.mark.birth);
         std::mem::replace(&mut self.mark, beginning)
     }
 
@@ -193,7 +204,7 @@ impl<F> Tracked<F> {
             self.is_proven = true;
             let is_end = read < buffer.len();
             let here = if is_end { ending } else { Ending::Growing };
-            let done = self.take(&buffer[known..read], here, settings, out);
+            let done = self.take(&buffer[..read], known, here, settings, out);
             self.advance(&buffer[..known + done], known);
             if is_end && !out.is_full() {
                 self.read_at = Some(look.state());
@@ -221,11 +232,31 @@ impl<F> Tracked<F> {
         is_head_known && tail.is_some_and(|tail| Print::of(&known[tail..]) == self.mark.tail)
     }
 
-    fn take(&mut self, data: &[u8], ending: Ending, settings: &Settings, out: &mut impl Out) -> usize {
+    /// Hands over the events behind the `known` bytes of what was read. Returns how many bytes they took.
+    fn take(
+        &mut self,
+        read: &[u8],
+        known: usize,
+        ending: Ending,
+        settings: &Settings,
+        out: &mut impl Out,
+    ) -> usize {
+        let data = &read[known..];
         let zeros = if self.in_hole { data.iter().take_while(|byte| **byte == 0).count() } else { 0 };
         self.in_hole &= zeros == data.len();
-        let label = &self.label;
-        zeros + settings.events.cut(&data[zeros..], ending, |event| out.take(label, event))
+        let begins = self.mark.position - known as u64;
+        zeros
+            + settings.events.cut(&data[zeros..], ending, |bytes| {
+                // An event is a part of the block.
+                let before = bytes.as_ptr().addr() - read.as_ptr().addr();
+                let beginning = if begins == 0 {
+                    Beginning::Read(before, read)
+                } else {
+                    Beginning::Known(self.mark.head)
+                };
+                let place = Place { birth: self.mark.birth, at: begins + before as u64, beginning };
+                out.take(&Event { path: &self.label, place, bytes })
+            })
     }
 
     /// `read` are the `known` bytes before the position and those that were taken since.

@@ -3,6 +3,7 @@
 mod collection;
 mod follow;
 mod logrotate;
+mod places;
 mod rotation;
 mod sink;
 mod tail;

@@ -8,7 +8,6 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -17,7 +16,7 @@ use super::Settings;
 use super::identity::FileId;
 use super::mark::Mark;
 use super::tailer::Tailer;
-use super::tracked::Out;
+use super::tracked::{Event, Out};
 use crate::connectors::events::Events;
 use world::{SimulatedDisk, World};
 use writer::Writer;
@@ -33,6 +32,8 @@ struct Topic {
     lines: Vec<String>,
     positions: BTreeMap<FileId, Mark>,
     on_its_way: VecDeque<Batch>,
+    /// Which line was said to be where, whether it was acknowledged or not.
+    places: HashMap<String, String>,
 }
 
 type Batch = (Vec<String>, BTreeMap<FileId, Option<Mark>>);
@@ -48,16 +49,42 @@ impl Topic {
             }
         }
     }
+
+    /// No place is that of two lines.
+    fn note(&mut self, places: Vec<(String, String)>) -> Result<(), String> {
+        for (place, line) in places {
+            if let Some(other) =
+                self.places.insert(place.clone(), line.clone()).filter(|other| *other != line)
+            {
+                return Err(format!("{other:?} and {line:?} are both at {place}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// No line was at two places, however often it was read.
+    fn check_places(&self) -> Result<(), String> {
+        let mut by_line: HashMap<&str, &str> = HashMap::new();
+        for (place, line) in &self.places {
+            if let Some(other) = by_line.insert(line, place) {
+                return Err(format!("{line:?} was at {other} and at {place}"));
+            }
+        }
+        Ok(())
+    }
 }
 
 struct Room {
     lines: Vec<String>,
+    places: Vec<(String, String)>,
     left: usize,
 }
 
 impl Out for Room {
-    fn take(&mut self, _path: &Arc<str>, event: &[u8]) -> bool {
-        self.lines.push(String::from_utf8_lossy(event).into_owned());
+    fn take(&mut self, event: &Event<'_>) -> bool {
+        let line = String::from_utf8_lossy(event.bytes).into_owned();
+        self.places.push((event.place.text("host", event.bytes), line.clone()));
+        self.lines.push(line);
         self.left -= 1;
         self.left > 0
     }
@@ -129,8 +156,9 @@ fn run(seed: u64, scene: Scene) -> Result<(), String> {
             _ => {
                 now_ms += 20;
                 let left = random.borrow_mut().random_range(1..40);
-                let mut room = Room { lines: Vec::new(), left };
+                let mut room = Room { lines: Vec::new(), places: Vec::new(), left };
                 tail.turn(now_ms, &mut room);
+                topic.note(room.places)?;
                 topic.on_its_way.push_back((room.lines, tail.take_news()));
             }
         }
@@ -141,7 +169,8 @@ fn run(seed: u64, scene: Scene) -> Result<(), String> {
     for writer in &*writers.borrow() {
         writer.check(&topic.lines)?;
     }
-    Ok(())
+    // A copy of a file that was never stored is a file of its own.
+    if scene.sees_rotated { Ok(()) } else { topic.check_places() }
 }
 
 fn all(scene: Scene) {

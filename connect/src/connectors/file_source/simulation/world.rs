@@ -20,6 +20,7 @@ pub(super) struct World {
 #[derive(Default)]
 struct Inode {
     bytes: Vec<u8>,
+    born: i64,
     modified: i64,
     links: usize,
     open: usize,
@@ -29,8 +30,9 @@ impl World {
     pub(super) fn create(&mut self, path: &Path, bytes: &[u8]) -> u64 {
         let fresh = self.inodes.len() as u64 + 1;
         let inode = self.free.pop().unwrap_or(fresh);
-        let modified = self.tick();
-        self.inodes.insert(inode, Inode { bytes: bytes.to_vec(), modified, links: 1, open: 0 });
+        let born = self.tick();
+        let made = Inode { bytes: bytes.to_vec(), born, modified: born, links: 1, open: 0 };
+        self.inodes.insert(inode, made);
         assert_eq!(self.names.insert(path.to_owned(), inode), None, "{path:?} is there already");
         inode
     }
@@ -91,7 +93,7 @@ impl World {
         let file = &self.inodes[&inode];
         let size = if is_sealed { u64::MAX } else { file.bytes.len() as u64 };
         let id = FileId { device: 1, inode };
-        Look { id, size, modified: file.modified, is_linked: file.links > 0 }
+        Look { id, size, modified: file.modified, born: file.born, is_linked: file.links > 0 }
     }
 
     fn found(&self, wanted: impl Fn(&Path) -> bool) -> Vec<Found> {
