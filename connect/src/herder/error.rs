@@ -13,6 +13,9 @@ pub enum HerderError {
     /// What was sent can never be done.
     #[error("{0}")]
     BadRequest(String),
+    /// Not now: the worker is not what it should be.
+    #[error("{0}")]
+    Unavailable(String),
     /// It was tried and failed.
     #[error("{0}")]
     Failed(String),

@@ -20,6 +20,9 @@ pub trait Worker: Send + Sync + 'static {
     /// Ends a task, in order if it can be within `task.shutdown.graceful.timeout.ms`; returns when it has ended.
     async fn stop(&self, task: &TaskId);
 
+    /// Ends a task that is being stopped at once, as a crash would; whoever waits for its end goes on.
+    fn abort(&self, task: &TaskId);
+
     /// Lets a running task rest, or goes on with it.
     async fn pause(&self, task: &TaskId, paused: bool);
 

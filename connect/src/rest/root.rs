@@ -1,5 +1,6 @@
 use super::error::ApiError;
 use super::{HEALTH_TIMEOUT, Rest};
+use crate::herder::HerderError;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -14,20 +15,23 @@ pub(super) async fn info(State(rest): State<Rest>) -> Json<Value> {
     }))
 }
 
-/// KIP-1017.
+/// KIP-1017; 503 also of a worker that is cut off from its cluster, which Kafka Connect answers with 500 after its time limit.
 pub(super) async fn health(State(rest): State<Rest>) -> Result<Response, ApiError> {
     let (code, status, message) = match tokio::time::timeout(HEALTH_TIMEOUT, rest.herder.health()).await {
-        Ok(healthy) => {
-            healthy?;
-            (StatusCode::OK, "healthy", "Worker has completed startup and is ready to handle requests.")
-        }
+        Ok(Ok(())) => (
+            StatusCode::OK,
+            "healthy",
+            "Worker has completed startup and is ready to handle requests.".to_owned(),
+        ),
+        Ok(Err(HerderError::Unavailable(why))) => (StatusCode::SERVICE_UNAVAILABLE, "unhealthy", why),
+        Ok(Err(error)) => return Err(error.into()),
         Err(_) if !rest.herder.ready() => {
-            (StatusCode::SERVICE_UNAVAILABLE, "starting", "Worker is still starting up.")
+            (StatusCode::SERVICE_UNAVAILABLE, "starting", "Worker is still starting up.".to_owned())
         }
         Err(_) => (
             StatusCode::INTERNAL_SERVER_ERROR,
             "unhealthy",
-            "Worker was unable to handle this request and may be unable to handle other requests.",
+            "Worker was unable to handle this request and may be unable to handle other requests.".to_owned(),
         ),
     };
     Ok((code, Json(json!({"status": status, "message": message}))).into_response())

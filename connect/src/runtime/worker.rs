@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use serde_json::{Map, json};
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 
 use super::clients::{Clients, OverridePolicy, inherited};
 use super::environment::{Control, Reporter};
@@ -82,6 +82,8 @@ pub struct TaskRunner {
     events: mpsc::Sender<TaskEvent>,
     /// Not held over an await.
     tasks: Mutex<HashMap<TaskId, Running>>,
+    /// Those that were told to stop and have not ended.
+    ending: Mutex<HashMap<TaskId, AbortHandle>>,
 }
 
 struct Running {
@@ -116,7 +118,7 @@ impl TaskRunner {
         let secrets = options.secrets();
         let memory = MemoryBudget::new(usize::try_from(options.memory_bytes).unwrap_or(usize::MAX));
         let shared = Shared { registry, options, settings, positions, secrets, memory, ends };
-        Ok(Self { shared: Arc::new(shared), events, tasks: Mutex::default() })
+        Ok(Self { shared: Arc::new(shared), events, tasks: Mutex::default(), ending: Mutex::default() })
     }
 
     /// What each task has done so far, failed ones included, by connector and number.
@@ -144,6 +146,9 @@ impl TaskRunner {
     pub fn abort(&self) {
         for (_, task) in self.tasks.lock().drain() {
             task.life.abort();
+        }
+        for (_, life) in self.ending.lock().drain() {
+            life.abort();
         }
     }
 
@@ -298,10 +303,27 @@ impl Worker for TaskRunner {
     }
 
     async fn stop(&self, task: &TaskId) {
-        let Some(Running { control, life, .. }) = self.tasks.lock().remove(task) else { return };
+        let Running { control, life, .. } = {
+            // Under one lock: whoever aborts it finds it in one of the two.
+            let mut tasks = self.tasks.lock();
+            let Some(running) = tasks.remove(task) else { return };
+            self.ending.lock().insert(task.clone(), running.life.abort_handle());
+            running
+        };
         control.send_modify(|control| control.stop = true);
-        // A task that panicked has ended.
+        // A task that panicked or was aborted has ended.
         let _ = life.await;
+        self.ending.lock().remove(task);
+    }
+
+    fn abort(&self, task: &TaskId) {
+        let tasks = self.tasks.lock();
+        if let Some(running) = tasks.get(task) {
+            running.life.abort();
+        }
+        if let Some(life) = self.ending.lock().get(task) {
+            life.abort();
+        }
     }
 
     async fn pause(&self, task: &TaskId, paused: bool) {

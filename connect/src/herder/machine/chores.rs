@@ -1,8 +1,8 @@
 //! What a worker does from time to time: it beats, takes what is free, gives away what is too much, and clears away.
 
 use super::{Action, BEATS_UNDER_WAY_MAX, Machine, Note, Now, Topic, Write};
-use crate::herder::TargetState;
-use crate::herder::records::{ConfigRecord, LeaseRecord, Unit, WorkerBeat};
+use crate::herder::records::{ConfigRecord, Holder, LeaseRecord, Unit, WorkerBeat};
+use crate::herder::{TargetState, TaskId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// After so many sessions of silence a worker is cleared away.
@@ -15,6 +15,7 @@ impl Machine {
         }
         self.heartbeat(now, out);
         if self.is_cut_off(now) {
+            out.extend((!self.granted.is_empty()).then(|| Action::Warn(self.cut_off(now))));
             self.granted.clear();
             self.claims.clear();
             self.releasing.clear();
@@ -42,8 +43,8 @@ impl Machine {
         self.beat += 1;
         self.beat_due_ms = now.ms + self.timing.heartbeat_ms;
         self.beats_sent.push_back((self.beat, now.ms));
-        let beat = WorkerBeat { incarnation: self.me.incarnation, beat: self.beat };
-        out.push(lease_write(&LeaseRecord::Worker(self.me.worker.clone(), Some(beat))));
+        let beat = WorkerBeat { beat: self.beat, config: self.config_read };
+        out.push(lease_write(&LeaseRecord::Worker(self.me.clone(), Some(beat))));
     }
 
     /// Every unit that there is to be.
@@ -60,12 +61,12 @@ impl Machine {
 
     /// The worker with the least to do takes the next one; all workers think of the same one.
     fn take_what_is_free(&mut self, now: Now, out: &mut Vec<Action>) {
-        let mut load: BTreeMap<String, usize> = self.live(now).map(|id| (id, 0)).collect();
+        let mut load: BTreeMap<Holder, usize> = self.live(now).map(|run| (run, 0)).collect();
         let mut free = Vec::new();
         for unit in self.wanted_units() {
             match self.leases.live_holder(&unit, now.ms, self.timing.session_ms) {
                 Some(holder) if *holder != self.me || self.granted.contains_key(&unit) => {
-                    load.entry(holder.worker.clone()).and_modify(|count| *count += 1);
+                    load.entry(holder.clone()).and_modify(|count| *count += 1);
                     self.free_since.remove(&unit);
                 }
                 _ => free.push(unit),
@@ -73,20 +74,20 @@ impl Machine {
         }
         self.claims.retain(|_, until_ms| *until_ms > now.ms);
         for unit in free {
-            let Some((id, count)) = load.iter_mut().min_by_key(|(_, count)| **count) else { return };
+            let Some((run, count)) = load.iter_mut().min_by_key(|(_, count)| **count) else { return };
             *count += 1;
             let since_ms = *self.free_since.entry(unit.clone()).or_insert(now.ms);
             // Another one was to take it, and has not: it may see the cluster differently.
             let is_late = now.ms.saturating_sub(since_ms) > 2 * self.timing.session_ms;
             let busy = unit.task_id().is_some_and(|task| self.tasks.contains_key(&task));
-            if (*id == self.me.worker || is_late) && !self.claims.contains_key(&unit) && !busy {
+            if (*run == self.me || is_late) && !self.claims.contains_key(&unit) && !busy {
                 self.claim(&unit, now, out);
             }
         }
     }
 
-    fn live(&self, now: Now) -> impl Iterator<Item = String> {
-        self.leases.live(now.ms, self.timing.session_ms).cloned()
+    fn live(&self, now: Now) -> impl Iterator<Item = Holder> {
+        self.leases.live(now.ms, self.timing.session_ms).map(|(run, _)| run.clone())
     }
 
     pub(super) fn claim(&mut self, unit: &Unit, now: Now, out: &mut Vec<Action>) {
@@ -134,7 +135,7 @@ impl Machine {
 
     /// The worker that comes first of those alive puts the topics in order for all.
     fn clear_away(&mut self, now: Now, out: &mut Vec<Action>) {
-        if self.live(now).next().as_ref() != Some(&self.me.worker) {
+        if self.live(now).next().as_ref() != Some(&self.me) {
             return;
         }
         let gone = |name: &str| self.configs.get(name).is_none();
@@ -156,6 +157,11 @@ impl Machine {
         out
     }
 
+    /// The tasks that have not ended.
+    pub(crate) fn unfinished(&self) -> Vec<TaskId> {
+        self.tasks.keys().cloned().collect()
+    }
+
     /// Whether nothing runs here and nothing is held.
     pub(crate) fn is_idle(&self) -> bool {
         self.granted.is_empty() && self.tasks.is_empty()
@@ -163,7 +169,7 @@ impl Machine {
 
     /// The last word of a worker that leaves: nobody has to wait for its session.
     pub(crate) fn farewell(&self) -> Write {
-        Write::new(Topic::Lease, LeaseRecord::Worker(self.me.worker.clone(), None).bytes())
+        Write::new(Topic::Lease, LeaseRecord::Worker(self.me.clone(), None).bytes())
     }
 }
 

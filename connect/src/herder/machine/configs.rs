@@ -8,7 +8,15 @@ use std::sync::Arc;
 pub(crate) struct Configs {
     connectors: BTreeMap<String, Connector>,
     /// States of connectors that are not there (yet): the initial state is written before the configuration.
-    targets: BTreeMap<String, TargetState>,
+    targets: BTreeMap<String, Target>,
+}
+
+/// What a connector was told to do.
+#[derive(Clone, Copy, Debug, Default)]
+struct Target {
+    state: TargetState,
+    /// The offset of the record that told it.
+    version: i64,
 }
 
 /// A connector as it is configured.
@@ -51,7 +59,7 @@ impl Configs {
                 self.put(offset, name, config.as_ref());
             }
             ConfigRecord::Target(name, Some(state)) => {
-                self.targets.insert(name.clone(), *state);
+                self.targets.insert(name.clone(), Target { state: *state, version: offset });
             }
             ConfigRecord::Target(name, None) => {
                 self.targets.remove(name);
@@ -132,7 +140,12 @@ impl Configs {
 
     /// What a connector is to do.
     pub(crate) fn target(&self, name: &str) -> TargetState {
-        self.targets.get(name).copied().unwrap_or_default()
+        self.targets.get(name).copied().unwrap_or_default().state
+    }
+
+    /// The offset of the record that told a connector what to do: who has read it knows.
+    pub(crate) fn target_version(&self, name: &str) -> i64 {
+        self.targets.get(name).copied().unwrap_or_default().version
     }
 
     /// What who writes a connector now has seen.

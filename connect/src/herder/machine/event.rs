@@ -70,8 +70,10 @@ pub(crate) enum Action {
     Produce(Write),
     /// Start a task of this worker.
     Start(TaskStart),
-    /// Stop one; [`Event::Stopped`] follows.
+    /// Stop one, in order; [`Event::Stopped`] follows.
     Stop(TaskId),
+    /// End one that is being stopped at once, as a crash would: another worker may have it soon.
+    Abort(TaskId),
     /// Let one rest, or go on.
     Pause(TaskId, bool),
     /// Ask a connector for its tasks; [`Event::Split`] follows.
@@ -80,4 +82,6 @@ pub(crate) enum Action {
     Answer(u64, Verdict),
     /// Log a namespace at another level.
     Level(String, String),
+    /// Tell whoever looks after this worker.
+    Warn(String),
 }

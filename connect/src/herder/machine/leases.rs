@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 /// What the lease topic says, and when this worker read it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Leases {
-    workers: BTreeMap<String, Seen>,
+    /// By run: a lease of another run of the same name is another worker's.
+    workers: BTreeMap<Holder, Seen>,
     units: BTreeMap<Unit, Claims>,
 }
 
 /// A worker's last sign of life.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
-    incarnation: u64,
     beat: u64,
+    /// How far it had read the config topic.
+    config: i64,
     /// On this process's clock, in ms: clocks of others are not asked.
     at_ms: u64,
 }
@@ -43,12 +45,12 @@ pub(crate) enum Turned {
 impl Leases {
     pub(crate) fn apply(&mut self, record: LeaseRecord, now_ms: u64) -> Turned {
         match record {
-            LeaseRecord::Worker(id, Some(WorkerBeat { incarnation, beat })) => {
-                self.workers.insert(id, Seen { incarnation, beat, at_ms: now_ms });
+            LeaseRecord::Worker(run, Some(WorkerBeat { beat, config })) => {
+                self.workers.insert(run, Seen { beat, config, at_ms: now_ms });
                 Turned::Nothing
             }
-            LeaseRecord::Worker(id, None) => {
-                self.workers.remove(&id);
+            LeaseRecord::Worker(run, None) => {
+                self.workers.remove(&run);
                 Turned::Nothing
             }
             LeaseRecord::Lease(unit, worker, lease) => self.said(unit, worker, lease),
@@ -77,12 +79,6 @@ impl Leases {
         Turned::Lease(unit)
     }
 
-    /// The last beat of this run of the worker; none where it has ended.
-    fn beat_of(&self, holder: &Holder) -> Option<u64> {
-        let seen = self.workers.get(&holder.worker)?;
-        (seen.incarnation == holder.incarnation).then_some(seen.beat)
-    }
-
     /// What is said of a unit by who claims it: the epoch, the next after all that were claimed, and who is deposed. It
     /// must be the next: of those who claim from the same past one gets it.
     pub(crate) fn claim(&self, unit: &Unit, incarnation: u64) -> Lease {
@@ -90,7 +86,7 @@ impl Leases {
         let epoch = claims.map_or(0, |claims| claims.highest) + 1;
         let holder = claims.and_then(|claims| claims.holder.as_ref());
         let deposes = holder.and_then(|holder| {
-            let beat = self.beat_of(holder)?;
+            let beat = self.workers.get(holder)?.beat;
             Some(Deposed { holder: holder.clone(), beat })
         });
         Lease { epoch, incarnation: Some(incarnation), deposes }
@@ -105,13 +101,20 @@ impl Leases {
     /// Who holds a unit and has given a sign of life within `session_ms`.
     pub(crate) fn live_holder(&self, unit: &Unit, now_ms: u64, session_ms: u64) -> Option<&Holder> {
         let (holder, _) = self.held(unit)?;
-        let seen = self.workers.get(&holder.worker)?;
-        (seen.incarnation == holder.incarnation && seen.is_alive(now_ms, session_ms)).then_some(holder)
+        self.workers.get(holder)?.is_alive(now_ms, session_ms).then_some(holder)
     }
 
-    /// The workers that have given a sign of life within `session_ms`, in the same order everywhere.
-    pub(crate) fn live(&self, now_ms: u64, session_ms: u64) -> impl Iterator<Item = &String> {
-        self.workers.iter().filter(move |(_, seen)| seen.is_alive(now_ms, session_ms)).map(|(id, _)| id)
+    /// The workers that have given a sign of life within `session_ms`, in the same order everywhere, and how far each had
+    /// read the config topic then.
+    pub(crate) fn live(&self, now_ms: u64, session_ms: u64) -> impl Iterator<Item = (&Holder, i64)> {
+        let live = self.workers.iter().filter(move |(_, seen)| seen.is_alive(now_ms, session_ms));
+        live.map(|(run, seen)| (run, seen.config))
+    }
+
+    /// The tasks of a connector that somebody holds or held.
+    pub(crate) fn tasks_of(&self, connector: &str) -> impl Iterator<Item = &Unit> {
+        let from = self.units.range(Unit::connector(connector)..).map(|(unit, _)| unit);
+        from.take_while(move |unit| unit.connector == connector).filter(|unit| unit.task.is_some())
     }
 
     /// Everything that was read at the start counts as said just now: it may have been.
@@ -124,13 +127,12 @@ impl Leases {
         self.workers
             .iter()
             .filter(move |(_, seen)| !seen.is_alive(now_ms, silence_ms))
-            .map(|(id, _)| LeaseRecord::Worker(id.clone(), None))
+            .map(|(run, _)| LeaseRecord::Worker(run.clone(), None))
     }
 }
 
-fn has_beaten_since(workers: &BTreeMap<String, Seen>, deposed: &Deposed) -> bool {
-    let seen = workers.get(&deposed.holder.worker);
-    seen.is_some_and(|seen| seen.incarnation == deposed.holder.incarnation && seen.beat > deposed.beat)
+fn has_beaten_since(workers: &BTreeMap<Holder, Seen>, deposed: &Deposed) -> bool {
+    workers.get(&deposed.holder).is_some_and(|seen| seen.beat > deposed.beat)
 }
 
 impl Claims {
@@ -158,7 +160,8 @@ mod tests {
     }
 
     fn beats(worker: &str, incarnation: u64, beat: u64) -> LeaseRecord {
-        LeaseRecord::Worker(worker.into(), Some(WorkerBeat { incarnation, beat }))
+        let run = Holder { worker: worker.into(), incarnation };
+        LeaseRecord::Worker(run, Some(WorkerBeat { beat, config: -1 }))
     }
 
     fn holder(leases: &Leases) -> Option<&str> {
@@ -200,7 +203,24 @@ mod tests {
         leases.apply(beats("a", 1, 1), 5);
         assert!(leases.live_holder(&unit(), 14, 10).is_some());
         assert_eq!(leases.live_holder(&unit(), 15, 10), None);
-        leases.apply(beats("a", 2, 1), 6);
-        assert_eq!(leases.live_holder(&unit(), 7, 10), None);
+        leases.apply(beats("a", 2, 1), 16);
+        assert_eq!(
+            leases.live_holder(&unit(), 17, 10),
+            None,
+            "another run of the same name is another worker"
+        );
+    }
+
+    #[test]
+    fn a_beat_of_another_run_of_the_same_name_takes_nothing_away() {
+        let mut leases = Leases::default();
+        leases.apply(says("a", 1, Some(1)), 0);
+        leases.apply(beats("a", 1, 1), 0);
+        leases.apply(beats("a", 2, 1), 1);
+        let holder = leases.live_holder(&unit(), 2, 10).map(|holder| holder.incarnation);
+        assert_eq!(holder, Some(1));
+        let early = LeaseRecord::Lease(unit(), "a".into(), leases.claim(&unit(), 2));
+        leases.apply(beats("a", 1, 2), 3);
+        assert_eq!(leases.apply(early, 3), Turned::Contested(unit()));
     }
 }

@@ -2,14 +2,16 @@
 //! simulation drive the same type.
 //!
 //! Everything that workers agree on is the order of records in topics of one partition. A task is a lease: the first
-//! claim of an epoch counts ([`leases`]). A holder that has not read its own beat for most of a session stops its tasks
-//! before others may think it gone; who thinks so says which beat it had seen last, and takes nothing from one that has
-//! beaten since. So no task runs twice, without anybody asking another worker or comparing clocks.
+//! claim of an epoch counts ([`leases`]). A holder that has not read its own beat for most of a session ends its tasks, at
+//! once and not in order, before others may think it gone; who thinks so says which beat it had seen last, and takes
+//! nothing from one that has beaten since. So no task runs twice, without anybody asking another worker or comparing
+//! clocks.
 
 mod chores;
 mod configs;
 mod event;
 mod leases;
+mod namesake;
 mod run;
 mod settle;
 #[cfg(test)]
@@ -22,11 +24,13 @@ mod write;
 
 pub(crate) use configs::Verdict;
 pub(crate) use event::{Action, Event, Note, Now, Topic, Write};
+pub(crate) use write::Movable;
 
 use super::records::{ActiveTopic, ConfigRecord, Holder, LeaseRecord, StatusRecord, Unit};
 use super::{RestartRequest, State, TaskEvent, TaskId};
 use configs::Configs;
 use leases::{Leases, Turned};
+use namesake::Namesake;
 use run::{ConnectorRun, Phase, TaskRun};
 use statuses::Statuses;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -38,7 +42,8 @@ pub(crate) struct Timing {
     pub(crate) heartbeat_ms: u64,
     /// Without a beat for so long a worker is gone.
     pub(crate) session_ms: u64,
-    /// A worker that is cut off has stopped its tasks so long before others think it gone.
+    /// So long before others think a worker gone that is cut off, it ends its tasks: what a task needs to be gone that is
+    /// ended without being asked.
     pub(crate) margin_ms: u64,
     /// Nothing has joined or left for so long before tasks move to a worker that has less to do.
     pub(crate) rebalance_delay_ms: u64,
@@ -60,6 +65,10 @@ pub(crate) struct Machine {
     leases: Leases,
     /// All that was there at the start has been read. Before, nothing is done.
     caught_up: bool,
+    /// The offset of the last record of the config topic that was read.
+    config_read: i64,
+    /// Another run that calls itself as this one.
+    namesake: Namesake,
     /// It takes nothing any more and lets go of what it has.
     leaving: bool,
     beat: u64,
@@ -100,6 +109,8 @@ impl Machine {
             statuses: Statuses::default(),
             leases: Leases::default(),
             caught_up: false,
+            config_read: -1,
+            namesake: Namesake::default(),
             leaving: false,
             beat: 0,
             beats_sent: VecDeque::new(),
@@ -159,6 +170,7 @@ impl Machine {
         let mut verdict = Verdict::Applied;
         match topic {
             Topic::Config => {
+                self.config_read = offset;
                 if let Some(record) = ConfigRecord::read(key, value) {
                     verdict = self.read_config(offset, record, note, now, out);
                 }
@@ -225,10 +237,9 @@ impl Machine {
 
     fn read_lease(&mut self, record: LeaseRecord, now: Now, out: &mut Vec<Action>) {
         match &record {
-            LeaseRecord::Worker(id, Some(beat))
-                if *id == self.me.worker && beat.incarnation == self.me.incarnation =>
-            {
-                self.has_beaten(beat.beat);
+            LeaseRecord::Worker(run, Some(beat)) if *run == self.me => self.has_beaten(beat.beat),
+            LeaseRecord::Worker(run, Some(beat)) if run.worker == self.me.worker && self.caught_up => {
+                out.extend(self.namesake.has_beaten(run, beat.beat).map(Action::Warn));
             }
             LeaseRecord::Restart(task) if self.caught_up => {
                 if let Some(run) = self.tasks.get_mut(task) {

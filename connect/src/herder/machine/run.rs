@@ -29,7 +29,10 @@ pub(super) enum Phase {
     Ended {
         spec: Spec,
     },
-    Stopping,
+    /// Until the shell tells that it has ended.
+    Stopping {
+        aborted: bool,
+    },
 }
 
 /// All that a task is made from: one that runs from another must be restarted.

@@ -166,10 +166,16 @@ impl Machine {
             (Phase::Ended { spec }, Some(next))
                 if spec == next && !run.restart && !run.failures.is_due(now.ms) => {}
             (Phase::Running { .. } | Phase::Ended { .. }, _) => {
-                run.phase = Phase::Stopping;
+                run.phase = Phase::Stopping { aborted: !holds };
                 out.push(Action::Stop(id.clone()));
+                out.extend((!holds).then(|| Action::Abort(id.clone())));
             }
-            (Phase::Stopping, _) => {}
+            // It was asked to end, and time has run out.
+            (Phase::Stopping { aborted: false }, _) if !holds => {
+                run.phase = Phase::Stopping { aborted: true };
+                out.push(Action::Abort(id.clone()));
+            }
+            (Phase::Stopping { .. }, _) => {}
         }
     }
 

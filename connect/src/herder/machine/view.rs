@@ -12,6 +12,21 @@ impl Machine {
         self.caught_up
     }
 
+    /// Why this worker runs nothing now though it has joined its cluster.
+    pub(crate) fn trouble(&self, now: Now) -> Option<String> {
+        (self.caught_up && self.alive_until_ms > 0 && self.is_cut_off(now)).then(|| self.cut_off(now))
+    }
+
+    pub(super) fn cut_off(&self, now: Now) -> String {
+        let heard_ms = self.alive_until_ms.saturating_add(self.timing.margin_ms);
+        let silent_ms = now.ms.saturating_add(self.timing.session_ms).saturating_sub(heard_ms);
+        format!(
+            "Worker is cut off from its cluster: no sign of life that it wrote in the last {} ms has come back from the lease \
+             topic. Its tasks have been ended, so that others may run them; it goes on by itself once the cluster answers.",
+            silent_ms
+        )
+    }
+
     pub(crate) fn names(&self) -> Vec<String> {
         self.configs.names().cloned().collect()
     }
@@ -106,7 +121,8 @@ fn info(status: &Status) -> StateInfo {
 
 /// A connector whose tasks do not run does not run itself, whatever it says.
 fn derived(own: StateInfo, tasks: &[TaskStatus]) -> StateInfo {
-    let down = || tasks.iter().filter(|task| matches!(task.state.state, State::Failed | State::Halted));
+    let is_down = |state| matches!(state, State::Failed | State::Halted | State::Degraded);
+    let down = || tasks.iter().filter(|task| is_down(task.state.state));
     if own.state != State::Running || down().next().is_none() {
         return own;
     }
@@ -118,7 +134,7 @@ fn derived(own: StateInfo, tasks: &[TaskStatus]) -> StateInfo {
         _ => State::Degraded,
     };
     let first = down().next().and_then(|task| task.state.why.clone()).unwrap_or_default();
-    let why = Some(format!("{count} of {} tasks do not run: {first}", tasks.len()));
+    let why = Some(format!("{count} of {} tasks do not run as they should: {first}", tasks.len()));
     let since = down().filter_map(|task| task.state.since).min();
     StateInfo { state, why, since, ..own }
 }
@@ -141,10 +157,11 @@ mod tests {
             (derived.state, derived.why)
         };
         assert_eq!(of(&[State::Running, State::Running]), (State::Running, None));
-        let why = |count: &str| Some(format!("{count} tasks do not run: disk full"));
+        let why = |count: &str| Some(format!("{count} tasks do not run as they should: disk full"));
         assert_eq!(of(&[State::Running, State::Failed]), (State::Degraded, why("1 of 2")));
         assert_eq!(of(&[State::Halted, State::Failed]), (State::Degraded, why("2 of 2")));
         assert_eq!(of(&[State::Halted, State::Halted]), (State::Halted, why("2 of 2")));
         assert_eq!(of(&[State::Failed]), (State::Failed, why("1 of 1")));
+        assert_eq!(of(&[State::Degraded]), (State::Degraded, why("1 of 1")));
     }
 }

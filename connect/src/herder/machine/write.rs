@@ -1,8 +1,17 @@
 //! What a worker writes for those who ask it to change something. Its own part follows when it reads it back.
 
-use super::{Machine, Note, Topic, Write};
+use super::{Machine, Note, Now, Topic, Write};
 use crate::herder::records::{ConfigRecord, LeaseRecord, StatusRecord};
 use crate::herder::{Answer, Config, HerderError, RestartRequest, TargetState, TaskId};
+
+/// Whether the positions of a stopped connector may be changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Movable {
+    /// Nobody moves them, nor will before the connector is resumed.
+    Now(Config),
+    /// Somebody may still: why.
+    NotYet(String),
+}
 
 impl Machine {
     /// What to write, and whether it makes the connector.
@@ -61,8 +70,9 @@ impl Machine {
         Ok(Write::new(Topic::Lease, LeaseRecord::Restart(task.clone()).bytes()))
     }
 
-    /// Nothing, if the connector's positions may be changed: nobody moves them.
-    pub(crate) fn may_move_positions(&self, name: &str) -> Answer<Config> {
+    /// Whether a connector's positions may be changed: it is stopped, everybody knows it, and its tasks have ended. One that
+    /// ends stores how far it has come, which must not come after what is to be stored now.
+    pub(crate) fn may_move_positions(&self, name: &str, now: Now) -> Answer<Movable> {
         let connector = self.configs.get(name).ok_or_else(|| HerderError::no_connector(name))?;
         if self.configs.target(name) != TargetState::Stopped || !connector.tasks.is_empty() {
             return Err(HerderError::BadRequest(format!(
@@ -70,7 +80,30 @@ impl Machine {
                  the specified connector by issuing a 'PUT' request to the '/connectors/{name}/stop' endpoint"
             )));
         }
-        Ok((*connector.config).clone())
+        Ok(match self.moves_positions(name, now) {
+            Some(why) => Movable::NotYet(why),
+            None => Movable::Now((*connector.config).clone()),
+        })
+    }
+
+    /// Who may still move the positions of a connector that is stopped.
+    fn moves_positions(&self, name: &str, now: Now) -> Option<String> {
+        if self.is_cut_off(now) {
+            return Some("this worker is cut off from its cluster".to_owned());
+        }
+        // A claim of a worker lies before the beat by which it says that it knows better, and is read by then.
+        let stopped = self.configs.target_version(name);
+        let mut live = self.leases.live(now.ms, self.timing.session_ms).filter(|(run, _)| **run != self.me);
+        if let Some((run, _)) = live.find(|(_, config)| *config < stopped) {
+            return Some(format!("worker {} does not know yet that it is stopped", run.worker));
+        }
+        let own = self.tasks.keys().find(|id| id.connector == name);
+        let own = own.map(|id| format!("task {id} has not ended"));
+        own.or_else(|| {
+            let holder = |unit| Some((unit, self.leases.live_holder(unit, now.ms, self.timing.session_ms)?));
+            let (unit, holder) = self.leases.tasks_of(name).find_map(holder)?;
+            Some(format!("worker {} has not ended task {}", holder.worker, unit.task_id()?))
+        })
     }
 
     pub(crate) fn forget_topics(&self, name: &str) -> Vec<Write> {

@@ -2,12 +2,12 @@ use super::{Bytes, json, text};
 use crate::herder::TaskId;
 use serde::{Deserialize, Serialize};
 
-/// A record of the lease topic. Its keys are JSON arrays: `["worker", id]`, `["lease", connector, task, worker]` (the
-/// task null for the connector itself), `["restart", connector, task]` and `["split", connector]`.
+/// A record of the lease topic. Its keys are JSON arrays: `["worker", id, incarnation]`, `["lease", connector, task,
+/// worker]` (the task null for the connector itself), `["restart", connector, task]` and `["split", connector]`.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum LeaseRecord {
-    /// A worker lives, or (`None`) has left.
-    Worker(String, Option<WorkerBeat>),
+    /// A run of a worker lives, or (`None`) has left.
+    Worker(Holder, Option<WorkerBeat>),
     /// What a worker says of its hold on something. A key a worker, so that compaction leaves of each the last word, in
     /// order: of two that claimed the same it is seen who was first. Never removed, as Kafka Connect never removes the
     /// tasks of a connector: an epoch that is forgotten could be claimed again.
@@ -28,10 +28,10 @@ pub(crate) struct Unit {
 /// That a worker lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct WorkerBeat {
-    /// Of this run of the process: what an earlier run held is free.
-    pub(crate) incarnation: u64,
     /// Counts up, so that the worker knows its own again and when it sent it.
     pub(crate) beat: u64,
+    /// The offset to which it has read the config topic: what it starts from now on, it starts from that or later.
+    pub(crate) config: i64,
 }
 
 /// A claim, or the end of one.
@@ -55,8 +55,8 @@ pub(crate) struct Deposed {
     pub(crate) beat: u64,
 }
 
-/// A run of a worker.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A run of a worker. Two that call themselves the same are two, whatever their operator meant.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Holder {
     pub(crate) worker: String,
     pub(crate) incarnation: u64,
@@ -80,22 +80,23 @@ impl Unit {
 #[serde(untagged)]
 enum Key {
     Lease(String, String, Option<i32>, String),
-    Restart(String, String, i32),
-    Worker(String, String),
+    Numbered(String, String, u64),
+    Named(String, String),
 }
 
 impl LeaseRecord {
     pub(crate) fn read(key: &str, value: Option<&[u8]>) -> Option<Self> {
         match json(key.as_bytes())? {
-            Key::Worker(what, connector) if what == "split" => Some(Self::Split(connector)),
-            Key::Worker(what, id) if what == "worker" => {
-                Some(Self::Worker(id, value.map_or(Some(None), |value| json(value).map(Some))?))
+            Key::Named(what, connector) if what == "split" => Some(Self::Split(connector)),
+            Key::Numbered(what, worker, incarnation) if what == "worker" => {
+                let beat = value.map_or(Some(None), |value| json(value).map(Some))?;
+                Some(Self::Worker(Holder { worker, incarnation }, beat))
             }
             Key::Lease(what, connector, task, worker) if what == "lease" => {
                 Some(Self::Lease(Unit { connector, task }, worker, json(value?)?))
             }
-            Key::Restart(what, connector, task) if what == "restart" => {
-                Some(Self::Restart(TaskId::new(connector, task)))
+            Key::Numbered(what, connector, task) if what == "restart" => {
+                Some(Self::Restart(TaskId::new(connector, i32::try_from(task).ok()?)))
             }
             _ => None,
         }
@@ -103,15 +104,18 @@ impl LeaseRecord {
 
     pub(crate) fn bytes(&self) -> Bytes {
         let (key, value) = match self {
-            Self::Worker(id, beat) => (Key::Worker("worker".to_owned(), id.clone()), beat.as_ref().map(text)),
+            Self::Worker(Holder { worker, incarnation }, beat) => {
+                (Key::Numbered("worker".to_owned(), worker.clone(), *incarnation), beat.as_ref().map(text))
+            }
             Self::Lease(Unit { connector, task }, worker, lease) => {
                 (Key::Lease("lease".to_owned(), connector.clone(), *task, worker.clone()), Some(text(lease)))
             }
             Self::Split(connector) => {
-                (Key::Worker("split".to_owned(), connector.clone()), Some("{}".to_owned()))
+                (Key::Named("split".to_owned(), connector.clone()), Some("{}".to_owned()))
             }
-            Self::Restart(id) => {
-                (Key::Restart("restart".to_owned(), id.connector.clone(), id.task), Some("{}".to_owned()))
+            Self::Restart(TaskId { connector, task }) => {
+                let task = u64::try_from(*task).unwrap_or_default();
+                (Key::Numbered("restart".to_owned(), connector.clone(), task), Some("{}".to_owned()))
             }
         };
         Bytes { key: text(&key), value }
@@ -125,12 +129,13 @@ mod tests {
     #[test]
     fn every_record_is_read_as_it_was_written() {
         let holder = Holder { worker: "b".into(), incarnation: u64::MAX };
-        let claim = Lease { epoch: 3, incarnation: Some(7), deposes: Some(Deposed { holder, beat: 9 }) };
+        let deposes = Some(Deposed { holder: holder.clone(), beat: 9 });
+        let claim = Lease { epoch: 3, incarnation: Some(7), deposes };
         let let_go = Lease { epoch: 3, incarnation: None, deposes: None };
-        let beat = WorkerBeat { incarnation: 7, beat: 2 };
+        let beat = WorkerBeat { beat: 2, config: -1 };
         let records = [
-            (LeaseRecord::Worker("a:8083".into(), Some(beat)), r#"["worker","a:8083"]"#),
-            (LeaseRecord::Worker("a:8083".into(), None), r#"["worker","a:8083"]"#),
+            (LeaseRecord::Worker(holder.clone(), Some(beat)), r#"["worker","b",18446744073709551615]"#),
+            (LeaseRecord::Worker(Holder { incarnation: 7, ..holder }, None), r#"["worker","b",7]"#),
             (LeaseRecord::Lease(Unit::connector("s-1"), "a".into(), claim), r#"["lease","s-1",null,"a"]"#),
             (LeaseRecord::Lease(Unit::task("s", 1), "a".into(), let_go), r#"["lease","s",1,"a"]"#),
             (LeaseRecord::Split("s".into()), r#"["split","s"]"#),
@@ -143,5 +148,6 @@ mod tests {
         }
         assert_eq!(LeaseRecord::read("session-key", Some(b"{}")), None);
         assert_eq!(LeaseRecord::read(r#"["restart","s"]"#, Some(b"{}")), None);
+        assert_eq!(LeaseRecord::read(r#"["restart","s",4294967296]"#, Some(b"{}")), None);
     }
 }

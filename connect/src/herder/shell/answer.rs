@@ -1,12 +1,13 @@
 //! A running worker, asked.
 
-use super::super::machine::{Machine, Verdict, Write};
+use super::super::machine::{Machine, Movable, Verdict, Write};
 use super::super::{
     ActiveTopics, Answer, Config, ConnectorInfo, ConnectorOffsets, ConnectorStatus, Created, Herder,
     HerderError, RestartRequest, State, TargetState, TaskId, TaskInfo, TaskStatus,
 };
-use super::{Shared, WRITE_TIMEOUT};
+use super::{POLL, Shared, WRITE_TIMEOUT};
 use async_trait::async_trait;
+use std::time::Instant;
 use tokio::sync::oneshot;
 
 /// Kafka Connect's answers to changed offsets.
@@ -45,8 +46,26 @@ impl Shared {
         Ok(())
     }
 
+    /// Waits until nobody else moves the positions of a connector that is stopped.
+    async fn stopped(&self, connector: &str) -> Answer<Config> {
+        let begun = Instant::now();
+        loop {
+            let movable = self.machine.lock().may_move_positions(connector, self.now())?;
+            match movable {
+                Movable::Now(config) => return Ok(config),
+                Movable::NotYet(why) if begun.elapsed() > WRITE_TIMEOUT => {
+                    return Err(HerderError::Failed(format!(
+                        "The offsets of connector {connector} have not been changed, because its tasks haven't stopped \
+                         completely yet: {why}. The request can be repeated"
+                    )));
+                }
+                Movable::NotYet(_) => tokio::time::sleep(POLL).await,
+            }
+        }
+    }
+
     async fn move_positions(&self, connector: &str, offsets: ConnectorOffsets) -> Answer<()> {
-        let config = self.machine.lock().may_move_positions(connector)?;
+        let config = self.stopped(connector).await?;
         let moved = self.worker.alter_offsets(connector, &config, offsets).await;
         moved.map_err(HerderError::Failed)
     }
@@ -68,9 +87,10 @@ impl Herder for Shared {
 
     async fn health(&self) -> Answer<()> {
         while !self.ready() {
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            tokio::time::sleep(POLL).await;
         }
-        Ok(())
+        let trouble = self.machine.lock().trouble(self.now());
+        trouble.map_or(Ok(()), |why| Err(HerderError::Unavailable(why)))
     }
 
     async fn connectors(&self) -> Answer<Vec<String>> {
@@ -138,7 +158,7 @@ impl Herder for Shared {
     }
 
     async fn reset_offsets(&self, connector: &str) -> Answer<String> {
-        let config = self.machine.lock().may_move_positions(connector)?;
+        let config = self.stopped(connector).await?;
         let mut offsets = self.worker.offsets(connector, &config).await.map_err(HerderError::Failed)?;
         offsets.offsets.iter_mut().for_each(|one| one.offset = None);
         self.move_positions(connector, offsets).await?;

@@ -101,6 +101,7 @@ impl Driver {
             Action::Start(start) => self.shared.worker.start(start).await,
             Action::Pause(task, paused) => self.shared.worker.pause(&task, paused).await,
             Action::Stop(task) => self.stop(task),
+            Action::Abort(task) => self.shared.worker.abort(&task),
             Action::Split { connector, version, config } => {
                 let (worker, later) = (Arc::clone(&self.shared.worker), self.later.clone());
                 tokio::spawn(async move {
@@ -116,6 +117,7 @@ impl Driver {
                 }
             }
             Action::Level(namespace, level) => (self.shared.levels)(&namespace, &level),
+            Action::Warn(what) => tracing::warn!("{what}"),
         }
     }
 

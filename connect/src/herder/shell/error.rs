@@ -12,6 +12,16 @@ pub enum ClusterError {
         /// Why it was not done.
         why: String,
     },
+    /// Workers that know nothing of leases run the same connectors.
+    #[error(
+        "a worker of Kafka Connect at {host} is a member of group {group}: it and this worker would run the same connectors, each for itself. Stop all of its kind first, or give this worker another group.id and topics of its own"
+    )]
+    KafkaConnect {
+        /// Which group.
+        group: String,
+        /// Where one of its members comes from.
+        host: String,
+    },
     /// A topic is not as it must be.
     #[error(
         "topic {topic} has {found} partitions, and must have 1: the order of its records is what workers agree on. Name another one with {option}"

@@ -30,8 +30,12 @@ const WRITES_MAX: usize = 1_024;
 const EVENTS_MAX: usize = 1_024;
 /// How long a write may take to come back (Kafka Connect's `READ_WRITE_TOTAL_TIMEOUT_MS`).
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a worker that leaves waits for its tasks to end, besides what each may take.
+/// Between two looks at what somebody waits for.
+const POLL: Duration = Duration::from_millis(20);
+/// How long a worker that leaves waits for its tasks to end in order.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long after that they may take to be gone.
+const ABORT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A worker that runs: its [`Herder`], until it is closed.
 pub struct Running {
@@ -133,14 +137,24 @@ impl Running {
             // The driver does them; it lives as long as this.
             let _ = self.closing.send(Event::Then(Box::new(action))).await;
         }
+        if !self.is_idle_within(LEAVE_TIMEOUT).await {
+            let unfinished = self.shared.machine.lock().unfinished();
+            unfinished.iter().for_each(|task| self.shared.worker.abort(task));
+        }
+        // Who says farewell is gone: others begin at once what may still run here.
+        if self.is_idle_within(ABORT_TIMEOUT).await {
+            let farewell = self.shared.machine.lock().farewell();
+            let _ = self.shared.write_and_wait(farewell).await;
+        }
+        self.driver.abort();
+    }
+
+    async fn is_idle_within(&self, limit: Duration) -> bool {
         let idle = async {
             while !self.shared.machine.lock().is_idle() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                tokio::time::sleep(POLL).await;
             }
         };
-        let _ = tokio::time::timeout(LEAVE_TIMEOUT, idle).await;
-        let farewell = self.shared.machine.lock().farewell();
-        let _ = self.shared.write_and_wait(farewell).await;
-        self.driver.abort();
+        tokio::time::timeout(limit, idle).await.is_ok()
     }
 }

@@ -2,6 +2,9 @@ use super::Timing;
 use crate::options::{Fault, Options};
 use std::time::Duration;
 
+/// A quarter of it is several of the driver's ticks: time for a worker that is cut off to see it and to end its tasks.
+const SESSION_MIN: Duration = Duration::from_secs(1);
+
 /// What makes a worker one of a cluster, besides what every worker can be told (Kafka's `DistributedConfig`).
 #[derive(Options, Clone, Debug)]
 #[options(check = ClusterOptions::agree)]
@@ -50,9 +53,8 @@ pub struct ClusterOptions {
 
 impl ClusterOptions {
     fn agree(&self) -> Result<(), Fault> {
-        if self.heartbeat.is_zero() || self.session < 4 * self.heartbeat {
-            let why =
-                "session.timeout.ms must be at least four times heartbeat.interval.ms, which must not be 0";
+        if self.heartbeat.is_zero() || self.session < SESSION_MIN.max(4 * self.heartbeat) {
+            let why = "session.timeout.ms must be at least 1000 and four times heartbeat.interval.ms, which must not be 0";
             return Err(Fault::new("session.timeout.ms", why.to_owned()));
         }
         Ok(())
@@ -67,7 +69,7 @@ impl ClusterOptions {
         Timing {
             heartbeat_ms: ms(self.heartbeat),
             session_ms: ms(self.session),
-            // A quarter, in which tasks end that nobody may see any more.
+            // A quarter: by then a worker that is cut off has ended its tasks.
             margin_ms: ms(self.session) / 4,
             rebalance_delay_ms: ms(self.rebalance_delay),
         }

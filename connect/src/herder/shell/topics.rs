@@ -15,6 +15,8 @@ use tokio::task::JoinHandle;
 
 /// How long one wait for records may be; nothing depends on it.
 const POLL: Duration = Duration::from_secs(5);
+/// How long a worker that starts looks for others of Kafka Connect's kind.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes of a read that are asked for at once.
 const FETCH_MAX: &str = "8388608";
 
@@ -30,6 +32,7 @@ pub(super) async fn open(
         (Topic::Lease, options.lease_topic()),
     ];
     let admin = admin(&clients).await?;
+    no_kafka_connect(&admin, &options.group).await?;
     make(&admin, options).await?;
     let reader = Reader::open(&clients, &admin, names.iter().map(|(_, name)| name.clone())).await?;
     let writer = writer(&clients).await?;
@@ -38,6 +41,20 @@ pub(super) async fn open(
     let reads = tokio::spawn(tell(reader, of, events));
     tokio::spawn(write(writer, written, names.into_iter().collect(), reads));
     Ok(Source::Topics(source))
+}
+
+/// Workers of Kafka Connect are members of their group, and ours of none: whoever is there is one of them.
+async fn no_kafka_connect(admin: &Admin, group: &str) -> Result<(), ClusterError> {
+    let described = tokio::time::timeout(LOOK_TIMEOUT, admin.describe_groups([group])).await;
+    // Where the group is not there, or may not be looked at, nobody is seen in it.
+    let found = described.ok().and_then(|all| all.into_iter().next()?.1.ok());
+    let member = found
+        .filter(|found| found.protocol_type == "connect")
+        .and_then(|found| found.members.into_iter().next());
+    match member {
+        Some(member) => Err(ClusterError::KafkaConnect { group: group.to_owned(), host: member.host }),
+        None => Ok(()),
+    }
 }
 
 pub(super) fn clients(options: &ClusterOptions, settings: &BTreeMap<String, String>) -> Clients {

@@ -1,4 +1,5 @@
 use super::super::{Action, Event, Now, Timing, Topic, Verdict, Write};
+use super::mover::Mover;
 use super::node::{Node, TOPICS, split};
 use crate::herder::{Answer, Config, State, TargetState, TaskEvent, TaskId};
 use rand::rngs::StdRng;
@@ -7,34 +8,54 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) const TIMING: Timing =
     Timing { heartbeat_ms: 300, session_ms: 2_000, margin_ms: 500, rebalance_delay_ms: 3_000 };
-/// A task that is told to stop ends within this: less than the margin.
-const STOP_MS_MAX: u64 = 400;
+/// A task that is told to stop ends within this, in order: longer than a session.
+const STOP_MS_MAX: u64 = 7_000;
+/// One that is aborted does within this: less than the margin.
+const ABORT_MS_MAX: u64 = 400;
 const STEP_MS: u64 = 20;
 
 /// What is broken on purpose, to see that it is noticed.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     None,
     /// A worker that is cut off goes on for as long as others take it to be there.
     NoMargin,
+    /// A worker that is cut off ends its tasks in order, however long that takes.
+    NoAbort,
+    /// Positions are changed as soon as the connector is to be stopped.
+    NoWait,
 }
 
 pub(super) struct Cluster {
     pub(super) rng: StdRng,
     pub(super) now: Now,
     pub(super) nodes: Vec<Node>,
-    logs: [Vec<Write>; 3],
-    fault: Fault,
+    pub(super) logs: [Vec<Write>; 3],
+    pub(super) fault: Fault,
     incarnations: u64,
     writes: u64,
     /// The most that a write takes to arrive, and a read to be made.
     pub(super) delay_ms_max: u64,
     /// Tasks of these connectors fail as soon as they run.
     pub(super) failing: BTreeSet<String>,
+    /// All workers call themselves the same.
+    one_name: bool,
+    pub(super) movers: Vec<Mover>,
+    /// How often positions were changed.
+    pub(super) moved: u64,
 }
 
 impl Cluster {
     pub(super) fn new(seed: u64, nodes: usize, fault: Fault) -> Self {
+        Self::named(seed, nodes, fault, false)
+    }
+
+    /// A cluster of workers that all call themselves the same, as on hosts where nobody set their names.
+    pub(super) fn of_namesakes(seed: u64, nodes: usize) -> Self {
+        Self::named(seed, nodes, Fault::None, true)
+    }
+
+    fn named(seed: u64, nodes: usize, fault: Fault, one_name: bool) -> Self {
         let mut cluster = Self {
             rng: StdRng::seed_from_u64(seed),
             now: Now { ms: 1_000_000, wall_ms: 0 },
@@ -45,6 +66,9 @@ impl Cluster {
             writes: 0,
             delay_ms_max: 40,
             failing: BTreeSet::new(),
+            one_name,
+            movers: Vec::new(),
+            moved: 0,
         };
         (0..nodes).for_each(|node| cluster.boot(node));
         cluster
@@ -58,7 +82,8 @@ impl Cluster {
         self.incarnations += 1;
         let ends = [0, 1, 2].map(|topic: usize| self.logs[topic].len());
         let timing = self.timing();
-        self.nodes[node].boot(node, self.incarnations, timing, ends);
+        let name = if self.one_name { "w".to_owned() } else { format!("w{node}") };
+        self.nodes[node].boot(name, self.incarnations, timing, ends);
         for (topic, end) in ends.into_iter().enumerate() {
             let below = if self.rng.random_bool(0.5) { self.rng.random_range(0..=end) } else { 0 };
             self.nodes[node].compacted_below[topic] = below;
@@ -101,6 +126,7 @@ impl Cluster {
             self.tell(node, Event::Tick);
             self.no_task_runs_twice();
         }
+        self.move_positions();
     }
 
     fn no_task_runs_twice(&self) {
@@ -185,13 +211,20 @@ impl Cluster {
                 self.state(node, task, if paused { State::Paused } else { State::Running });
             }
             Action::Stop(task) => self.later(node, STOP_MS_MAX, Event::Stopped(task)),
+            Action::Abort(_) if self.fault == Fault::NoAbort => {}
+            Action::Abort(task) => {
+                let ended_ms = self.now.ms + self.rng.random_range(0..=ABORT_MS_MAX);
+                let is_end = |event: &Event| matches!(event, Event::Stopped(other) if *other == task);
+                let ends = self.nodes[node].later.iter_mut().filter(|(_, event)| is_end(event));
+                ends.for_each(|(at_ms, _)| *at_ms = ended_ms.min(*at_ms));
+            }
             Action::Split { connector, version, config } => {
                 self.later(node, 200, Event::Split { connector, version, tasks: split(&config) });
             }
             Action::Answer(write, verdict) => {
                 self.nodes[node].answers.insert(write, verdict);
             }
-            Action::Level(..) => {}
+            Action::Level(..) | Action::Warn(_) => {}
         }
     }
 

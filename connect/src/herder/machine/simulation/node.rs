@@ -28,8 +28,8 @@ pub(super) struct Node {
 }
 
 impl Node {
-    pub(super) fn boot(&mut self, id: usize, incarnation: u64, timing: Timing, ends: [usize; 3]) {
-        let machine = Machine::new(format!("w{id}"), incarnation, "1", timing);
+    pub(super) fn boot(&mut self, name: String, incarnation: u64, timing: Timing, ends: [usize; 3]) {
+        let machine = Machine::new(name, incarnation, "1", timing);
         let answers = std::mem::take(&mut self.answers);
         *self = Self { machine: Some(machine), ends, answers, ..Self::default() };
     }

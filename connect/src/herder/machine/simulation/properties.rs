@@ -24,7 +24,7 @@ fn trouble(cluster: &mut Cluster, round: u64) {
     if !cluster.is_up(node) {
         return cluster.boot(node);
     }
-    match cluster.rng.random_range(0..20) {
+    match cluster.rng.random_range(0..23) {
         0..=6 => {
             let tasks = cluster.rng.random_range(0..4);
             // Refused where the node knows the connector already.
@@ -35,6 +35,7 @@ fn trouble(cluster: &mut Cluster, round: u64) {
         10 => cluster.target(node, &name, TargetState::Paused),
         11 | 12 => cluster.target(node, &name, TargetState::Started),
         13..=15 => cluster.kill(node),
+        20..=22 => cluster.stop_and_move(node, &name),
         16 | 17 => cluster.nodes[node].cut_until_ms = cluster.now.ms + cluster.rng.random_range(0..5_000),
         _ => cluster.delay_ms_max = [40, 400, 2_500][cluster.rng.random_range(0..3)],
     }
@@ -52,7 +53,10 @@ fn peace(cluster: &mut Cluster) {
 }
 
 fn storm(seed: u64, fault: Fault) -> Cluster {
-    let mut cluster = Cluster::new(seed, 3, fault);
+    storm_over(Cluster::new(seed, 3, fault))
+}
+
+fn storm_over(mut cluster: Cluster) -> Cluster {
     for round in 0..120 {
         let pause_ms = cluster.rng.random_range(0..800);
         cluster.run_for(pause_ms);
@@ -100,6 +104,7 @@ fn no_task_runs_twice_and_when_peace_returns_everything_runs_once() {
     for seed in 0..SEEDS {
         let run = catch_unwind(|| {
             let mut cluster = storm(seed, Fault::None);
+            assert!(cluster.moved > 0, "nobody has changed positions");
             everything_runs_once(&cluster);
             let starts = cluster.starts();
             cluster.run_for(PEACE_MS);
@@ -110,9 +115,36 @@ fn no_task_runs_twice_and_when_peace_returns_everything_runs_once() {
 }
 
 #[test]
-fn a_worker_that_stops_too_late_is_noticed() {
-    let noticed = |seed| catch_unwind(AssertUnwindSafe(|| storm(seed, Fault::NoMargin))).is_err();
-    assert!((0..SEEDS).any(noticed));
+fn workers_that_share_a_name_are_workers_of_their_own() {
+    for seed in 0..SEEDS {
+        let run = catch_unwind(|| everything_runs_once(&storm_over(Cluster::of_namesakes(seed, 3))));
+        assert!(run.is_ok(), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_worker_that_stops_too_late_or_moves_positions_too_early_is_noticed() {
+    for fault in [Fault::NoMargin, Fault::NoAbort, Fault::NoWait] {
+        let noticed = |seed| catch_unwind(AssertUnwindSafe(|| storm(seed, fault))).is_err();
+        assert!((0..SEEDS).any(noticed), "{fault:?}");
+    }
+}
+
+/// The worst that clocks of the same pace allow: a worker is cut off for good at any moment, and what it runs takes its time.
+#[test]
+fn a_worker_that_is_cut_off_has_ended_its_tasks_when_others_begin_them() {
+    for seed in 0..SEEDS / 2 {
+        let mut cluster = steady(seed, 3, &[("a", 6), ("b", 3)]);
+        for _ in 0..6 {
+            let (node, at_ms) = (cluster.rng.random_range(0..3), cluster.rng.random_range(0..2_000));
+            cluster.run_for(at_ms);
+            cluster.nodes[node].cut_until_ms = cluster.now.ms + 20_000;
+            cluster.put((node + 1) % 3, "a", config(6, &at_ms.to_string()), true).unwrap();
+            // No task runs twice: that is looked at in every step.
+            cluster.run_for(20_000);
+            assert_eq!(cluster.running().len(), 9, "seed {seed}");
+        }
+    }
 }
 
 fn steady(seed: u64, nodes: usize, connectors: &[(&str, u32)]) -> Cluster {
