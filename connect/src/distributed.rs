@@ -1,4 +1,11 @@
 //! A worker of a cluster with its REST surface: `millstream connect worker`, in one call.
+//!
+//! Its topics of configurations, positions and states are Kafka Connect's, record for record, so that a cluster may move from
+//! workers of Kafka Connect to these, and back. What is leased lies in a topic of its own, which Kafka Connect neither has nor
+//! reads: it makes no difference to it. For the same reason the two kinds must never run at once, and a worker does not start
+//! beside one of Kafka Connect's. Sinks go on by the offsets of their groups. A source goes on where the other kind of its
+//! connector has stored a position that this kind reads: `file-source` reads those of `FileStreamSource`, which knows files by
+//! their paths alone and is left such a position by `PATCH /connectors/{name}/offsets`.
 
 use crate::herder::{self, ClusterError, ClusterOptions, Config, Herder, Parts, Running, TopicPositions};
 use crate::options::{Fault, Given, Options};
@@ -54,6 +61,10 @@ impl Distributed {
         settings: Config,
         loggers: Arc<Loggers>,
     ) -> Result<Self, DistributedError> {
+        let unknown = crate::settings::faults(&settings);
+        if !unknown.is_empty() {
+            return Err(DistributedError::Config(unknown));
+        }
         let rest_options = RestOptions::of(&settings).map_err(DistributedError::Config)?;
         let options = ClusterOptions::read(&Given::new(&settings)).map_err(DistributedError::Config)?;
         let server = RestServer::bind(rest_options.address()).await?;

@@ -8,6 +8,7 @@ use clap::Args;
 use millstream_connect::Registry;
 use millstream_connect::options::{Fault, Given, Options};
 use millstream_connect::runtime::{WorkerOptions, faults};
+use millstream_connect::settings;
 use millstream_connect::standalone::Pipeline;
 
 /// Options of the commands that read configurations.
@@ -41,9 +42,10 @@ pub(crate) fn worker(pipeline: &Pipeline) -> Result<WorkerOptions, Vec<Fault>> {
 
 /// All that is wrong, by the connector's name.
 pub(crate) fn wrong(registry: &Registry, pipeline: &Pipeline) -> Vec<(String, Fault)> {
+    let of_worker = |fault: Fault| ("worker".to_owned(), fault);
     let worker = match worker(pipeline) {
         Ok(worker) => worker,
-        Err(faults) => return faults.into_iter().map(|fault| ("worker".to_owned(), fault)).collect(),
+        Err(faults) => return faults.into_iter().map(of_worker).collect(),
     };
     let of = |config: &BTreeMap<String, String>| {
         let name = config.get("name").cloned().unwrap_or_default();
@@ -52,7 +54,8 @@ pub(crate) fn wrong(registry: &Registry, pipeline: &Pipeline) -> Vec<(String, Fa
             .map(move |fault| (name.clone(), fault))
             .collect::<Vec<_>>()
     };
-    pipeline.connectors.iter().flat_map(of).collect()
+    let unknown = settings::faults(&pipeline.worker).into_iter().map(of_worker);
+    unknown.chain(pipeline.connectors.iter().flat_map(of)).collect()
 }
 
 /// Ends the command if anything is wrong.

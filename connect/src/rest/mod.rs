@@ -3,6 +3,7 @@
 //! It knows a [`Herder`], so it is the same for one worker and for a cluster. It never resolves a reference to a
 //! secret, masks what is typed as a password, and listens on a loopback address unless it asks who is there.
 
+mod allowed;
 mod auth;
 mod body;
 mod catalog;
@@ -69,9 +70,17 @@ impl Rest {
         options: RestOptions,
     ) -> Result<Self, Vec<Fault>> {
         let worker = WorkerOptions::read(&Given::new(settings))?;
-        let known = Arc::clone(&registry);
-        let catalog = Catalog::new(registry, move |config| faults(&known, &worker, config));
-        Ok(Self { herder, catalog: Arc::new(catalog), loggers, options: Arc::new(options) })
+        let strangers = options.strangers(&registry);
+        if !strangers.is_empty() {
+            return Err(strangers);
+        }
+        let (known, options) = (Arc::clone(&registry), Arc::new(options));
+        let allows = Arc::clone(&options);
+        let catalog = Catalog::new(registry, move |config| {
+            let refusal = allows.refusal(&known, config);
+            faults(&known, &worker, config).into_iter().chain(refusal).collect()
+        });
+        Ok(Self { herder, catalog: Arc::new(catalog), loggers, options })
     }
 }
 

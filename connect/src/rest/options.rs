@@ -1,6 +1,7 @@
 use super::auth::same;
 use crate::config::Secrets;
 use crate::herder::Config;
+use crate::host::host_name;
 use crate::options::{Fault, Given, Options, Secret};
 use std::net::SocketAddr;
 
@@ -15,9 +16,23 @@ pub struct RestOptions {
     /// on this machine without it.
     #[option(name = "rest.users", importance = "medium")]
     pub users: Option<Secret>,
-    /// What other machines call this worker, as HOST:PORT; statuses name it. Where it listens without it.
+    /// What this machine is called; statuses name workers so. Where it listens without it, or, where that is an address which
+    /// every machine has, the machine's own name.
+    #[option(name = "rest.advertised.host.name", importance = "low")]
+    pub advertised_host: Option<String>,
+    /// The port under which statuses name this worker; the one that it listens on without it.
+    #[option(name = "rest.advertised.port", importance = "low")]
+    pub advertised_port: Option<u16>,
+    /// What this worker is called, as HOST:PORT, instead of rest.advertised.host.name and rest.advertised.port.
     #[option(name = "rest.advertised.address", importance = "low")]
     pub advertised: Option<String>,
+    /// The only connectors that may be made by request, by name or class; without it all, and where other machines can ask,
+    /// all but those that run programs (exec). Those in files of this machine may always be.
+    #[option(name = "connectors.allowed", importance = "medium")]
+    pub allowed: Option<Vec<String>>,
+    /// Connectors that may not be made by request, by name or class.
+    #[option(name = "connectors.denied", default = "", importance = "medium")]
+    pub denied: Vec<String>,
     /// Whether the topics that connectors use are tracked.
     #[option(name = "topic.tracking.enable", default = true, importance = "low")]
     pub topic_tracking: bool,
@@ -40,10 +55,19 @@ impl RestOptions {
         Self::read(&Given::new(&resolved))
     }
 
-    /// What statuses call a worker that listens at `address`.
+    /// What statuses call a worker that listens at `address`. An address that every machine has names none of them.
     #[must_use]
     pub fn worker_id(&self, address: SocketAddr) -> String {
-        self.advertised.clone().unwrap_or_else(|| address.to_string())
+        if let Some(advertised) = &self.advertised {
+            return advertised.clone();
+        }
+        let port = self.advertised_port.unwrap_or(address.port());
+        let is_everybodys = address.ip().is_loopback() || address.ip().is_unspecified();
+        match &self.advertised_host {
+            Some(host) => format!("{host}:{port}"),
+            None if is_everybodys => format!("{}:{port}", host_name()),
+            None => SocketAddr::new(address.ip(), port).to_string(),
+        }
     }
 
     /// `HOST:PORT` to listen on.
@@ -76,7 +100,8 @@ impl RestOptions {
         Ok(())
     }
 
-    fn is_loopback(&self) -> bool {
+    /// Whether only programs of this machine can ask.
+    pub(super) fn is_loopback(&self) -> bool {
         let host = self.address().rsplit_once(':').map_or("", |(host, _)| host);
         let host = host.trim_start_matches('[').trim_end_matches(']');
         host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
@@ -120,6 +145,23 @@ mod tests {
             let fault = read(&[(name, value)]).unwrap_err();
             assert!(!fault.contains("secret"), "{fault}");
         }
+    }
+
+    #[test]
+    fn a_worker_is_not_called_what_every_worker_is_called() {
+        let id = |pairs: &[(&str, &str)], address: &str| {
+            let users = [("rest.users", "me:secret")];
+            read(&[&users[..], pairs].concat()).unwrap().worker_id(address.parse().unwrap())
+        };
+        let host = host_name();
+        for everybodys in ["127.0.0.1:8083", "0.0.0.0:8083", "[::1]:8083", "[::]:8083"] {
+            assert_eq!(id(&[], everybodys), format!("{host}:8083"), "{everybodys}");
+        }
+        assert_eq!(id(&[], "10.1.2.3:8083"), "10.1.2.3:8083");
+        assert_eq!(id(&[("rest.advertised.port", "80")], "[fe80::1]:8083"), "[fe80::1]:80");
+        let name = ("rest.advertised.host.name", "worker-1");
+        assert_eq!(id(&[name], "127.0.0.1:8083"), "worker-1:8083");
+        assert_eq!(id(&[name, ("rest.advertised.address", "a:1")], "127.0.0.1:8083"), "a:1");
     }
 
     #[test]

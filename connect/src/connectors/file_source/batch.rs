@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::options::{Content, FileSourceOptions, Key};
 use super::tracked::{Event, Out};
 use crate::data::SchemaAndValue;
+use crate::host::host_name;
 use crate::record::{Headers, Record};
 
 /// How many bytes of lines are handed over at once: with the batches that wait, what a task holds in memory.
@@ -86,11 +87,4 @@ impl Out for BatchInTheMaking {
     fn is_full(&self) -> bool {
         self.records.len() >= self.max_records || self.bytes >= MAX_BYTES
     }
-}
-
-/// What this machine calls itself.
-fn host_name() -> String {
-    let kernels = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
-    let name = kernels.or_else(|| std::env::var("HOSTNAME").ok()).unwrap_or_default();
-    if name.trim().is_empty() { "localhost".to_owned() } else { name.trim().to_owned() }
 }
