@@ -130,6 +130,18 @@ impl Process {
         Ok(lines.out)
     }
 
+    /// Asks the program to end, as a service manager does, and waits until it has.
+    pub fn stop(mut self) -> Result<()> {
+        let told = Command::new("kill").args(["-s", "TERM", &self.id().to_string()]).status()?;
+        ensure!(told.success(), "{} cannot be told to end", self.name);
+        let deadline = Instant::now() + PATIENCE;
+        while self.is_running() {
+            ensure!(Instant::now() < deadline, "{} does not end\n{}", self.name, self.lines().describe());
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
     /// Kills the program as `kill -9` does, and waits until it is gone.
     pub fn kill(mut self) -> Result<()> {
         self.child.kill()?;

@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdout, Stdio};
 use crate::program::{bare, signal, text};
 
 /// A server that is ready, and its address.
-fn start(data: &str, listen: &str) -> (Child, BufReader<ChildStdout>, String) {
+pub(crate) fn start(data: &str, listen: &str) -> (Child, BufReader<ChildStdout>, String) {
     let mut child = bare(&["server", "--data", data, "--listen", listen]).spawn().unwrap();
     let mut output = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();

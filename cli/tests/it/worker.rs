@@ -1,71 +1,9 @@
-//! Workers as processes: their requests, and one that is killed.
+//! Workers as processes: their requests, one that is killed, one beside a broker.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::path::Path;
-use std::process::Child;
-use std::time::{Duration, Instant};
+use serde_json::json;
 
-use serde_json::{Value, json};
-
-use crate::program::{millstream, signal};
-
-/// What a test that waits gives up after; a machine under load is slow, not broken.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A process that answers requests; killed when this is dropped.
-struct Running {
-    child: Child,
-    address: String,
-}
-
-impl Running {
-    fn start(args: &[&str]) -> Self {
-        let mut child = millstream(args).spawn().unwrap();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        out.read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("Connect is ready on http://").map(str::to_owned);
-        let Some(address) = address else {
-            let _ = child.kill();
-            let mut why = String::new();
-            child.stderr.take().unwrap().read_to_string(&mut why).unwrap();
-            panic!("{line}{why}");
-        };
-        Self { child, address }
-    }
-
-    /// The status and the body of an answer.
-    fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
-        let body = body.map(ToString::to_string).unwrap_or_default();
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        let (host, length) = (&self.address, body.len());
-        write!(
-            stream,
-            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head[9..12].parse().unwrap(), serde_json::from_str(body).unwrap_or(Value::Null))
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < PATIENCE, "waited for {what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
+use crate::program::{bare, signal};
+use crate::running::{Running, properties, wait_until};
 
 #[test]
 fn a_worker_that_stands_alone_answers_requests_and_ends_in_order() {
@@ -88,38 +26,19 @@ fn a_worker_that_stands_alone_answers_requests_and_ends_in_order() {
     assert_eq!(worker.child.wait().unwrap().code(), Some(130));
 }
 
-fn properties(dir: &Path, name: &str) -> String {
-    let bootstrap = millstream(&[]).get_envs().find_map(|(name, value)| {
-        (name == "MILLSTREAM_BOOTSTRAP_SERVER").then(|| value.unwrap().to_str().unwrap().to_owned())
-    });
-    let file = dir.join(name);
-    let text = format!(
-        "bootstrap.servers={}\ngroup.id=killed\nlisteners=http://127.0.0.1:0\n\
-         config.storage.topic=killed-configs\noffset.storage.topic=killed-offsets\nstatus.storage.topic=killed-statuses\n\
-         key.converter=string\nvalue.converter=string\noffset.flush.interval.ms=100\n\
-         session.timeout.ms=2000\nheartbeat.interval.ms=400\n",
-        bootstrap.unwrap()
-    );
-    std::fs::write(&file, text).unwrap();
-    file.display().to_string()
-}
-
 #[test]
 fn the_tasks_of_a_worker_that_is_killed_go_on_elsewhere_and_any_worker_takes_a_request() {
     let dir = tempfile::tempdir().unwrap();
     let (input, output) = (dir.path().join("in.txt"), dir.path().join("out.txt"));
     std::fs::write(&input, "before\n").unwrap();
-    let workers = ["one", "two"]
-        .map(|name| Some(Running::start(&["connect", "worker", &properties(dir.path(), name)])));
+    let workers = ["one", "two"].map(|name| {
+        Some(Running::start(&["connect", "worker", &properties(dir.path(), name, "killed", "")]))
+    });
     let [mut first, mut second] = workers;
-    let made = |worker: &Running, name: &str, config: Value| {
-        let (status, told) = worker.ask("PUT", &format!("/connectors/{name}/config"), Some(&config));
-        assert_eq!(status, 201, "{told}");
-    };
     let source = json!({"connector.class": "file-source", "file": input, "topic": "killed"});
     let sink = json!({"connector.class": "file-sink", "file": output, "topics": "killed", "consumer.override.session.timeout.ms": "6000"});
-    made(first.as_ref().unwrap(), "in", source);
-    made(second.as_ref().unwrap(), "out", sink);
+    first.as_ref().unwrap().make("in", &source);
+    second.as_ref().unwrap().make("out", &sink);
     let there = || std::fs::read_to_string(&output).unwrap_or_default();
     wait_until("the first line", || there() == "before\n");
 
@@ -132,7 +51,7 @@ fn the_tasks_of_a_worker_that_is_killed_go_on_elsewhere_and_any_worker_takes_a_r
     let owner =
         second.as_ref().unwrap().ask("GET", "/connectors/in/status", None).1["tasks"][0]["worker_id"].clone();
     let owner = owner.as_str().unwrap();
-    let is_first = owner == first.as_ref().unwrap().address;
+    let is_first = owner == first.as_ref().unwrap().id();
     let survivor = if is_first {
         first.take();
         second.take()
@@ -145,6 +64,76 @@ fn the_tasks_of_a_worker_that_is_killed_go_on_elsewhere_and_any_worker_takes_a_r
     wait_until("the second line", || there().ends_with("after\n"));
     assert_eq!(there(), "before\nafter\n");
     let status = survivor.ask("GET", "/connectors/in/status", None).1;
-    assert_eq!(status["tasks"][0]["worker_id"], survivor.address.as_str(), "{status}");
+    assert_eq!(status["tasks"][0]["worker_id"], survivor.id().as_str(), "{status}");
     assert_eq!(status["tasks"][0]["state"], "RUNNING", "{status}");
+}
+
+/// A broker and a worker in one process.
+#[test]
+fn a_worker_beside_its_broker_goes_on_where_it_was_when_both_are_started_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (input, output) = (dir.path().join("in.txt"), dir.path().join("out.txt"));
+    let (data, file) = (dir.path().join("data"), dir.path().join("worker.properties"));
+    std::fs::write(&input, "before\n").unwrap();
+    std::fs::write(
+        &file,
+        "listeners=http://127.0.0.1:0\nvalue.converter=string\noffset.flush.interval.ms=100\n",
+    )
+    .unwrap();
+    let [data, file] = [data, file].map(|path| path.display().to_string());
+    let start = || {
+        let args = ["server", "--data", &data, "--listen", "127.0.0.1:0", "--connect", &file];
+        Running::spawn(bare(&args))
+    };
+    let there = || std::fs::read_to_string(&output).unwrap_or_default();
+    let mut server = start();
+    server.make("in", &json!({"connector.class": "file-source", "file": input, "topic": "beside"}));
+    server.make("out", &json!({"connector.class": "file-sink", "file": output, "topics": "beside"}));
+    wait_until("the first line", || there() == "before\n");
+    signal(&server.child, "TERM");
+    assert_eq!(server.child.wait().unwrap().code(), Some(0), "{}", server.log());
+
+    std::fs::write(&input, "before\nafter\n").unwrap();
+    let server = start();
+    assert_eq!(server.ask("GET", "/connectors", None), (200, json!(["in", "out"])));
+    wait_until("the second line", || there().ends_with("after\n"));
+    assert_eq!(there(), "before\nafter\n", "it ended in order, so that nothing comes again");
+}
+
+#[test]
+fn a_worker_that_is_told_what_nobody_reads_does_not_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = properties(dir.path(), "worker", "misspelt", "sesion.timeout.ms=2000");
+    let output = bare(&["connect", "worker", &file]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("sesion.timeout.ms; did you mean session.timeout.ms?"), "{said}");
+}
+
+/// A task that ends stores how far it has come; what is asked for after the stop counts.
+#[test]
+fn positions_that_are_forgotten_right_after_a_stop_stay_forgotten() {
+    let dir = tempfile::tempdir().unwrap();
+    let input = dir.path().join("in.txt");
+    let lines: String = (0..20_000).map(|line| format!("line {line}\n")).collect();
+    std::fs::write(&input, lines).unwrap();
+    // Positions are stored when the task ends, and hardly before.
+    let rare = "offset.flush.interval.ms=600000";
+    let workers = ["one", "two"]
+        .map(|name| Running::start(&["connect", "worker", &properties(dir.path(), name, "forgotten", rare)]));
+    workers[0].make("in", &json!({"connector.class": "file-source", "file": input, "topic": "forgotten"}));
+    wait_until("a topic", || {
+        workers[1].ask("GET", "/connectors/in/topics", None).1["in"]["topics"] == json!(["forgotten"])
+    });
+    let status = workers[0].ask("GET", "/connectors/in/status", None).1;
+    let owner = workers.iter().position(|worker| status["tasks"][0]["worker_id"] == worker.id().as_str());
+    // The one who has not got the task, who knows of its end by the leases alone.
+    let other = &workers[1 - owner.unwrap()];
+    assert_eq!(other.ask("PUT", "/connectors/in/stop", None).0, 204);
+    let (code, told) = other.ask("DELETE", "/connectors/in/offsets", None);
+    assert_eq!(code, 200, "{told}");
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    for worker in &workers {
+        assert_eq!(worker.ask("GET", "/connectors/in/offsets", None), (200, json!({"offsets": []})));
+    }
 }

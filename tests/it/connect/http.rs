@@ -1,9 +1,11 @@
 //! One request a connection, in HTTP/1.0: what comes until the end is the answer.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use millstream_tests::process::PATIENCE;
+use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
 
 pub(super) struct Response {
     pub(super) status: u16,
@@ -30,4 +32,19 @@ pub(super) fn ask(address: SocketAddr, method: &str, path: &str, body: Option<&s
         .filter_map(|line| line.split_once(": "))
         .find(|(name, _)| name.eq_ignore_ascii_case("location"));
     Ok(Response { status, location: location.map(|(_, value)| value.to_owned()), body: body.to_owned() })
+}
+
+/// Asks until the answer has what `find` looks for.
+pub(super) fn until<T>(address: SocketAddr, path: &str, find: impl Fn(&Value) -> Option<T>) -> Result<T> {
+    let begun = Instant::now();
+    loop {
+        let answer: Value = serde_json::from_str(&ask(address, "GET", path, None)?.body)?;
+        if let Some(found) = find(&answer) {
+            return Ok(found);
+        }
+        if begun.elapsed() > PATIENCE {
+            bail!("GET {path} still answers {answer}");
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }

@@ -40,8 +40,8 @@ impl Ours {
             ("group.id", "connect"),
             ("session.timeout.ms", "2000"),
             ("heartbeat.interval.ms", "300"),
-            ("config.storage.topic", "connect-configs"),
-            ("offset.storage.topic", "connect-offsets"),
+            ("config.storage.topic", "connect-config"),
+            ("offset.storage.topic", "connect-offset"),
             ("status.storage.topic", "connect-status"),
         ];
         let start =
@@ -52,6 +52,11 @@ impl Ours {
 
     pub(super) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Whether statuses mean this worker: all are on this machine, so that their ports tell them apart.
+    pub(super) fn is_called(&self, worker_id: &str) -> bool {
+        worker_id.ends_with(&format!(":{}", self.address.port()))
     }
 }
 

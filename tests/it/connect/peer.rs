@@ -18,9 +18,10 @@ pub(super) enum Mode {
 
 /// A running worker, killed when this is dropped.
 pub(super) struct Peer {
-    _worker: Process,
+    worker: Process,
     address: SocketAddr,
-    _kafka: Kafka,
+    /// Where it has one of its own: it goes after the worker.
+    _kafka: Option<Kafka>,
     _dir: TempDir,
 }
 
@@ -28,6 +29,13 @@ impl Peer {
     /// Starts one; without Java and Maven here, says so and returns nothing.
     pub(super) fn start(mode: Mode) -> Result<Option<Self>> {
         let Some(kafka) = Kafka::start()? else { return Ok(None) };
+        let mut peer = Self::beside(kafka.bootstrap(), mode)?;
+        peer._kafka = Some(kafka);
+        Ok(Some(peer))
+    }
+
+    /// Starts one on a cluster that is there.
+    pub(super) fn beside(bootstrap: &str, mode: Mode) -> Result<Self> {
         let (dir, address) = (tempfile::tempdir()?, free_address()?);
         let (class, own) = match mode {
             Mode::Standalone => {
@@ -41,27 +49,31 @@ impl Peer {
         };
         let json = "org.apache.kafka.connect.json.JsonConverter";
         let settings = format!(
-            "bootstrap.servers={}\nkey.converter={json}\nvalue.converter={json}\noffset.flush.interval.ms=500\n\
-             listeners=http://{address}\n{own}",
-            kafka.bootstrap()
+            "bootstrap.servers={bootstrap}\nkey.converter={json}\nvalue.converter={json}\noffset.flush.interval.ms=500\n\
+             listeners=http://{address}\n{own}"
         );
         let file = dir.path().join("worker.properties");
         std::fs::write(&file, settings)?;
         let worker = Java::main(class, &[&file.display().to_string()])?;
-        let peer = Self { _worker: worker, address, _kafka: kafka, _dir: dir };
+        let mut peer = Self { worker, address, _kafka: None, _dir: dir };
         peer.wait_until_ready()?;
-        Ok(Some(peer))
+        Ok(peer)
     }
 
-    fn wait_until_ready(&self) -> Result<()> {
+    fn wait_until_ready(&mut self) -> Result<()> {
         let begun = Instant::now();
         while !http::ask(self.address, "GET", "/health", None).is_ok_and(|answer| answer.status == 200) {
-            if begun.elapsed() > PATIENCE {
-                bail!("Kafka Connect is not ready after {PATIENCE:?}");
+            if begun.elapsed() > PATIENCE || !self.worker.is_running() {
+                bail!("Kafka Connect is not ready\n{}", self.worker.describe());
             }
             std::thread::sleep(Duration::from_millis(200));
         }
         Ok(())
+    }
+
+    /// Ends it in order.
+    pub(super) fn stop(self) -> Result<()> {
+        self.worker.stop()
     }
 
     pub(super) fn address(&self) -> SocketAddr {

@@ -69,7 +69,8 @@ impl Request {
         loop {
             let response = http::ask(address, &self.method, &self.path, body.as_deref())?;
             let parsed = serde_json::from_str(&response.body.replace(&*dir, "$DIR")).unwrap_or(Value::Null);
-            if self.until.iter().all(|(pointer, value)| is(parsed.pointer(pointer), value)) {
+            let is_settled = !is_momentary(response.status, &parsed);
+            if is_settled && self.until.iter().all(|(pointer, value)| is(parsed.pointer(pointer), value)) {
                 let location = response.location.and_then(|url| Some(url.splitn(4, '/').nth(3)?.to_owned()));
                 return Ok(Answer { status: response.status, location, body: normal(parsed) });
             }
@@ -79,6 +80,12 @@ impl Request {
             thread::sleep(PAUSE);
         }
     }
+}
+
+/// Kafka Connect's herder rebalances when it will, does nothing meanwhile, and says so: it is to be asked again.
+fn is_momentary(status: u16, body: &Value) -> bool {
+    let is_told = |message: &str| message.starts_with("Cannot complete request");
+    status == 409 && body["message"].as_str().is_some_and(is_told)
 }
 
 fn is(found: Option<&Value>, wanted: &str) -> bool {
@@ -115,9 +122,7 @@ fn normal(value: Value) -> Value {
         Value::Array(all) => all.into_iter().map(normal).collect(),
         Value::Object(map) => map
             .into_iter()
-            .filter(|(name, _)| {
-                !["trace", "why", "since", "task.class", "documentation"].contains(&name.as_str())
-            })
+            .filter(|(name, _)| !["trace", "why", "since", "task.class"].contains(&name.as_str()))
             .map(|(name, value)| (name.clone(), field(&name, value)))
             .collect(),
         other => other,
@@ -128,6 +133,8 @@ fn field(name: &str, value: Value) -> Value {
     match (name, value) {
         ("worker_id" | "version" | "commit" | "kafka_cluster_id", Value::String(_)) => json!("..."),
         ("last_modified", Value::Number(_)) => json!("..."),
+        // In words of its own; that there are some is what matters.
+        ("documentation", Value::String(words)) if !words.trim().is_empty() => json!("..."),
         ("message", Value::String(message)) => json!(shortened(&message)),
         (_, value) => normal(value),
     }
