@@ -87,7 +87,7 @@ impl Rest {
 /// All paths.
 pub fn router(rest: Rest) -> Router {
     let places = Arc::new(Semaphore::new(REQUESTS_MAX));
-    let options = Arc::clone(&rest.options);
+    let (options, herder) = (Arc::clone(&rest.options), Arc::clone(&rest.herder));
     Router::new()
         .route("/", get(root::info))
         .route("/health", get(root::health))
@@ -98,7 +98,7 @@ pub fn router(rest: Rest) -> Router {
         .route("/admin/loggers", get(loggers::list))
         .route("/admin/loggers/{logger}", get(loggers::one).put(loggers::set))
         .route_layer(middleware::from_fn(move |request, next| {
-            server::in_turn(Arc::clone(&places), request, next)
+            server::in_turn(Arc::clone(&places), Arc::clone(&herder), request, next)
         }))
         .fallback(async || ApiError::no_such_path())
         .method_not_allowed_fallback(async || ApiError::no_such_method())

@@ -2,6 +2,7 @@
 
 use super::error::ApiError;
 use super::{REQUEST_TIMEOUT, Rest, router};
+use crate::herder::Herder;
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::middleware::Next;
@@ -21,7 +22,7 @@ use tokio::task::JoinSet;
 const CONNECTIONS_MAX: usize = 256;
 /// How long the head of a request may take.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// The wait after a connection that could not be taken.
+/// The wait after a connection that could not be taken, and between two looks at a worker that starts.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// The REST surface cannot be opened.
@@ -91,11 +92,22 @@ async fn connection(http: &Builder<TokioExecutor>, stream: TcpStream, service: a
     }
 }
 
-/// Lets so many requests go on at the same time, and none for ever.
-pub(super) async fn in_turn(places: Arc<Semaphore>, request: Request, next: Next) -> Response {
+/// Answered by a worker that is still reading what was stored before it started.
+const OF_STARTING: [&str; 2] = ["/", "/health"];
+
+/// Lets so many requests go on at the same time, and none for ever. What a worker does not know yet it does not answer.
+pub(super) async fn in_turn(
+    places: Arc<Semaphore>,
+    herder: Arc<dyn Herder>,
+    request: Request,
+    next: Next,
+) -> Response {
     let answered = async {
         // It is never closed.
         let _place = places.acquire().await;
+        while !OF_STARTING.contains(&request.uri().path()) && !herder.ready() {
+            tokio::time::sleep(PAUSE).await;
+        }
         next.run(request).await
     };
     let late = |_| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "Request timed out").into_response();

@@ -10,6 +10,7 @@ use super::conversion::Conversion;
 use super::memory::MemoryBudget;
 use super::meter::Meter;
 use super::options::ConnectorOptions;
+use crate::config::Secrets;
 use crate::herder::{Config, State, TaskEvent, TaskId};
 
 /// What a task is told while it runs.
@@ -49,11 +50,17 @@ pub(crate) struct Reporter {
     pub(crate) epoch: u64,
     pub(crate) meter: Arc<Meter>,
     pub(crate) events: mpsc::Sender<TaskEvent>,
+    /// What looks up the references in `written`, so that nothing they stand for is told.
+    pub(crate) secrets: Secrets,
+    /// The task's configuration as it was written.
+    pub(crate) written: Arc<Config>,
 }
 
 impl Reporter {
     /// The task has come to a state; told only if it was not there before.
     pub(crate) async fn state(&self, state: State, why: Option<&str>) {
+        let why = why.map(|why| self.secrets.conceal(why, &self.written));
+        let why = why.as_deref();
         if !self.meter.enter(state, why) {
             return;
         }

@@ -58,7 +58,7 @@ impl TaskLife {
             } else {
                 None
             };
-            let why = self.shared.secrets.conceal(&error.to_string(), &self.start.config);
+            let why = error.to_string();
             let told = match (again, &error) {
                 (Some(at), _) => {
                     let why = format!("{why}; tried again in {:.1} s", (at - now).as_secs_f64());

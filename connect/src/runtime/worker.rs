@@ -295,6 +295,8 @@ impl Worker for TaskRunner {
             epoch: task.epoch,
             meter: Arc::clone(&meter),
             events: self.events.clone(),
+            secrets: self.shared.secrets.clone(),
+            written: Arc::clone(&task.config),
         };
         let id = task.id.clone();
         let life = TaskLife { shared: Arc::clone(&self.shared), start: task, reporter };
