@@ -26,6 +26,11 @@ pub struct Postgres {
 impl Postgres {
     /// Starts a server with `settings` (`name=value`); where none is installed, says so and returns nothing.
     pub fn start(settings: &[&str]) -> Result<Option<Self>> {
+        Self::start_in(settings, |_| Ok(()))
+    }
+
+    /// `furnish` writes what the settings name into the folder of the server.
+    fn start_in(settings: &[&str], furnish: impl Fn(&Path) -> Result<()>) -> Result<Option<Self>> {
         let Some(programs) = programs() else {
             skip("postgres", "it is not installed (Debian package postgresql)");
             return Ok(None);
@@ -33,6 +38,7 @@ impl Postgres {
         let (program, prefix) = as_user(programs.join("postgres"));
         let arguments = |dir: &Path, address: SocketAddr| {
             let data = cluster(&programs, dir)?;
+            furnish(dir)?;
             let mut arguments: Vec<OsString> = prefix.clone();
             arguments.extend(["-D".into(), data.into(), "-k".into(), dir.into()]);
             let port = address.port().to_string();
@@ -51,6 +57,26 @@ impl Postgres {
     /// Where its database `postgres` is, as clients take it.
     pub fn url(&self) -> String {
         format!("postgres://postgres@{}/postgres", self.daemon.address())
+    }
+
+    /// Starts a server as [`Postgres::start`] does, with a certificate for the address that it listens on. Returns the file of those
+    /// who vouch for it, and one of others, who do not.
+    pub fn start_encrypted() -> Result<Option<(Self, PathBuf, PathBuf)>> {
+        if crate::daemon::find("openssl", "openssl").is_none() {
+            return Ok(None);
+        }
+        let settings = ["ssl=on", "ssl_cert_file=../server.crt", "ssl_key_file=../server.key"];
+        let Some(server) = Self::start_in(&settings, certificates)? else { return Ok(None) };
+        let file = |name: &str| server.daemon.dir().join(name);
+        let (vouch, others) = (file("ca.crt"), file("others.crt"));
+        Ok(Some((server, vouch, others)))
+    }
+
+    /// Kills it and starts it again as a standby without a primary: it can be read, and nothing more comes.
+    pub fn restart_as_standby(&mut self) -> Result<()> {
+        self.kill()?;
+        std::fs::write(self.daemon.dir().join("data/standby.signal"), "")?;
+        self.restart()
     }
 
     /// Kills it as `kill -9` does; its cluster stays.
@@ -117,6 +143,29 @@ fn cluster(programs: &Path, dir: &Path) -> Result<PathBuf> {
     ]);
     run(initdb.args(["--locale", "C"]).current_dir(dir))?;
     Ok(data)
+}
+
+/// An authority, a certificate that it has given for the loopback address, and an authority that has given none.
+fn certificates(dir: &Path) -> Result<()> {
+    let openssl = |arguments: &str| run(Command::new("openssl").args(arguments.split(' ')).current_dir(dir));
+    for authority in ["ca", "others"] {
+        openssl(&format!(
+            "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN={authority} -keyout {authority}.key -out {authority}.crt"
+        ))?;
+    }
+    openssl("req -newkey rsa:2048 -nodes -subj /CN=server -keyout server.key -out server.csr")?;
+    std::fs::write(dir.join("names"), "subjectAltName=IP:127.0.0.1\n")?;
+    openssl(
+        "x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile names -out server.crt",
+    )?;
+    run(Command::new("chmod").arg("600").arg(dir.join("server.key")))?;
+    if is_root() {
+        run(Command::new("chown")
+            .arg("postgres:postgres")
+            .arg(dir.join("server.key"))
+            .arg(dir.join("server.crt")))?;
+    }
+    Ok(())
 }
 
 fn run(command: &mut Command) -> Result<()> {

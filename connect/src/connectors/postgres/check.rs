@@ -2,10 +2,11 @@
 
 use tokio_postgres::Client;
 
-use super::connection::Session;
+use super::connection::{Purpose, Session};
 use super::error::describe;
 use super::names::TableName;
 use super::options::{Connection, InsertMode, KeyMode, PostgresSinkOptions, PostgresSourceOptions};
+use super::reading::{From, Reading};
 use super::table;
 use crate::Finding;
 
@@ -24,32 +25,50 @@ pub(super) async fn sink(options: &PostgresSinkOptions) -> Vec<Finding> {
 pub(super) async fn source(options: &PostgresSourceOptions) -> Vec<Finding> {
     let (mut findings, session) = connect(&options.connection).await;
     let Some(session) = session else { return findings };
-    for name in &options.tables {
-        let name = TableName::parse(name);
-        findings.push(match table::look_up(&session.client, &name).await {
-            Ok(Some(table)) => {
-                let wanted = [&options.incrementing, &options.timestamp];
-                match wanted.into_iter().flatten().find(|column| table.column(column).is_none()) {
-                    Some(column) => {
-                        Finding::wrong(format!("table {name}"), format!("it has no column {column}"))
-                    }
-                    None => Finding::fine(
-                        format!("table {name}"),
-                        "it is there, with the columns that are asked for",
-                    ),
-                }
-            }
-            Ok(None) => Finding::wrong(format!("table {name}"), "it does not exist, or may not be seen"),
-            Err(error) => Finding::wrong(format!("table {name}"), error.to_string()),
+    let sources: Vec<(String, From)> = match &options.query {
+        Some(query) => vec![("query".to_owned(), From::Query(query.clone()))],
+        None => {
+            let table = |name: &String| (format!("table {name}"), From::Table(TableName::parse(name)));
+            options.tables.iter().map(table).collect()
+        }
+    };
+    for (what, from) in sources {
+        findings.push(match Reading::plan(&session.client, &from, options).await {
+            Ok(_) => Finding::fine(what.clone(), "it is there, with the columns that are asked for"),
+            Err(error) => Finding::wrong(what.clone(), error.to_string()),
         });
+        if let (From::Table(name), Some(column)) = (&from, &options.incrementing)
+            && let Ok(Some(cached)) = cached(&session.client, name, column).await
+        {
+            findings.push(Finding::warning(
+                what,
+                format!(
+                    "the sequence of {column} hands out {cached} numbers at a time: rows of a session that uses an old one are \
+                     passed over. ALTER SEQUENCE … CACHE 1, or read by a column of the type xid8"
+                ),
+            ));
+        }
     }
     findings
 }
 
+/// How many numbers a column's sequence hands out at a time, if it is more than one.
+async fn cached(
+    client: &Client,
+    name: &TableName,
+    column: &str,
+) -> Result<Option<i64>, tokio_postgres::Error> {
+    const CACHED: &str = "SELECT seqcache FROM pg_sequence \
+         WHERE seqrelid = pg_get_serial_sequence($1, $2)::regclass AND seqcache > 1";
+    Ok(client.query_opt(CACHED, &[&name.to_string(), &column]).await?.map(|row| row.get(0)))
+}
+
 async fn connect(options: &Connection) -> (Vec<Finding>, Option<Session>) {
-    match Session::open(options, NAME).await {
+    match Session::open(options, NAME, Purpose::Read).await {
         Ok(session) => {
-            let version = session.client.query_one("SELECT version()", &[]).await;
+            const SAID: &str = "SELECT version() || coalesce((SELECT '; encrypted by ' || version FROM pg_stat_ssl \
+                 WHERE pid = pg_backend_pid() AND ssl), '; not encrypted')";
+            let version = session.client.query_one(SAID, &[]).await;
             let said = version.map_or_else(|error| describe(&error), |row| row.get(0));
             (vec![Finding::fine("connection", said)], Some(session))
         }

@@ -1,19 +1,28 @@
 //! PostgreSQL: rows from records, and records from rows.
 
+mod address;
 mod check;
 mod column;
 mod connection;
 mod copy;
 mod error;
+mod fence;
+mod kind;
 mod names;
 mod offsets;
 mod options;
+mod places;
 mod plan;
 mod reading;
 mod row;
 mod sink;
+mod sound;
 mod source;
+mod staging;
+mod statement;
 mod table;
+mod tables;
+mod tls;
 mod write;
 
 pub use options::{Connection, PostgresSinkOptions, PostgresSourceOptions};

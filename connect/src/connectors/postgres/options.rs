@@ -5,8 +5,11 @@ use crate::options::{Choice, Fault, Options, Secret};
 /// How to reach a database.
 #[derive(Options, Clone, Debug)]
 pub struct Connection {
-    /// Where the database is: `postgres://host:5432/database`, or `jdbc:postgresql://host:5432/database`.
-    #[option(name = "connection.url", importance = "high", group = "Connection", check = super::connection::check_url)]
+    /// Where the database is: `postgres://host:5432/database`, or `jdbc:postgresql://host:5432/database`. Behind a `?`, `sslmode` says
+    /// what is asked of the way there: `disable`; `prefer`, the default, and `require` encrypt and trust whoever answers; `verify-ca`
+    /// and `verify-full` trust those whom a certificate in the file `sslrootcert` vouches for (of the system's without), the latter
+    /// under the very name of the host.
+    #[option(name = "connection.url", importance = "high", group = "Connection", check = super::address::check_url)]
     pub url: Secret,
     /// Who connects.
     #[option(name = "connection.user", importance = "high", group = "Connection")]
@@ -148,6 +151,16 @@ pub enum SourceMode {
     TimestampIncrementing,
 }
 
+/// Whose end the source waits for, before it reads beyond what they may still write.
+#[derive(Choice, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaited {
+    /// Transactions that have written, or taken a number of a sequence, or begun to write.
+    Writing,
+    /// All that are open: a transaction may write the time of its begin without having done anything since. Dumps, vacuums and
+    /// forgotten sessions hold the source up as long as they are open.
+    All,
+}
+
 /// What the source is told. The names are those of Confluent's JDBC source.
 #[derive(Options, Clone, Debug)]
 #[options(check = Self::consistent)]
@@ -171,12 +184,19 @@ pub struct PostgresSourceOptions {
     /// How new rows are known.
     #[option(importance = "high", group = "Mode", default = "incrementing")]
     pub mode: SourceMode,
-    /// The column that only grows.
+    /// The column that only grows. One of the type `xid8` that is filled with `pg_current_xact_id()` is read in the order in which
+    /// transactions end, and misses nothing, on a standby too; the rows of one transaction come at once then. A number must be taken
+    /// in the transaction that writes it: sequences with a `CACHE`, and programs that take numbers in advance, hide rows.
     #[option(name = "incrementing.column.name", group = "Mode")]
     pub incrementing: Option<String>,
-    /// The column that says when a row was changed.
+    /// The column that says when a row was changed. A default of `now()` is the begin of its transaction: see
+    /// `transactions.awaited`.
     #[option(name = "timestamp.column.name", group = "Mode")]
     pub timestamp: Option<String>,
+    /// Whose end is waited for before what they may still write is passed: of `writing` transactions, or of `all`, which a time
+    /// that is taken long before its row is written needs.
+    #[option(name = "transactions.awaited", group = "Mode", default = "writing")]
+    pub awaited: Awaited,
     /// What stands before the name of a table in the name of its topic; the topic itself for a query.
     #[option(name = "topic.prefix", importance = "high", default = "", group = "Connector")]
     pub topic_prefix: String,

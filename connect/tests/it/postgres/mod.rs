@@ -2,6 +2,7 @@
 
 mod sink;
 mod source;
+mod tls;
 
 use anyhow::Result;
 use millstream_tests::postgres::Postgres;

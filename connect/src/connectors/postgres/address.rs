@@ -1,0 +1,157 @@
+//! Where a database is, and how much the way there is to be trusted, as one address says it.
+
+use tokio_postgres::Config;
+use tokio_postgres::config::{Host, SslMode};
+
+use crate::options::Secret;
+
+/// An address, taken apart.
+#[derive(Debug)]
+pub(super) struct Address {
+    pub(super) config: Config,
+    pub(super) encryption: Encryption,
+}
+
+/// What is asked of the way to the server: `sslmode` of libpq and JDBC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Encryption {
+    /// Nothing.
+    None,
+    /// That nobody listens, not that it leads to the right one. `prefer` asks for that where the server has it.
+    Unverified,
+    /// That somebody vouches for whoever is there, by the certificates in a file, or those that the system trusts.
+    Chain(Option<String>),
+    /// That they vouch for that very host.
+    Host(Option<String>),
+}
+
+/// Whether an address can be read.
+pub(super) fn check_url(url: &Secret) -> Result<(), String> {
+    parse(url).map(|_| ())
+}
+
+pub(super) fn parse(url: &Secret) -> Result<Address, String> {
+    let text = url.expose();
+    let (text, is_jdbc) = text.strip_prefix("jdbc:").map_or((text, false), |rest| (rest, true));
+    if is_jdbc && !text.starts_with("postgresql:") {
+        return Err("only PostgreSQL is known here: jdbc:postgresql://host:5432/database".to_owned());
+    }
+    let (rest, asked) = asked(text)?;
+    let mut config: Config = rest.parse().map_err(|_| {
+        "must be like postgres://host:5432/database or jdbc:postgresql://host:5432/database".to_owned()
+    })?;
+    let (mode, encryption) = asked.encryption()?;
+    config.ssl_mode(mode);
+    Ok(Address { config, encryption })
+}
+
+/// What an address says of encryption.
+#[derive(Default)]
+struct Asked {
+    mode: Option<String>,
+    roots: Option<String>,
+}
+
+/// Takes out of an address what the client's own reading of it does not know.
+fn asked(text: &str) -> Result<(String, Asked), String> {
+    let mut asked = Asked::default();
+    let Some((before, query)) = text.split_once('?') else { return Ok((text.to_owned(), asked)) };
+    let mut kept = Vec::new();
+    for parameter in query.split('&') {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        match name {
+            "sslmode" => asked.mode = Some(value.to_owned()),
+            // Of JDBC.
+            "ssl" if value == "true" => _ = asked.mode.get_or_insert_with(|| "verify-full".to_owned()),
+            "ssl" => {}
+            "sslrootcert" => asked.roots = Some(unescaped(value)?),
+            "sslcert" | "sslkey" | "sslpassword" | "sslcrl" => {
+                return Err(format!("{name} is not known: the user's password or its host must do"));
+            }
+            _ => kept.push(parameter),
+        }
+    }
+    let rest = if kept.is_empty() { before.to_owned() } else { format!("{before}?{}", kept.join("&")) };
+    Ok((rest, asked))
+}
+
+fn unescaped(value: &str) -> Result<String, String> {
+    let url = reqwest::Url::parse(&format!("file:///?{}", value.replace('+', "%2B")));
+    let pair = url.ok().and_then(|url| url.query_pairs().next().map(|(text, _)| text.into_owned()));
+    pair.ok_or_else(|| "sslrootcert must name a file of certificates".to_owned())
+}
+
+impl Asked {
+    fn encryption(self) -> Result<(SslMode, Encryption), String> {
+        let roots = self.roots.filter(|roots| roots != "system");
+        Ok(match (self.mode.as_deref(), roots) {
+            (Some("disable"), _) => (SslMode::Disable, Encryption::None),
+            (None | Some("prefer" | "allow"), _) => (SslMode::Prefer, Encryption::Unverified),
+            (Some("require"), None) => (SslMode::Require, Encryption::Unverified),
+            // As libpq has it: who names certificates wants them to count.
+            (Some("require"), roots @ Some(_)) => (SslMode::Require, Encryption::Chain(roots)),
+            (Some("verify-ca"), roots) => (SslMode::Require, Encryption::Chain(roots)),
+            (Some("verify-full"), roots) => (SslMode::Require, Encryption::Host(roots)),
+            (Some(other), _) => {
+                let known = "disable, prefer, require, verify-ca or verify-full";
+                return Err(format!("sslmode={other} is not known: it is {known}"));
+            }
+        })
+    }
+}
+
+/// Where a session goes, without what opens the door.
+pub(super) fn place(config: &Config) -> String {
+    let host = config.get_hosts().first().map_or_else(
+        || "localhost".to_owned(),
+        |host| match host {
+            Host::Tcp(name) => name.clone(),
+            Host::Unix(path) => path.display().to_string(),
+        },
+    );
+    let port = config.get_ports().first().copied().unwrap_or(5_432);
+    format!("{host}:{port}/{}", config.get_dbname().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_both_worlds_are_read() {
+        for url in
+            ["postgres://h:1/db", "postgresql://u:p@h/db", "jdbc:postgresql://h:1/db?user=u&password=p"]
+        {
+            assert_eq!(parse(&Secret::new(url)).unwrap().config.get_dbname(), Some("db"), "{url}");
+        }
+        for (url, why) in [
+            ("jdbc:mysql://h/db", "only PostgreSQL"),
+            ("h:1/db", "must be like"),
+            ("postgres://h/db?sslmode=verify", "verify-ca or verify-full"),
+            ("postgres://h/db?sslkey=k", "sslkey is not known"),
+        ] {
+            assert!(parse(&Secret::new(url)).unwrap_err().contains(why), "{url}");
+        }
+    }
+
+    #[test]
+    fn what_is_asked_of_the_way_is_taken_out_of_the_address() {
+        let file = || Some("/a b/ca+1.pem".to_owned());
+        for (query, mode, encryption) in [
+            ("", SslMode::Prefer, Encryption::Unverified),
+            ("?sslmode=disable", SslMode::Disable, Encryption::None),
+            ("?sslmode=require", SslMode::Require, Encryption::Unverified),
+            ("?sslmode=require&sslrootcert=/a%20b/ca+1.pem", SslMode::Require, Encryption::Chain(file())),
+            ("?sslrootcert=system&sslmode=verify-ca", SslMode::Require, Encryption::Chain(None)),
+            ("?ssl=true", SslMode::Require, Encryption::Host(None)),
+            (
+                "?sslmode=verify-full&connect_timeout=3&sslrootcert=%2Fa%20b/ca%2B1.pem",
+                SslMode::Require,
+                Encryption::Host(file()),
+            ),
+        ] {
+            let read = parse(&Secret::new(format!("postgres://h/db{query}"))).unwrap();
+            assert_eq!((read.config.get_ssl_mode(), read.encryption), (mode, encryption), "{query}");
+        }
+    }
+}
