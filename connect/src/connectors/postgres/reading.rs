@@ -5,9 +5,13 @@ use std::sync::Arc;
 use tokio_postgres::types::Type as SqlType;
 use tokio_postgres::{Client, Error, Row};
 
+use super::fence::Fence;
+use super::kind::Kind;
 use super::names::{TableName, quoted};
-use super::options::{PostgresSourceOptions, SourceMode};
-use crate::data::{Schema, SchemaAndValue, SchemaBuilder, Struct, Value};
+use super::options::{Awaited, PostgresSourceOptions, SourceMode};
+use super::sound;
+use super::statement::Wanted;
+use crate::data::{Schema, SchemaAndValue, SchemaBuilder, Struct};
 use crate::{SourceOffset, TaskError};
 
 /// The cursor of a session that reads all rows of a table.
@@ -52,29 +56,13 @@ impl Position {
     }
 }
 
-/// How far is read once all transactions have ended that were begun when it was raised.
-#[derive(Debug, Clone)]
-pub(super) struct Fence {
-    /// The largest number, or the latest change in microseconds, that was there.
-    up_to: i64,
-    /// The transactions that were open then, and had written: each holds a lock on its own id.
-    open: Vec<String>,
-}
-
-impl Fence {
-    async fn is_passed(&self, client: &Client) -> Result<bool, Error> {
-        const PASSED: &str = "SELECT NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'transactionid' \
-                              AND mode = 'ExclusiveLock' AND transactionid::text = ANY ($1))";
-        client.query_one(PASSED, &[&self.open]).await?.try_get(0)
-    }
-}
-
 /// A statement, and what its columns become.
 #[derive(Debug)]
 pub(super) struct Reading {
     statement: String,
     /// Asks how far there is something, and what must have ended before that is read.
     fence: String,
+    awaited: Awaited,
     columns: Vec<Picked>,
     schema: Arc<Schema>,
     has_number: bool,
@@ -85,96 +73,6 @@ pub(super) struct Reading {
 struct Picked {
     name: String,
     kind: Kind,
-}
-
-/// How a column is read.
-#[derive(Debug, Clone, Copy)]
-enum Kind {
-    Boolean,
-    Int16,
-    Int32,
-    Int64,
-    Float32,
-    Float64,
-    Decimal,
-    Bytes,
-    Date,
-    Time,
-    Timestamp,
-    Text,
-}
-
-impl Kind {
-    fn of(kind: &SqlType) -> Self {
-        match *kind {
-            SqlType::BOOL => Self::Boolean,
-            SqlType::INT2 => Self::Int16,
-            SqlType::INT4 => Self::Int32,
-            SqlType::INT8 => Self::Int64,
-            SqlType::FLOAT4 => Self::Float32,
-            SqlType::FLOAT8 => Self::Float64,
-            SqlType::NUMERIC => Self::Decimal,
-            SqlType::BYTEA => Self::Bytes,
-            SqlType::DATE => Self::Date,
-            SqlType::TIME => Self::Time,
-            SqlType::TIMESTAMP | SqlType::TIMESTAMPTZ => Self::Timestamp,
-            _ => Self::Text,
-        }
-    }
-
-    /// What is asked for, of a column whose name is quoted.
-    fn select(self, name: &str) -> String {
-        match self {
-            Self::Date => format!("CASE WHEN isfinite({name}) THEN {name} - date '1970-01-01' END"),
-            Self::Time => format!("(extract(epoch FROM {name}) * 1000)::int"),
-            Self::Timestamp => {
-                format!("CASE WHEN isfinite({name}) THEN (extract(epoch FROM {name}) * 1000)::bigint END")
-            }
-            Self::Decimal | Self::Text => format!("{name}::text"),
-            _ => name.to_owned(),
-        }
-    }
-
-    /// Of a column that may be null.
-    fn schema(self) -> Result<Arc<Schema>, crate::data::DataError> {
-        Ok(match self {
-            Self::Boolean => Schema::optional_boolean(),
-            Self::Int16 => Schema::optional_int16(),
-            Self::Int32 => Schema::optional_int32(),
-            Self::Int64 => Schema::optional_int64(),
-            Self::Float32 => Schema::optional_float32(),
-            Self::Float64 => Schema::optional_float64(),
-            Self::Bytes => Schema::optional_bytes(),
-            // A number knows its digits itself: text keeps them, as every column may have its own.
-            Self::Text | Self::Decimal => Schema::optional_string(),
-            Self::Date => Schema::date().optional().build()?,
-            Self::Time => Schema::time().optional().build()?,
-            Self::Timestamp => Schema::timestamp().optional().build()?,
-        })
-    }
-
-    fn read(self, row: &Row, at: usize) -> Result<Value, Error> {
-        fn value<'a, T: tokio_postgres::types::FromSql<'a>>(
-            row: &'a Row,
-            at: usize,
-            make: impl Fn(T) -> Value,
-        ) -> Result<Value, Error> {
-            Ok(row.try_get::<_, Option<T>>(at)?.map_or(Value::Null, make))
-        }
-        match self {
-            Self::Boolean => value(row, at, Value::Boolean),
-            Self::Int16 => value(row, at, Value::Int16),
-            Self::Int32 => value(row, at, Value::Int32),
-            Self::Int64 => value(row, at, Value::Int64),
-            Self::Float32 => value(row, at, Value::Float32),
-            Self::Float64 => value(row, at, Value::Float64),
-            Self::Bytes => value(row, at, |bytes: Vec<u8>| Value::bytes(bytes)),
-            Self::Date => value(row, at, Value::Date),
-            Self::Time => value(row, at, Value::Time),
-            Self::Timestamp => value(row, at, Value::Timestamp),
-            Self::Decimal | Self::Text => value(row, at, |text: &str| Value::string(text)),
-        }
-    }
 }
 
 impl Reading {
@@ -189,7 +87,7 @@ impl Reading {
             From::Query(query) => format!("({}) AS source", query.trim().trim_end_matches(';')),
         };
         let asked = client.prepare(&format!("SELECT * FROM {source} LIMIT 0")).await;
-        let asked = asked.map_err(|error| TaskError::fatal(super::error::describe(&error)))?;
+        let asked = asked.map_err(|error| super::error::task_error(&error))?;
         let columns: Vec<Picked> = asked
             .columns()
             .iter()
@@ -213,7 +111,8 @@ impl Reading {
             }
         }
         if let Some(number) = number {
-            select.push(format!("{}::bigint AS millstream_number", of_source(number)));
+            // Through text, as the id of a transaction has no other way to a number.
+            select.push(format!("{}::text::bigint AS millstream_number", of_source(number)));
         }
         if let Some(changed) = changed {
             select.push(format!(
@@ -230,14 +129,28 @@ impl Reading {
         };
         let since =
             changed.map(|name| (of_source(name), format!("{epoch} + {{}} * interval '1 microsecond'")));
-        let wanted =
-            Wanted { select: select.join(", "), source, number: number.map(|name| of_source(name)), since };
+        let number_kind =
+            asked.columns().iter().find(|column| Some(column.name()) == number.map(String::as_str));
+        let is_transaction = number_kind.is_some_and(|column| *column.type_() == SqlType::XID8);
+        let how = if is_transaction { "{}::text::xid8" } else { "{}" };
+        let wanted = Wanted {
+            select: select.join(", "),
+            source,
+            number: number.map(|name| (of_source(name), how)),
+            is_transaction,
+            awaited: options.awaited,
+            since,
+        };
+        if options.mode != SourceMode::Bulk {
+            sound::check(client, &wanted).await?;
+        }
         let (statement, fence) = (wanted.statement(options.batch), wanted.fence());
         Ok(Self {
             statement,
             fence,
             columns,
             schema,
+            awaited: options.awaited,
             has_number: number.is_some(),
             has_change: changed.is_some(),
         })
@@ -256,7 +169,7 @@ impl Reading {
             *fence = self.raise(client, after).await?;
         }
         let Some(raised) = fence.clone() else { return Ok(Vec::new()) };
-        if !raised.is_passed(client).await? {
+        if !raised.is_passed(client, self.awaited).await? {
             return Ok(Vec::new());
         }
         let (Position { number, changed }, up_to) = (after, raised.up_to);
@@ -273,14 +186,11 @@ impl Reading {
 
     async fn raise(&self, client: &Client, after: Position) -> Result<Option<Fence>, Error> {
         let Position { number, changed } = after;
-        let told = match (self.has_number, self.has_change) {
-            (true, true) => client.query_one(&self.fence, &[&number, &changed]).await,
-            (true, false) => client.query_one(&self.fence, &[&number]).await,
-            (false, _) => client.query_one(&self.fence, &[&changed]).await,
-        }?;
-        let up_to: Option<i64> = told.try_get(0)?;
-        let open: Vec<String> = told.try_get(1)?;
-        Ok(up_to.map(|up_to| Fence { up_to, open }))
+        match (self.has_number, self.has_change) {
+            (true, true) => Fence::raise(client, &self.fence, &[&number, &changed]).await,
+            (true, false) => Fence::raise(client, &self.fence, &[&number]).await,
+            (false, _) => Fence::raise(client, &self.fence, &[&changed]).await,
+        }
     }
 
     /// The next rows of all there are, and none after the last: by a cursor, so that a table of any size is read in batches.
@@ -345,77 +255,6 @@ fn schema(columns: &[Picked], from: &From) -> Result<Arc<Schema>, crate::data::D
         builder = builder.field(column.name.as_str(), column.kind.schema()?);
     }
     builder.build()
-}
-
-/// The parts of a statement.
-struct Wanted {
-    select: String,
-    source: String,
-    /// The column that only grows.
-    number: Option<String>,
-    /// The column of changes, and how a number of microseconds, for which `{}` stands, becomes its type: an index on the column
-    /// stays of use.
-    since: Option<(String, String)>,
-}
-
-impl Wanted {
-    /// What a position leaves.
-    fn rest(&self) -> String {
-        let after = |how: &str, parameter: &str| how.replace("{}", parameter);
-        match (&self.number, &self.since) {
-            (None, None) => "true".to_owned(),
-            (Some(number), None) => {
-                format!("{number} IS NOT NULL AND ($1::bigint IS NULL OR {number} > $1::bigint)")
-            }
-            (None, Some((changed, how))) => {
-                format!(
-                    "isfinite({changed}) AND ($1::bigint IS NULL OR {changed} > {})",
-                    after(how, "$1::bigint")
-                )
-            }
-            (Some(number), Some((changed, how))) => format!(
-                "isfinite({changed}) AND {number} IS NOT NULL \
-                 AND ($2::bigint IS NULL OR ({changed}, {number}) > ({}, $1::bigint))",
-                after(how, "$2::bigint")
-            ),
-        }
-    }
-
-    /// Asks for the end of what is there, and for the transactions that may still add to it.
-    fn fence(&self) -> String {
-        let end = match (&self.number, &self.since) {
-            (_, Some((changed, _))) => format!("(extract(epoch FROM {changed}) * 1000000)::bigint"),
-            (Some(number), None) => format!("{number}::bigint"),
-            (None, None) => "0".to_owned(),
-        };
-        let Self { source, .. } = self;
-        let rest = self.rest();
-        format!(
-            "SELECT max({end}), (SELECT coalesce(array_agg(transactionid::text), '{{}}') FROM pg_locks \
-             WHERE locktype = 'transactionid' AND mode = 'ExclusiveLock') FROM {source} WHERE {rest}"
-        )
-    }
-
-    /// Rows in an order in which a position means something, up to a batch and those that share the last one's change.
-    fn statement(&self, batch: usize) -> String {
-        let Self { select, source, number, since } = self;
-        let begin = format!("SELECT {select} FROM {source}");
-        let rest = self.rest();
-        match (number, since) {
-            (None, None) => begin,
-            (Some(number), None) => {
-                format!("{begin} WHERE {rest} AND {number} <= $2::bigint ORDER BY {number} LIMIT {batch}")
-            }
-            (None, Some((changed, how))) => format!(
-                "{begin} WHERE {rest} AND {changed} <= {} ORDER BY {changed} FETCH FIRST {batch} ROWS WITH TIES",
-                how.replace("{}", "$2::bigint")
-            ),
-            (Some(number), Some((changed, how))) => format!(
-                "{begin} WHERE {rest} AND {changed} <= {} ORDER BY {changed}, {number} LIMIT {batch}",
-                how.replace("{}", "$3::bigint")
-            ),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -5,11 +5,12 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::connection::Session;
+use super::connection::{Purpose, Session};
 use super::error::{describe, is_stale, task_error};
+use super::fence::Fence;
 use super::names::TableName;
 use super::options::{PostgresSourceOptions, SourceMode};
-use super::reading::{Fence, From, Position, Reading};
+use super::reading::{From, Position, Reading};
 use crate::{
     About, ConnectError, End, Finding, Record, Share, Source, SourceBatch, SourceContext, SourcePartition,
     SourceTask, TaskError,
@@ -19,8 +20,10 @@ use crate::{
 const TABLES: &str = "task.tables";
 
 /// Reads rows of PostgreSQL: whole tables, or what is new by a growing number or a time of change. A row that is committed out
-/// of order is not passed over: what was there is read once every transaction has ended that was open then. A number or time that
-/// a transaction takes long before it writes its first row cannot be known of.
+/// of order is not passed over: what was there is read once every transaction has ended that was open then and may write before
+/// it. What cannot be known of: a number that was taken before its transaction began; a row that a view shows later than others;
+/// and, unless all transactions are awaited, a time that one took long before it first wrote. What cannot be sound is refused:
+/// numbers and times on a standby, tables of other servers, materialized views.
 pub struct PostgresSource;
 
 #[async_trait]
@@ -163,7 +166,7 @@ impl Task {
             for lane in &mut self.lanes {
                 (lane.reading, lane.fence, lane.is_under_way) = (None, None, false);
             }
-            self.session = Some(Session::open(&self.options.connection, &self.name).await?);
+            self.session = Some(Session::open(&self.options.connection, &self.name, Purpose::Read).await?);
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 use anyhow::{Context, Result};
 use millstream_connect::data::Value;
-use millstream_connect::{SourceBatch, SourceTask};
+use millstream_connect::{SourceBatch, SourceTask, TaskError};
 use millstream_tests::postgres::Postgres;
 use tokio::time::{Duration, timeout};
 
@@ -175,5 +175,107 @@ async fn a_query_has_a_topic_of_its_own() -> Result<()> {
     let batch = source.poll().await?.context("two rows")?;
     assert_eq!((numbers(&batch), &*batch.records[1].topic), (vec![1, 2], "twice"));
     assert_eq!(batch.records[1].value.value.get("twice").and_then(Value::as_i64), Some(4));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_number_or_a_time_that_is_taken_before_the_first_write_is_waited_for() -> Result<()> {
+    let Some(server) = Postgres::start(&[])? else { return Ok(()) };
+    let (mut slow, quick) = (session(&server).await?, session(&server).await?);
+    quick
+        .batch_execute(
+            "CREATE TABLE t (id serial, at timestamptz DEFAULT now()); CREATE VIEW v AS SELECT * FROM t",
+        )
+        .await?;
+    let by_number = [("tables", "v"), ("incrementing.column.name", "id")];
+    let by_time = [
+        ("tables", "t"),
+        ("mode", "timestamp"),
+        ("timestamp.column.name", "at"),
+        ("transactions.awaited", "all"),
+    ];
+    let (mut numbers_of, mut times_of) =
+        (source(&server, &by_number).await?, source(&server, &by_time).await?);
+    let transaction = slow.transaction().await?;
+    // It has a number and a time, and no id yet.
+    let number: i64 = transaction.query_one("SELECT nextval('t_id_seq')", &[]).await?.get(0);
+    quick.execute("INSERT INTO t DEFAULT VALUES", &[]).await?;
+    assert!(is_silent(&mut *numbers_of).await, "1 is on its way");
+    assert!(is_silent(&mut *times_of).await, "an earlier time is on its way");
+    transaction.execute(&format!("INSERT INTO t (id) VALUES ({number})"), &[]).await?;
+    transaction.commit().await?;
+    assert_eq!(ids(&mut *numbers_of).await?, [1, 2]);
+    assert_eq!(ids(&mut *times_of).await?, [1, 2], "in the order of their times");
+    Ok(())
+}
+
+#[tokio::test]
+async fn rows_that_have_the_id_of_their_transaction_are_read_as_transactions_end_on_a_standby_too()
+-> Result<()> {
+    let Some(mut server) = Postgres::start(&[])? else { return Ok(()) };
+    let (mut slow, quick) = (session(&server).await?, session(&server).await?);
+    quick.batch_execute("CREATE TABLE t (id int, written xid8 DEFAULT pg_current_xact_id())").await?;
+    let options = [("tables", "t"), ("incrementing.column.name", "written"), ("batch.max.rows", "2")];
+    let mut first = source(&server, &options).await?;
+    let transaction = slow.transaction().await?;
+    transaction.execute("INSERT INTO t VALUES (5)", &[]).await?;
+    quick.execute("INSERT INTO t VALUES (1), (2), (3)", &[]).await?;
+    assert!(is_silent(&mut *first).await, "an older transaction is open");
+    transaction.execute("INSERT INTO t VALUES (6)", &[]).await?;
+    transaction.commit().await?;
+    assert_eq!(ids(&mut *first).await?, [5, 6]);
+    let batch = first.poll().await?.context("more")?;
+    assert_eq!(numbers(&batch), [1, 2, 3], "a transaction is read whole");
+    assert!(is_silent(&mut *first).await);
+
+    quick
+        .batch_execute("INSERT INTO t VALUES (7); CREATE TABLE u (id int); INSERT INTO u VALUES (1)")
+        .await?;
+    server.restart_as_standby()?;
+    let url = server.url();
+    let all = [&options[..], &[("connection.url", url.as_str()), ("poll.interval.ms", "20")]].concat();
+    let mut second = open::source_at("postgres-query", &all, batch.positions).await?;
+    assert_eq!(ids(&mut *second).await?, [7]);
+    let mut by_number = source(&server, &[("tables", "u"), ("incrementing.column.name", "id")]).await?;
+    let error = by_number.poll().await.unwrap_err();
+    assert!(
+        matches!(&error, TaskError::Fatal { why } if why.contains("this server is a standby")),
+        "{error}"
+    );
+    let mut bulk = source(&server, &[("tables", "u"), ("mode", "bulk")]).await?;
+    assert_eq!(ids(&mut *bulk).await?, [1]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_cannot_be_followed_is_refused_and_a_view_of_tables_can() -> Result<()> {
+    let Some(server) = Postgres::start(&[])? else { return Ok(()) };
+    let client = session(&server).await?;
+    client
+        .batch_execute(
+            "CREATE TABLE t (id int); CREATE SEQUENCE s CACHE 10 OWNED BY t.id; INSERT INTO t VALUES (1), (2); \
+             CREATE VIEW seen AS SELECT id, 'x' AS x FROM t; CREATE MATERIALIZED VIEW made AS SELECT * FROM t; \
+             CREATE VIEW through AS SELECT * FROM made WHERE id > 0",
+        )
+        .await?;
+    let mut view = source(&server, &[("tables", "seen"), ("incrementing.column.name", "id")]).await?;
+    assert_eq!(ids(&mut *view).await?, [1, 2]);
+    for (what, is_query) in [("made", false), ("through", false), ("SELECT id FROM through", true)] {
+        let named = if is_query { ("query", what) } else { ("tables", what) };
+        let options = [named, ("incrementing.column.name", "id"), ("topic.prefix", "p")];
+        let error = source(&server, &options).await?.poll().await.unwrap_err();
+        assert!(
+            matches!(&error, TaskError::Fatal { why } if why.contains("made is a materialized view")),
+            "{error}"
+        );
+    }
+    let url = server.url();
+    let options =
+        [("connection.url", url.as_str()), ("tables", "t, made"), ("incrementing.column.name", "id")];
+    let findings: Vec<String> =
+        open::check("postgres-query", &options).await?.into_iter().map(|finding| finding.said).collect();
+    for said in ["hands out 10 numbers at a time", "made is a materialized view"] {
+        assert!(findings.iter().any(|finding| finding.contains(said)), "{findings:?}");
+    }
     Ok(())
 }
