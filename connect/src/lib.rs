@@ -36,7 +36,7 @@ pub use check::{Finding, Severity};
 pub use error::{ConnectError, TaskError};
 pub use record::{Headers, Origin, Record, TimestampType};
 pub use registry::{AnySink, AnySource, Plugin, Registry};
-pub use sink::{Outcome, Replay, Sink, SinkContext, SinkTask, Written};
+pub use sink::{Assigned, Forget, Outcome, Replay, Sink, SinkContext, SinkTask, Written};
 pub use source::{
     End, Receipt, Share, Source, SourceBatch, SourceContext, SourceOffset, SourcePartition, SourceTask,
 };

@@ -10,7 +10,7 @@ use crate::check::Finding;
 use crate::connectors;
 use crate::error::ConnectError;
 use crate::options::{Definition, Fault, Given, Options};
-use crate::sink::{Replay, Sink, SinkContext, SinkTask};
+use crate::sink::{Forget, Replay, Sink, SinkContext, SinkTask};
 use crate::source::{Share, Source, SourceContext, SourceTask};
 
 /// The connectors that a worker has: those built in, and what a program adds.
@@ -178,6 +178,14 @@ pub trait AnySink: Send + Sync {
     /// As [`Sink::check`].
     async fn check(&self, config: &BTreeMap<String, String>) -> Result<Vec<Finding>, ConnectError>;
 
+    /// As [`Sink::forget_offsets`].
+    async fn forget_offsets(
+        &self,
+        config: &BTreeMap<String, String>,
+        connector: &str,
+        of: &Forget,
+    ) -> Result<(), ConnectError>;
+
     /// As [`Sink::open`].
     async fn open(
         &self,
@@ -247,6 +255,15 @@ impl<S: Sink> AnySink for Typed<S> {
 
     async fn check(&self, config: &BTreeMap<String, String>) -> Result<Vec<Finding>, ConnectError> {
         Ok(S::check(&read(config)?).await)
+    }
+
+    async fn forget_offsets(
+        &self,
+        config: &BTreeMap<String, String>,
+        connector: &str,
+        of: &Forget,
+    ) -> Result<(), ConnectError> {
+        S::forget_offsets(&read(config)?, connector, of).await
     }
 
     async fn open(

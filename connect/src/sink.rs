@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use millstream_client::TopicPartition;
+use uuid::Uuid;
 
 use crate::about::About;
 use crate::check::Finding;
@@ -27,11 +28,33 @@ pub trait Sink: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// Forgets the offsets that the sink keeps itself for a connector, none of whose tasks runs: somebody moves those of its group
+    /// (KIP-875, Kafka's `SinkConnector.alterOffsets`), and they alone are to count. Comes before the group's are moved.
+    ///
+    /// # Errors
+    /// They cannot be forgotten: the group's stay as they are.
+    async fn forget_offsets(
+        _options: &Self::Options,
+        _connector: &str,
+        _of: &Forget,
+    ) -> Result<(), ConnectError> {
+        Ok(())
+    }
+
     /// Makes a task ready to write.
     ///
     /// # Errors
     /// The other side refuses; the text says what to do.
     async fn open(options: Self::Options, context: SinkContext) -> Result<Box<dyn SinkTask>, ConnectError>;
+}
+
+/// Whose offsets a sink forgets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Forget {
+    /// Those of all partitions.
+    All,
+    /// Those of these partitions.
+    Of(Vec<TopicPartition>),
 }
 
 /// What becomes of a record that is written again after a crash.
@@ -54,16 +77,28 @@ pub struct SinkContext {
     pub task: usize,
 }
 
+/// A partition that a sink's task reads from now on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assigned {
+    /// Its name.
+    pub partition: TopicPartition,
+    /// Which topic of that name it is of (KIP-516): an offset that is kept belongs to this one alone. Nil where the cluster knows no
+    /// ids.
+    pub topic_id: Uuid,
+}
+
 /// Writes records. The runtime reads, converts and transforms them, keeps what is to be retried, and commits what is flushed.
 #[async_trait]
 pub trait SinkTask: Send {
-    /// Partitions are read from now on. Returns the offsets at which to begin where the sink knows better than the group.
+    /// Partitions are read from now on. Returns the offsets before which the sink has everything, where it keeps offsets: reading
+    /// begins there unless the group is further, since what the group has passed without the sink was dropped or is a dead letter.
+    /// It comes again for a partition whose topic was deleted and made anew meanwhile, after a [`flush`](SinkTask::flush).
     ///
     /// # Errors
     /// As [`SinkTask::write`].
     async fn assigned(
         &mut self,
-        _partitions: &[TopicPartition],
+        _partitions: &[Assigned],
     ) -> Result<BTreeMap<TopicPartition, i64>, TaskError> {
         Ok(BTreeMap::new())
     }

@@ -344,6 +344,7 @@ mod tests {
     fn fetched(desk: &Desk, partition: &TopicPartition, from: i64, to: i64) -> Fetched {
         Fetched {
             partition: partition.clone(),
+            topic_id: Uuid::nil(),
             bytes: Bytes::from(vec![0; 100]),
             offset: from,
             next_offset: to,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use millstream_wire::batch::{Batch, BatchError, Batches, Record};
 use millstream_wire::control::{ControlRecord, EndTransaction};
+use uuid::Uuid;
 
 use crate::{Error, Result, TopicPartition};
 
@@ -19,6 +20,8 @@ const DECOMPRESSED_MAX: usize = 256 << 20;
 pub struct Fetched {
     /// The partition.
     pub partition: TopicPartition,
+    /// Which topic of that name it is (KIP-516); nil where the broker knows no ids.
+    pub topic_id: Uuid,
     /// Whole batches, control batches among them. They may begin below [`offset`](Self::offset), and reach beyond
     /// [`next_offset`](Self::next_offset) where `max.poll.records` divides them.
     pub bytes: Bytes,
@@ -189,6 +192,7 @@ mod tests {
         }
         Fetched {
             partition: TopicPartition::new("t", 0),
+            topic_id: Uuid::nil(),
             bytes: bytes.freeze(),
             offset: from,
             next_offset: 8,

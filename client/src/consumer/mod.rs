@@ -22,6 +22,7 @@ use futures::Stream;
 use futures::future::{Either, select};
 use hashbrown::HashMap;
 use millstream_wire::ids::Offset;
+use uuid::Uuid;
 
 pub use self::config::{ConsumerConfig, IsolationLevel, OffsetReset};
 pub(crate) use self::coordinator::{Coordinator, Member};
@@ -267,6 +268,13 @@ impl Consumer {
                 }
             }
         });
+    }
+
+    /// Which topic a name stands for (KIP-516), as far as the client knows: one that is deleted and made anew has another id. Nil
+    /// where the cluster has not told.
+    #[must_use]
+    pub fn topic_id(&self, topic: &str) -> Uuid {
+        self.shared.cluster.snapshot().topic(topic).map_or_else(Uuid::nil, |topic| topic.id)
     }
 
     /// The offset of the next record that a poll hands out, once it is known.

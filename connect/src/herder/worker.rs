@@ -36,6 +36,9 @@ pub trait Worker: Send + Sync + 'static {
         config: &Config,
         offsets: ConnectorOffsets,
     ) -> Result<(), String>;
+
+    /// Forgets all positions of a connector none of whose tasks runs, those that a sink keeps itself too.
+    async fn reset_offsets(&self, connector: &str, config: &Config) -> Result<(), String>;
 }
 
 /// A task to be run.

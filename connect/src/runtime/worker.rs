@@ -24,6 +24,7 @@ use crate::herder::{
 };
 use crate::options::{Fault, Given, Options};
 use crate::registry::{Plugin, Registry};
+use crate::sink::Forget;
 use crate::source::Share;
 use millstream_client::TopicPartition;
 
@@ -194,6 +195,20 @@ impl TaskRunner {
         Ok(ConnectorOffsets { offsets: committed.into_iter().map(one).collect() })
     }
 
+    /// A sink that keeps offsets itself forgets them: what it keeps would count more than what the group is told.
+    async fn forget_kept(&self, connector: &str, config: &Config, of: Forget) -> Result<(), String> {
+        if of == Forget::Of(Vec::new()) {
+            return Ok(());
+        }
+        let class = config.get("connector.class").map_or("", String::as_str);
+        let Plugin::Sink(sink) = self.shared.registry.find(class).map_err(|fault| fault.message)? else {
+            return Ok(());
+        };
+        let resolved = self.shared.secrets.resolve(config).map_err(|error| error.to_string())?;
+        let told = |error: ConnectError| self.shared.secrets.conceal(&error.to_string(), config);
+        sink.forget_offsets(&resolved, connector, &of).await.map_err(told)
+    }
+
     async fn alter_group(
         &self,
         connector: &str,
@@ -211,6 +226,8 @@ impl TaskRunner {
                 Some(offset) => set.push((partition, sink_offset(&offset)?)),
             }
         }
+        let moved = set.iter().map(|(partition, _)| partition).chain(&forget);
+        self.forget_kept(connector, config, Forget::Of(moved.cloned().collect())).await?;
         let mut failed = Vec::new();
         if !set.is_empty() {
             admin.alter_group_offsets(&group, set).await.map_err(|error| error.to_string())?;
@@ -354,6 +371,16 @@ impl Worker for TaskRunner {
         }
         let positions = offsets.offsets.into_iter().map(|one| (one.partition, one.offset)).collect();
         self.shared.positions.store(connector, positions).await.map_err(|error| error.to_string())
+    }
+
+    async fn reset_offsets(&self, connector: &str, config: &Config) -> Result<(), String> {
+        if self.kind(config) == ConnectorType::Sink {
+            // Also where the group has none any more.
+            self.forget_kept(connector, config, Forget::All).await?;
+        }
+        let mut offsets = self.offsets(connector, config).await?;
+        offsets.offsets.iter_mut().for_each(|one| one.offset = None);
+        self.alter_offsets(connector, config, offsets).await
     }
 }
 

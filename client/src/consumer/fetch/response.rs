@@ -41,6 +41,7 @@ pub(super) fn fetched(
     aborted.sort_unstable();
     Ok(Some(Fetched {
         partition,
+        topic_id: ask.topic_id,
         bytes: bytes.slice(..whole),
         offset: ask.offset,
         next_offset,

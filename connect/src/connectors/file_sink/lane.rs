@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use millstream_client::TopicPartition;
+use uuid::Uuid;
 
 use super::encoder::Encoder;
 use super::options::{Compression, FileSinkOptions};
@@ -115,13 +116,16 @@ impl Lane {
     /// Removes files that were begun after the last flush: their records come again.
     fn remove_what_does_not_count(&self) -> io::Result<()> {
         let counts = self.durable.open.as_ref().map(|open| open.file.as_str());
-        let next = self.durable.next.values().max().copied().unwrap_or(0);
+        let next = self.durable.next.values().max().copied();
+        let round = self.durable.round;
+        // Before the first flush of all, what is there is somebody else's.
+        let next = next.or((round > 0).then_some(0));
         for entry in fs::read_dir(&self.directory)? {
             let path = entry?.path();
             let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-            let first = name.split('.').next().and_then(|digits| digits.parse::<i64>().ok());
-            let begun_later = first.is_some_and(|first| first >= next) && !self.durable.next.is_empty();
-            if Some(name) != counts && (first.is_some() && name.ends_with(OPEN) || begun_later) {
+            let Some((of_round, first)) = begun(name) else { continue };
+            let begun_later = next.is_some_and(|next| (of_round, first) >= (round, next));
+            if Some(name) != counts && (name.ends_with(OPEN) || begun_later) {
                 fs::remove_file(&path)?;
             }
         }
@@ -131,6 +135,11 @@ impl Lane {
     /// The offset to go on from, if it is known.
     pub(super) fn next(&self, partition: &TopicPartition) -> Option<i64> {
         self.written.next.get(partition).copied()
+    }
+
+    /// The partition is of this topic, and not of another that had its name.
+    pub(super) fn claim(&mut self, partition: &TopicPartition, id: Uuid) {
+        self.written.claim(partition, id);
     }
 
     /// Takes a line, with its end, of a record that is not there yet.
@@ -216,7 +225,11 @@ impl Lane {
         let name = match &self.rule {
             Rule::One(name) => name.clone(),
             Rule::Roll { extension, compression, .. } => {
-                format!("{offset:020}{extension}{}{OPEN}", compression.ending())
+                let round = match self.written.round {
+                    0 => String::new(),
+                    round => format!(".{round}"),
+                };
+                format!("{offset:020}{round}{extension}{}{OPEN}", compression.ending())
             }
         };
         let mut options = OpenOptions::new();
@@ -290,6 +303,13 @@ impl Flush {
         }
         self.progress.write(&self.progress_path)
     }
+}
+
+/// The round in which a file was begun, and its first offset, by its name.
+fn begun(name: &str) -> Option<(u32, i64)> {
+    let mut parts = name.split('.');
+    let first = parts.next()?.parse().ok()?;
+    Some((parts.next().and_then(|round| round.parse().ok()).unwrap_or(0), first))
 }
 
 /// The name of a file that is complete.

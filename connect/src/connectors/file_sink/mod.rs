@@ -6,25 +6,30 @@ mod options;
 mod progress;
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use millstream_client::TopicPartition;
+use uuid::Uuid;
 
 pub use options::{Compression, FileSinkOptions};
 
 use self::lane::{Lane, Rule, beside};
+use self::progress::Progress;
 use super::line;
 use crate::about::About;
 use crate::check::Finding;
 use crate::error::{ConnectError, TaskError};
 use crate::record::Record;
-use crate::sink::{Replay, Sink, SinkContext, SinkTask, Written};
+use crate::sink::{Assigned, Forget, Replay, Sink, SinkContext, SinkTask, Written};
 
 /// How many files wait for their sync, at most, until records wait for it.
 const MAX_SEALED: usize = 16;
+/// Where the progress of a partition is kept, in its directory.
+const PROGRESS: &str = ".progress";
 /// The least time between two flushes that a file's age asks for.
 const SHORTEST_WAIT: Duration = Duration::from_millis(10);
 
@@ -60,12 +65,23 @@ impl Sink for FileSink {
         vec![finding]
     }
 
+    async fn forget_offsets(options: &FileSinkOptions, _: &str, of: &Forget) -> Result<(), ConnectError> {
+        forget(options, of)
+            .map_err(|why| ConnectError::Refused(format!("the progress cannot be changed: {why}")))
+    }
+
     async fn open(options: FileSinkOptions, context: SinkContext) -> Result<Box<dyn SinkTask>, ConnectError> {
         if options.file.is_some() && context.task > 0 {
             let why = "one file cannot be written by several tasks: set tasks.max=1, or name a directory";
             return Err(ConnectError::Refused(why.to_owned()));
         }
-        Ok(Box::new(FileTask { options, lanes: BTreeMap::new(), line: Vec::new(), lost: None }))
+        Ok(Box::new(FileTask {
+            options,
+            ids: BTreeMap::new(),
+            lanes: BTreeMap::new(),
+            line: Vec::new(),
+            lost: None,
+        }))
     }
 }
 
@@ -76,8 +92,42 @@ fn tempfile_in(directory: &Path) -> io::Result<()> {
     std::fs::remove_file(path)
 }
 
+/// Changes what was stored beside the files, as far as they are on this machine.
+fn forget(options: &FileSinkOptions, of: &Forget) -> io::Result<()> {
+    let paths: Vec<PathBuf> = match (&options.directory, of) {
+        (None, _) => options.file.iter().map(|file| beside(file)).collect(),
+        (Some(directory), Forget::Of(partitions)) => {
+            partitions.iter().map(|partition| progress_of(directory, partition)).collect()
+        }
+        (Some(directory), Forget::All) => {
+            let below = |path: PathBuf| Some(fs::read_dir(path).ok()?.flatten().map(|entry| entry.path()));
+            let partitions = below(directory.clone()).into_iter().flatten().filter_map(below).flatten();
+            partitions.map(|partition| partition.join(PROGRESS)).collect()
+        }
+    };
+    for path in paths.into_iter().filter(|path| path.exists()) {
+        let mut progress = Progress::read(&path)?;
+        let known: Vec<TopicPartition> = progress.next.keys().cloned().collect();
+        let forgotten = known.iter().filter(|partition| match of {
+            Forget::All => true,
+            Forget::Of(partitions) => partitions.contains(partition),
+        });
+        if forgotten.filter(|partition| progress.begin_anew(partition)).count() > 0 {
+            progress.write(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Where the progress of a partition that has files of its own is kept.
+fn progress_of(directory: &Path, partition: &TopicPartition) -> PathBuf {
+    directory.join(&*partition.topic).join(partition.partition.to_string()).join(PROGRESS)
+}
+
 struct FileTask {
     options: FileSinkOptions,
+    /// Which topics the partitions are of.
+    ids: BTreeMap<TopicPartition, Uuid>,
     /// By partition; all of them are one where there is one file.
     lanes: BTreeMap<Option<TopicPartition>, Lane>,
     line: Vec<u8>,
@@ -93,7 +143,9 @@ impl FileTask {
     fn lane(&mut self, partition: &TopicPartition) -> io::Result<&mut Lane> {
         let key = self.key(partition);
         if !self.lanes.contains_key(&key) {
-            let lane = self.recover(partition)?;
+            let mut lane = self.recover(partition)?;
+            let of_lane = self.ids.iter().filter(|(other, _)| self.key(other) == key);
+            of_lane.for_each(|(other, id)| lane.claim(other, *id));
             self.lanes.insert(key.clone(), lane);
         }
         self.lanes.get_mut(&key).ok_or_else(|| io::Error::other("no lane"))
@@ -102,7 +154,7 @@ impl FileTask {
     fn recover(&self, partition: &TopicPartition) -> io::Result<Lane> {
         if let Some(directory) = &self.options.directory {
             let directory = directory.join(&*partition.topic).join(partition.partition.to_string());
-            let progress = directory.join(".progress");
+            let progress = directory.join(PROGRESS);
             return Lane::recover(directory, progress, Rule::rolling(&self.options));
         }
         let file = self.options.file.as_deref().unwrap_or(Path::new(""));
@@ -140,11 +192,14 @@ impl FileTask {
 impl SinkTask for FileTask {
     async fn assigned(
         &mut self,
-        partitions: &[TopicPartition],
+        partitions: &[Assigned],
     ) -> Result<BTreeMap<TopicPartition, i64>, TaskError> {
         let mut known = BTreeMap::new();
-        for partition in partitions {
-            let next = self.lane(partition).map_err(failed)?.next(partition);
+        for Assigned { partition, topic_id } in partitions {
+            self.ids.insert(partition.clone(), *topic_id);
+            let lane = self.lane(partition).map_err(failed)?;
+            lane.claim(partition, *topic_id);
+            let next = lane.next(partition);
             known.extend(next.map(|next| (partition.clone(), next)));
         }
         Ok(known)
@@ -152,6 +207,7 @@ impl SinkTask for FileTask {
 
     async fn revoked(&mut self, partitions: &[TopicPartition]) {
         for partition in partitions {
+            self.ids.remove(partition);
             self.lanes.remove(&Some(partition.clone()));
         }
     }

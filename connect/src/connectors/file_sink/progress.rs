@@ -5,6 +5,7 @@ use std::path::Path;
 
 use millstream_client::TopicPartition;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// What is on disk for good: it lies beside the file, and is written after what it speaks of was synced.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -13,6 +14,10 @@ pub(super) struct Progress {
     pub(super) open: Option<Counted>,
     /// The offset after the last record that counts.
     pub(super) next: BTreeMap<TopicPartition, i64>,
+    /// Which topics of their names they are of, as far as it was told.
+    pub(super) ids: BTreeMap<TopicPartition, Uuid>,
+    /// How often offsets have begun anew: files of a later round do not take the names of earlier ones.
+    pub(super) round: u32,
 }
 
 /// How much of a file counts.
@@ -33,6 +38,11 @@ struct Form {
     open: Option<Counted>,
     /// Topic, partition and offset.
     next: Vec<(String, i32, i64)>,
+    /// Topic, partition and id.
+    #[serde(default)]
+    ids: Vec<(String, i32, String)>,
+    #[serde(default)]
+    round: u32,
 }
 
 impl Progress {
@@ -43,22 +53,37 @@ impl Progress {
             read => read?,
         };
         let form: Form = serde_json::from_slice(&bytes)?;
-        let next = form.next.into_iter();
-        Ok(Self {
-            open: form.open,
-            next: next
-                .map(|(topic, partition, next)| (TopicPartition { topic: topic.into(), partition }, next))
-                .collect(),
-        })
+        let partition = |topic: String, partition| TopicPartition { topic: topic.into(), partition };
+        let next = form.next.into_iter().map(|(topic, at, next)| (partition(topic, at), next));
+        let id = |(topic, at, id): (String, i32, String)| Some((partition(topic, at), id.parse().ok()?));
+        let ids = form.ids.into_iter().filter_map(id);
+        Ok(Self { open: form.open, next: next.collect(), ids: ids.collect(), round: form.round })
+    }
+
+    /// The partition is of this topic: what counted of another of its name does not any more.
+    pub(super) fn claim(&mut self, partition: &TopicPartition, id: Uuid) {
+        if !id.is_nil() && self.ids.insert(partition.clone(), id).is_some_and(|known| known != id) {
+            self.begin_anew(partition);
+        }
+    }
+
+    /// Nothing is known of the partition any more. Returns whether anything was.
+    pub(super) fn begin_anew(&mut self, partition: &TopicPartition) -> bool {
+        let was_known = self.next.remove(partition).is_some();
+        self.round += u32::from(was_known);
+        was_known
     }
 
     /// Replaces what was stored; a crash leaves the one or the other.
     pub(super) fn write(&self, path: &Path) -> io::Result<()> {
         let next = self.next.iter();
         let next = next.map(|(at, next)| (at.topic.to_string(), at.partition, *next)).collect();
+        let ids = self.ids.iter();
+        let ids = ids.map(|(at, id)| (at.topic.to_string(), at.partition, id.to_string())).collect();
+        let form = Form { open: self.open.clone(), next, ids, round: self.round };
         let beside = path.with_added_extension("new");
         let mut out = File::create(&beside)?;
-        out.write_all(&serde_json::to_vec(&Form { open: self.open.clone(), next })?)?;
+        out.write_all(&serde_json::to_vec(&form)?)?;
         out.sync_all()?;
         fs::rename(&beside, path)?;
         sync_directory(path)

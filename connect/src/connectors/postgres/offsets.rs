@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use millstream_client::TopicPartition;
-use tokio_postgres::{Client, Error, Transaction};
+use tokio_postgres::{Client, Error, Row, Transaction};
 
+use super::error::{describe, task_error};
 use super::names::TableName;
+use crate::{Assigned, Forget, TaskError};
 
 /// The next offset of each partition.
 pub(super) type Next = BTreeMap<TopicPartition, i64>;
@@ -22,79 +24,139 @@ impl Offsets {
         Self { table: TableName::parse(table), connector: connector.to_owned() }
     }
 
-    /// Makes the table.
-    pub(super) async fn prepare(&self, client: &Client) -> Result<(), Error> {
+    /// Makes the table where it is not there. Whoever made it by hand need give no right to make one.
+    ///
+    /// # Errors
+    /// It cannot be made, or is no table of offsets.
+    pub(super) async fn prepare(&self, client: &Client) -> Result<(), TaskError> {
+        match self.has_ids(client).await? {
+            Some(true) => Ok(()),
+            Some(false) => Err(TaskError::fatal(format!(
+                "{} has no column topic_id and no table of offsets: drop it, or name another in offsets.table",
+                self.table
+            ))),
+            None => self.create(client).await,
+        }
+    }
+
+    /// Whether the table keeps offsets by the topic's id. `None`: there is none.
+    async fn has_ids(&self, client: &Client) -> Result<Option<bool>, TaskError> {
+        const HAS: &str = "SELECT to_regclass($1) IS NOT NULL, EXISTS (SELECT FROM pg_attribute \
+             WHERE attrelid = to_regclass($1) AND attname = 'topic_id' AND NOT attisdropped)";
+        let told =
+            client.query_one(HAS, &[&self.table.to_string()]).await.map_err(|error| task_error(&error))?;
+        Ok(told.get::<_, bool>(0).then(|| told.get(1)))
+    }
+
+    async fn create(&self, client: &Client) -> Result<(), TaskError> {
         let statement = format!(
             "CREATE TABLE IF NOT EXISTS {} (connector text NOT NULL, topic text NOT NULL, partition integer NOT NULL, \
-             next_offset bigint NOT NULL, PRIMARY KEY (connector, topic, partition))",
+             topic_id uuid NOT NULL, next_offset bigint NOT NULL, PRIMARY KEY (connector, topic, partition, topic_id))",
             self.table
         );
-        match client.batch_execute(&statement).await {
-            // Another task was quicker by a moment.
-            Err(error) if error.code().is_some_and(|code| matches!(code.code(), "23505" | "42P07")) => Ok(()),
-            made => made,
+        let Err(error) = client.batch_execute(&statement).await else { return Ok(()) };
+        // Another task was quicker by a moment.
+        if error.code().is_some_and(|code| matches!(code.code(), "23505" | "42P07")) {
+            return Ok(());
+        }
+        match task_error(&error) {
+            retry @ TaskError::Retry { .. } => Err(retry),
+            _ => Err(TaskError::fatal(format!(
+                "the table of offsets cannot be made: {}; offsets.table= turns it off",
+                describe(&error)
+            ))),
         }
     }
 
     /// What is known of partitions. Nothing is known of one that was never written.
-    pub(super) async fn read(&self, client: &Client, of: &[TopicPartition]) -> Result<Next, Error> {
-        let (topics, partitions) = columns(of.iter());
+    pub(super) async fn read(&self, client: &Client, of: &[Assigned]) -> Result<Next, Error> {
+        let (topics, partitions, ids) = columns(of);
         let statement = format!("{} AND next_offset > 0", self.select());
-        let rows = client.query(&statement, &[&self.connector, &topics, &partitions]).await?;
-        Ok(rows.iter().map(|row| (partition(row), row.get(2))).collect())
+        let rows = client.query(&statement, &[&self.connector, &topics, &partitions, &ids]).await?;
+        Ok(known(&rows))
     }
 
     /// What is known of partitions, and kept from everybody else until the transaction ends: two tasks that both believe a
     /// partition is theirs write one after the other, and the second sees what the first has written.
-    pub(super) async fn lock(
-        &self,
-        transaction: &Transaction<'_>,
-        of: &[&TopicPartition],
-    ) -> Result<Next, Error> {
-        let (topics, partitions) = columns(of.iter().copied());
+    pub(super) async fn lock(&self, transaction: &Transaction<'_>, of: &[Assigned]) -> Result<Next, Error> {
+        let (topics, partitions, ids) = columns(of);
         let select = format!("{} ORDER BY topic, partition FOR UPDATE", self.select());
-        let known = |rows: Vec<tokio_postgres::Row>| -> Next {
-            rows.iter().map(|row| (partition(row), row.get(2))).collect()
-        };
-        let locked = known(transaction.query(&select, &[&self.connector, &topics, &partitions]).await?);
+        let locked = transaction.query(&select, &[&self.connector, &topics, &partitions, &ids]).await?;
         if locked.len() == of.len() {
-            return Ok(locked);
+            return Ok(known(&locked));
         }
         let insert = format!(
-            "INSERT INTO {} SELECT $1, topic, partition, 0 FROM unnest($2::text[], $3::int[]) AS wanted (topic, partition) \
-             ON CONFLICT DO NOTHING",
+            "INSERT INTO {} (connector, topic, partition, topic_id, next_offset) \
+             SELECT $1, topic, partition, id::uuid, 0 \
+             FROM unnest($2::text[], $3::int[], $4::text[]) AS wanted (topic, partition, id) ON CONFLICT DO NOTHING",
             self.table
         );
-        transaction.execute(&insert, &[&self.connector, &topics, &partitions]).await?;
-        Ok(known(transaction.query(&select, &[&self.connector, &topics, &partitions]).await?))
+        transaction.execute(&insert, &[&self.connector, &topics, &partitions, &ids]).await?;
+        Ok(known(&transaction.query(&select, &[&self.connector, &topics, &partitions, &ids]).await?))
     }
 
     /// Moves partitions on.
-    pub(super) async fn store(&self, transaction: &Transaction<'_>, next: &Next) -> Result<(), Error> {
-        let (topics, partitions) = columns(next.keys());
-        let offsets: Vec<i64> = next.values().copied().collect();
+    pub(super) async fn store(
+        &self,
+        transaction: &Transaction<'_>,
+        moved: &[(Assigned, i64)],
+    ) -> Result<(), Error> {
+        let (topics, partitions, ids) = columns(moved.iter().map(|(assigned, _)| assigned));
+        let offsets: Vec<i64> = moved.iter().map(|(_, next)| *next).collect();
         let update = format!(
             "UPDATE {} AS kept SET next_offset = moved.next_offset \
-             FROM unnest($2::text[], $3::int[], $4::bigint[]) AS moved (topic, partition, next_offset) \
-             WHERE kept.connector = $1 AND kept.topic = moved.topic AND kept.partition = moved.partition",
+             FROM unnest($2::text[], $3::int[], $4::text[], $5::bigint[]) AS moved (topic, partition, id, next_offset) \
+             WHERE kept.connector = $1 AND kept.topic = moved.topic AND kept.partition = moved.partition \
+             AND kept.topic_id = moved.id::uuid",
             self.table
         );
-        transaction.execute(&update, &[&self.connector, &topics, &partitions, &offsets]).await.map(|_| ())
+        transaction
+            .execute(&update, &[&self.connector, &topics, &partitions, &ids, &offsets])
+            .await
+            .map(|_| ())
+    }
+
+    /// Nothing is known of these partitions any more, whichever topics of their names they were.
+    pub(super) async fn forget(&self, client: &Client, of: &Forget) -> Result<(), TaskError> {
+        if self.has_ids(client).await?.is_none() {
+            return Ok(());
+        }
+        let all = format!("DELETE FROM {} WHERE connector = $1", self.table);
+        let done = match of {
+            Forget::All => client.execute(&all, &[&self.connector]).await,
+            Forget::Of(of) => {
+                let (topics, partitions): (Vec<&str>, Vec<i32>) =
+                    of.iter().map(|partition| (&*partition.topic, partition.partition)).unzip();
+                let some =
+                    format!("{all} AND (topic, partition) IN (SELECT * FROM unnest($2::text[], $3::int[]))");
+                client.execute(&some, &[&self.connector, &topics, &partitions]).await
+            }
+        };
+        done.map(|_| ()).map_err(|error| task_error(&error))
     }
 
     fn select(&self) -> String {
         format!(
             "SELECT topic, partition, next_offset FROM {} WHERE connector = $1 \
-             AND (topic, partition) IN (SELECT * FROM unnest($2::text[], $3::int[]))",
+             AND (topic, partition, topic_id) IN \
+             (SELECT topic, partition, id::uuid FROM unnest($2::text[], $3::int[], $4::text[]) AS wanted (topic, partition, id))",
             self.table
         )
     }
 }
 
-fn partition(row: &tokio_postgres::Row) -> TopicPartition {
-    TopicPartition::new(row.get::<_, String>(0), row.get::<_, i32>(1))
+fn known(rows: &[Row]) -> Next {
+    let partition = |row: &Row| TopicPartition::new(row.get::<_, String>(0), row.get::<_, i32>(1));
+    rows.iter().map(|row| (partition(row), row.get(2))).collect()
 }
 
-fn columns<'a>(of: impl Iterator<Item = &'a TopicPartition>) -> (Vec<&'a str>, Vec<i32>) {
-    of.map(|partition| (&*partition.topic, partition.partition)).unzip()
+/// Topics, partitions and ids, each as an array of SQL.
+fn columns<'a>(of: impl IntoIterator<Item = &'a Assigned>) -> (Vec<&'a str>, Vec<i32>, Vec<String>) {
+    let (mut topics, mut partitions, mut ids) = (Vec::new(), Vec::new(), Vec::new());
+    for Assigned { partition, topic_id } in of {
+        topics.push(&*partition.topic);
+        partitions.push(partition.partition);
+        ids.push(topic_id.to_string());
+    }
+    (topics, partitions, ids)
 }

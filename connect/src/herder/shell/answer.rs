@@ -64,12 +64,6 @@ impl Shared {
         }
     }
 
-    async fn move_positions(&self, connector: &str, offsets: ConnectorOffsets) -> Answer<()> {
-        let config = self.stopped(connector).await?;
-        let moved = self.worker.alter_offsets(connector, &config, offsets).await;
-        moved.map_err(HerderError::Failed)
-    }
-
     fn config_of(&self, connector: &str) -> Answer<Config> {
         Ok(self.machine.lock().info(connector, |config| self.worker.kind(config))?.config)
     }
@@ -153,15 +147,14 @@ impl Herder for Shared {
     }
 
     async fn alter_offsets(&self, connector: &str, offsets: ConnectorOffsets) -> Answer<String> {
-        self.move_positions(connector, offsets).await?;
+        let config = self.stopped(connector).await?;
+        self.worker.alter_offsets(connector, &config, offsets).await.map_err(HerderError::Failed)?;
         Ok(ALTERED.to_owned())
     }
 
     async fn reset_offsets(&self, connector: &str) -> Answer<String> {
         let config = self.stopped(connector).await?;
-        let mut offsets = self.worker.offsets(connector, &config).await.map_err(HerderError::Failed)?;
-        offsets.offsets.iter_mut().for_each(|one| one.offset = None);
-        self.move_positions(connector, offsets).await?;
+        self.worker.reset_offsets(connector, &config).await.map_err(HerderError::Failed)?;
         Ok(RESET.to_owned())
     }
 

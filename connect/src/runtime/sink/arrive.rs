@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use millstream_client::{Event, Fetched, Offset, Record as Wire, TopicPartition};
+use uuid::Uuid;
 
 use super::SinkRun;
 use super::lanes::Slot;
@@ -16,7 +17,7 @@ use crate::runtime::failure::Failure;
 use crate::runtime::memory::Room;
 use crate::runtime::meter::{Doing, Meter, Stage};
 use crate::runtime::undertaker::Leg;
-use crate::sink::SinkTask;
+use crate::sink::{Assigned, SinkTask};
 
 /// Records take about so many times the memory of the bytes that they were read from.
 const UNFOLDED: usize = 3;
@@ -42,10 +43,15 @@ struct Converted {
 }
 
 impl SinkRun {
-    /// Takes in what was fetched. `false`: there is no memory for it, or nobody reads the partition any more.
-    pub(super) async fn arrive(&mut self, fetched: Fetched) -> Result<bool, RunError> {
-        if !self.seat.assigned.contains(&fetched.partition) {
-            return Ok(true);
+    /// Takes in what was fetched. `false`: there is no memory for it, or what came before it must be written first.
+    pub(super) async fn arrive(
+        &mut self,
+        task: &mut dyn SinkTask,
+        fetched: Fetched,
+    ) -> Result<bool, RunError> {
+        let Some(known) = self.seat.assigned.get(&fetched.partition) else { return Ok(true) };
+        if *known != fetched.topic_id && !fetched.topic_id.is_nil() {
+            return self.renewed(task, fetched, *known).await;
         }
         let Some(room) = self.room(fetched.bytes.len() * UNFOLDED).await? else {
             self.waiting_for_memory = Some(fetched);
@@ -139,14 +145,69 @@ impl SinkRun {
         Ok(())
     }
 
+    /// The topic is another than the one that was assigned, under the same name: its offsets begin again. What was read of the old
+    /// one is written and flushed first; its offsets are of no use to anybody.
+    async fn renewed(
+        &mut self,
+        task: &mut dyn SinkTask,
+        fetched: Fetched,
+        was: Uuid,
+    ) -> Result<bool, RunError> {
+        let partition = fetched.partition.clone();
+        if !self.lanes.is_done(&partition) {
+            self.waiting_for_memory = Some(fetched);
+            return Ok(false);
+        }
+        self.lanes.revoke(std::slice::from_ref(&partition));
+        self.chunks.forget(std::slice::from_ref(&partition));
+        self.commit(task, None).await?;
+        let now = Assigned { partition: partition.clone(), topic_id: fetched.topic_id };
+        let passed_over = self.claim(task, vec![now]).await?;
+        // It may have been read from where the old one was left.
+        let is_cut = !was.is_nil() && fetched.offset > fetched.log_start_offset;
+        if is_cut && passed_over.is_empty() {
+            self.seat.consumer.seek_to_beginning(&partition)?;
+            self.drop_fetched(&partition);
+        } else if passed_over.is_empty() {
+            self.waiting_for_memory = Some(fetched);
+        }
+        Ok(true)
+    }
+
+    /// Tells the sink what it gets, and passes over what it has already. Returns the partitions in which that is something.
+    async fn claim(
+        &mut self,
+        task: &mut dyn SinkTask,
+        assigned: Vec<Assigned>,
+    ) -> Result<Vec<TopicPartition>, RunError> {
+        let mut kept = task.assigned(&assigned).await?;
+        self.seat.assigned.extend(assigned.into_iter().map(|one| (one.partition, one.topic_id)));
+        if kept.is_empty() {
+            return Ok(Vec::new());
+        }
+        let committed = self.seat.consumer.committed(kept.keys().cloned()).await?;
+        // What the group has passed and the sink has not was dropped or is a dead letter: not once more.
+        kept.retain(|partition, offset| {
+            committed.get(partition).is_none_or(|committed| committed.offset <= *offset)
+        });
+        for (partition, offset) in &kept {
+            self.seat.consumer.seek(partition, Offset(*offset))?;
+            self.drop_fetched(partition);
+        }
+        Ok(kept.into_keys().collect())
+    }
+
     /// Partitions come and go. What goes is flushed and committed before anybody else gets it.
     pub(super) async fn rebalanced(&mut self, task: &mut dyn SinkTask, event: Event) -> Result<(), RunError> {
         match event {
             Event::Assigned(partitions) => {
-                for (partition, offset) in task.assigned(&partitions).await? {
-                    self.seat.consumer.seek(&partition, Offset(offset))?;
-                }
-                self.seat.assigned.extend(partitions);
+                let consumer = &self.seat.consumer;
+                let known = |partition: TopicPartition| Assigned {
+                    topic_id: consumer.topic_id(&partition.topic),
+                    partition,
+                };
+                let assigned = partitions.into_iter().map(known).collect();
+                self.claim(task, assigned).await?;
             }
             Event::Revoked(revoked) => {
                 self.commit(task, Some(Instant::now() + self.seat.letting_go)).await?;
@@ -160,7 +221,7 @@ impl SinkRun {
     }
 
     async fn forget(&mut self, task: &mut dyn SinkTask, partitions: &[TopicPartition]) {
-        self.seat.assigned.retain(|partition| !partitions.contains(partition));
+        self.seat.assigned.retain(|partition, _| !partitions.contains(partition));
         self.lanes.revoke(partitions);
         self.chunks.forget(partitions);
         // What was fetched before belongs to the assignment that is over: whoever reads on begins at the commit.

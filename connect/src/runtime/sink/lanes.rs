@@ -92,6 +92,11 @@ impl<R> Lanes<R> {
         lane.read_to = lane.read_to.max(read_to);
     }
 
+    /// Whether everything that was read of a partition is written or given up.
+    pub(crate) fn is_done(&self, partition: &TopicPartition) -> bool {
+        self.lanes.get(partition).is_none_or(|lane| lane.open.is_empty())
+    }
+
     /// How many records wait to be written, those that are blocked included.
     pub(crate) fn waiting(&self) -> usize {
         self.lanes.values().map(|lane| lane.waiting.len()).sum()

@@ -93,7 +93,7 @@ impl SinkRun {
         offsets: impl IntoIterator<Item = (TopicPartition, i64)>,
     ) -> Result<(), RunError> {
         for (partition, offset) in offsets {
-            if self.seat.assigned.contains(&partition) {
+            if self.seat.assigned.contains_key(&partition) {
                 self.seat.consumer.seek(&partition, Offset(offset))?;
             }
             self.chunks.forget(std::slice::from_ref(&partition));

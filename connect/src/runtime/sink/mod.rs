@@ -16,7 +16,7 @@ mod linger;
 mod patience;
 mod write;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -91,7 +91,7 @@ impl SinkRun {
         }
         let seat = Seat {
             consumer,
-            assigned: BTreeSet::new(),
+            assigned: BTreeMap::new(),
             events: VecDeque::new(),
             choked: BTreeSet::new(),
             control,
@@ -174,7 +174,7 @@ impl SinkRun {
         self.choke();
         while self.lanes.ready(started) < self.options.batch_records {
             if let Some(fetched) = self.waiting_for_memory.take() {
-                if !self.arrive(fetched).await? {
+                if !self.arrive(task, fetched).await? {
                     break;
                 }
                 continue;

@@ -1,12 +1,13 @@
 //! Waiting for a target that may hang, or for memory, without losing the place in the group.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::pin::pin;
 use std::time::Duration;
 
 use millstream_client::{Consumer, Event, TopicPartition};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
+use uuid::Uuid;
 
 use crate::runtime::RunError;
 use crate::runtime::environment::Control;
@@ -19,7 +20,8 @@ pub(super) const POLL: Duration = Duration::from_millis(500);
 /// A consumer, and what has to be known to wait beside it.
 pub(super) struct Seat {
     pub(super) consumer: Consumer,
-    pub(super) assigned: BTreeSet<TopicPartition>,
+    /// What is read, and which topic of its name it is of, as the sink was told.
+    pub(super) assigned: BTreeMap<TopicPartition, Uuid>,
     /// Came while something else was waited for; dealt with in order, rebalances first.
     pub(super) events: VecDeque<Event>,
     /// Partitions that are paused because their lane is full of what a failing record holds up.
@@ -107,7 +109,7 @@ impl Seat {
 
     /// What is read, as a list.
     pub(super) fn assigned(&self) -> Vec<TopicPartition> {
-        self.assigned.iter().cloned().collect()
+        self.assigned.keys().cloned().collect()
     }
 }
 

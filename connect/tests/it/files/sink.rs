@@ -9,10 +9,11 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use millstream_client::TopicPartition;
 use millstream_connect::data::SchemaAndValue;
-use millstream_connect::{Origin, Record, TimestampType, Written};
+use millstream_connect::{Assigned, Origin, Record, TimestampType, Written};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::open;
 
@@ -33,6 +34,10 @@ fn line(partition: i32, offset: i64) -> SchemaAndValue {
 
 fn partition(partition: i32) -> TopicPartition {
     TopicPartition { topic: "lines".into(), partition }
+}
+
+fn assigned(of: i32) -> Assigned {
+    Assigned { partition: partition(of), topic_id: Uuid::from_u128(1) }
 }
 
 /// The files of a directory, by name, decompressed.
@@ -66,13 +71,13 @@ async fn what_was_not_flushed_is_cut_off_and_written_again() -> Result<()> {
     let records: Vec<Record> = (0..5).map(|offset| record(0, offset, line(0, offset))).collect();
 
     let mut task = open::sink("FileStreamSink", &options).await?;
-    assert_eq!(task.assigned(&[partition(0)]).await?.len(), 0);
+    assert_eq!(task.assigned(&[assigned(0)]).await?.len(), 0);
     task.write(&records[..2]).await?;
     drop(task);
     OpenOptions::new().append(true).open(&path)?.write_all(b"line 0 of partition 0\nline 1 of pa")?;
 
     let mut task = open::sink("FileStreamSink", &options).await?;
-    assert_eq!(task.assigned(&[partition(0)]).await?.len(), 0);
+    assert_eq!(task.assigned(&[assigned(0)]).await?.len(), 0);
     assert_eq!(task.write(&records[..3]).await?, Written::All);
     task.flush().await?;
     // What comes again is passed over.
@@ -81,7 +86,7 @@ async fn what_was_not_flushed_is_cut_off_and_written_again() -> Result<()> {
     OpenOptions::new().append(true).open(&path)?.write_all(b"line 3 of")?;
 
     let mut task = open::sink("FileStreamSink", &options).await?;
-    let known = task.assigned(&[partition(0)]).await?;
+    let known = task.assigned(&[assigned(0)]).await?;
     assert_eq!(known.into_iter().collect::<Vec<_>>(), [(partition(0), 3)]);
     task.write(&records[3..]).await?;
     task.flush().await?;
@@ -115,7 +120,7 @@ async fn live(directory: &Path, compression: &str, random: &mut StdRng, crashes:
                 drop(task);
                 tear(directory, random)?;
                 task = open::sink("file-sink", &options).await?;
-                let known = task.assigned(&[partition(0), partition(1)]).await?;
+                let known = task.assigned(&[assigned(0), assigned(1)]).await?;
                 next = [0, 1].map(|lane| known.get(&partition(lane)).copied().unwrap_or(0));
             }
             _ => {}
@@ -128,6 +133,41 @@ async fn live(directory: &Path, compression: &str, random: &mut StdRng, crashes:
         .collect();
     task.write(&rest).await?;
     Ok(task.flush().await?)
+}
+
+#[tokio::test]
+async fn files_of_a_topic_that_was_deleted_stay_beside_those_of_the_new_one() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let options = [("directory", dir.path().to_str().context("a path")?), ("roll.bytes", "50")];
+    let records: Vec<Record> = (0..6).map(|offset| record(0, offset, line(0, offset))).collect();
+    let of_topic = |id| Assigned { partition: partition(0), topic_id: Uuid::from_u128(id) };
+    let mut task = open::sink("file-sink", &options).await?;
+    task.assigned(&[of_topic(1)]).await?;
+    task.write(&records).await?;
+    task.flush().await?;
+
+    // The new one is noticed by a task that comes later; what it does before its first flush is lost.
+    for _ in 0..2 {
+        let mut crashed = open::sink("file-sink", &options).await?;
+        assert_eq!(crashed.assigned(&[of_topic(2)]).await?.len(), 0, "another topic");
+        crashed.write(&records[..5]).await?;
+    }
+    let mut task = open::sink("file-sink", &options).await?;
+    task.assigned(&[of_topic(2)]).await?;
+    task.write(&records[..5]).await?;
+    task.flush().await?;
+    drop(task);
+    let mut task = open::sink("file-sink", &options).await?;
+    assert_eq!(task.assigned(&[of_topic(2)]).await?.get(&partition(0)), Some(&5));
+    let files = contents(&dir.path().join("lines/0"))?;
+    let all: String = files.iter().map(|(_, text)| text.as_str()).collect();
+    let expected: Vec<String> = (0..6).chain(0..5).map(|offset| text(0, offset)).collect();
+    let mut written: Vec<&str> = all.lines().collect();
+    let mut expected: Vec<&str> = expected.iter().map(String::as_str).collect();
+    written.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(written, expected, "{files:?}");
+    Ok(())
 }
 
 fn open_files(directory: &Path) -> Vec<PathBuf> {

@@ -1,6 +1,7 @@
 //! Tasks against a broker.
 
 pub(crate) mod broker;
+mod kept;
 mod lines;
 mod shelf;
 mod sink;
