@@ -27,6 +27,11 @@ pub(super) struct Cell<'a> {
 }
 
 impl<'a> Row<'a> {
+    /// The cells that are written: of a row that is deleted, those of its key.
+    pub(super) fn written(&self) -> &[Cell<'a>] {
+        if self.is_delete { &self.cells[..self.keys] } else { &self.cells }
+    }
+
     /// Reads a record.
     ///
     /// # Errors

@@ -1,19 +1,23 @@
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use millstream_client::TopicPartition;
+use uuid::Uuid;
 
-use super::connection::Session;
+use super::connection::{Purpose, Session};
 use super::error::{describe, is_stale, task_error};
-use super::names::TableName;
-use super::offsets::{Next, Offsets};
+use super::offsets::Offsets;
 use super::options::{InsertMode, PostgresSinkOptions};
+use super::places::Places;
 use super::plan::Plan;
 use super::row::Row;
-use super::table::{self, Table};
-use super::write::write;
+use super::staging::{Staged, Staging};
+use super::tables::Tables;
+use super::write::Writer;
 use crate::{
-    About, ConnectError, Finding, Outcome, Record, Replay, Sink, SinkContext, SinkTask, TaskError, Written,
+    About, Assigned, ConnectError, Finding, Forget, Outcome, Record, Replay, Sink, SinkContext, SinkTask,
+    TaskError, Written,
 };
 
 /// Writes records as rows of PostgreSQL: inserts, upserts, deletes. Each record is written once: its offset is kept in the
@@ -36,32 +40,71 @@ impl Sink for PostgresSink {
         super::check::sink(options).await
     }
 
+    async fn forget_offsets(
+        options: &Self::Options,
+        connector: &str,
+        of: &Forget,
+    ) -> Result<(), ConnectError> {
+        let Some(offsets) = offsets(options, connector) else { return Ok(()) };
+        let forget = async {
+            let name = format!("millstream-connect {connector}");
+            let session = Session::open(&options.connection, &name, Purpose::Write).await?;
+            offsets.forget(&session.client, of).await
+        };
+        forget.await.map_err(|error: TaskError| ConnectError::Refused(error.to_string()))
+    }
+
     async fn open(options: Self::Options, context: SinkContext) -> Result<Box<dyn SinkTask>, ConnectError> {
-        let keeps = !options.offsets_table.is_empty();
-        let offsets = keeps.then(|| Offsets::new(&options.offsets_table, &context.connector));
+        let offsets = offsets(&options, &context.connector);
         let name = format!("millstream-connect {} {}", context.connector, context.task);
-        Ok(Box::new(Task { options, name, offsets, session: None, tables: HashMap::new() }))
+        let task = Task {
+            options: Arc::new(options),
+            name,
+            offsets,
+            ids: HashMap::new(),
+            session: None,
+            tables: Tables::default(),
+            staging: Staging::default(),
+        };
+        Ok(Box::new(task))
     }
 }
 
+fn offsets(options: &PostgresSinkOptions, connector: &str) -> Option<Offsets> {
+    let keeps = !options.offsets_table.is_empty();
+    keeps.then(|| Offsets::new(&options.offsets_table, connector))
+}
+
 struct Task {
-    options: PostgresSinkOptions,
+    options: Arc<PostgresSinkOptions>,
     /// What the server's list of sessions shows.
     name: String,
     /// `None`: nothing is kept, and what is written again is there again.
     offsets: Option<Offsets>,
+    /// Which topics the partitions are of.
+    ids: HashMap<TopicPartition, Uuid>,
     /// `None`: not yet, or lost.
     session: Option<Session>,
     /// As they were looked up in this session.
-    tables: HashMap<TableName, Table>,
+    tables: Tables,
+    /// Of this session.
+    staging: Staging,
+}
+
+/// What became of the records of a transaction.
+struct Done {
+    outcomes: Vec<Outcome>,
+    /// A record was refused because of what its table was like some time ago.
+    is_in_doubt: bool,
 }
 
 #[async_trait]
 impl SinkTask for Task {
     async fn assigned(
         &mut self,
-        partitions: &[TopicPartition],
+        partitions: &[Assigned],
     ) -> Result<BTreeMap<TopicPartition, i64>, TaskError> {
+        self.ids.extend(partitions.iter().map(|one| (one.partition.clone(), one.topic_id)));
         self.connect().await?;
         match (&self.offsets, &self.session) {
             (Some(offsets), Some(session)) => {
@@ -71,10 +114,24 @@ impl SinkTask for Task {
         }
     }
 
+    async fn revoked(&mut self, partitions: &[TopicPartition]) {
+        partitions.iter().for_each(|partition| _ = self.ids.remove(partition));
+    }
+
     async fn write(&mut self, records: &[Record]) -> Result<Written, TaskError> {
         // What does not fit into a transaction comes again at once.
-        let now = &records[..records.len().min(self.options.batch)];
-        let outcomes = self.transaction(now).await?;
+        let now: Vec<&Record> = records.iter().take(self.options.batch).collect();
+        let Done { mut outcomes, is_in_doubt } = self.transaction(&now).await?;
+        if is_in_doubt {
+            // Before a record is blamed the tables are looked at as they are now.
+            self.tables.forget();
+            let again: Vec<usize> = (0..now.len()).filter(|at| outcomes[*at] != Outcome::Ok).collect();
+            let rest: Vec<&Record> = again.iter().map(|at| now[*at]).collect();
+            // The first transaction counts, whatever comes of this one.
+            let done = self.transaction(&rest).await.map(|done| done.outcomes);
+            let done = done.unwrap_or_else(|_| vec![Outcome::Untried; rest.len()]);
+            again.into_iter().zip(done).for_each(|(at, outcome)| outcomes[at] = outcome);
+        }
         let is_all = now.len() == records.len() && outcomes.iter().all(|outcome| *outcome == Outcome::Ok);
         if is_all {
             return Ok(Written::All);
@@ -90,159 +147,123 @@ impl Task {
             return Ok(());
         }
         self.session = None;
-        self.tables.clear();
-        let session = Session::open(&self.options.connection, &self.name).await?;
+        self.tables.forget();
+        self.staging = Staging::default();
+        let session = Session::open(&self.options.connection, &self.name, Purpose::Write).await?;
         if let Some(offsets) = &self.offsets {
-            offsets.prepare(&session.client).await.map_err(|error| {
-                let why = describe(&error);
-                TaskError::fatal(format!(
-                    "the table of offsets cannot be made: {why}; offsets.table= turns it off"
-                ))
-            })?;
+            offsets.prepare(&session.client).await?;
         }
         self.session = Some(session);
         Ok(())
     }
 
-    /// Looks up the tables of records, makes those that are missing, adds missing columns.
-    async fn prepare(&mut self, rows: &[(TableName, Row<'_>)]) -> Result<(), TaskError> {
-        let Some(session) = &self.session else { return Err(TaskError::retry("there is no session")) };
-        let client = &session.client;
-        for (name, row) in rows {
-            if !self.tables.contains_key(name) {
-                let mut found = table::look_up(client, name).await?;
-                if found.is_none() && self.options.creates && row.is_delete {
-                    // What was never written needs no deleting.
-                    continue;
-                }
-                if found.is_none() && self.options.creates {
-                    table::create(client, name, row).await?;
-                    found = table::look_up(client, name).await?;
-                }
-                let Some(found) = found else {
-                    let why = format!("table {name} does not exist: create it, or set auto.create=true");
-                    return Err(TaskError::fatal(why));
-                };
-                self.tables.insert(name.clone(), found);
-            }
-            let Some(table) = self.tables.get(name) else { continue };
-            let lacks =
-                |cell: &super::row::Cell<'_>| table.column(cell.column).is_none() && !cell.value.is_null();
-            if self.options.evolves && row.cells.iter().any(lacks) {
-                table::evolve(client, name, table, row).await?;
-                if let Some(found) = table::look_up(client, name).await? {
-                    self.tables.insert(name.clone(), found);
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Writes records in one transaction, up to the first of each partition that cannot be a row.
-    async fn transaction(&mut self, records: &[Record]) -> Result<Vec<Outcome>, TaskError> {
+    async fn transaction(&mut self, records: &[&Record]) -> Result<Done, TaskError> {
         self.connect().await?;
-        let options = self.options.clone();
-        let mut outcomes = vec![Outcome::Ok; records.len()];
-        let mut stopped = Stopped::default();
-        let mut rows = Vec::with_capacity(records.len());
-        for (at, record) in records.iter().enumerate() {
-            if let Some(outcome) = stopped.of(record) {
-                outcomes[at] = outcome;
-                continue;
+        let options = Arc::clone(&self.options);
+        let mut batch = Batch::read(records, &options, Places::of(records, &self.ids));
+        let Some(session) = &mut self.session else { return Err(TaskError::retry("there is no session")) };
+        let is_fresh = self.tables.prepare(&session.client, &options, &batch.rows).await?;
+        let commit = async {
+            let transaction = session.client.transaction().await?;
+            if let Some(offsets) = &self.offsets {
+                batch.places.know(&offsets.lock(&transaction, &batch.places.assigned()).await?);
             }
-            let name = TableName::of_topic(&options.table_format, &record.topic);
-            match Row::of(record, &options) {
-                Ok(row) => rows.push((at, (name, row))),
-                Err(why) => outcomes[at] = stopped.at(record, why),
+            let mut staged = Staged::default();
+            let is_refused = batch.write(&transaction, &self.tables, &self.staging, &mut staged).await?;
+            if let Some(offsets) = &self.offsets {
+                offsets.store(&transaction, &batch.places.moved()).await?;
+            }
+            transaction.commit().await?;
+            self.staging.committed(staged);
+            Ok::<_, tokio_postgres::Error>(is_refused)
+        };
+        match commit.await {
+            Ok(is_refused) => Ok(Done { outcomes: batch.outcomes, is_in_doubt: is_refused && !is_fresh }),
+            Err(error) => {
+                if is_stale(&error) {
+                    // Somebody changed the table: look again.
+                    self.tables.forget();
+                    return Err(TaskError::retry(describe(&error)));
+                }
+                Err(task_error(&error))
             }
         }
-        let (places, rows): (Vec<usize>, Vec<_>) = rows.into_iter().unzip();
-        self.prepare(&rows).await?;
-        let written = self.commit(records, &places, rows, &mut outcomes, &mut stopped).await;
-        written.map_err(|error| {
-            if is_stale(&error) {
-                // Somebody changed the table: look again.
-                self.tables.clear();
-                return TaskError::retry(describe(&error));
+    }
+}
+
+/// The records of a transaction, as rows.
+struct Batch<'a> {
+    options: &'a PostgresSinkOptions,
+    records: &'a [&'a Record],
+    places: Places,
+    outcomes: Vec<Outcome>,
+    /// Which record each row is of.
+    of: Vec<usize>,
+    /// Each with the topic that its table is named after.
+    rows: Vec<(&'a Arc<str>, Row<'a>)>,
+}
+
+impl<'a> Batch<'a> {
+    fn read(records: &'a [&'a Record], options: &'a PostgresSinkOptions, places: Places) -> Self {
+        let (of, rows) = (Vec::with_capacity(records.len()), Vec::with_capacity(records.len()));
+        let outcomes = vec![Outcome::Ok; records.len()];
+        let mut batch = Self { options, records, places, outcomes, of, rows };
+        for (at, record) in records.iter().enumerate() {
+            if batch.places.is_stopped(at) {
+                batch.outcomes[at] = Outcome::Untried;
+                continue;
             }
-            task_error(&error)
-        })?;
-        Ok(outcomes)
+            match Row::of(record, options) {
+                Ok(row) => {
+                    batch.of.push(at);
+                    batch.rows.push((&record.topic, row));
+                }
+                Err(why) => batch.outcomes[at] = batch.places.stop(at, why),
+            }
+        }
+        batch
     }
 
-    async fn commit(
+    /// Writes the rows. Returns whether one was refused for what its table is like.
+    async fn write(
         &mut self,
-        records: &[Record],
-        places: &[usize],
-        rows: Vec<(TableName, Row<'_>)>,
-        outcomes: &mut [Outcome],
-        stopped: &mut Stopped,
-    ) -> Result<(), tokio_postgres::Error> {
-        let Some(session) = &mut self.session else { return Ok(()) };
-        let transaction = session.client.transaction().await?;
-        let partitions: HashSet<TopicPartition> = records.iter().filter_map(partition).collect();
-        let mut next = Next::new();
-        if let Some(offsets) = &self.offsets {
-            next = offsets.lock(&transaction, &partitions.iter().collect::<Vec<_>>()).await?;
-        }
-        let known = next.clone();
-        let mut plan = Plan::default();
-        for (&at, (name, row)) in places.iter().zip(&rows) {
-            let record = &records[at];
-            if let Some(outcome) = stopped.of(record) {
-                outcomes[at] = outcome;
+        transaction: &tokio_postgres::Transaction<'_>,
+        tables: &Tables,
+        staging: &Staging,
+        staged: &mut Staged,
+    ) -> Result<bool, tokio_postgres::Error> {
+        let mode = self.options.insert_mode;
+        let (mut plan, mut writer) = (Plan::default(), Writer::new(transaction, mode));
+        let mut is_refused = false;
+        for (&at, (topic, row)) in self.of.iter().zip(&self.rows) {
+            if self.places.is_stopped(at) {
+                self.outcomes[at] = Outcome::Untried;
                 continue;
             }
-            let place = partition(record);
-            if is_written(record, place.as_ref().and_then(|partition| known.get(partition))) {
+            if self.places.is_written(at, self.records[at]) {
                 continue;
             }
-            let Some(table) = self.tables.get(name) else { continue };
-            let replaces = self.options.insert_mode != InsertMode::Insert;
-            let added = table::fits(name, table, row, &self.options)
-                .and_then(|()| plan.add(name, table, row, replaces));
+            let Some((name, table)) = tables.of(topic) else { continue };
+            let added = match table {
+                Some(table) => plan.add(name, table, row, mode != InsertMode::Insert),
+                // What was never written is not there.
+                None if row.is_delete => Ok(()),
+                None => Err(format!(
+                    "table {name} is not there, and all fields are null: nobody knows of what types its columns are to be. \
+                     Create it by hand, or send records with a schema"
+                )),
+            };
             match added {
-                Err(why) => outcomes[at] = stopped.at(record, why),
-                Ok(()) => {
-                    if let (Some(partition), Some(origin)) = (place, &record.origin) {
-                        next.insert(partition, origin.offset + 1);
-                    }
+                Ok(()) => self.places.written(at, self.records[at]),
+                Err(why) => {
+                    is_refused = true;
+                    self.outcomes[at] = self.places.stop(at, why);
                 }
             }
+            writer.drain(&mut plan).await?;
         }
-        for run in plan.runs {
-            write(&transaction, run, self.options.insert_mode).await?;
-        }
-        next.retain(|partition, offset| known.get(partition) != Some(offset));
-        if let Some(offsets) = &self.offsets {
-            offsets.store(&transaction, &next).await?;
-        }
-        transaction.commit().await
+        writer.finish(plan, staging, staged).await?;
+        Ok(is_refused)
     }
-}
-
-/// The partitions in which a record was refused: what follows there waits, so that no offset beyond it is kept before it is a
-/// dead letter.
-#[derive(Default)]
-struct Stopped(HashSet<TopicPartition>);
-
-impl Stopped {
-    fn at(&mut self, record: &Record, why: String) -> Outcome {
-        self.0.extend(partition(record));
-        Outcome::Reject { why }
-    }
-
-    fn of(&self, record: &Record) -> Option<Outcome> {
-        partition(record).is_some_and(|partition| self.0.contains(&partition)).then_some(Outcome::Untried)
-    }
-}
-
-fn partition(record: &Record) -> Option<TopicPartition> {
-    let origin = record.origin.as_ref()?;
-    Some(TopicPartition::new(origin.topic.to_string(), origin.partition))
-}
-
-/// Whether a record is below the offset that was kept with its row.
-fn is_written(record: &Record, next: Option<&i64>) -> bool {
-    matches!((&record.origin, next), (Some(origin), Some(next)) if origin.offset < *next)
 }

@@ -1,67 +1,119 @@
-//! The statements that write a run of rows, within a transaction.
+//! The statements that write runs of rows, within a transaction.
 
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash, Hasher};
+use std::pin::Pin;
 
 use bytes::Bytes;
 use futures::SinkExt;
-use tokio_postgres::{Error, Transaction};
+use tokio_postgres::{CopyInSink, Error, Transaction};
 
 use super::names::{quoted, quoted_list};
 use super::options::InsertMode;
-use super::plan::Run;
+use super::plan::{Plan, Run};
+use super::staging::{self, Staged, Staging};
 
 /// How many bytes of rows go out at once.
-const CHUNK_BYTES: usize = 256 << 10;
+const CHUNK_BYTES: usize = 64 << 10;
 
-/// Writes a run.
-pub(super) async fn write(transaction: &Transaction<'_>, run: Run, mode: InsertMode) -> Result<(), Error> {
-    let target = run.table.to_string();
-    let columns = quoted_list(run.columns.iter().map(String::as_str));
-    if mode == InsertMode::Insert && !run.is_delete {
-        return copy(transaction, &target, &columns, run).await;
-    }
-    let (staging, merge) = (staging(&run), merge(&run, mode));
-    // It stays for the session, empty after each transaction.
-    let prepare = format!(
-        "CREATE TEMP TABLE IF NOT EXISTS {staging} ON COMMIT DELETE ROWS AS SELECT {columns} FROM {target} WITH NO DATA; \
-         TRUNCATE {staging}"
-    );
-    transaction.batch_execute(&prepare).await?;
-    copy(transaction, &staging, &columns, run).await?;
-    transaction.batch_execute(&merge).await
+/// Writes the runs of a plan. Rows that are only appended are on their way while the next ones become text: the server is at
+/// work meanwhile.
+pub(super) struct Writer<'a> {
+    transaction: &'a Transaction<'a>,
+    mode: InsertMode,
+    /// The first run, as far as it is made.
+    under_way: Option<Pin<Box<CopyInSink<Bytes>>>>,
 }
 
-async fn copy(transaction: &Transaction<'_>, table: &str, columns: &str, run: Run) -> Result<(), Error> {
-    let sink = transaction.copy_in(&format!("COPY {table} ({columns}) FROM STDIN")).await?;
-    futures::pin_mut!(sink);
-    let mut rows = Bytes::from(run.into_copy());
+impl<'a> Writer<'a> {
+    pub(super) fn new(transaction: &'a Transaction<'a>, mode: InsertMode) -> Self {
+        Self { transaction, mode, under_way: None }
+    }
+
+    /// Sends what there is much of.
+    pub(super) async fn drain(&mut self, plan: &mut Plan) -> Result<(), Error> {
+        let Some(run) = plan.runs.first_mut() else { return Ok(()) };
+        if run.length() < CHUNK_BYTES || !is_appended(self.mode, run) {
+            return Ok(());
+        }
+        if self.under_way.is_none() {
+            self.under_way = Some(begin(self.transaction, &run.table.to_string(), run).await?);
+        }
+        match &mut self.under_way {
+            Some(copy) => copy.feed(run.take().into()).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Sends the rest.
+    pub(super) async fn finish(
+        mut self,
+        plan: Plan,
+        staging: &Staging,
+        staged: &mut Staged,
+    ) -> Result<(), Error> {
+        for run in plan.runs {
+            match self.under_way.take() {
+                Some(copy) => send(copy, run.into_copy()).await?,
+                None if is_appended(self.mode, &run) => {
+                    let copy = begin(self.transaction, &run.table.to_string(), &run).await?;
+                    send(copy, run.into_copy()).await?;
+                }
+                None => self.merge(run, staging, staged).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn merge(&self, run: Run, staging: &Staging, staged: &mut Staged) -> Result<(), Error> {
+        if let Some(statement) = staging.ready(&run, staged) {
+            self.transaction.batch_execute(&statement).await?;
+        }
+        let merge = merge(&run, self.mode);
+        let copy = begin(self.transaction, &staging::name(&run), &run).await?;
+        send(copy, run.into_copy()).await?;
+        self.transaction.batch_execute(&merge).await
+    }
+}
+
+/// Whether rows go to their table as they are.
+fn is_appended(mode: InsertMode, run: &Run) -> bool {
+    mode == InsertMode::Insert && !run.is_delete
+}
+
+async fn begin(
+    transaction: &Transaction<'_>,
+    table: &str,
+    run: &Run,
+) -> Result<Pin<Box<CopyInSink<Bytes>>>, Error> {
+    let columns = quoted_list(run.columns());
+    Ok(Box::pin(transaction.copy_in(&format!("COPY {table} ({columns}) FROM STDIN")).await?))
+}
+
+async fn send(mut copy: Pin<Box<CopyInSink<Bytes>>>, rows: Vec<u8>) -> Result<(), Error> {
+    let mut rows = Bytes::from(rows);
     while !rows.is_empty() {
-        sink.send(rows.split_to(rows.len().min(CHUNK_BYTES))).await?;
+        copy.feed(rows.split_to(rows.len().min(CHUNK_BYTES))).await?;
     }
-    sink.finish().await.map(|_| ())
-}
-
-/// The staging table of a run: one for each table and set of columns, since columns come and go.
-fn staging(run: &Run) -> String {
-    let mut hasher = DefaultHasher::new();
-    (&run.table, &run.columns, run.is_delete).hash(&mut hasher);
-    format!("millstream_staging_{:016x}", hasher.finish())
+    copy.as_mut().finish().await.map(|_| ())
 }
 
 fn merge(run: &Run, mode: InsertMode) -> String {
-    let (target, staging) = (&run.table, staging(run));
-    let same = |column: &String| {
+    let (target, staging) = (&run.table, staging::name(run));
+    let columns: Vec<&str> = run.columns().collect();
+    let (keys, values) = columns.split_at(run.keys);
+    let same = |column: &&str| {
         let column = quoted(column);
         format!("target.{column} = staged.{column}")
     };
-    let matched = run.columns[..run.keys].iter().map(same).collect::<Vec<_>>().join(" AND ");
+    let matched = keys.iter().map(same).collect::<Vec<_>>().join(" AND ");
     let set = |from: &str| {
-        let assign = |column: &String| format!("{} = {from}.{}", quoted(column), quoted(column));
-        run.columns[run.keys..].iter().map(assign).collect::<Vec<_>>().join(", ")
+        let assign = |column: &&str| format!("{} = {from}.{}", quoted(column), quoted(column));
+        values.iter().map(assign).collect::<Vec<_>>().join(", ")
     };
     if run.is_delete {
         return format!("DELETE FROM {target} AS target USING {staging} AS staged WHERE {matched}");
+    }
+    if mode == InsertMode::Update && values.is_empty() {
+        return String::new();
     }
     if mode == InsertMode::Update {
         return format!(
@@ -69,14 +121,8 @@ fn merge(run: &Run, mode: InsertMode) -> String {
             set("staged")
         );
     }
-    let columns = quoted_list(run.columns.iter().map(String::as_str));
-    let keys = quoted_list(run.columns[..run.keys].iter().map(String::as_str));
-    let action = if run.columns.len() == run.keys {
-        "NOTHING".to_owned()
-    } else {
-        format!("UPDATE SET {}", set("excluded"))
-    };
-    format!(
-        "INSERT INTO {target} ({columns}) SELECT {columns} FROM {staging} ON CONFLICT ({keys}) DO {action}"
-    )
+    let action =
+        if values.is_empty() { "NOTHING".to_owned() } else { format!("UPDATE SET {}", set("excluded")) };
+    let (all, keys) = (quoted_list(columns.iter().copied()), quoted_list(keys.iter().copied()));
+    format!("INSERT INTO {target} ({all}) SELECT {all} FROM {staging} ON CONFLICT ({keys}) DO {action}")
 }

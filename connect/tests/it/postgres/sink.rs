@@ -4,8 +4,13 @@ use std::sync::Arc;
 use anyhow::Result;
 use millstream_client::TopicPartition;
 use millstream_connect::data::{Map, Schema, SchemaAndValue, Struct, Value};
-use millstream_connect::{Origin, Outcome, Record, SinkTask, TaskError, TimestampType, Written};
+use millstream_connect::{
+    Assigned, Forget, Origin, Outcome, Plugin, Record, Registry, SinkTask, TaskError, TimestampType, Written,
+};
 use millstream_tests::postgres::Postgres;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use uuid::Uuid;
 
 use super::{rows, session};
 use crate::open;
@@ -113,7 +118,10 @@ async fn a_record_that_comes_again_is_not_written_again_whoever_writes_it() -> R
     // Another task, which believes that the partition is its own, and the first, which does not know.
     let partition = TopicPartition::new("orders", 0);
     let mut second = sink(&server, &[]).await?;
-    assert_eq!(second.assigned(std::slice::from_ref(&partition)).await?, BTreeMap::from([(partition, 8)]));
+    assert_eq!(
+        second.assigned(&[Assigned { partition: partition.clone(), topic_id: Uuid::nil() }]).await?,
+        BTreeMap::from([(partition, 8)])
+    );
     assert_eq!(second.write(&orders[8..9]).await?, Written::All);
     assert_eq!(first.write(&orders[8..]).await?, Written::All);
 
@@ -180,5 +188,148 @@ async fn what_is_missing_is_said_with_what_to_do() -> Result<()> {
     .await?;
     let error = upsert.write(&[order(0, 0, "tea")]).await.unwrap_err();
     assert!(matches!(&error, TaskError::Fatal { why } if why.contains("ON CONFLICT")), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_topic_that_was_made_anew_has_offsets_of_its_own_and_what_is_forgotten_is_unknown() -> Result<()> {
+    let Some(server) = Postgres::start(&[])? else { return Ok(()) };
+    let partition = TopicPartition::new("orders", 0);
+    let of_topic = |id| [Assigned { partition: partition.clone(), topic_id: Uuid::from_u128(id) }];
+    let mut task = sink(&server, &[("auto.create", "true")]).await?;
+    let orders: Vec<Record> = (0..3).map(|n| order(n, n, "tea")).collect();
+    assert!(task.assigned(&of_topic(1)).await?.is_empty());
+    task.write(&orders).await?;
+    assert!(task.assigned(&of_topic(2)).await?.is_empty(), "what is kept is of another topic");
+    task.write(&orders[..2]).await?;
+    assert_eq!(task.assigned(&of_topic(2)).await?[&partition], 2);
+    assert_eq!(task.assigned(&of_topic(1)).await?[&partition], 3);
+    let client = session(&server).await?;
+    assert_eq!(rows(&client, "SELECT count(*) FROM orders").await?, ["5"]);
+
+    let url = server.url();
+    let forget = async |connector: &str, of: Forget| {
+        let registry = Registry::built_in();
+        let Ok(Plugin::Sink(sink)) = registry.find("postgres") else { panic!("it is a sink") };
+        sink.forget_offsets(&open::config(&[("connection.url", &url)]), connector, &of).await
+    };
+    let others = Forget::Of(vec![TopicPartition::new("orders", 1)]);
+    forget("postgres", others).await?;
+    forget("another", Forget::All).await?;
+    assert_eq!(rows(&client, "SELECT count(*) FROM millstream_connect_offsets").await?, ["2"]);
+    forget("postgres", Forget::Of(vec![partition.clone()])).await?;
+    assert!(task.assigned(&of_topic(1)).await?.is_empty());
+    task.write(&orders).await?;
+    assert_eq!(rows(&client, "SELECT count(*) FROM orders").await?, ["8"]);
+    forget("postgres", Forget::All).await?;
+    assert_eq!(rows(&client, "SELECT count(*) FROM millstream_connect_offsets").await?, ["0"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_table_that_is_changed_by_hand_is_looked_at_before_a_record_is_refused() -> Result<()> {
+    let Some(server) = Postgres::start(&[])? else { return Ok(()) };
+    let client = session(&server).await?;
+    client.batch_execute("CREATE TABLE orders (id bigint PRIMARY KEY, count int)").await?;
+    let options = [("insert.mode", "upsert"), ("pk.mode", "record_value"), ("pk.fields", "id")];
+    let mut sink = sink(&server, &options).await?;
+    let counted = |id, count| record(id, &[("id", Value::Int64(id)), ("count", Value::Int64(count))]);
+    let noted = |id| record(id, &[("id", Value::Int64(id)), ("note", Value::string("n"))]);
+    assert_eq!(sink.write(&[counted(0, 1)]).await?, Written::All);
+
+    client.batch_execute("ALTER TABLE orders ALTER count TYPE bigint").await?;
+    let large = [counted(1, 2), counted(2, 1 << 40)];
+    assert_eq!(sink.write(&large).await?, Written::All, "it was an int when it was looked up first");
+    client.batch_execute("ALTER TABLE orders ADD note text").await?;
+    assert_eq!(sink.write(&[noted(3)]).await?, Written::All, "it is there now");
+    // The server notices these first.
+    client.batch_execute("ALTER TABLE orders ALTER count TYPE boolean USING true").await?;
+    assert_eq!(again(&mut *sink, counted(4, 1)).await?, Written::All);
+    client.batch_execute("ALTER TABLE orders DROP note").await?;
+    let Written::Each(outcomes) = again(&mut *sink, noted(5)).await? else { panic!("it is gone") };
+    assert!(matches!(&outcomes[0], Outcome::Reject { why } if why.contains("no column")), "{outcomes:?}");
+    let expected = ["0|t", "1|t", "2|t", "3|t", "4|t"];
+    assert_eq!(rows(&client, "SELECT * FROM orders ORDER BY id").await?, expected);
+    Ok(())
+}
+
+/// Writes a record, once more where the sink asks for it.
+async fn again(sink: &mut dyn SinkTask, record: Record) -> Result<Written, TaskError> {
+    match sink.write(std::slice::from_ref(&record)).await {
+        Err(TaskError::Retry { .. }) => sink.write(&[record]).await,
+        written => written,
+    }
+}
+
+#[tokio::test]
+async fn staging_tables_do_not_add_up() -> Result<()> {
+    let Some(server) = Postgres::start(&[])? else { return Ok(()) };
+    let mut sink = sink(&server, &[&UPSERT[..], &[("auto.evolve", "true")]].concat()).await?;
+    for number in 0..60 {
+        let names = [format!("f{}", number % 30), format!("g{}", number % 30)];
+        let fields = [
+            ("id", Value::Int64(number)),
+            (names[0].as_str(), Value::Int64(1)),
+            (names[1].as_str(), Value::Int64(2)),
+        ];
+        // Now and then two sets of columns in one transaction.
+        let both = [record(number * 2, &fields), record(number * 2 + 1, &fields[..2])];
+        assert_eq!(sink.write(&both[..if number % 10 == 7 { 2 } else { 1 }]).await?, Written::All);
+    }
+    let client = session(&server).await?;
+    let staged =
+        rows(&client, "SELECT count(*) FROM pg_class WHERE relname LIKE 'millstream_staging%'").await?;
+    let staged: usize = staged[0].parse()?;
+    assert!((2..=16).contains(&staged), "{staged}");
+    assert_eq!(rows(&client, "SELECT count(*) FROM orders").await?, ["60"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_column_gets_its_type_from_whichever_record_knows_it() -> Result<()> {
+    let Some(server) = Postgres::start(&[])? else { return Ok(()) };
+    let mut sink = sink(&server, &[("auto.create", "true")]).await?;
+    let null = |offset| record(offset, &[("a", Value::Null)]);
+    let Written::Each(outcomes) = sink.write(&[null(0)]).await? else { panic!("of what type is it to be?") };
+    assert!(
+        matches!(&outcomes[0], Outcome::Reject { why } if why.contains("all fields are null")),
+        "{outcomes:?}"
+    );
+    let mixed = [null(1), record(2, &[("a", Value::Boolean(true)), ("b", Value::Null)]), null(3)];
+    assert_eq!(sink.write(&mixed).await?, Written::All);
+    let client = session(&server).await?;
+    assert_eq!(
+        rows(&client, "SELECT pg_typeof(a), a FROM orders").await?,
+        ["boolean|null", "boolean|t", "boolean|null"]
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_role_that_may_make_no_table_uses_the_table_of_offsets_that_is_there() -> Result<()> {
+    let Some(server) = Postgres::start(&[])? else { return Ok(()) };
+    let client = session(&server).await?;
+    // The default of a column tells what the session is set to.
+    client
+        .batch_execute(
+            "CREATE TABLE orders (id bigint, item text, said text DEFAULT current_setting('lock_timeout') || ' ' || \
+             current_setting('idle_in_transaction_session_timeout') || ' ' || current_setting('tcp_keepalives_idle')); \
+             CREATE ROLE clerk LOGIN; GRANT ALL ON orders TO clerk",
+        )
+        .await?;
+    let mut clerk = sink(&server, &[("connection.user", "clerk")]).await?;
+    let error = clerk.write(&[order(0, 0, "tea")]).await.unwrap_err();
+    assert!(matches!(&error, TaskError::Fatal { why } if why.contains("offsets.table=")), "{error}");
+
+    sink(&server, &[]).await?.write(&[order(0, 0, "tea")]).await?;
+    client.batch_execute("GRANT ALL ON millstream_connect_offsets TO clerk").await?;
+    assert_eq!(clerk.write(&[order(1, 1, "rum")]).await?, Written::All);
+    assert_eq!(rows(&client, "SELECT said FROM orders WHERE id = 1").await?, ["90s 1min 30"]);
+
+    client.batch_execute("CREATE INDEX ON orders (item)").await?;
+    let mut random = StdRng::seed_from_u64(1);
+    let noise: String = (0..20_000).map(|_| char::from(random.random_range(b'0'..b'z'))).collect();
+    let refused = clerk.write(&[order(2, 2, &noise)]).await;
+    assert!(matches!(&refused, Err(TaskError::Rejected { why }) if why.contains("54000")), "{refused:?}");
     Ok(())
 }
