@@ -17,7 +17,8 @@ use crate::error::BrokerError;
 use crate::group::GroupCoordinator;
 use crate::log::{Logs, LogsOptions};
 use crate::metadata::{Metadata, MetadataError};
-use crate::server::{bind, listen};
+use crate::metrics::{BrokerMetrics, Counters, MetricsReader, Observed};
+use crate::server::{Admission, bind, listen};
 use crate::storage::DiskStorage;
 use millstream_wire::ids::NodeId;
 
@@ -49,6 +50,7 @@ pub struct Broker {
     thread: Option<JoinHandle<()>>,
     /// For topics that are made from within the process; it must not keep the directory locked.
     metadata: Weak<Metadata>,
+    observed: Observed,
     runtime: Handle,
 }
 
@@ -56,6 +58,7 @@ pub struct Broker {
 struct Ready {
     address: SocketAddr,
     metadata: Weak<Metadata>,
+    observed: Observed,
     runtime: Handle,
     stopped: oneshot::Receiver<()>,
 }
@@ -79,6 +82,7 @@ impl Broker {
             stopped: Some(ready.stopped),
             thread: Some(thread),
             metadata: ready.metadata,
+            observed: ready.observed,
             runtime: ready.runtime,
         })
     }
@@ -102,6 +106,19 @@ impl Broker {
             return format!("127.0.0.1:{}", self.address.port());
         }
         self.address.to_string()
+    }
+
+    /// How it is doing.
+    ///
+    /// # Errors
+    /// [`BrokerError::Stopped`].
+    pub fn metrics(&self) -> Result<BrokerMetrics, BrokerError> {
+        self.metrics_reader().read()
+    }
+
+    /// What reads the same, for those who outlive this handle: a server of metrics.
+    pub fn metrics_reader(&self) -> MetricsReader {
+        self.observed.reader()
     }
 
     /// Changes topics from within the process, on the broker's own threads.
@@ -163,6 +180,7 @@ struct Started {
     runtime: Runtime,
     listener: TcpListener,
     shared: Arc<Shared>,
+    observed: Observed,
     /// Removed at the end, where the data is not to be kept.
     _temporary: Option<TempDir>,
 }
@@ -184,12 +202,14 @@ impl Started {
         let address = listener.local_addr().map_err(BrokerError::Runtime)?;
         let (directory, temporary) = directory(&config)?;
         let shared = open(config, settings, directory, advertised)?;
-        Ok(Self { address, runtime, listener, shared, _temporary: temporary })
+        let observed = Observed::new(shared.clone());
+        Ok(Self { address, runtime, listener, shared, observed, _temporary: temporary })
     }
 
     fn ready(&self, stopped: oneshot::Receiver<()>) -> Ready {
         let metadata = Arc::downgrade(&self.shared.metadata);
-        Ready { address: self.address, metadata, runtime: self.runtime.handle().clone(), stopped }
+        let (observed, runtime) = (self.observed.clone(), self.runtime.handle().clone());
+        Ready { address: self.address, metadata, observed, runtime, stopped }
     }
 
     fn serve(self, mut stopping: watch::Receiver<bool>) {
@@ -206,6 +226,7 @@ impl Started {
             // It holds on to the logs until it has ended.
             let _ = groups.await;
         });
+        self.observed.stop();
         if let Err(error) = self.shared.logs.close() {
             tracing::error!("the logs were not closed cleanly, the next start recovers them: {error}");
         }
@@ -262,5 +283,7 @@ fn open(
     let metadata = Metadata::open(logs.clone(), &settings, config.into_values())?;
     let fetch_sessions = Arc::new(FetchSessions::new(settings.fetch_session_slots));
     let groups = GroupCoordinator::new(metadata.clone(), &settings);
-    Ok(Arc::new(Shared { settings, logs, metadata, groups, fetch_sessions, advertised }))
+    let admission = Admission::new(settings.max_connections, settings.max_connections_per_ip);
+    let counters = Counters::default();
+    Ok(Arc::new(Shared { settings, logs, metadata, groups, fetch_sessions, admission, counters, advertised }))
 }

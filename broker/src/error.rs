@@ -44,7 +44,7 @@ pub enum BrokerError {
     /// The threads of the broker cannot be started.
     #[error("cannot start the broker's threads: {0}")]
     Runtime(io::Error),
-    /// The broker's thread ended before it said whether it serves.
-    #[error("the broker stopped while it started; its log says why")]
+    /// The broker's thread has ended.
+    #[error("the broker has stopped; its log says why")]
     Stopped,
 }

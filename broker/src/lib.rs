@@ -7,6 +7,7 @@ mod error;
 mod group;
 pub mod log;
 mod metadata;
+pub mod metrics;
 mod server;
 pub mod storage;
 mod test_cluster;

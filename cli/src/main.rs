@@ -9,6 +9,7 @@ mod dlq;
 mod group;
 mod levels;
 mod log;
+mod metrics;
 mod output;
 mod pairs;
 mod pending;

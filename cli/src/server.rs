@@ -7,8 +7,10 @@ use anyhow::{Context, Result, anyhow, ensure};
 use clap::Args;
 use millstream_broker::log::LogError;
 use millstream_broker::{Broker, BrokerConfig, BrokerError};
+use millstream_connect::distributed::Distributed;
 
 use crate::connect;
+use crate::metrics;
 use crate::output::say;
 use crate::pairs::Pair;
 use crate::stop::stopped;
@@ -30,6 +32,9 @@ pub(crate) struct Server {
     /// Run a Connect worker beside the broker; a file of properties, as of connect-distributed.sh, says how
     #[arg(long, value_name = "FILE", num_args = 0..=1)]
     connect: Option<Option<PathBuf>>,
+    /// Answer GET /metrics here, for Prometheus: with the numbers of the broker, and of the worker beside it
+    #[arg(long, value_name = "HOST:PORT")]
+    metrics: Option<String>,
 }
 
 /// What a worker beside the broker is told, unless its file says otherwise.
@@ -47,7 +52,7 @@ impl Server {
         // Asked for first: a signal that comes while the log is recovered must not kill.
         let stop = stopped()?;
         let data = self.data.display().to_string();
-        let connect = self.connect.clone();
+        let (connect, metrics) = (self.connect.clone(), self.metrics.clone());
         let broker = Broker::start(self.into_config()?).await.map_err(advised);
         let broker = broker.context("the broker did not start")?;
         say(format_args!("Millstream is ready on {}, its data in {data}", broker.bootstrap()))?;
@@ -55,7 +60,15 @@ impl Server {
             None => None,
             Some(file) => Some(connect::start(worker_settings(file, &broker.bootstrap())?).await?),
         };
+        let (broker_page, worker_page) =
+            (broker.metrics_reader().page(), worker.as_ref().map(Distributed::page));
+        let page = move || broker_page() + &worker_page.as_ref().map(|page| page()).unwrap_or_default();
+        let metrics = metrics::serve(metrics.as_deref(), page).await?;
+        if let Some(metrics) = &metrics {
+            say(metrics::line(metrics))?;
+        }
         stop.await;
+        drop(metrics);
         if let Some(worker) = worker {
             worker.close().await;
         }

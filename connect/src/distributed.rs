@@ -11,7 +11,7 @@ use crate::herder::{self, ClusterError, ClusterOptions, Config, Herder, Parts, R
 use crate::options::{Fault, Given, Options};
 use crate::registry::Registry;
 use crate::rest::{Loggers, Rest, RestError, RestOptions, RestServer};
-use crate::runtime::{RunError, TaskMetrics, TaskRunner};
+use crate::runtime::{RunError, TaskMetrics, TaskRunner, exposition};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use thiserror::Error;
@@ -98,6 +98,12 @@ impl Distributed {
     #[must_use]
     pub fn metrics(&self) -> Vec<(crate::herder::TaskId, TaskMetrics)> {
         self.runner.metrics()
+    }
+
+    /// The same as text for Prometheus, whenever it is asked for: see [`MetricsServer`](crate::runtime::MetricsServer).
+    pub fn page(&self) -> impl Fn() -> String + Clone + Send + Sync + 'static {
+        let runner = Arc::clone(&self.runner);
+        move || exposition(&runner.metrics())
     }
 
     /// Ends all tasks in order, lets other workers have them at once, and leaves.

@@ -7,6 +7,7 @@ mod kafka_python;
 mod kcat;
 mod kill;
 mod library;
+mod monitoring;
 mod opensearch;
 mod oracle;
 mod streams;

@@ -144,3 +144,12 @@ pub fn get(address: SocketAddr, path: &str) -> Result<String> {
     ensure!(head.split(' ').nth(1) == Some("200"), "GET {path}: {answer}");
     Ok(body.to_owned())
 }
+
+/// A text for a query string.
+pub fn encoded(text: &str) -> String {
+    let byte = |byte: u8| match byte.is_ascii_alphanumeric() {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02X}"),
+    };
+    text.bytes().map(byte).collect()
+}

@@ -9,6 +9,7 @@ pub mod kcat;
 pub mod opensearch;
 pub mod postgres;
 pub mod process;
+pub mod prometheus;
 pub mod python;
 pub mod server;
 pub mod skip;

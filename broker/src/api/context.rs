@@ -10,7 +10,8 @@ use crate::config::{Endpoint, Settings};
 use crate::group::GroupCoordinator;
 use crate::log::Logs;
 use crate::metadata::Metadata;
-use crate::server::RequestHeader;
+use crate::metrics::Counters;
+use crate::server::{Admission, RequestHeader};
 
 /// The broker, as all connections share it.
 pub(crate) struct Shared {
@@ -19,6 +20,10 @@ pub(crate) struct Shared {
     pub(crate) metadata: Arc<Metadata>,
     pub(crate) groups: Arc<GroupCoordinator>,
     pub(crate) fetch_sessions: Arc<FetchSessions>,
+    /// Who may connect.
+    pub(crate) admission: Arc<Admission>,
+    /// What connections count.
+    pub(crate) counters: Counters,
     /// The address that clients are told, if it is not simply the one they came in by.
     pub(crate) advertised: Option<Endpoint>,
 }
@@ -35,7 +40,18 @@ impl Shared {
         let metadata = Metadata::open(logs.clone(), &settings, Default::default()).unwrap();
         let groups = GroupCoordinator::new(metadata.clone(), &settings);
         let fetch_sessions = Arc::new(FetchSessions::new(2));
-        Arc::new(Self { settings, logs, metadata, groups, fetch_sessions, advertised: None })
+        let admission = Admission::new(2, 2);
+        let counters = Counters::default();
+        Arc::new(Self {
+            settings,
+            logs,
+            metadata,
+            groups,
+            fetch_sessions,
+            admission,
+            counters,
+            advertised: None,
+        })
     }
 }
 

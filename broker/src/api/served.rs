@@ -6,6 +6,7 @@ use bytes::Bytes;
 use kafka_protocol::messages::ApiKey;
 use kafka_protocol::protocol::Decodable;
 
+use crate::api::failures::Failures;
 use crate::api::{self, Peer, RequestContext, Shared};
 use crate::server::{Answer, Fault, ReplyHeader, RequestHeader};
 
@@ -34,6 +35,7 @@ macro_rules! served {
                         .map_err(|error| Fault::Malformed(api_key, header.version, error.to_string()))?;
                     Ok(Answer::Waiting(Box::pin(async move {
                         let response = $handler(&context, request).await;
+                        response.failures(|code| context.broker.counters.failed(api_key, code));
                         header.encode(&response)
                     })))
                 } )*

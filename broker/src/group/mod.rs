@@ -21,7 +21,9 @@ pub(crate) use self::classic::Synced;
 pub(crate) use self::classic::{
     Join, JoinAnswer, Joined, JoinedMember, Leaving, Protocol, Sender, Sync, SyncAnswer,
 };
-pub(crate) use self::coordinator::{Commit, Description, GroupCoordinator, Listing, MemberDescription};
+pub(crate) use self::coordinator::{
+    Commit, Description, GroupCoordinator, GroupLook, GroupLooks, Listing, MemberDescription, STATES,
+};
 pub(crate) use self::error::GroupError;
 pub(crate) use self::ids::{GroupId, InstanceId, MemberId, reason};
 pub(crate) use self::offsets::CommittedOffset;

@@ -19,6 +19,7 @@ use super::partition_metadata::{self, print_id};
 use super::recovery::{self, Past, Unrecoverable};
 use super::state::{Log, LogHome};
 use super::{LogConfig, LogError, Partition, TopicPartition, cleaner};
+use crate::metrics::{Durations, Timing};
 use crate::storage::{Access, Space, Storage};
 
 pub(super) const LOCK_FILE: &str = ".lock";
@@ -79,6 +80,8 @@ pub(super) struct Shared {
     pub(super) storage: Arc<dyn Storage>,
     pub(super) descriptors: Arc<Descriptors>,
     pub(super) flusher: Arc<Flusher>,
+    /// How long flushes took, for metrics.
+    pub(super) flushes: Timing,
     /// Below these offsets all was synced: where recovery begins.
     recovery_points: Checkpoint,
     /// Where logs start that do not start with their first segment.
@@ -133,6 +136,7 @@ impl Logs {
             storage,
             descriptors: Arc::default(),
             flusher: Arc::default(),
+            flushes: Timing::default(),
         });
         let threads =
             shared.flusher.start(options.flushers).map_err(LogError::io("start threads for", dir))?;
@@ -167,6 +171,11 @@ impl Logs {
     pub fn place(&self) -> (PathBuf, Option<Space>) {
         let dir = &self.options.dir;
         (std::path::absolute(dir).unwrap_or_else(|_| dir.clone()), self.shared.storage.space(dir).ok())
+    }
+
+    /// How long flushes took since the start.
+    pub(crate) fn flushes(&self) -> Durations {
+        self.shared.flushes.read()
     }
 
     /// The leader epoch of this life of the broker.

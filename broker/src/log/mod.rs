@@ -38,6 +38,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod timestamps;
+mod traffic;
 mod unsynced;
 mod waiters;
 

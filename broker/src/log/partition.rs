@@ -18,6 +18,7 @@ use super::producers::ActiveProducer;
 use super::read::{FileRange, ReadSlice, ReadUpTo};
 use super::scan::{Headers, damaged};
 use super::state::{AppendFailure, Appended, Located, Log};
+use super::traffic::Traffic;
 use super::waiters::Waiters;
 use super::{AppendError, Durability, LogConfig, ReadError, TopicPartition};
 use crate::storage::{Reach, Storage};
@@ -35,6 +36,8 @@ pub struct Partition {
     pub(super) log: Mutex<Log>,
     /// Offsets that are asked for on every fetch, readable without the lock.
     offsets: Offsets,
+    /// For metrics.
+    traffic: Traffic,
     /// Read before the lock is taken, when a batch is checked.
     config: RwLock<Arc<LogConfig>>,
     /// Held for the length of a flush: of two that ran at once the later could vouch for the earlier's files.
@@ -76,6 +79,7 @@ impl Partition {
             end: AtomicI64::new(log.end.0),
             leader_epoch: log.epoch,
         };
+        let traffic = Traffic::of(log.size());
         Self {
             name,
             topic_id: log.home.topic_id,
@@ -84,6 +88,7 @@ impl Partition {
             config: RwLock::new(Arc::clone(&log.config)),
             log: Mutex::new(log),
             offsets,
+            traffic,
             flushing: Mutex::new(()),
             tidying: Mutex::new(()),
             uncleanable: AtomicBool::new(false),
@@ -153,6 +158,27 @@ impl Partition {
         self.log.lock().size()
     }
 
+    /// As [`Partition::size`], without waiting: of the last time that it was asked where the log is busy, perhaps with a disk
+    /// that does not answer.
+    pub(crate) fn recent_size(&self) -> u64 {
+        if let Some(log) = self.log.try_lock() {
+            self.traffic.size.store(log.size(), Ordering::Relaxed);
+        }
+        self.traffic.size.load(Ordering::Relaxed)
+    }
+
+    /// For tests of those who must not wait for the lock.
+    #[cfg(test)]
+    pub(crate) fn while_locked<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _log = self.log.lock();
+        work()
+    }
+
+    /// What has passed through it since the start.
+    pub(crate) fn traffic(&self) -> &Traffic {
+        &self.traffic
+    }
+
     /// The idempotent producers that wrote here of late, by id.
     pub(crate) fn producers(&self) -> Vec<ActiveProducer> {
         self.log.lock().producers.active()
@@ -177,12 +203,14 @@ impl Partition {
         now_ms: i64,
     ) -> Result<Appended, AppendError> {
         let config = self.config();
+        let bytes = batches.len();
         let batches = incoming::check(batches, origin, &config, now_ms)?;
         let mut log = self.log.lock();
         self.check_serving()?;
         match log.append(&batches, now_ms) {
             Ok(appended) if appended.duplicate => Ok(appended),
             Ok(appended) => {
+                self.traffic.appended(bytes, appended.last_offset.0 - appended.base_offset.0 + 1);
                 self.publish(&log);
                 let flush = log.wants_flush();
                 drop(log);
@@ -407,7 +435,10 @@ impl Partition {
     /// The caller holds `flushing`.
     fn flush_alone(&self) -> io::Result<()> {
         let Some(job) = self.log.lock().begin_flush() else { return Ok(()) };
-        if let Err(error) = job.run(&*self.shared.storage) {
+        let began = std::time::Instant::now();
+        let done = job.run(&*self.shared.storage);
+        self.shared.flushes.record(began.elapsed());
+        if let Err(error) = done {
             if self.is_deleted() {
                 return Ok(());
             }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use crate::metrics::ConnectionMetrics;
+
 /// Counts connections. The lock is held for a look-up only, at the opening and closing of connections.
 #[derive(Debug)]
 pub(crate) struct Admission {
@@ -19,6 +21,10 @@ pub(crate) struct Admission {
 #[derive(Debug, Default)]
 struct Counts {
     all: usize,
+    /// Let in since the start.
+    accepted: u64,
+    /// Not let in since the start, by [`Refused`]: for all, for their address.
+    refused: [u64; 2],
     per_ip: HashMap<IpAddr, usize>,
 }
 
@@ -47,14 +53,25 @@ impl Admission {
     pub(crate) fn admit(self: &Arc<Self>, ip: IpAddr) -> Result<Place, Refused> {
         let mut counts = self.counts.lock();
         if counts.all >= self.max {
+            counts.refused[0] += 1;
             return Err(Refused::All(self.max));
         }
         if counts.per_ip.get(&ip).copied().unwrap_or(0) >= self.max_per_ip {
+            counts.refused[1] += 1;
             return Err(Refused::PerIp(self.max_per_ip));
         }
         counts.all += 1;
+        counts.accepted += 1;
         *counts.per_ip.entry(ip).or_default() += 1;
         Ok(Place { admission: self.clone(), ip })
+    }
+
+    /// What is told of it, with why connections have ended.
+    pub(crate) fn metrics(&self, closed: Vec<(&'static str, u64)>) -> ConnectionMetrics {
+        let counts = self.counts.lock();
+        let [all, per_ip] = counts.refused;
+        let refused = vec![("max.connections", all), ("max.connections.per.ip", per_ip)];
+        ConnectionMetrics { open: counts.all, accepted: counts.accepted, refused, closed }
     }
 }
 
@@ -88,6 +105,9 @@ mod tests {
         assert_eq!(admission.admit(B).unwrap_err(), Refused::All(3));
         drop(first);
         assert!(admission.admit(A).is_ok());
+        let told = admission.metrics(Vec::new());
+        assert_eq!((told.open, told.accepted), (2, 4));
+        assert_eq!(told.refused, [("max.connections", 1), ("max.connections.per.ip", 1)]);
     }
 
     #[test]

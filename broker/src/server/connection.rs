@@ -18,6 +18,7 @@ use tokio::net::tcp::ReadHalf;
 use tokio::time::Instant;
 
 use crate::api::{Peer, Shared};
+use crate::metrics::{Begun, Counters, Ending};
 use crate::server::dispatch::{Fault, dispatch};
 use crate::server::input::Input;
 use crate::server::output::Output;
@@ -50,6 +51,17 @@ impl Closed {
         }
     }
 
+    /// The same for metrics.
+    pub(crate) fn ending(&self) -> Ending {
+        match self {
+            Self::ByClient | Self::Io(_) => Ending::ByClient,
+            Self::ByServer => Ending::ByServer,
+            Self::Idle(_) => Ending::Idle,
+            Self::Frame(_) => Ending::BadFrame,
+            Self::Request(_) => Ending::BadRequest,
+        }
+    }
+
     /// Whether it is nothing an operator has to know.
     pub(crate) fn is_ordinary(&self) -> bool {
         matches!(self, Self::ByClient | Self::ByServer | Self::Idle(_) | Self::Io(_))
@@ -65,6 +77,7 @@ struct Waiting {
     bytes: usize,
     /// Whether requests behind it may be served meanwhile.
     lets_pass: bool,
+    begun: Begun,
 }
 
 /// The state of one connection's task. Nothing of it is shared.
@@ -144,25 +157,38 @@ impl Connection {
         while self.may_serve_next() {
             let Some(frame) = self.input.next_frame()? else { return Ok(()) };
             let bytes = frame.len();
-            let lets_pass = is_produce(&frame);
-            match dispatch(&self.shared, self.peer, frame)? {
-                Answer::None => {}
-                Answer::Ready(reply) if self.waiting.is_empty() => self.output.push(reply),
-                Answer::Ready(reply) => self.wait(Box::pin(std::future::ready(Ok(reply))), bytes, lets_pass),
-                Answer::Waiting(reply) => self.wait(reply, bytes, lets_pass),
-            }
+            let api_key = api_key(&frame);
+            let lets_pass = api_key == Some(ApiKey::Produce as i16);
+            let begun = Counters::begin(api_key);
+            let reply = match dispatch(&self.shared, self.peer, frame)? {
+                Answer::None => {
+                    self.shared.counters.end(begun);
+                    continue;
+                }
+                Answer::Ready(reply) if self.waiting.is_empty() => {
+                    self.shared.counters.end(begun);
+                    self.output.push(reply);
+                    continue;
+                }
+                Answer::Ready(reply) => Box::pin(std::future::ready(Ok(reply))),
+                Answer::Waiting(reply) => reply,
+            };
+            self.wait(Waiting { reply, bytes, lets_pass, begun });
         }
         Ok(())
     }
 
-    fn wait(&mut self, reply: BoxFuture<'static, Result<Reply, Fault>>, bytes: usize, lets_pass: bool) {
-        self.inflight += bytes;
-        self.waiting.push_back(Waiting { reply, bytes, lets_pass });
+    fn wait(&mut self, waiting: Waiting) {
+        self.inflight += waiting.bytes;
+        self.shared.counters.waiting(waiting.begun);
+        self.waiting.push_back(waiting);
     }
 
     fn finish_first(&mut self, reply: Reply) {
         if let Some(waiting) = self.waiting.pop_front() {
             self.inflight -= waiting.bytes;
+            self.shared.counters.no_longer_waiting(waiting.begun);
+            self.shared.counters.end(waiting.begun);
         }
         self.output.push(reply);
     }
@@ -206,6 +232,14 @@ impl Connection {
     }
 }
 
+impl Drop for Connection {
+    fn drop(&mut self) {
+        for waiting in &self.waiting {
+            self.shared.counters.no_longer_waiting(waiting.begun);
+        }
+    }
+}
+
 enum Event {
     Flushed(io::Result<()>),
     Reply(Result<Reply, Fault>),
@@ -229,6 +263,6 @@ async fn read(reader: &mut ReadHalf<'_>, input: &mut Input) -> io::Result<usize>
     reader.read_buf(input.room()).await
 }
 
-fn is_produce(frame: &[u8]) -> bool {
-    frame.starts_with(&(ApiKey::Produce as i16).to_be_bytes())
+fn api_key(frame: &[u8]) -> Option<i16> {
+    frame.first_chunk().map(|key| i16::from_be_bytes(*key))
 }

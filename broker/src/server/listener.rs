@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::api::{Peer, Shared};
 use crate::config::Endpoint;
-use crate::server::admission::{Admission, Place};
+use crate::server::admission::Place;
 use crate::server::complaints::{Complaints, INTERVAL, Unsaid};
 use crate::server::connection::{Closed, Connection};
 
@@ -68,8 +68,7 @@ fn resolve(endpoint: &Endpoint) -> io::Result<SocketAddr> {
 
 /// Accepts connections until told to stop; when this returns, no connection is left.
 pub(crate) async fn listen(listener: TcpListener, shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
-    let settings = &shared.settings;
-    let admission = Admission::new(settings.max_connections, settings.max_connections_per_ip);
+    let admission = shared.admission.clone();
     let mut connections = JoinSet::new();
     let mut complaints = Complaints::default();
     let mut tick = tokio::time::interval(INTERVAL);
@@ -85,7 +84,7 @@ pub(crate) async fn listen(listener: TcpListener, shared: Arc<Shared>, mut stop:
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
-            Some(ended) = connections.join_next(), if !connections.is_empty() => report(&mut complaints, ended),
+            Some(ended) = connections.join_next(), if !connections.is_empty() => report(&shared, &mut complaints, ended),
             _ = tick.tick() => complaints.take_due(Instant::now()).iter().for_each(count),
             _ = stop.changed() => break,
         }
@@ -130,7 +129,14 @@ async fn serve(
     (remote, closed)
 }
 
-fn report(complaints: &mut Complaints, ended: Result<(SocketAddr, Closed), tokio::task::JoinError>) {
+fn report(
+    shared: &Shared,
+    complaints: &mut Complaints,
+    ended: Result<(SocketAddr, Closed), tokio::task::JoinError>,
+) {
+    if let Ok((_, closed)) = &ended {
+        shared.counters.ended(closed.ending());
+    }
     match ended {
         Ok((remote, closed)) if closed.is_ordinary() => tracing::debug!("connection from {remote}: {closed}"),
         Ok((remote, closed)) => complain(complaints, remote, closed.kind(), &closed),

@@ -17,6 +17,7 @@ mod reply;
 mod request_header;
 mod send_file;
 
+pub(crate) use admission::Admission;
 pub(crate) use cursor::Cursor;
 pub(crate) use dispatch::Fault;
 pub(crate) use listener::{bind, listen};

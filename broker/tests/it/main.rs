@@ -13,4 +13,5 @@ mod fetch;
 mod groups;
 mod hostile;
 mod lifecycle;
+mod metrics;
 mod produce;

@@ -14,6 +14,7 @@ use millstream_connect::standalone::{Standalone, StandaloneParts};
 
 use super::files::{Files, checked};
 use crate::levels;
+use crate::metrics;
 use crate::output::say;
 use crate::stop::stopped;
 
@@ -55,10 +56,11 @@ impl Run {
         if let Some(surface) = surface {
             surface.open(&standalone, registry, &pipeline.worker, loggers)?;
         }
-        let _metrics = match &self.metrics {
-            Some(listen) => Some(standalone.serve_metrics(listen).await.map_err(|why| anyhow!(why))?),
-            None => None,
-        };
+        let metrics = metrics::serve(self.metrics.as_deref(), standalone.page()).await?;
+        if let (Some(metrics), false) = (&metrics, self.quiet) {
+            // Not on standard output, which may be a connector's.
+            let _ = writeln!(io::stderr(), "{}", metrics::line(metrics));
+        }
         for config in pipeline.connectors {
             standalone.put(config).await?;
         }

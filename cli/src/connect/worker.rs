@@ -12,6 +12,7 @@ use millstream_connect::distributed::Distributed;
 use millstream_connect::rest::Loggers;
 
 use crate::levels;
+use crate::metrics;
 use crate::output::say;
 use crate::stop::stopped;
 
@@ -20,13 +21,21 @@ pub(crate) struct Worker {
     /// The worker's properties, as of connect-distributed.sh
     #[arg(value_name = "FILE")]
     file: PathBuf,
+    /// Answer GET /metrics here, for Prometheus
+    #[arg(long, value_name = "HOST:PORT")]
+    metrics: Option<String>,
 }
 
 impl Worker {
     pub(crate) async fn run(self) -> Result<()> {
         let stop = stopped()?;
         let worker = start(settings(&self.file)?).await?;
+        let metrics = metrics::serve(self.metrics.as_deref(), worker.page()).await?;
+        if let Some(metrics) = &metrics {
+            say(metrics::line(metrics))?;
+        }
         stop.await;
+        drop(metrics);
         worker.close().await;
         Ok(())
     }

@@ -1,17 +1,14 @@
 //! What tasks have done, as Prometheus reads it: text format 0.0.4, names that begin with `millstream_connect_`.
 
-use std::fmt::Write as _;
-
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
+use millstream_exposition::{CONTENT_TYPE as TEXT, Labels, Page, process};
 
 use super::meter::{StageSeconds, TaskMetrics};
 use crate::herder::{State, TaskId};
 use crate::http::server::HttpServer;
 
-/// What Prometheus is told that it gets.
-const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// Scrapes at the same time; more wait to be accepted.
 const CONNECTIONS_MAX: usize = 32;
 
@@ -42,84 +39,56 @@ const COUNTERS: [Counter; 8] = [
 ];
 
 /// All numbers of these tasks; those of a failed task stay as they are.
+///
+#[doc = include_str!("../../../monitoring/connect.md")]
 #[must_use]
 pub fn exposition(tasks: &[(TaskId, TaskMetrics)]) -> String {
-    let mut page = String::new();
-    family(&mut page, "task_state", "gauge", "1 for the state that a task is in, 0 for the others", |out| {
-        for (id, task) in tasks {
-            for (state, name) in STATES {
-                let is_in = u8::from(task.state == state);
-                out.push((format!("{},state=\"{name}\"", labels(id)), f64::from(is_in)));
-            }
-        }
+    let mut page = Page::new("millstream_connect_");
+    let states = tasks.iter().flat_map(|(id, task)| {
+        STATES.map(|(state, name)| (labels(id).and("state", name), f64::from(u8::from(task.state == state))))
     });
+    page.gauge("task_state", "1 for the state that a task is in, 0 for the others", states);
     #[expect(clippy::cast_precision_loss, reason = "Prometheus's numbers are doubles")]
-    family(
-        &mut page,
-        "task_state_since_seconds",
-        "gauge",
-        "When a task came to its state, since 1970",
-        |out| {
-            out.extend(tasks.iter().map(|(id, task)| (labels(id), task.since_ms as f64 / 1e3)));
-        },
-    );
+    let since = tasks.iter().map(|(id, task)| (labels(id), task.since_ms as f64 / 1e3));
+    page.gauge("task_state_since_seconds", "When a task came to its state, since 1970", since);
     for (name, help, read) in COUNTERS {
         #[expect(clippy::cast_precision_loss, reason = "Prometheus's numbers are doubles")]
-        family(&mut page, name, "counter", help, |out| {
-            out.extend(tasks.iter().map(|(id, task)| (labels(id), read(task) as f64)));
-        });
+        page.counter(name, help, tasks.iter().map(|(id, task)| (labels(id), read(task) as f64)));
     }
     let help =
         "What a stage did with its time: it worked, had nothing to do, or waited for what comes after it";
-    family(&mut page, "stage_seconds_total", "counter", help, |out| {
-        for (id, task) in tasks {
-            for (stage, spent) in [("read", task.read), ("process", task.process), ("write", task.write)] {
-                out.extend(stages(id, stage, spent));
-            }
-        }
+    let spent = tasks.iter().flat_map(|(id, task)| {
+        let stages = [("read", task.read), ("process", task.process), ("write", task.write)];
+        stages.into_iter().flat_map(|(stage, spent)| doings(&labels(id).and("stage", stage), spent))
     });
-    page
+    page.counter("stage_seconds_total", help, spent);
+    page.into_text()
 }
 
-fn stages(id: &TaskId, stage: &str, spent: StageSeconds) -> [(String, f64); 3] {
+fn doings(stage: &Labels, spent: StageSeconds) -> [(Labels, f64); 3] {
     [("busy", spent.busy), ("idle", spent.idle), ("blocked", spent.blocked)]
-        .map(|(doing, seconds)| (format!("{},stage=\"{stage}\",doing=\"{doing}\"", labels(id)), seconds))
+        .map(|(doing, seconds)| (stage.clone().and("doing", doing), seconds))
 }
 
 /// The labels that tell a task from others.
-fn labels(id: &TaskId) -> String {
-    let connector = id.connector.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-    format!("connector=\"{connector}\",task=\"{}\"", id.task)
+fn labels(id: &TaskId) -> Labels {
+    Labels::of(&[("connector", &id.connector), ("task", &id.task)])
 }
 
-/// A family, unless nothing is in it.
-fn family(page: &mut String, name: &str, kind: &str, help: &str, fill: impl FnOnce(&mut Vec<(String, f64)>)) {
-    let mut samples = Vec::new();
-    fill(&mut samples);
-    if samples.is_empty() {
-        return;
-    }
-    let _ = writeln!(page, "# HELP millstream_connect_{name} {help}.");
-    let _ = writeln!(page, "# TYPE millstream_connect_{name} {kind}");
-    for (labels, value) in samples {
-        let _ = writeln!(page, "millstream_connect_{name}{{{labels}}} {value}");
-    }
-}
-
-/// Answers `GET /metrics`, until it is dropped.
+/// Answers `GET /metrics`, until it is dropped: with a page, and with the memory, processor time and files of the process.
 pub struct MetricsServer(HttpServer);
 
 impl MetricsServer {
-    /// Listens on `HOST:PORT`, and answers what `read` finds.
+    /// Listens on `HOST:PORT`, and answers what `page` writes: of all that runs in the process.
     ///
     /// # Errors
     /// The address is taken or is none of this machine's; the text says what to do.
     pub async fn start(
         listen: &str,
-        read: impl Fn() -> Vec<(TaskId, TaskMetrics)> + Clone + Send + Sync + 'static,
+        page: impl Fn() -> String + Clone + Send + Sync + 'static,
     ) -> Result<Self, String> {
         let answer = move || {
-            let text = exposition(&read());
+            let text = page() + &process();
             async move { ([(CONTENT_TYPE, TEXT)], text) }
         };
         let router = Router::new().route("/metrics", get(answer));

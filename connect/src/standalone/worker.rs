@@ -11,7 +11,7 @@ use super::once;
 use crate::herder::{Answer, Config, Herder, Levels, Parts, Running, TaskId, alone};
 use crate::options::Fault;
 use crate::registry::Registry;
-use crate::runtime::{MetricsServer, PositionError, PositionFile, TaskMetrics, TaskRunner};
+use crate::runtime::{PositionError, PositionFile, TaskMetrics, TaskRunner, exposition};
 
 /// What a worker tells its herder waits here at most.
 const EVENTS_MAX: usize = 1_024;
@@ -93,13 +93,10 @@ impl Standalone {
         self.runner.metrics()
     }
 
-    /// Answers `GET /metrics` on `HOST:PORT` until the server is dropped.
-    ///
-    /// # Errors
-    /// The address is taken or is none of this machine's.
-    pub async fn serve_metrics(&self, listen: &str) -> Result<MetricsServer, String> {
+    /// The same as text for Prometheus, whenever it is asked for: see [`MetricsServer`](crate::runtime::MetricsServer).
+    pub fn page(&self) -> impl Fn() -> String + Clone + Send + Sync + 'static {
         let runner = Arc::clone(&self.runner);
-        MetricsServer::start(listen, move || runner.metrics()).await
+        move || exposition(&runner.metrics())
     }
 
     /// Waits until every source has no more and every sink has all of it.

@@ -8,7 +8,6 @@ mod files;
 mod http;
 mod http_server;
 mod kafka;
-mod monitoring;
 mod open;
 mod postgres;
 mod prometheus;

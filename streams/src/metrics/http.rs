@@ -1,18 +1,17 @@
-//! `GET /metrics` for Prometheus, `GET /skew` for whoever compares instances, and what these ask each other.
+//! `GET /metrics` for Prometheus, with what else runs in the process, `GET /skew` for whoever compares instances, and what these ask
+//! each other.
 
 use std::sync::Arc;
 
 use axum::http::header;
 use axum::routing::get;
 use axum::{Json, Router};
+use millstream_exposition::{CONTENT_TYPE, process};
 use serde::Serialize;
 
 use super::{Metrics, Pace, TopicSkew};
 use crate::query::PACE_PATH;
 use crate::runtime::KnownHosts;
-
-/// What Prometheus is told that it gets.
-const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// What an instance says of its partitions, and who else can be asked.
 #[derive(Serialize)]
@@ -25,9 +24,16 @@ struct Skew {
     topics: Vec<TopicSkew>,
 }
 
+/// A page of what else runs in the process.
+pub(crate) type OtherPage = Box<dyn Fn() -> String + Send + Sync>;
+
 /// A router that answers these, to be merged with others.
-pub(crate) fn router(read: impl Fn() -> Metrics + Send + Sync + 'static, known: Arc<KnownHosts>) -> Router {
-    let read = Arc::new(read);
+pub(crate) fn router(
+    read: impl Fn() -> Metrics + Send + Sync + 'static,
+    others: Vec<OtherPage>,
+    known: Arc<KnownHosts>,
+) -> Router {
+    let (read, others): (_, Arc<[OtherPage]>) = (Arc::new(read), others.into());
     let of = Arc::clone(&read);
     let skew = move || {
         let metrics = of();
@@ -41,7 +47,9 @@ pub(crate) fn router(read: impl Fn() -> Metrics + Send + Sync + 'static, known: 
         async move { Json(told) }
     };
     let metrics = move || {
-        let text = read().to_prometheus();
+        let mut text = read().to_prometheus();
+        text.extend(others.iter().map(|page| page()));
+        text.push_str(&process());
         async move { ([(header::CONTENT_TYPE, CONTENT_TYPE)], text) }
     };
     Router::new().route("/metrics", get(metrics)).route("/skew", get(skew)).route(PACE_PATH, get(pace))

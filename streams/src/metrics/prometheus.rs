@@ -1,6 +1,8 @@
 //! Numbers as Prometheus reads them: text format 0.0.4.
 
-use std::fmt::{Display, Write as _};
+use std::fmt::Display;
+
+use millstream_exposition::{Histogram, Labels, Page};
 
 use super::{Metrics, Pace, PartitionMetrics, Spread, TaskMetrics, ThreadMetrics};
 use crate::runtime::{AppState, StandbyStore};
@@ -16,23 +18,20 @@ const STATES: [AppState; 7] = [
     AppState::Error,
 ];
 
-/// One sample: its labels, and its value.
-type Sample = (String, f64);
-
 pub(super) fn text(metrics: &Metrics) -> String {
-    let mut page = Page::default();
+    let mut page = Page::new("millstream_streams_");
     application(metrics, &mut page);
     threads(metrics, &mut page);
     tasks(metrics, &mut page);
     partitions(metrics, &mut page);
     latencies(metrics, &mut page);
     nodes_and_stores(metrics, &mut page);
-    page.0
+    page.into_text()
 }
 
 fn application(metrics: &Metrics, page: &mut Page) {
     let state =
-        |state: &AppState| (labels(&[("state", state)]), f64::from(u8::from(*state == metrics.state)));
+        |state: &AppState| (Labels::of(&[("state", state)]), f64::from(u8::from(*state == metrics.state)));
     page.gauge(
         "state",
         "1 for the state that the application is in, 0 for the others",
@@ -41,7 +40,7 @@ fn application(metrics: &Metrics, page: &mut Page) {
     page.counter(
         "records_total",
         "Records read by all tasks since the start",
-        [(String::new(), metrics.records as f64)],
+        [(Labels::none(), metrics.records as f64)],
     );
     pace(&metrics.pace, page);
     let errors = metrics.errors.iter().flat_map(|row| {
@@ -55,18 +54,18 @@ fn application(metrics: &Metrics, page: &mut Page) {
         outcomes.map(|(outcome, count)| {
             let by: [(&str, &dyn Display); 4] =
                 [("task", &task), ("node", &row.node), ("stage", &row.stage), ("outcome", &outcome)];
-            (labels(&by), count as f64)
+            (Labels::of(&by), count as f64)
         })
     });
     page.counter("errors_total", "Records that failed, by what became of them", errors);
     let arrivals = metrics.arrivals.iter();
-    let away = arrivals.map(|arrival| (labels(&[("task", &arrival.task)]), arrival.away.as_secs_f64()));
+    let away = arrivals.map(|arrival| (Labels::of(&[("task", &arrival.task)]), arrival.away.as_secs_f64()));
     page.gauge("task_away_seconds", "For how long a task ran nowhere before it came here", away);
 }
 
 fn threads(metrics: &Metrics, page: &mut Page) {
     let of = |value: fn(&ThreadMetrics) -> f64| {
-        metrics.threads.iter().map(move |thread| (labels(&[("thread", &thread.label())]), value(thread)))
+        metrics.threads.iter().map(move |thread| (Labels::of(&[("thread", &thread.label())]), value(thread)))
     };
     page.counter(
         "thread_busy_seconds_total",
@@ -82,7 +81,10 @@ fn threads(metrics: &Metrics, page: &mut Page) {
         blocked,
     );
     page.gauge("thread_tasks", "Tasks that a thread runs", of(|thread| thread.tasks.len() as f64));
-    let commits = metrics.threads.iter().map(|thread| (vec![("thread", thread.label())], &thread.commits));
+    let commits = metrics
+        .threads
+        .iter()
+        .map(|thread| (Labels::of(&[("thread", &thread.label())]), histogram(&thread.commits)));
     page.histogram("thread_commit_seconds", "How long commits took", commits);
 }
 
@@ -94,7 +96,7 @@ fn all(metrics: &Metrics) -> impl Iterator<Item = (&ThreadMetrics, &TaskMetrics)
 fn tasks(metrics: &Metrics, page: &mut Page) {
     let of = |value: fn(&TaskMetrics) -> f64| {
         let labelled = |thread: &ThreadMetrics, task: &TaskMetrics| {
-            labels(&[("thread", &thread.label()), ("task", &task.task)])
+            Labels::of(&[("thread", &thread.label()), ("task", &task.task)])
         };
         all(metrics).map(move |(thread, task)| (labelled(thread, task), value(task)))
     };
@@ -122,7 +124,7 @@ fn tasks(metrics: &Metrics, page: &mut Page) {
 }
 
 fn pace(pace: &Pace, page: &mut Page) {
-    let alone = |value: Option<f64>| value.map(|value| (String::new(), value));
+    let alone = |value: Option<f64>| value.map(|value| (Labels::none(), value));
     let peers = pace.peers;
     page.gauge(
         "lag_seconds",
@@ -150,7 +152,7 @@ fn partitions(metrics: &Metrics, page: &mut Page) {
         partitions.filter_map(move |told| {
             let by: [(&str, &dyn Display); 3] =
                 [("task", &told.task), ("topic", &told.topic), ("partition", &told.partition)];
-            Some((labels(&by), value(told)?))
+            Some((Labels::of(&by), value(told)?))
         })
     };
     let records = of(|told| Some(told.records as f64));
@@ -172,7 +174,8 @@ fn partitions(metrics: &Metrics, page: &mut Page) {
         top,
     );
     let skew = metrics.skew();
-    let imbalance = skew.iter().filter_map(|told| Some((labels(&[("topic", &told.topic)]), told.imbalance?)));
+    let imbalance =
+        skew.iter().filter_map(|told| Some((Labels::of(&[("topic", &told.topic)]), told.imbalance?)));
     page.gauge(
         "topic_imbalance_ratio",
         "Records of the busiest partition of a topic here over the mean of its partitions here",
@@ -181,16 +184,14 @@ fn partitions(metrics: &Metrics, page: &mut Page) {
 }
 
 fn latencies(metrics: &Metrics, page: &mut Page) {
+    let by = |thread: &ThreadMetrics, task: &TaskMetrics| {
+        Labels::of(&[("thread", &thread.label()), ("task", &task.task)])
+    };
     let of = |value: fn(&TaskMetrics) -> &Spread| {
-        all(metrics).map(move |(thread, task)| {
-            (vec![("thread", thread.label()), ("task", task.task.to_string())], value(task))
-        })
+        all(metrics).map(move |(thread, task)| (by(thread, task), histogram(value(task))))
     };
     let ends = |at: fn(&Spread) -> u64, value: fn(&TaskMetrics) -> &Spread| {
-        of(value).map(move |(by, spread)| {
-            let by: Vec<(&str, &dyn Display)> = by.iter().map(|(name, text)| (*name, text as _)).collect();
-            (labels(&by), at(spread) as f64 / 1e6)
-        })
+        all(metrics).map(move |(thread, task)| (by(thread, task), at(value(task)) as f64 / 1e6))
     };
     page.histogram(
         "task_lateness_seconds",
@@ -218,7 +219,7 @@ fn latencies(metrics: &Metrics, page: &mut Page) {
 fn nodes_and_stores(metrics: &Metrics, page: &mut Page) {
     let nodes = all(metrics).flat_map(|(thread, task)| {
         task.nodes.iter().map(|node| {
-            let by = labels(&[("thread", &thread.label()), ("task", &task.task), ("node", &node.node)]);
+            let by = Labels::of(&[("thread", &thread.label()), ("task", &task.task), ("node", &node.node)]);
             (by, node.records as f64)
         })
     });
@@ -232,7 +233,7 @@ fn nodes_and_stores(metrics: &Metrics, page: &mut Page) {
                     ("store", &store.store),
                     ("result", &result),
                 ];
-                (labels(&by), count as f64)
+                (Labels::of(&by), count as f64)
             })
         })
     });
@@ -247,14 +248,14 @@ fn nodes_and_stores(metrics: &Metrics, page: &mut Page) {
             let labelled = move |restore: &super::RestoreMetrics| {
                 let by: [(&str, &dyn Display); 3] =
                     [("thread", &number), ("task", &restore.task), ("store", &restore.store)];
-                (labels(&by), value(restore) as f64)
+                (Labels::of(&by), value(restore) as f64)
             };
             thread.restores.iter().map(labelled).collect::<Vec<_>>()
         };
         metrics.threads.iter().flat_map(of_thread)
     };
     let copies = |value: fn(&StandbyStore) -> Option<f64>| {
-        let labelled = |copy: &StandbyStore| labels(&[("task", &copy.task), ("store", &copy.store)]);
+        let labelled = |copy: &StandbyStore| Labels::of(&[("task", &copy.task), ("store", &copy.store)]);
         metrics.standby_stores.iter().filter_map(move |copy| Some((labelled(copy), value(copy)?)))
     };
     let lag = copies(|copy| Some(copy.lag() as f64));
@@ -271,79 +272,13 @@ fn nodes_and_stores(metrics: &Metrics, page: &mut Page) {
     page.gauge("store_restored_records", "Records read so far by the restore under way", restored);
 }
 
-/// `{name="value",...}`
-fn labels(pairs: &[(&str, &dyn Display)]) -> String {
-    let mut text = String::new();
-    for (name, value) in pairs {
-        let value = value.to_string().replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-        let _ = write!(text, "{}{name}=\"{value}\"", if text.is_empty() { "{" } else { "," });
-    }
-    if !text.is_empty() {
-        text.push('}');
-    }
-    text
-}
-
-/// The text, one family after the other. A family without samples is left out.
-#[derive(Default)]
-struct Page(String);
-
-impl Page {
-    fn counter(&mut self, name: &str, help: &str, samples: impl IntoIterator<Item = Sample>) {
-        self.family(name, "counter", help, samples);
-    }
-
-    fn gauge(&mut self, name: &str, help: &str, samples: impl IntoIterator<Item = Sample>) {
-        self.family(name, "gauge", help, samples);
-    }
-
-    fn family(&mut self, name: &str, kind: &str, help: &str, samples: impl IntoIterator<Item = Sample>) {
-        let mut samples = samples.into_iter().peekable();
-        if samples.peek().is_some() {
-            self.head(name, kind, help);
-        }
-        for (labels, value) in samples {
-            let _ = writeln!(self.0, "millstream_streams_{name}{labels} {value}");
-        }
-    }
-
-    fn head(&mut self, name: &str, kind: &str, help: &str) {
-        let _ = writeln!(self.0, "# HELP millstream_streams_{name} {help}.");
-        let _ = writeln!(self.0, "# TYPE millstream_streams_{name} {kind}");
-    }
-
-    fn histogram<'a>(
-        &mut self,
-        name: &str,
-        help: &str,
-        spreads: impl Iterator<Item = (Vec<(&'static str, String)>, &'a Spread)>,
-    ) {
-        let mut spreads = spreads.peekable();
-        if spreads.peek().is_some() {
-            self.head(name, "histogram", help);
-        }
-        for (by, spread) in spreads {
-            let plain: Vec<(&str, &dyn Display)> = by.iter().map(|(name, text)| (*name, text as _)).collect();
-            for (bound, count) in spread.cumulative() {
-                let bound = bound.map_or_else(|| "+Inf".to_owned(), |bound| bound.as_secs_f64().to_string());
-                let mut bucket = plain.clone();
-                bucket.push(("le", &bound));
-                let _ = writeln!(self.0, "millstream_streams_{name}_bucket{} {count}", labels(&bucket));
-            }
-            let sum = spread.sum_us as f64 / 1e6;
-            let _ = writeln!(self.0, "millstream_streams_{name}_sum{} {sum}", labels(&plain));
-            let _ = writeln!(self.0, "millstream_streams_{name}_count{} {}", labels(&plain), spread.count);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_of_labels_are_escaped() {
-        assert_eq!(labels(&[("a", &"x\\y\"z\n"), ("b", &1)]), r#"{a="x\\y\"z\n",b="1"}"#);
-        assert_eq!(labels(&[]), "");
+/// A spread as Prometheus has it, in seconds.
+fn histogram(spread: &Spread) -> Histogram {
+    let cumulative = spread.cumulative();
+    let seconds =
+        |bound: Option<std::time::Duration>| bound.map_or(f64::INFINITY, |bound| bound.as_secs_f64());
+    Histogram {
+        cumulative: cumulative.map(|(bound, count)| (seconds(bound), count)).collect(),
+        sum: spread.sum_us as f64 / 1e6,
     }
 }

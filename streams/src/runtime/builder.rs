@@ -9,6 +9,7 @@ use super::{
     restore_line, supervisor,
 };
 use crate::errors::{Action, Failed, Retries};
+use crate::metrics::OtherPage;
 use crate::query::ServableStore;
 use crate::topology::Topology;
 
@@ -26,6 +27,7 @@ pub struct AppBuilder {
     pub(super) paused: bool,
     pub(super) served: Vec<Box<dyn ServableStore>>,
     pub(super) query_listen: Option<String>,
+    pub(super) exposed: Vec<OtherPage>,
 }
 
 impl AppBuilder {
@@ -41,6 +43,7 @@ impl AppBuilder {
             paused: false,
             served: Vec::new(),
             query_listen: None,
+            exposed: Vec::new(),
         }
     }
 
@@ -166,6 +169,14 @@ impl AppBuilder {
     /// Listens for queries over HTTP on `host:port`; port 0 takes a free one ([`Streams::query_address`]).
     pub fn query_listen(mut self, address: impl Into<String>) -> Self {
         self.query_listen = Some(address.into());
+        self
+    }
+
+    /// Adds a page to what `GET /metrics` answers where it [listens](Self::query_listen), in Prometheus's text format 0.0.4: of what
+    /// else runs in the process, so that there is one place to ask. `page` is called for each request and must not block. For a
+    /// broker: `app.expose(broker.metrics_reader().page())`.
+    pub fn expose(mut self, page: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        self.exposed.push(Box::new(page));
         self
     }
 

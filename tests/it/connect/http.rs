@@ -7,13 +7,13 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-pub(super) struct Response {
-    pub(super) status: u16,
-    pub(super) location: Option<String>,
-    pub(super) body: String,
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) location: Option<String>,
+    pub(crate) body: String,
 }
 
-pub(super) fn ask(address: SocketAddr, method: &str, path: &str, body: Option<&str>) -> Result<Response> {
+pub(crate) fn ask(address: SocketAddr, method: &str, path: &str, body: Option<&str>) -> Result<Response> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let body = body.unwrap_or_default();

@@ -6,7 +6,7 @@
 mod alike;
 mod apache;
 mod failover;
-mod http;
+pub(crate) mod http;
 mod ours;
 mod peer;
 mod script;

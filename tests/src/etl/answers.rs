@@ -5,7 +5,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::Stack;
-use crate::daemon::get;
+use crate::daemon::{encoded, get};
 
 /// Requests of each service, and those of them that failed.
 pub type Counts = BTreeMap<String, (u64, u64)>;
@@ -143,19 +143,4 @@ fn recount(stack: &Stack) -> Result<Counts> {
     ensure!(output.status.success(), "recount.py: {}", String::from_utf8_lossy(&output.stderr));
     let counts: BTreeMap<String, (u64, u64)> = serde_json::from_slice(&output.stdout)?;
     Ok(counts)
-}
-
-/// For a query string.
-fn encoded(text: &str) -> String {
-    text.bytes()
-        .map(
-            |byte| {
-                if byte.is_ascii_alphanumeric() {
-                    char::from(byte).to_string()
-                } else {
-                    format!("%{byte:02X}")
-                }
-            },
-        )
-        .collect()
 }

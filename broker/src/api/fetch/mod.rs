@@ -30,7 +30,7 @@ use tokio::time::Instant;
 use crate::api::Shared;
 use crate::server::{Answer, Fault, Reply, ReplyHeader};
 use crate::storage::Reach;
-use collect::{Collected, Limits};
+use collect::{Collected, Limits, PartitionAnswer};
 use plan::Plan;
 
 pub(crate) use sessions::FetchSessions;
@@ -41,16 +41,20 @@ pub(crate) fn handle(shared: &Arc<Shared>, header: ReplyHeader, mut body: Bytes)
     let limits = Limits::of(&request, &shared.settings);
     let mut plan = match plan::plan(shared, &request, header.version) {
         Ok(plan) => plan,
-        Err(error) => return encode::refuse(header, error).map(Answer::Ready),
+        Err(error) => {
+            shared.counters.failed(header.api_key, error.code());
+            return encode::refuse(header, error).map(Answer::Ready);
+        }
     };
     let collected = plan.collect(&limits, Reach::Cache);
     if collected.is_enough(&limits) || request.max_wait_ms <= 0 {
-        return finish(header, plan, limits, collected);
+        return finish(shared, header, plan, limits, collected);
     }
+    let shared = Arc::clone(shared);
     let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
     Ok(Answer::Waiting(Box::pin(async move {
         let collected = wait_for_data(&mut plan, &limits, Instant::now() + wait).await;
-        match finish(header, plan, limits, collected)? {
+        match finish(&shared, header, plan, limits, collected)? {
             Answer::Ready(reply) => Ok(reply),
             Answer::Waiting(reply) => reply.await,
             Answer::None => Ok(Reply::default()),
@@ -80,17 +84,32 @@ async fn wait_for_data(plan: &mut Plan, limits: &Limits, deadline: Instant) -> C
 /// Encodes what was collected, unless some of it has to come from the disk. Then the fetch is answered with what there is,
 /// be it less than the client would have waited for.
 fn finish(
+    shared: &Arc<Shared>,
     header: ReplyHeader,
     mut plan: Plan,
     limits: Limits,
     collected: Collected,
 ) -> Result<Answer, Fault> {
     if collected.is_cold() {
+        let shared = Arc::clone(shared);
         return Ok(Answer::Waiting(Box::pin(async move {
             let (session_id, answers) = cold::collect(plan, limits).await?;
+            count(&shared, header, &answers);
             encode::encode(header, session_id, &answers)
         })));
     }
     let session_id = plan.session_id();
-    encode::encode(header, session_id, &plan.select(collected)).map(Answer::Ready)
+    let answers = plan.select(collected);
+    count(shared, header, &answers);
+    encode::encode(header, session_id, &answers).map(Answer::Ready)
+}
+
+/// For metrics: what goes out, and what went wrong.
+fn count(shared: &Shared, header: ReplyHeader, answers: &[PartitionAnswer]) {
+    for answer in answers {
+        shared.counters.failed(header.api_key, answer.error);
+        if let Some(partition) = &answer.partition {
+            partition.traffic().fetched(answer.len());
+        }
+    }
 }

@@ -51,6 +51,11 @@ impl FetchSessions {
         Self { slots: usize::try_from(slots).unwrap_or(0), table: Mutex::default() }
     }
 
+    /// How many there are.
+    pub(crate) fn open(&self) -> usize {
+        self.table.lock().sessions.len()
+    }
+
     /// Opens a session, if there is a slot for it.
     pub(super) fn create(
         self: &Arc<Self>,

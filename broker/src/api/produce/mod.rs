@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use crate::api::Shared;
 use crate::log::{AppendError, AppendOrigin, Partition};
 use crate::metadata::{Topic, now_ms};
-use crate::server::{Answer, Fault, ReplyHeader};
+use crate::server::{Answer, Fault, Reply, ReplyHeader};
 use millstream_wire::batch::BatchHeader;
 use millstream_wire::compression::Compression;
 use millstream_wire::ids::Offset;
@@ -59,9 +59,9 @@ pub(crate) fn handle(
         produced.append_topic(shared, &mut request, &topic, is_admin).ok_or_else(|| malformed(header))?;
     }
     match request.acks {
-        0 => produced.without_acknowledgement(),
-        -1 => Ok(produced.acknowledge_when_safe(header, Instant::now() + request.timeout)),
-        _ => Ok(Answer::Ready(encode(header, &produced.topics))),
+        0 => produced.without_acknowledgement(shared, header),
+        -1 => Ok(produced.acknowledge_when_safe(shared, header, Instant::now() + request.timeout)),
+        _ => Ok(Answer::Ready(produced.answer(shared, header))),
     }
 }
 
@@ -116,10 +116,16 @@ impl Produced {
     }
 
     /// acks=-1: the answer goes out when every batch is as safe as its topic promises, or at the deadline.
-    fn acknowledge_when_safe(mut self, header: ReplyHeader, deadline: Instant) -> Answer {
+    fn acknowledge_when_safe(
+        mut self,
+        shared: &Arc<Shared>,
+        header: ReplyHeader,
+        deadline: Instant,
+    ) -> Answer {
         if self.waits.is_empty() {
-            return Answer::Ready(encode(header, &self.topics));
+            return Answer::Ready(self.answer(shared, header));
         }
+        let shared = Arc::clone(shared);
         Answer::Waiting(Box::pin(async move {
             for wait in std::mem::take(&mut self.waits) {
                 let outcome = &mut self.topics[wait.topic].partitions[wait.index];
@@ -129,12 +135,23 @@ impl Produced {
                     Err(error) => *outcome = refused(outcome.index, &error),
                 }
             }
-            Ok(encode(header, &self.topics))
+            Ok(self.answer(&shared, header))
         }))
     }
 
+    fn answer(&self, shared: &Shared, header: ReplyHeader) -> Reply {
+        self.count_errors(shared, header);
+        encode(header, &self.topics)
+    }
+
+    fn count_errors(&self, shared: &Shared, header: ReplyHeader) {
+        let outcomes = self.topics.iter().flat_map(|topic| &topic.partitions);
+        outcomes.for_each(|outcome| shared.counters.failed(header.api_key, outcome.error));
+    }
+
     /// acks=0: there is no answer, so that an error can only be told by closing the connection.
-    fn without_acknowledgement(self) -> Result<Answer, Fault> {
+    fn without_acknowledgement(self, shared: &Shared, header: ReplyHeader) -> Result<Answer, Fault> {
+        self.count_errors(shared, header);
         let refused = self.topics.iter().find_map(|topic| {
             let outcome = topic.partitions.iter().find(|outcome| outcome.error != 0)?;
             Some(Fault::UnacknowledgedProduce { topic: topic.topic.to_string(), reason: outcome.reason() })

@@ -131,7 +131,7 @@ impl GroupCoordinator {
     }
 
     /// Whether the offset is one of the topic that has this name now.
-    fn is_current(&self, topic: &str, committed: &CommittedOffset) -> bool {
+    pub(super) fn is_current(&self, topic: &str, committed: &CommittedOffset) -> bool {
         let id = self.metadata.topic(topic).map(|topic| topic.id);
         id.is_none() || committed.topic_id.is_none() || id == committed.topic_id
     }

@@ -46,7 +46,7 @@ impl GroupCoordinator {
         }
     }
 
-    fn cells(&self) -> Vec<Arc<GroupCell>> {
+    pub(super) fn cells(&self) -> Vec<Arc<GroupCell>> {
         self.groups.iter().map(|entry| entry.value().clone()).collect()
     }
 

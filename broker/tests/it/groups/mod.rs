@@ -4,6 +4,7 @@ mod admin;
 mod hostile;
 mod member;
 mod membership;
+mod metrics;
 mod offsets;
 
 use millstream_broker::{Broker, BrokerConfig};

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use anyhow::Result;
 use millstream_tests::daemon::{Daemon, Ready, find};
+pub(crate) use millstream_tests::prometheus::prometheus;
 
 /// A node exporter; without one here, says so and returns nothing.
 pub(crate) fn node_exporter() -> Result<Option<Daemon>> {
@@ -13,21 +14,6 @@ pub(crate) fn node_exporter() -> Result<Option<Daemon>> {
         Ok(vec![format!("--web.listen-address={address}").into()])
     })?;
     Ok(Some(exporter))
-}
-
-/// A Prometheus with a configuration in YAML, which takes remote writes; without one here, says so and returns nothing.
-pub(crate) fn prometheus(config: &str) -> Result<Option<Daemon>> {
-    let Some(program) = find("prometheus", "prometheus") else { return Ok(None) };
-    let prometheus = Daemon::start(&program, Ready::Http("/-/ready"), |dir, address| {
-        fs::write(dir.join("prometheus.yml"), config)?;
-        Ok(vec![
-            "--config.file=prometheus.yml".into(),
-            "--storage.tsdb.path=data".into(),
-            "--web.enable-remote-write-receiver".into(),
-            format!("--web.listen-address={address}").into(),
-        ])
-    })?;
-    Ok(Some(prometheus))
 }
 
 /// A VictoriaMetrics, which shows a sample as soon as it has it; without one here, says so and returns nothing.

@@ -132,6 +132,7 @@ impl Supervisor {
             paused,
             served,
             query_listen,
+            exposed,
             ..
         } = builder;
         let topology = topology.optimized(config.optimization);
@@ -154,7 +155,7 @@ impl Supervisor {
         let served: Result<Vec<_>, _> =
             served.into_iter().map(|store| store.open_served(owners.clone())).collect();
         let (measured, told) = (Arc::clone(&shared), Arc::clone(&shared));
-        let metrics = metrics::router(move || measured.metrics(), Arc::clone(&known_hosts));
+        let metrics = metrics::router(move || measured.metrics(), exposed, Arc::clone(&known_hosts));
         let peers = owners.peers.clone();
         network.spawn(query::watch_pace(peers, Arc::clone(&known_hosts), move |all| told.learn_peers(all)));
         let router = query::router(Arc::new(served?), owners.clone()).merge(metrics);

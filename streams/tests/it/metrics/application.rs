@@ -8,8 +8,8 @@ use futures::executor::block_on;
 use millstream::metrics::Metrics;
 use millstream::prelude::*;
 use millstream_client::{Producer, ProducerRecord};
+use millstream_exposition::{Samples, read};
 
-use super::prometheus::{self, Samples};
 use crate::cluster::{self, Cluster, counting, wait_until};
 
 const LINES: u64 = 500;
@@ -40,11 +40,16 @@ fn assert_grown(before: &Samples, after: &Samples) {
 fn what_an_application_counts_is_what_it_was_sent() {
     let cluster = Cluster::start(2);
     let state = tempfile::tempdir().unwrap();
-    let app = cluster.app(counting(), state.path()).query_listen("127.0.0.1:0").start_blocking().unwrap();
+    let app = cluster.app(counting(), state.path()).query_listen("127.0.0.1:0");
+    let beside = || {
+        "# HELP beside_level A page of what runs beside.\n# TYPE beside_level gauge\nbeside_level 7\n"
+            .to_owned()
+    };
+    let app = app.expose(beside).start_blocking().unwrap();
     let mut before = Samples::new();
     for _ in 0..LINES / 100 {
         cluster.send(&["the whale"; 100]);
-        let (samples, _) = prometheus::read(&app.metrics().to_prometheus());
+        let (samples, _) = read(&app.metrics().to_prometheus()).unwrap();
         assert_grown(&before, &samples);
         before = samples;
     }
@@ -68,13 +73,16 @@ fn what_an_application_counts_is_what_it_was_sent() {
     let response = get(&app, "/metrics");
     let (head, page) = response.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("text/plain; version=0.0.4"), "{head}");
-    let (samples, kinds) = prometheus::read(page);
+    let (samples, kinds) = read(page).unwrap();
     assert_grown(&before, &samples);
+    assert!(samples.iter().all(|(_, value)| *value >= -0.001), "{samples:?}");
+    assert_eq!(samples["beside_level"], 7.0);
+    assert!(samples["process_resident_memory_bytes"] > 0.0);
     assert_eq!(samples["millstream_streams_records_total"], (3 * LINES) as f64);
     assert_eq!(samples["millstream_streams_state{state=\"RUNNING\"}"], 1.0);
-    let documented = include_str!("../../../src/metrics/mod.rs");
-    for name in kinds.keys() {
-        let row = format!("//! | `{}` |", name.strip_prefix("millstream_streams_").unwrap());
+    let documented = include_str!("../../../../monitoring/streams.md");
+    for name in kinds.keys().filter_map(|name| name.strip_prefix("millstream_streams_")) {
+        let row = format!("\n| `{name}` |");
         assert!(documented.contains(&row), "{row} is missing from the table");
     }
     block_on(app.close()).unwrap();
@@ -156,7 +164,7 @@ fn an_instance_that_is_slower_than_the_others_says_so() {
     assert!(slow_pace.lag_seconds.unwrap() > 3_000.0, "{slow_pace:?}");
     let peers = slow_pace.peers.unwrap();
     assert_eq!((peers.instances, peers.lag_seconds), (1, Some(0.0)));
-    let (samples, _) = prometheus::read(&slow.metrics().to_prometheus());
+    let (samples, _) = read(&slow.metrics().to_prometheus()).unwrap();
     assert_eq!((samples["millstream_streams_behind_peers"], samples["millstream_streams_peers"]), (1.0, 1.0));
     let told = get(&slow, "/skew");
     let told: serde_json::Value = serde_json::from_str(told.split_once("\r\n\r\n").unwrap().1).unwrap();

@@ -1,7 +1,6 @@
 //! What is counted, against what is known of the input.
 
 mod application;
-mod prometheus;
 
 use millstream::metrics::TaskMetrics;
 use millstream::prelude::*;
