@@ -1,6 +1,8 @@
 //! The connectors, a file or folder each.
 
+mod access;
 mod events;
+mod places;
 
 pub mod datagen;
 pub mod elasticsearch;
@@ -13,3 +15,5 @@ pub mod postgres;
 pub mod prometheus;
 pub mod stdio;
 pub mod syslog;
+
+pub use access::Access;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use chrono::DateTime;
 use chrono::format::{Item, StrftimeItems};
 
+use super::super::places;
 use super::options::TargetOptions;
 use crate::Record;
 
@@ -86,20 +87,7 @@ pub(super) fn check(pattern: &str) -> Result<(), String> {
 
 impl Pattern {
     fn parse(text: &str) -> Result<Self, String> {
-        let (mut parts, mut rest) = (Vec::new(), text);
-        while let Some(start) = rest.find("${") {
-            let (before, place) = rest.split_at(start);
-            let end = place.find('}').ok_or("a ${ is not closed by a }")?;
-            if !before.is_empty() {
-                parts.push(Part::Text(before.to_owned()));
-            }
-            parts.push(Part::parse(&place[2..end])?);
-            rest = &place[end + 1..];
-        }
-        if !rest.is_empty() {
-            parts.push(Part::Text(rest.to_owned()));
-        }
-        Ok(Self(parts))
+        places::parse(text, Part::Text, Part::parse).map(Self)
     }
 
     fn fill(&self, record: &Record) -> Result<String, String> {

@@ -1,6 +1,5 @@
 //! The source `http-poll`: asks a server again and again, and goes on where it was.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,8 +10,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::body::{BodyFormat, Reading, optional_pointer, pointer};
+use super::client::ClientOptions;
 use super::headers;
-use crate::http::{Credentials, HttpClient, Verdict, body_within, describe, verdict};
+use crate::http::{Verdict, body_within, describe, verdict};
 use crate::options::{Fault, Options, Secret};
 use crate::{
     About, ConnectError, End, Finding, Source, SourceBatch, SourceContext, SourceOffset, SourcePartition,
@@ -54,24 +54,9 @@ pub struct PollOptions {
     /// Headers of requests, as `Name: value`, with `|` between several.
     #[option(default = "", check = headers::check)]
     pub headers: Secret,
-    /// The user (basic authentication).
-    #[option(name = "auth.user")]
-    pub user: Option<String>,
-    /// The user's password.
-    #[option(name = "auth.password")]
-    pub password: Option<Secret>,
-    /// A token (bearer authentication).
-    #[option(name = "auth.token")]
-    pub token: Option<Secret>,
-    /// A file of certificates (PEM): servers that these authorities vouch for are trusted instead of the system's.
-    #[option(name = "tls.ca.file", importance = "low")]
-    pub trusted: Option<PathBuf>,
-    /// How long it may take to connect.
-    #[option(name = "http.connect.timeout.ms", default = 5000, importance = "low")]
-    pub connect_timeout: Duration,
-    /// How long a request may take.
-    #[option(name = "http.request.timeout.ms", default = 30_000, importance = "low")]
-    pub request_timeout: Duration,
+    /// How the server is reached.
+    #[option(flatten)]
+    pub client: ClientOptions,
     /// Bytes of an answer; a longer one is an error.
     #[option(name = "body.bytes.max", default = 16_777_216, range = 1..=1_073_741_824, importance = "low")]
     pub body_max: usize,
@@ -167,20 +152,10 @@ struct PollTask {
 
 impl PollTask {
     fn new(options: PollOptions, context: &SourceContext) -> Result<Self, String> {
-        let (password, token) =
-            (options.password.as_ref().map(Secret::expose), options.token.as_ref().map(Secret::expose));
-        let client = HttpClient {
-            connect_timeout: options.connect_timeout,
-            request_timeout: options.request_timeout,
-            credentials: Credentials::of(options.user.as_deref(), password, token),
-            trusted: options.trusted.clone(),
-            follow_redirects: true,
-            ..HttpClient::default()
-        };
         let partition: SourcePartition = Map::from_iter([("url".to_owned(), Json::from(&*options.url))]);
         let position = context.position(&partition).map(Position::read).unwrap_or_default();
         Ok(Self {
-            client: client.build().map_err(|error| error.to_string())?,
+            client: options.client.build(true)?,
             url: Url::parse(&options.url).map_err(|error| error.to_string())?,
             headers: headers::parse(options.headers.expose())?,
             reading: Reading {

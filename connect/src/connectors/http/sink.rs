@@ -1,7 +1,6 @@
 //! The sink `http`: records are sent to a server, one by one or some at once.
 
 use std::hash::{BuildHasher, RandomState};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,11 +8,12 @@ use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Client, Method, StatusCode};
 
+use super::client::ClientOptions;
 use super::headers;
 use super::template::{Escape, Template};
 use crate::data::Value;
 use crate::http::requests::{Answered, Fate, Limits, send_all};
-use crate::http::{Credentials, HttpClient, Verdict, body_within, describe, verdict};
+use crate::http::{Verdict, body_within, describe, verdict};
 use crate::options::{Choice, Fault, Options, Secret};
 use crate::{
     About, ConnectError, Finding, Outcome, Record, Replay, Sink, SinkContext, SinkTask, TaskError, Written,
@@ -27,7 +27,7 @@ const SHOWN_BYTES_MAX: usize = 300;
 #[options(check = agree)]
 pub struct HttpSinkOptions {
     /// Where to, with `${topic}`, `${key}`, `${partition}`, `${offset}`, `${timestamp}` and `${value:/json/pointer}` filled in
-    /// from the record.
+    /// from the record. One that would make another path of it, by a key that is empty, `.` or `..`, becomes a dead letter.
     #[option(alias = "http.api.url", importance = "high", check = template)]
     pub url: String,
     /// The method of requests.
@@ -75,24 +75,9 @@ pub struct HttpSinkOptions {
     /// makes it a dead letter.
     #[option(name = "behavior.on.null.values", default = "ignore", importance = "low")]
     pub on_null: OnNull,
-    /// The user (basic authentication).
-    #[option(name = "auth.user", alias = "connection.user")]
-    pub user: Option<String>,
-    /// The user's password.
-    #[option(name = "auth.password", alias = "connection.password")]
-    pub password: Option<Secret>,
-    /// A token (bearer authentication).
-    #[option(name = "auth.token")]
-    pub token: Option<Secret>,
-    /// A file of certificates (PEM): servers that these authorities vouch for are trusted instead of the system's.
-    #[option(name = "tls.ca.file", importance = "low")]
-    pub trusted: Option<PathBuf>,
-    /// How long it may take to connect.
-    #[option(name = "http.connect.timeout.ms", default = 5000, importance = "low")]
-    pub connect_timeout: Duration,
-    /// How long a request may take.
-    #[option(name = "http.request.timeout.ms", default = 30_000, importance = "low")]
-    pub request_timeout: Duration,
+    /// How the server is reached.
+    #[option(flatten)]
+    pub client: ClientOptions,
 }
 
 /// The method of requests.
@@ -205,17 +190,8 @@ struct Part {
 
 impl HttpTask {
     fn new(options: HttpSinkOptions) -> Result<Self, String> {
-        let (password, token) =
-            (options.password.as_ref().map(Secret::expose), options.token.as_ref().map(Secret::expose));
-        let client = HttpClient {
-            connect_timeout: options.connect_timeout,
-            request_timeout: options.request_timeout,
-            credentials: Credentials::of(options.user.as_deref(), password, token),
-            trusted: options.trusted.clone(),
-            ..HttpClient::default()
-        };
         Ok(Self {
-            client: client.build().map_err(|error| error.to_string())?,
+            client: options.client.build(false)?,
             url: Template::parse(&options.url)?,
             body: options.body.as_deref().map(Template::parse).transpose()?,
             headers: headers::parse(options.headers.expose())?,

@@ -1,5 +1,6 @@
 //! Texts with places for parts of a record.
 
+use super::super::places;
 use crate::Record;
 use crate::data::Value;
 
@@ -14,7 +15,11 @@ pub(super) enum Escape {
 
 /// A text with places.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Template(Vec<Part>);
+pub(super) struct Template {
+    parts: Vec<Part>,
+    /// Of an address: how many segments of its path, `.` and `..`, lead elsewhere as the template itself has them.
+    astray: usize,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {
@@ -35,54 +40,79 @@ const PLACES: &str =
 
 impl Template {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let (mut parts, mut rest) = (Vec::new(), text);
-        while let Some(start) = rest.find("${") {
-            let (before, place) = rest.split_at(start);
-            let end = place.find('}').ok_or("a ${ is not closed by a }")?;
-            if !before.is_empty() {
-                parts.push(Part::Text(before.to_owned()));
-            }
-            parts.push(Part::parse(&place[2..end])?);
-            rest = &place[end + 1..];
-        }
-        if !rest.is_empty() {
-            parts.push(Part::Text(rest.to_owned()));
-        }
-        Ok(Self(parts))
+        let parts = places::parse(text, Part::Text, Part::parse)?;
+        let plain = parts.iter().map(|part| if let Part::Text(text) = part { text } else { "x" });
+        let astray = astray(&plain.collect::<String>());
+        Ok(Self { parts, astray })
     }
 
     /// Whether it is the same for every record.
     pub(super) fn is_fixed(&self) -> bool {
-        self.0.iter().all(|part| matches!(part, Part::Text(_)))
+        self.parts.iter().all(|part| matches!(part, Part::Text(_)))
     }
 
-    /// The text for a record, or what the record lacks.
+    /// The text for a record, or what the record lacks. An address has the path that the template says, whatever the record has in
+    /// it: a key that is empty, `.` or `..` would name what lies above.
     pub(super) fn fill(&self, record: &Record, escape: Escape) -> Result<String, String> {
         let mut out = String::new();
-        for part in &self.0 {
-            let number = |number: Option<i64>, what: &str| {
-                number.map(|number| number.to_string()).ok_or(format!("the record has no {what}"))
-            };
-            let origin = record.origin.as_ref();
-            match part {
-                Part::Text(text) => out.push_str(text),
-                Part::Topic => write(&Value::string(&*record.topic), escape, &mut out),
-                Part::Partition => out += &number(origin.map(|origin| origin.partition.into()), "partition")?,
-                Part::Offset => out += &number(origin.map(|origin| origin.offset), "offset")?,
-                Part::Timestamp => out += &number(record.timestamp, "timestamp")?,
-                Part::Key => write(&record.key.value, escape, &mut out),
-                Part::Value => write(&record.value.value, escape, &mut out),
-                Part::Field(pointer) => {
-                    let field = field(&record.value.value, pointer);
-                    write(field.ok_or(format!("the record has no {pointer}"))?, escape, &mut out);
-                }
+        for part in &self.parts {
+            let before = out.len();
+            part.fill(record, escape, &mut out)?;
+            if escape == Escape::Url && out.len() == before && !out.contains(['?', '#']) {
+                return Err(format!("{} is empty, and stands in the path of url", part.name()));
             }
+        }
+        if escape == Escape::Url && astray(&out) != self.astray {
+            return Err("it would make . or .. a part of the path of url, which leads elsewhere".to_owned());
         }
         Ok(out)
     }
 }
 
+/// Segments of an address's path that lead to another than the one they stand in, as every reader of addresses takes them.
+fn astray(address: &str) -> usize {
+    let path = address.split(['?', '#']).next().unwrap_or_default();
+    let segments = path.split(['/', '\\']);
+    segments.filter(|segment| matches!(&*segment.to_lowercase().replace("%2e", "."), "." | "..")).count()
+}
+
 impl Part {
+    fn fill(&self, record: &Record, escape: Escape, out: &mut String) -> Result<(), String> {
+        let number = |number: Option<i64>| {
+            let number = number.ok_or_else(|| format!("the record has no {}", self.name()))?;
+            Ok::<_, String>(number.to_string())
+        };
+        let origin = record.origin.as_ref();
+        match self {
+            Self::Text(text) => out.push_str(text),
+            Self::Topic => write(&Value::string(&*record.topic), escape, out),
+            Self::Partition => *out += &number(origin.map(|origin| origin.partition.into()))?,
+            Self::Offset => *out += &number(origin.map(|origin| origin.offset))?,
+            Self::Timestamp => *out += &number(record.timestamp)?,
+            Self::Key => write(&record.key.value, escape, out),
+            Self::Value => write(&record.value.value, escape, out),
+            Self::Field(pointer) => {
+                let field = field(&record.value.value, pointer);
+                write(field.ok_or_else(|| format!("the record has no {pointer}"))?, escape, out);
+            }
+        }
+        Ok(())
+    }
+
+    /// For messages.
+    fn name(&self) -> &str {
+        match self {
+            Self::Text(text) => text,
+            Self::Topic => "topic",
+            Self::Partition => "partition",
+            Self::Offset => "offset",
+            Self::Timestamp => "timestamp",
+            Self::Key => "key",
+            Self::Value => "value",
+            Self::Field(pointer) => pointer,
+        }
+    }
+
     fn parse(place: &str) -> Result<Self, String> {
         Ok(match place {
             "topic" => Self::Topic,
@@ -112,6 +142,8 @@ fn field<'a>(value: &'a Value, pointer: &str) -> Option<&'a Value> {
 fn write(value: &Value, escape: Escape, out: &mut String) {
     let text = match (value, escape) {
         (Value::String(text), Escape::Url) => text.to_string(),
+        // A record without a key names nothing.
+        (Value::Null, Escape::Url) => String::new(),
         (Value::String(text), Escape::Json) => {
             let quoted = serde_json::Value::from(&**text).to_string();
             quoted[1..quoted.len() - 1].to_owned()
@@ -166,6 +198,26 @@ mod tests {
         assert!(missing.unwrap_err().contains("/in/none"));
         let unread = Record { origin: None, ..record() };
         assert!(Template::parse("${offset}").unwrap().fill(&unread, Escape::Url).is_err());
+    }
+
+    #[test]
+    fn no_key_leads_to_another_path() {
+        let fill = |template: &str, key: SchemaAndValue| {
+            Template::parse(template).unwrap().fill(&record().key(key), Escape::Url)
+        };
+        let text = |text: &str| SchemaAndValue::string(text);
+        for template in ["http://h/docs/${key}", "http://h/docs/${key}/x", "http://h/docs/${key}?refresh=1"] {
+            for key in ["", ".", ".."] {
+                assert!(fill(template, text(key)).unwrap_err().contains("path"), "{template} with {key:?}");
+            }
+            assert!(fill(template, SchemaAndValue::NULL).is_err());
+            assert!(fill(template, text("...")).is_ok() && fill(template, text("a.b")).is_ok());
+        }
+        assert!(fill("http://h/docs/.${key}", text(".")).is_err());
+        assert!(fill("http://h/docs/%2e${key}", text(".")).is_err());
+        assert!(fill("http://h/${key}${topic}", text(".")).is_ok(), "it is .a b");
+        assert_eq!(fill("http://h/a/../b?k=${key}", text("..")).unwrap(), "http://h/a/../b?k=..");
+        assert_eq!(fill("http://h/b?k=${key}", text("")).unwrap(), "http://h/b?k=");
     }
 
     #[test]

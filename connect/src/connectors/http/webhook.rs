@@ -15,11 +15,11 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use super::super::access::Access;
 use super::body::{BodyFormat, Reading, optional_pointer};
 use crate::data::SchemaAndValue;
-use crate::http::Credentials;
-use crate::http::server::{Delivery, Door, HttpServer, Inbox};
-use crate::options::{Options, Secret};
+use crate::http::server::{Delivery, Door, HttpServer, Inbox, bearable, plain_path};
+use crate::options::Options;
 use crate::{
     About, ConnectError, End, Finding, Record, Source, SourceBatch, SourceContext, SourceTask, TaskError,
 };
@@ -37,7 +37,7 @@ pub struct WebhookOptions {
     #[option(importance = "high", default = "127.0.0.1:8085")]
     pub listen: String,
     /// The path that is posted to.
-    #[option(default = "/", check = path)]
+    #[option(default = "/", check = plain_path)]
     pub path: String,
     /// What a body is: `json`, a record or a list of records; `ndjson`, a line for each record; `text`, a record as it is.
     #[option(name = "body.format", default = "json")]
@@ -48,20 +48,14 @@ pub struct WebhookOptions {
     /// HTTP headers that become headers of the records.
     #[option(name = "headers.copied", default = "")]
     pub headers: Vec<String>,
-    /// The user whom senders must name (basic authentication).
-    #[option(name = "auth.user")]
-    pub user: Option<String>,
-    /// The password that senders must give.
-    #[option(name = "auth.password")]
-    pub password: Option<Secret>,
-    /// The token that senders must give (bearer authentication).
-    #[option(name = "auth.token")]
-    pub token: Option<Secret>,
+    /// Who may write.
+    #[option(flatten)]
+    pub access: Access,
     /// How long a sender waits for its records to be stored before it is told to send them again.
-    #[option(name = "ack.timeout.ms", default = 20_000, check = wait)]
+    #[option(name = "ack.timeout.ms", default = 20_000, check = bearable)]
     pub patience: Duration,
     /// How long a request waits for its turn before it is told to come again.
-    #[option(name = "turn.timeout.ms", default = 1000, check = wait, importance = "low")]
+    #[option(name = "turn.timeout.ms", default = 1000, check = bearable, importance = "low")]
     pub turn: Duration,
     /// Connections at once; more wait to be accepted.
     #[option(name = "connections.max", default = 256, range = 1..=65_536, importance = "low")]
@@ -72,19 +66,6 @@ pub struct WebhookOptions {
     /// Bytes of a request.
     #[option(name = "request.bytes.max", default = 1_048_576, range = 1..=268_435_456, importance = "low")]
     pub request_max: usize,
-}
-
-fn path(path: &str) -> Result<(), String> {
-    let plain = path.chars().all(|c| c.is_ascii_alphanumeric() || "/-_.~".contains(c));
-    if path.starts_with('/') && plain {
-        Ok(())
-    } else {
-        Err("must begin with / and be a plain path".to_owned())
-    }
-}
-
-fn wait(time: &Duration) -> Result<(), String> {
-    if (1..=60_000).contains(&time.as_millis()) { Ok(()) } else { Err("must be from 1 ms to 1 m".to_owned()) }
 }
 
 /// Receives what is posted.
@@ -113,14 +94,11 @@ impl Source for WebhookSource {
     ) -> Result<Box<dyn SourceTask>, ConnectError> {
         let refused = |why: String| ConnectError::Refused(why);
         let (inbox, waiting) = Inbox::new(options.requests_max, options.patience);
-        let (password, token) =
-            (options.password.as_ref().map(Secret::expose), options.token.as_ref().map(Secret::expose));
-        let credentials = Credentials::of(options.user.as_deref(), password, token);
         let reading =
             Reading { topic: options.topic.as_str().into(), format: options.format, key: options.key };
         let receiver = Receiver {
             inbox,
-            door: Door::new(&credentials).map_err(|error| refused(error.to_string()))?,
+            door: Door::new(&options.access.credentials()).map_err(|error| refused(error.to_string()))?,
             reading,
             headers: options.headers,
             body_max: options.request_max,

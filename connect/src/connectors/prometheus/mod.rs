@@ -1,6 +1,5 @@
 //! Prometheus: targets scraped, remote writes received and sent.
 
-mod access;
 mod exposition;
 mod form;
 mod labels;
@@ -10,7 +9,6 @@ mod scrape;
 mod send;
 mod series;
 
-pub use access::Access;
 pub use form::Form;
 pub use labels::Pairs;
 pub use receive::{ReceiveOptions, RemoteWriteSource};

@@ -5,6 +5,7 @@ mod door;
 mod inbox;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::Router;
 use tokio::net::TcpListener;
@@ -13,6 +14,21 @@ use tokio::task::JoinHandle;
 use self::connection::Bounded;
 pub(crate) use self::door::Door;
 pub(crate) use self::inbox::{Delivery, Inbox};
+
+/// Says what is wrong with the path that a server answers.
+pub(crate) fn plain_path(path: &str) -> Result<(), String> {
+    let plain = path.chars().all(|c| c.is_ascii_alphanumeric() || "/-_.~".contains(c));
+    if path.starts_with('/') && plain {
+        Ok(())
+    } else {
+        Err("must begin with / and be a plain path".to_owned())
+    }
+}
+
+/// Says what is wrong with how long a sender is kept waiting: most give up after half a minute or a minute.
+pub(crate) fn bearable(time: &Duration) -> Result<(), String> {
+    if (1..=60_000).contains(&time.as_millis()) { Ok(()) } else { Err("must be from 1 ms to 1 m".to_owned()) }
+}
 
 /// A server, ended when this is dropped.
 pub(crate) struct HttpServer {

@@ -1,8 +1,9 @@
 use std::time::Duration;
 
-use super::super::access::Access;
+use super::super::super::access::Access;
 use super::super::form::Form;
 use super::super::remote::Limits;
+use crate::http::server::{bearable, plain_path};
 use crate::options::Options;
 
 /// What can be said to a receiver of remote writes.
@@ -15,7 +16,7 @@ pub struct ReceiveOptions {
     #[option(importance = "high", default = "127.0.0.1:9201")]
     pub listen: String,
     /// The path that writes are sent to.
-    #[option(default = "/api/v1/write", check = path)]
+    #[option(default = "/api/v1/write", check = plain_path)]
     pub path: String,
     /// Whether a record is one sample, or all samples of a series in one request.
     #[option(name = "record.form", default = "sample")]
@@ -24,7 +25,7 @@ pub struct ReceiveOptions {
     #[option(flatten)]
     pub access: Access,
     /// How long a sender waits for its samples to be stored before it is told to send them again. Prometheus itself waits 30 s.
-    #[option(name = "ack.timeout.ms", default = 20_000, check = patience)]
+    #[option(name = "ack.timeout.ms", default = 20_000, check = bearable)]
     pub patience: Duration,
     /// Connections at once; more wait to be accepted.
     #[option(name = "connections.max", default = 256, range = 1..=65_536, importance = "low")]
@@ -56,17 +57,4 @@ impl ReceiveOptions {
             labels: self.labels_max,
         }
     }
-}
-
-fn path(path: &str) -> Result<(), String> {
-    let plain = path.chars().all(|c| c.is_ascii_alphanumeric() || "/-_.~".contains(c));
-    if path.starts_with('/') && plain {
-        Ok(())
-    } else {
-        Err("must begin with / and be a plain path".to_owned())
-    }
-}
-
-fn patience(time: &Duration) -> Result<(), String> {
-    if (1..=60_000).contains(&time.as_millis()) { Ok(()) } else { Err("must be from 1 ms to 1 m".to_owned()) }
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::super::access::Access;
+use super::super::super::access::Access;
 use super::super::form::Form;
 use super::super::labels::Pairs;
 use super::target::Target;
@@ -47,7 +47,7 @@ pub struct ScrapeOptions {
     #[option(flatten)]
     pub access: Access,
     /// A file of certificates (PEM) that are trusted instead of the system's.
-    #[option(name = "tls.trusted")]
+    #[option(name = "tls.trusted", alias = "tls.ca.file")]
     pub trusted: Option<std::path::PathBuf>,
 }
 

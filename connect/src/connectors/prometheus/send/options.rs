@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use reqwest::Url;
 
-use super::super::access::Access;
+use super::super::super::access::Access;
 use super::super::labels::Pairs;
 use super::mapping::Mapping;
 use crate::http::HttpClient;
@@ -43,7 +43,7 @@ pub struct SendOptions {
     #[option(flatten)]
     pub access: Access,
     /// A file of certificates (PEM) that are trusted instead of the system's.
-    #[option(name = "tls.trusted")]
+    #[option(name = "tls.trusted", alias = "tls.ca.file")]
     pub trusted: Option<PathBuf>,
 }
 

@@ -1,3 +1,5 @@
+//! Who asks, or may ask, over HTTP.
+
 use crate::http::Credentials;
 use crate::options::{Options, Secret};
 
@@ -5,10 +7,10 @@ use crate::options::{Options, Secret};
 #[derive(Options, Debug, Clone)]
 pub struct Access {
     /// The user of basic authentication.
-    #[option(name = "auth.user")]
+    #[option(name = "auth.user", alias = "connection.user")]
     pub user: Option<String>,
     /// The password of basic authentication.
-    #[option(name = "auth.password")]
+    #[option(name = "auth.password", alias = "connection.password")]
     pub password: Option<Secret>,
     /// The token of bearer authentication.
     #[option(name = "auth.token")]
