@@ -60,6 +60,7 @@ pub mod data;
 pub mod dsl;
 pub mod errors;
 pub mod metrics;
+pub mod outlet;
 pub mod prelude;
 pub mod processing;
 pub mod processor;

@@ -80,6 +80,7 @@ fn node(line: &str) -> Option<Node> {
         "Source" => " (topics: ",
         "Processor" => " (stores: ",
         "Sink" if rest.contains(" (topic: ") => " (topic: ",
+        "Sink" if rest.contains(" (outlet: ") => " (outlet: ",
         "Sink" => " (extractor class: ",
         _ => return None,
     })?;

@@ -27,6 +27,7 @@ pub(super) fn make<K: Element, V: Element, P: Processor<K, V>>(
 impl Made {
     pub(super) fn add(self, graph: &mut Graph, name: String, parents: &[NodeId]) -> NodeId {
         let node = graph.add(name, self.kind, parents);
+        graph.node_mut(node).remembers = true;
         for store in self.stores {
             graph.open_store(node, store);
         }

@@ -70,6 +70,10 @@
 //! Without a policy a cluster that was away stops nobody: the thread begins anew at its last commit.
 //! Repartition topics are topics like others, changelogs are not: what they refuse stops the application.
 //!
+//! An [outlet](crate::outlet) too refuses a record long after it came, but knows which one: a policy sees it as it was to be written,
+//! with its task and, unless it waited in a cache, its place. The outlet has tried for as long as it may, so here too
+//! [`Action::Retry`] means `Fail`.
+//!
 //! # Dead letters
 //!
 //! A dead letter is the record as it was read: key, value, headers, and behind those the six headers of Kafka

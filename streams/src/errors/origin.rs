@@ -1,6 +1,7 @@
 //! Where the records come from that pass through the nodes just now.
 
 use super::failed::Bytes;
+use crate::outlet::Refused;
 use crate::processor::Headers;
 use crate::task::RawRecord;
 
@@ -11,6 +12,8 @@ pub(crate) enum Origin<'a> {
     Record(&'a RawRecord<'a>),
     /// The entry of a store that is being flushed, by its index.
     Entry(&'a dyn LendEntry, u32),
+    /// A record that an outlet has refused.
+    Refused(&'a Refused),
     /// A punctuation, at this time (ms), or the beginning or end of a processor.
     Call(i64),
 }
@@ -32,6 +35,15 @@ impl Origin<'_> {
                     timestamp: raw.timestamp,
                     headers: &raw.headers,
                     source: None,
+                });
+            }
+            Self::Refused(refused) => {
+                take(Bytes {
+                    key: refused.key.as_deref(),
+                    value: refused.value.as_deref(),
+                    timestamp: refused.timestamp,
+                    headers: &refused.headers,
+                    source: refused.from.as_ref().map(|place| (place.input, place.offset)),
                 });
             }
             Self::Entry(store, index) => store.lend(*index, take),

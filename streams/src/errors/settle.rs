@@ -1,15 +1,17 @@
 //! Deciding what becomes of a failure, in the middle of a task's work.
 
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
 
 use super::counters::ErrorCounters;
 use super::dead_letter;
 use super::failed::Bytes;
 use super::policies::{Policies, Policy};
 use super::{Action, Failed, Origin, Stage};
+use crate::outlet::Refused;
 use crate::processor::{Context, ContextState, Downstream, ProcessError, Record};
 use crate::task::Failure;
-use crate::topology::{NodeId, NodeKind, Topology};
+use crate::topology::{NodeId, NodeKind, TopicName, Topology};
 
 /// What a task knows of failures.
 pub(crate) struct TaskErrors {
@@ -50,12 +52,22 @@ impl TaskErrors {
         self.policies.retries.pause_ms(self.attempt)
     }
 
+    /// A topic's name in the cluster, where that is known.
+    pub(crate) fn shown(&self, topic: &TopicName) -> String {
+        self.policies.shown(topic)
+    }
+
+    /// Whose records these are; empty where nobody has said.
+    pub(crate) fn application_id(&self) -> Arc<str> {
+        Arc::clone(&self.policies.application_id)
+    }
+
     fn node(&self, node: NodeId) -> (&str, Stage, Option<&Policy>) {
         let at = self.topology.graph().node(node);
         let stage = match at.kind {
             NodeKind::Source { .. } => Stage::Decode,
             NodeKind::Processor { .. } => Stage::Process,
-            NodeKind::Sink { .. } | NodeKind::DynamicSink { .. } => Stage::Produce,
+            NodeKind::Sink { .. } | NodeKind::DynamicSink { .. } | NodeKind::Outlet { .. } => Stage::Produce,
         };
         (&at.name, stage, at.on_error.as_ref().or_else(|| self.policies.of(stage)))
     }
@@ -140,6 +152,13 @@ impl Context<'_> {
             Action::Retry => Err(Settled { node, failure, retry: true }.into()),
             Action::Fail => Err(Settled { node, failure, retry: false }.into()),
         }
+    }
+
+    /// Has decided what becomes of a record that an outlet has refused, long after it was processed.
+    pub(crate) fn refuse(&mut self, refused: &Refused) -> Result<(), ProcessError> {
+        let origin = Origin::Refused(refused);
+        let mut cx = Context { sink: &mut *self.sink, state: &mut *self.state, origin };
+        cx.settle(ProcessError::new(refused.why.clone()).into(), None)
     }
 
     /// What the policy says, if it does not itself panic.

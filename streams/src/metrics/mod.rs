@@ -45,7 +45,7 @@ pub use application::Metrics;
 pub use pace::{Pace, PeersPace};
 pub use partition::{HotKey, PartitionMetrics, TopicSkew};
 pub use spread::Spread;
-pub use task::{NodeMetrics, StoreMetrics, TaskMetrics};
+pub use task::{NodeMetrics, OutletMetrics, StoreMetrics, TaskMetrics};
 pub use thread::{RestoreMetrics, ThreadMetrics};
 
 pub(crate) use board::Board;

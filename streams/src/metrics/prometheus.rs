@@ -242,6 +242,7 @@ fn nodes_and_stores(metrics: &Metrics, page: &mut Page) {
         "Accesses of a store by key, by whether its cache had the key",
         accesses,
     );
+    outlets(metrics, page);
     let restores = |value: fn(&super::RestoreMetrics) -> u64| {
         let of_thread = move |thread: &ThreadMetrics| {
             let number = thread.label();
@@ -270,6 +271,31 @@ fn nodes_and_stores(metrics: &Metrics, page: &mut Page) {
     page.gauge("store_restore_remaining_records", "Offsets of a changelog still to be read", remaining);
     let restored = restores(|restore| restore.restored);
     page.gauge("store_restored_records", "Records read so far by the restore under way", restored);
+}
+
+fn outlets(metrics: &Metrics, page: &mut Page) {
+    let of = || {
+        all(metrics).flat_map(|(thread, task)| task.outlets.iter().map(move |outlet| (thread, task, outlet)))
+    };
+    let counts = of().flat_map(|(thread, task, outlet)| {
+        let outcomes =
+            [("written", outlet.written), ("retried", outlet.retried), ("refused", outlet.refused)];
+        outcomes.map(|(outcome, count)| {
+            let by: [(&str, &dyn Display); 4] = [
+                ("thread", &thread.label()),
+                ("task", &task.task),
+                ("node", &outlet.node),
+                ("outcome", &outcome),
+            ];
+            (Labels::of(&by), count as f64)
+        })
+    });
+    page.counter("outlet_records_total", "Records of an outlet, by what became of them", counts);
+    let held = of().map(|(thread, task, outlet)| {
+        let by = Labels::of(&[("thread", &thread.label()), ("task", &task.task), ("node", &outlet.node)]);
+        (by, outlet.held_bytes as f64)
+    });
+    page.gauge("outlet_held_bytes", "Bytes of records that an outlet holds and that are not safe yet", held);
 }
 
 /// A spread as Prometheus has it, in seconds.

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::rate::Recent;
 use super::{PartitionMetrics, Spread, seconds};
+use crate::outlet::OutletCounts;
 use crate::task::TaskId;
 
 /// How a task is doing. All counts are since the task came to this thread.
@@ -43,6 +44,8 @@ pub struct TaskMetrics {
     pub nodes: Vec<NodeMetrics>,
     /// Its stores.
     pub stores: Vec<StoreMetrics>,
+    /// Its [outlets](crate::outlet). Nothing in a `TestDriver` that captures them.
+    pub outlets: Vec<OutletMetrics>,
 }
 
 /// What passed a node.
@@ -53,6 +56,29 @@ pub struct NodeMetrics {
     pub node: String,
     /// Records it has taken, each once however often it was tried. Below a table that is cached these are the updates that have left the cache.
     pub records: u64,
+}
+
+/// How an outlet is doing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct OutletMetrics {
+    /// Its node.
+    pub node: String,
+    /// Records that the other side has taken.
+    pub written: u64,
+    /// Attempts that are made again: of a record, or of all.
+    pub retried: u64,
+    /// Records that the other side will never take.
+    pub refused: u64,
+    /// Bytes of records that are not safe yet, about.
+    pub held_bytes: u64,
+}
+
+impl OutletMetrics {
+    pub(crate) fn new(node: String, counts: OutletCounts) -> Self {
+        let OutletCounts { written, retried, refused, held_bytes } = counts;
+        Self { node, written, retried, refused, held_bytes }
+    }
 }
 
 /// How a store is used.

@@ -387,6 +387,10 @@ impl Link for ClusterLink {
         self.sink.flush()
     }
 
+    fn rest(&mut self, ms: i64) {
+        std::thread::sleep(Duration::from_millis(ms.max(0).unsigned_abs()));
+    }
+
     fn commit(&mut self, offsets: &[(TopicPartition, GroupOffset)]) -> Result<Committed, LinkError> {
         let offsets = offsets.iter().map(|(partition, GroupOffset { offset, metadata })| {
             let metadata = metadata.encode();

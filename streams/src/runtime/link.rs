@@ -82,10 +82,13 @@ pub(crate) enum Committed {
     Fenced,
 }
 
-/// The cluster, seen from one stream thread. Every method but `flush` and `commit` returns at once.
+/// The cluster, seen from one stream thread. Every method but `flush`, `rest` and `commit` returns at once.
 pub(crate) trait Link: RecordSink {
     /// Waits until everything sent so far is acknowledged.
     fn flush(&mut self) -> Result<(), LinkError>;
+
+    /// Waits for so long (ms), because what is waited for cannot say when it is there.
+    fn rest(&mut self, ms: i64);
 
     /// Commits offsets for the group.
     fn commit(&mut self, offsets: &[(TopicPartition, GroupOffset)]) -> Result<Committed, LinkError>;

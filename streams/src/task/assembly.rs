@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::outlet::{Captured, Drain};
 use crate::processing::Attended;
 use crate::processor::{Context, Discard, Downstream, FanOut, ProcessError, Record};
 use crate::store::backend::KeyValueBackend;
@@ -46,6 +47,7 @@ pub(crate) struct Assembly<'a> {
     /// Stores of processors that are in the flush pass.
     flushed: HashSet<StoreId>,
     attended: Vec<(NodeId, Rc<dyn Attended>)>,
+    drains: Vec<(NodeId, Rc<dyn Drain>)>,
     sources: HashMap<NodeId, Vec<Rc<dyn Source>>>,
 }
 
@@ -57,6 +59,8 @@ pub(crate) struct Assembled {
     pub(crate) flushes: Vec<(NodeId, Rc<dyn Flush>)>,
     /// The processors, in topological order.
     pub(crate) attended: Vec<(NodeId, Rc<dyn Attended>)>,
+    /// The outlets, in topological order.
+    pub(crate) drains: Vec<(NodeId, Rc<dyn Drain>)>,
 }
 
 impl<'a> Assembly<'a> {
@@ -75,6 +79,7 @@ impl<'a> Assembly<'a> {
             flushes: Vec::new(),
             flushed: HashSet::new(),
             attended: Vec::new(),
+            drains: Vec::new(),
             sources: HashMap::new(),
         }
     }
@@ -87,7 +92,9 @@ impl<'a> Assembly<'a> {
                     let sources = factory(&mut self, id);
                     self.sources.insert(id, sources);
                 }
-                NodeKind::Processor { factory } | NodeKind::DynamicSink { factory, .. } => {
+                NodeKind::Processor { factory }
+                | NodeKind::DynamicSink { factory, .. }
+                | NodeKind::Outlet { factory, .. } => {
                     let node = factory(&mut self, id);
                     self.made.insert(id, node);
                 }
@@ -99,7 +106,9 @@ impl<'a> Assembly<'a> {
         }
         self.flushes.reverse();
         self.attended.reverse();
-        Assembled { sources: self.sources, flushes: self.flushes, attended: self.attended }
+        self.drains.reverse();
+        let Self { sources, flushes, attended, drains, .. } = self;
+        Assembled { sources, flushes, attended, drains }
     }
 
     /// The nodes below `id` as one.
@@ -231,6 +240,21 @@ impl<'a> Assembly<'a> {
         if store.is_some_and(|store| self.flushed.insert(store)) {
             self.flushes.push((id, flush));
         }
+    }
+
+    /// What a test has in place of outlets; `None`: the outlets themselves.
+    pub(crate) fn captured(&mut self) -> Option<&mut Captured> {
+        self.sink.captured()
+    }
+
+    /// Whether what comes to `id` would come again if its records were read again.
+    pub(crate) fn is_repeatable(&self, id: NodeId) -> bool {
+        self.graph.is_repeatable(id)
+    }
+
+    /// Adds a node to those that a commit waits for.
+    pub(crate) fn drains(&mut self, id: NodeId, node: Rc<dyn Drain>) {
+        self.drains.push((id, node));
     }
 
     /// Adds a node to those that are called beside their records.

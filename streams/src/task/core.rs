@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::dsl::TimestampExtractor;
 use crate::errors::{ErrorCounters, Origin, Policies, Settled, TaskErrors, guard};
 use crate::metrics::{NodeMetrics, Recent, TaskMetrics};
+use crate::outlet::Drain;
 use crate::processing::{Attended, Punctuation};
 use crate::processor::{Context, ContextState, ProcessError};
 use crate::store::backend::{KeyValueBackend, Position};
@@ -42,14 +43,16 @@ pub struct TaskEnv<'a> {
 /// one thread.
 pub struct Task {
     id: TaskId,
-    topology: Topology,
+    pub(super) topology: Topology,
     inputs: Vec<Input>,
     flushes: Vec<(NodeId, Rc<dyn Flush>)>,
     /// In topological order.
     attended: Vec<(NodeId, Rc<dyn Attended>)>,
+    /// In topological order.
+    pub(super) drains: Vec<(NodeId, Rc<dyn Drain>)>,
     stores: TaskStores,
     cache: Rc<CacheBudget>,
-    state: ContextState,
+    pub(super) state: ContextState,
     /// The record that is to be tried again.
     retry: Option<Retry>,
 }
@@ -81,7 +84,7 @@ impl Task {
         let part = topology.part(id.subtopology);
         let stores = TaskStores::open(topology, id, env.backends, &env.cache, env.sink);
         let by_id = stores.by_id(&part.store_ids);
-        let Assembled { mut sources, flushes, attended } =
+        let Assembled { mut sources, flushes, attended, drains } =
             Assembly::new(topology.graph(), env.sink, by_id, globals).assemble(part);
         let mut inputs = Vec::with_capacity(part.sources.len());
         for node in &part.source_nodes {
@@ -98,6 +101,7 @@ impl Task {
             inputs,
             flushes,
             attended,
+            drains,
             stores,
             cache: env.cache,
             state: ContextState::new(id, part.sources.clone(), topology.graph().ids().count(), errors),
@@ -143,6 +147,7 @@ impl Task {
             partitions: Vec::new(),
             nodes: part.nodes.iter().map(node).collect(),
             stores: self.stores.metrics(),
+            outlets: self.outlet_metrics(),
         }
     }
 
@@ -414,7 +419,7 @@ impl Task {
     }
 
     /// A failure that stops the task or puts its record off, at the node that decided so, else at the one that the task was at.
-    fn failed(&mut self, failure: Failure, at: impl FnOnce(String) -> At) -> TaskError {
+    pub(super) fn failed(&mut self, failure: Failure, at: impl FnOnce(String) -> At) -> TaskError {
         let settled = match failure {
             Failure::Process(error) => error.into_settled().map_err(Failure::from),
             other => Err(other),

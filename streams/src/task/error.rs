@@ -55,6 +55,11 @@ pub enum At {
         /// The node whose store was being flushed, or a node below it.
         node: String,
     },
+    /// While an outlet was asked whether all that it was given is safe.
+    Outlet {
+        /// Its node.
+        node: String,
+    },
     /// While the task was made or its stores were written.
     Store,
 }
@@ -69,6 +74,7 @@ impl std::fmt::Display for At {
             Self::Punctuation { node } => write!(formatter, "punctuation, node {node}"),
             Self::Close { node } => write!(formatter, "close, node {node}"),
             Self::Flush { node } => write!(formatter, "flush, node {node}"),
+            Self::Outlet { node } => write!(formatter, "outlet {node}"),
             Self::Store => formatter.write_str("stores"),
         }
     }

@@ -5,6 +5,7 @@ mod budget;
 mod core;
 mod error;
 mod id;
+mod outlets;
 mod schedule;
 mod sink;
 mod source;

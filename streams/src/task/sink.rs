@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::outlet::Captured;
 use crate::processor::Headers;
 use crate::store::backend::Position;
 use crate::topology::TopicName;
@@ -47,6 +48,11 @@ pub trait RecordSink {
     fn position(&mut self, changelog: &TopicName, partition: i32) -> Position {
         let _ = (changelog, partition);
         Position::Unchanged
+    }
+
+    /// Where a test keeps what comes to outlets, which are then not opened.
+    fn captured(&mut self) -> Option<&mut Captured> {
+        None
     }
 }
 

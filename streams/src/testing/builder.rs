@@ -9,6 +9,7 @@ use super::widths::Widths;
 use super::{TestDriver, TestError};
 use crate::dsl::TimestampExtractor;
 use crate::errors::{Action, ErrorCounters, Failed, Policies, Retries};
+use crate::outlet::Captured;
 use crate::store::backend::KeyValueBackend;
 use crate::store::cache::CacheBudget;
 use crate::store::memory;
@@ -28,6 +29,7 @@ pub struct TestDriverBuilder<'t> {
     wall_clock: i64,
     errors: Policies,
     commits_by_hand: bool,
+    real_outlets: bool,
     open: Box<OpenStore<'t>>,
 }
 
@@ -43,6 +45,7 @@ impl<'t> TestDriverBuilder<'t> {
             wall_clock: 0,
             errors: Policies::default(),
             commits_by_hand: false,
+            real_outlets: false,
             open: Box::new(|_, spec| Ok(memory::open(spec))),
         }
     }
@@ -99,6 +102,13 @@ impl<'t> TestDriverBuilder<'t> {
         self
     }
 
+    /// Has records written to the [outlets](crate::outlet) that the topology names, and each commit wait for them. Without it they
+    /// are kept for [`outlet`](TestDriver::outlet).
+    pub fn real_outlets(mut self) -> Self {
+        self.real_outlets = true;
+        self
+    }
+
     /// Keeps the stores elsewhere than in memory, in RocksDB for one.
     pub fn stores(
         mut self,
@@ -119,7 +129,7 @@ impl<'t> TestDriverBuilder<'t> {
             tasks: Vec::new(),
             readings: HashMap::new(),
             readers: HashMap::new(),
-            bus: Bus::new(self.widths.clone()),
+            bus: Bus::new(self.widths.clone(), (!self.real_outlets).then(Captured::default)),
             wall_clock: self.wall_clock,
             errors: ErrorCounters::default(),
             commits_by_hand: self.commits_by_hand,

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use millstream_wire::murmur2::partition_for_key;
 
 use super::widths::Widths;
+use crate::outlet::Captured;
 use crate::processor::Headers;
 use crate::task::{RecordSink, SinkError, TopicHandle};
 use crate::topology::TopicName;
@@ -34,6 +35,8 @@ pub(super) struct Bus {
     topics: Vec<BusTopic>,
     /// Records sent since the driver last looked, in order.
     pub(super) sent: VecDeque<(TopicHandle, Stored)>,
+    /// What came to outlets; `None`: they are the real ones.
+    pub(super) captured: Option<Captured>,
 }
 
 #[derive(Debug)]
@@ -48,8 +51,8 @@ struct BusTopic {
 }
 
 impl Bus {
-    pub(super) fn new(widths: Widths) -> Self {
-        Self { widths, topics: Vec::new(), sent: VecDeque::new() }
+    pub(super) fn new(widths: Widths, captured: Option<Captured>) -> Self {
+        Self { widths, topics: Vec::new(), sent: VecDeque::new(), captured }
     }
 
     pub(super) fn name(&self, topic: TopicHandle) -> &TopicName {
@@ -111,6 +114,10 @@ impl RecordSink for Bus {
 
     fn partitions(&mut self, topic: TopicHandle) -> i32 {
         self.topics[topic.0 as usize].next_offsets.len() as i32
+    }
+
+    fn captured(&mut self) -> Option<&mut Captured> {
+        self.captured.as_mut()
     }
 
     fn partition_for_key(&mut self, topic: TopicHandle, key: &[u8]) -> Option<i32> {

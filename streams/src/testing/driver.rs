@@ -1,7 +1,8 @@
 //! The driver.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::dsl::Topic;
 use crate::errors::{ErrorCounters, NodeErrors};
@@ -14,6 +15,10 @@ use super::bus::{Bus, Place, Stored};
 use super::input::Written;
 use super::waiting::Waiting;
 use super::{TestDriverBuilder, TestError, TestInput, TestOutput, TestableStore};
+
+/// A test that waits longer for a real outlet waits in vain.
+const SETTLES_WITHIN: Duration = Duration::from_secs(60);
+const SETTLE_PAUSE: Duration = Duration::from_millis(1);
 
 /// Runs a topology without a broker: the same tasks as in production, stores in memory. Each record is processed to the end,
 /// through repartition topics too, and committed before `send` returns.
@@ -261,6 +266,19 @@ impl TestDriver {
 fn commit(task: &mut Task, bus: &mut Bus, now: i64) -> Result<(), TestError> {
     task.flush(bus)?;
     task.end_turn(now);
+    settle(task, bus)?;
     task.write(|_| Position::Unchanged)?;
+    Ok(())
+}
+
+/// Waits for the outlets of a task.
+fn settle(task: &mut Task, bus: &mut Bus) -> Result<(), TestError> {
+    let deadline = Instant::now() + SETTLES_WITHIN;
+    while !task.settle(bus)? {
+        if Instant::now() >= deadline {
+            return Err(TestError::Unsettled(task.id(), SETTLES_WITHIN));
+        }
+        thread::sleep(SETTLE_PAUSE);
+    }
     Ok(())
 }

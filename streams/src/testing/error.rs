@@ -1,11 +1,13 @@
 //! What a test driver can refuse.
 
+use std::time::Duration;
+
 use thiserror::Error;
 
 use crate::data::DataError;
 use crate::runtime::TopicError;
 use crate::store::error::StoreError;
-use crate::task::TaskError;
+use crate::task::{TaskError, TaskId};
 
 /// A record that the topology under test could not take, or a name that it does not have.
 #[derive(Debug, Error)]
@@ -28,6 +30,12 @@ pub enum TestError {
     /// The topology has no store of that name and those types.
     #[error("the topology has no store {0:?} of these types")]
     UnknownStore(String),
+    /// The topology has no outlet of that name and those types, or writes to the real one.
+    #[error("there is nothing of an outlet {0:?} of these types; `real_outlets` leaves nothing to a test")]
+    UnknownOutlet(String),
+    /// An outlet did not settle.
+    #[error("task {0}: its outlets have not made safe what they were given within {1:?}")]
+    Unsettled(TaskId, Duration),
     /// The input itself has no bytes.
     #[error("the input cannot be encoded: {0}")]
     Encode(#[from] DataError),

@@ -5,6 +5,7 @@ mod bus;
 mod driver;
 mod error;
 mod input;
+mod outlet;
 mod output;
 mod record;
 mod store;

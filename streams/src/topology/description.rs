@@ -75,6 +75,9 @@ fn write_node(formatter: &mut fmt::Formatter<'_>, layout: &Layout<'_>, id: NodeI
         NodeKind::DynamicSink { extractor, .. } => {
             writeln!(formatter, "    Sink: {} (extractor class: {extractor})\n      <-- {above}", node.name)
         }
+        NodeKind::Outlet { kind, .. } => {
+            writeln!(formatter, "    Sink: {} (outlet: {kind})\n      <-- {above}", node.name)
+        }
         NodeKind::Sink { topic, .. } => {
             writeln!(formatter, "    Sink: {} (topic: {topic})\n      <-- {above}", node.name)
         }

@@ -57,6 +57,14 @@ pub enum TopologyError {
         "{0:?} is no optimization: none, all, or some of merge.repartition.topics, reuse.ktable.source.topics, single.store.self.join"
     )]
     UnknownOptimization(String),
+    /// An outlet that cannot be.
+    #[error("the outlet {kind}: {why}")]
+    Outlet {
+        /// What it is.
+        kind: String,
+        /// What is wrong.
+        why: String,
+    },
     /// Nothing was added to the builder.
     #[error("the topology reads no topic; start with `builder.stream(topic)` or `builder.table(topic)`")]
     Empty,

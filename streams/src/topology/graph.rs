@@ -132,6 +132,8 @@ pub(crate) struct Node {
     pub(crate) written_by: Option<NodeId>,
     /// Whether it joins records without a key too, so that a repartition topic above it lets them through.
     pub(crate) welcomes_missing_keys: bool,
+    /// Whether it is a program's own, which may keep something from one record to the next without a store.
+    pub(crate) remembers: bool,
     /// Whether it fills the store of a global table, which no task does.
     pub(crate) global: bool,
     /// Whether it changes the keys or the values of a stream.
@@ -183,6 +185,11 @@ pub(crate) enum NodeKind {
         extractor: &'static str,
         factory: ProcessorFactory,
     },
+    /// An end that is no topic; `kind` says in words what it is.
+    Outlet {
+        kind: String,
+        factory: ProcessorFactory,
+    },
 }
 
 impl Graph {
@@ -211,6 +218,7 @@ impl Graph {
             priority: self.next_priority,
             written_by: None,
             welcomes_missing_keys: false,
+            remembers: false,
             global: false,
             changes: Changes::Nothing,
             merges: false,
@@ -253,7 +261,15 @@ impl Graph {
                 topics.iter().any(|read| read == topic || pattern(read) && read.covers(topic.as_str(), ""))
             }
             NodeKind::DynamicSink { .. } => true,
-            NodeKind::Source { .. } | NodeKind::Processor { .. } => false,
+            NodeKind::Source { .. } | NodeKind::Processor { .. } | NodeKind::Outlet { .. } => false,
+        })
+    }
+
+    /// Whether what comes to a node would come again if its records were read again: no node above it keeps anything.
+    pub(crate) fn is_repeatable(&self, node: NodeId) -> bool {
+        self.node(node).parents.iter().all(|above| {
+            let at = self.node(*above);
+            at.stores.is_empty() && at.table.is_none() && !at.remembers && self.is_repeatable(*above)
         })
     }
 
@@ -498,6 +514,7 @@ impl Graph {
                 NodeKind::Source { topics, .. } if with_topic => *topics = vec![renamed()],
                 NodeKind::Sink { .. }
                 | NodeKind::DynamicSink { .. }
+                | NodeKind::Outlet { .. }
                 | NodeKind::Source { .. }
                 | NodeKind::Processor { .. } => {}
             }
@@ -529,7 +546,7 @@ impl Graph {
     pub(crate) fn source_of(&mut self, wanted: &[TopicName], wanted_types: TypeId) -> Option<NodeId> {
         let found = self.ids().find(|id| match &self.node(*id).kind {
             NodeKind::Source { topics, types, .. } => *types == wanted_types && topics == wanted,
-            NodeKind::Processor { .. } | NodeKind::Sink { .. } | NodeKind::DynamicSink { .. } => false,
+            _ => false,
         })?;
         self.naming.insert(found, Naming::Kept);
         Some(found)
@@ -601,6 +618,10 @@ impl Graph {
         &self.stores[id.0 as usize]
     }
 
+    pub(crate) fn report_outlet(&mut self, kind: &str, why: &str) {
+        self.mistake.get_or_insert(TopologyError::Outlet { kind: kind.to_owned(), why: why.to_owned() });
+    }
+
     /// The mistakes that the types cannot rule out.
     pub(crate) fn check(&self) -> Result<(), TopologyError> {
         if let Some(mistake) = &self.mistake {
@@ -621,7 +642,7 @@ impl Graph {
         let mut read: HashMap<&TopicName, &[TopicName]> = HashMap::new();
         let sources = self.nodes.iter().filter_map(|node| match &node.kind {
             NodeKind::Source { topics, .. } => Some(topics.as_slice()),
-            NodeKind::Processor { .. } | NodeKind::Sink { .. } | NodeKind::DynamicSink { .. } => None,
+            _ => None,
         });
         for topics in sources {
             for topic in topics {

@@ -110,9 +110,7 @@ impl Graph {
             (kind(self, repartition.filter), kind(self, repartition.sink), kind(self, repartition.source));
         let topic = match &sink {
             NodeKind::Sink { topic, .. } => topic.as_str().to_owned(),
-            NodeKind::Source { .. } | NodeKind::Processor { .. } | NodeKind::DynamicSink { .. } => {
-                String::new()
-            }
+            _ => String::new(),
         };
         let filter = self.add(format!("{topic}-filter"), filter, &[]);
         let sink = self.add(format!("{topic}-sink"), sink, &[filter]);

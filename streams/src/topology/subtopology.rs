@@ -86,7 +86,7 @@ fn describe(graph: &Graph, id: u32, nodes: Vec<NodeId>) -> Subtopology {
                 part.source_nodes.extend(topics.iter().map(|_| node_id));
             }
             NodeKind::Sink { topic, .. } if !part.sinks.contains(topic) => part.sinks.push(topic.clone()),
-            NodeKind::Sink { .. } | NodeKind::DynamicSink { .. } | NodeKind::Processor { .. } => {}
+            _ => {}
         }
         for store in &node.stores {
             if !part.store_ids.contains(store) {

@@ -15,6 +15,7 @@ mod print;
 mod process;
 mod repartition;
 mod select_key;
+mod sink;
 mod split;
 mod to;
 mod to_dynamic;
@@ -23,6 +24,7 @@ mod try_map_values;
 
 pub use print::Printed;
 pub use repartition::Repartitioned;
+pub use sink::End;
 pub use split::Split;
 
 use std::any::TypeId;

@@ -28,7 +28,7 @@ impl<L: Link> Worker<L> {
     /// Commits everything that was processed:
     ///
     /// 1. the caches go to the changelogs and, through the nodes below, to the sinks;
-    /// 2. all of that is acknowledged;
+    /// 2. all of that is acknowledged, by outlets first: the tasks of those that have not settled are left out;
     /// 3. the group has the offsets;
     /// 4. the stores have the data, in one batch with the changelog positions that the acknowledgements gave.
     ///
@@ -54,12 +54,13 @@ impl<L: Link> Worker<L> {
             task.flush(link)?;
             task.end_turn(now);
         }
+        self.blocked(|worker| worker.settle_outlets(&leaves))?;
         self.blocked(|worker| worker.link.flush())?;
         let outcome = self.blocked(|worker| worker.commit_offsets(now, leaves));
         match &outcome {
             Ok(Committed::Yes) => {
                 self.write_stores()?;
-                for running in &mut self.running {
+                for running in self.running.iter_mut().filter(|running| !running.unsettled) {
                     running.used.commits += u64::from(running.uncommitted);
                     running.uncommitted = false;
                     running.trouble.over();
@@ -98,7 +99,7 @@ impl<L: Link> Worker<L> {
         let mut offsets = Vec::new();
         for running in &self.running {
             let leaves = leaves(running.task.id());
-            if running.uncommitted || leaves {
+            if running.is_committable() || leaves && !running.uncommitted {
                 offsets.extend(running.group_offsets(away::stamp(now, leaves)));
             }
         }
@@ -110,7 +111,7 @@ impl<L: Link> Worker<L> {
 
     fn write_stores(&mut self) -> Result<(), WorkerError> {
         let Self { running, link, config, last_commit, observer, .. } = self;
-        for running in running.iter_mut().filter(|running| running.uncommitted) {
+        for running in running.iter_mut().filter(|running| running.is_committable()) {
             let offsets: HashMap<TopicPartition, i64> = running.offsets().collect();
             let partition = running.task.id().partition;
             let read = |changelog: &TopicName| {
@@ -138,7 +139,7 @@ impl<L: Link> Worker<L> {
         }
         self.last_purge = now;
         let mut before = Vec::new();
-        for running in &self.running {
+        for running in self.running.iter().filter(|running| !running.unsettled) {
             let part = self.topology.part(running.task.id().subtopology);
             let internal = |topic: &str| {
                 let mut sources = part.sources.iter().filter(|source| source.is_internal());

@@ -5,6 +5,7 @@ mod away;
 mod commit;
 mod membership;
 mod meter;
+mod outlets;
 mod restore;
 mod standing_by;
 mod starting;
@@ -222,6 +223,8 @@ struct Running {
     uncommitted: bool,
     /// Whether a processor wants a commit before `commit.interval.ms` has passed.
     commit_requested: bool,
+    /// Whether its outlets were asked to settle and have not: it rests until they have, and commits leave it out.
+    unsettled: bool,
     /// What its commits have met.
     trouble: Trouble,
     /// What it has taken of the thread.

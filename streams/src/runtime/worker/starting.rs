@@ -199,12 +199,13 @@ impl<L: Link> Worker<L> {
             }
             task.init(now, std::rc::Rc::clone(&self.punctuation_budget), &mut self.link)?;
             let place = self.running.partition_point(|running| running.task.id() < id);
-            let (uncommitted, commit_requested) = (false, false);
+            let (uncommitted, commit_requested, unsettled) = (false, false, false);
             let running = Running {
                 task,
                 inputs: queues,
                 uncommitted,
                 commit_requested,
+                unsettled,
                 trouble,
                 used: Used::default(),
                 _lock,

@@ -4,12 +4,16 @@ use millstream_wire::batch::{BatchError, Record as WireRecord};
 
 use super::super::input::{RunError, TaskInputs, Wait};
 use super::super::link::{FetchedRange, Link, TopicPartition};
+use super::outlets::LOOK_MS;
 use super::{Running, Worker, WorkerError};
 use crate::processor::Headers;
 use crate::task::{At, Failure, RawRecord, Task, TaskError};
 
 /// Records that a task processes before the next task, a commit or a query gets its turn: a few milliseconds.
 const RECORDS_PER_TURN: usize = 4_096;
+
+/// The same of a task that ends in outlets: so many may come after one has run out of room.
+const RECORDS_PER_TURN_INTO_OUTLETS: usize = 256;
 
 /// Bytes of one partition that may wait; above it the partition is not fetched.
 const MAX_BUFFERED_BYTES: usize = 8 << 20;
@@ -29,8 +33,13 @@ impl<L: Link> Worker<L> {
         let mut round = Round { records: 0, again_at: self.proceed(now)? };
         let at_work = if self.paused { 0 } else { self.running.len() };
         let mut since = self.elapsed();
+        round.again_at = round.again_at.min(self.look_at_outlets(now)?);
         for nth in 0..at_work {
             let index = (self.turn + nth) % self.running.len();
+            if !self.running[index].may_go_on()? {
+                round.again_at = round.again_at.min(now + LOOK_MS);
+                continue;
+            }
             let turn = self.take_turn(index, now)?;
             if self.punctuate(index, now)? || turn.records > 0 {
                 since = self.turn_ended(index, since);
@@ -76,7 +85,8 @@ impl<L: Link> Worker<L> {
             Wait::Ready => {}
         }
         task.set_wall_clock(now);
-        let ran = inputs.run(RECORDS_PER_TURN, |input, record| task.process(input, raw(&record), link));
+        let limit = if task.has_outlets() { RECORDS_PER_TURN_INTO_OUTLETS } else { RECORDS_PER_TURN };
+        let ran = inputs.run(limit, |input, record| task.process(input, raw(&record), link));
         let (records, again_at) = match (ran, task.retry_at()) {
             (Ok(records), _) => (records, i64::MAX),
             // How far it came before is in the queue; what failed is still at its head.

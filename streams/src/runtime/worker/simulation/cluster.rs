@@ -234,6 +234,8 @@ impl Link for SimLink {
         Ok(())
     }
 
+    fn rest(&mut self, _ms: i64) {}
+
     fn commit(&mut self, offsets: &[(TopicPartition, GroupOffset)]) -> Result<Committed, LinkError> {
         let broker = &mut *self.broker.borrow_mut();
         if broker.mood == Mood::Failing {

@@ -5,6 +5,7 @@ mod cluster;
 mod disk;
 mod group;
 mod idling;
+mod outlets;
 mod pausing;
 mod punctuation;
 mod retries;

@@ -36,6 +36,11 @@ impl Workbench {
         Self::new(builder, in_memory(), Fault::None, configure)
     }
 
+    /// One that finds what others have left with a broker.
+    pub(super) fn at(broker: &SharedBroker, builder: StreamsBuilder) -> Self {
+        Self::of(Rc::clone(broker), builder, in_memory(), Fault::None, |_| {})
+    }
+
     /// One whose link makes a mistake.
     pub(super) fn with_fault(
         builder: StreamsBuilder,
@@ -59,6 +64,16 @@ impl Workbench {
         fault: Fault,
         configure: impl FnOnce(&mut WorkerConfig),
     ) -> Self {
+        Self::of(SharedBroker::default(), builder, open, fault, configure)
+    }
+
+    fn of(
+        broker: SharedBroker,
+        builder: StreamsBuilder,
+        open: OpenStores,
+        fault: Fault,
+        configure: impl FnOnce(&mut WorkerConfig),
+    ) -> Self {
         let mut config = WorkerConfig {
             application_id: "app".into(),
             commit_interval_ms: 100,
@@ -72,7 +87,6 @@ impl Workbench {
             error_counters: crate::errors::ErrorCounters::default(),
         };
         configure(&mut config);
-        let broker = SharedBroker::default();
         let link = SimLink::new(Rc::clone(&broker), fault);
         let (topology, quiet) = (builder.build().unwrap().optimized(Optimization::ALL), Quiet::default());
         let (arrivals, closed) = (Rc::clone(&quiet.arrivals), Rc::clone(&quiet.closed));
