@@ -19,6 +19,8 @@ pub mod herder;
 mod host;
 pub mod http;
 pub mod options;
+#[cfg(feature = "streams")]
+pub mod outlet;
 pub mod predicates;
 mod record;
 mod registry;
@@ -34,6 +36,8 @@ pub use about::About;
 pub use async_trait::async_trait;
 pub use check::{Finding, Severity};
 pub use error::{ConnectError, TaskError};
+#[cfg(feature = "streams")]
+pub use outlet::SinkTo;
 pub use record::{Headers, Origin, Record, TimestampType};
 pub use registry::{AnySink, AnySource, Plugin, Registry};
 pub use sink::{Assigned, Forget, Outcome, Replay, Sink, SinkContext, SinkTask, Written};

@@ -27,6 +27,8 @@ pub use backoff::{Attempts, RetryBudget};
 pub use brake::Brake;
 pub use clients::OverridePolicy;
 pub(crate) use clients::{Clients, inherited};
+#[cfg(feature = "streams")]
+pub(crate) use conversion::Encoded;
 pub use dead_letter::headers as dead_letter_headers;
 pub use error::RunError;
 pub use exposition::{MetricsServer, exposition};
@@ -38,5 +40,9 @@ pub use options::{
 };
 pub use positions::{PositionError, PositionFile, Positions};
 pub(crate) use sink::bisect;
+#[cfg(feature = "streams")]
+pub(crate) use sink::lanes::{Lanes, Slot};
+#[cfg(feature = "streams")]
+pub(crate) use task::panicked;
 pub use validate::faults;
 pub use worker::{TaskRunner, WorkerOptions};

@@ -9,6 +9,8 @@ mod http;
 mod http_server;
 mod kafka;
 mod open;
+#[cfg(feature = "streams")]
+mod outlet;
 mod postgres;
 mod prometheus;
 mod runtime;

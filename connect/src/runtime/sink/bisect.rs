@@ -3,6 +3,9 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use crate::error::TaskError;
+use crate::sink::{Outcome, Written};
+
 /// What became of one record of a batch.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Verdict {
@@ -14,6 +17,26 @@ pub(crate) enum Verdict {
     Reject { why: String },
     /// Not tried, or not taken for no fault of its own.
     Untried,
+}
+
+/// Why nothing more of a batch is tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// The target takes nothing now.
+    Out { after: Option<Duration>, why: String },
+    /// The target takes nothing until somebody changes something.
+    Fatal(String),
+}
+
+impl From<Outcome> for Verdict {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Ok => Self::Ok,
+            Outcome::Retry { after, why } => Self::Retry { after: after.unwrap_or_default(), why },
+            Outcome::Reject { why } => Self::Reject { why },
+            Outcome::Untried => Self::Untried,
+        }
+    }
 }
 
 /// A batch on its way through a target. Parts are written in order, so a lane keeps its order.
@@ -67,6 +90,48 @@ impl Bisection {
 
     pub(crate) fn into_verdicts(self) -> Vec<Verdict> {
         self.verdicts
+    }
+
+    /// The target has answered for the part that is next.
+    ///
+    /// # Errors
+    /// It takes nothing more: what is left is not tried.
+    pub(crate) fn answered(&mut self, answer: Result<Written, TaskError>) -> Result<(), Stop> {
+        let expected = self.next().map_or(0, |part| part.len());
+        match answer {
+            Ok(Written::All) => self.written(),
+            Ok(Written::Each(outcomes)) if outcomes.len() == expected => {
+                let stops = outcomes.iter().any(|outcome| *outcome != Outcome::Ok);
+                self.each(outcomes.into_iter().map(Verdict::from));
+                if stops {
+                    // What follows in the same partition must not be written before what was left here.
+                    self.put_off();
+                }
+            }
+            Ok(Written::Each(outcomes)) => {
+                let given = outcomes.len();
+                self.put_off();
+                return Err(Stop::Fatal(format!(
+                    "the connector answered for {given} of {expected} records; this is a bug of the connector"
+                )));
+            }
+            Err(TaskError::Rejected { why }) => {
+                self.rejected(&why);
+                if expected == 1 {
+                    // A sink that keeps offsets itself must not move them beyond a record that is no dead letter yet.
+                    self.put_off();
+                }
+            }
+            Err(TaskError::Retry { after, why }) => {
+                self.put_off();
+                return Err(Stop::Out { after, why });
+            }
+            Err(TaskError::Fatal { why }) => {
+                self.put_off();
+                return Err(Stop::Fatal(why));
+            }
+        }
+        Ok(())
     }
 
     fn fill(&mut self, verdict: impl Fn() -> Verdict) {

@@ -11,7 +11,7 @@ mod arrive;
 pub(crate) mod bisect;
 mod chunks;
 mod commit;
-mod lanes;
+pub(crate) mod lanes;
 mod linger;
 mod patience;
 mod write;

@@ -3,11 +3,10 @@
 use std::time::{Duration, Instant};
 
 use super::arrive::as_read;
-use super::bisect::{Bisection, Verdict};
+use super::bisect::{Bisection, Stop, Verdict};
 use super::chunks::find;
 use super::lanes::GivenUp;
 use super::{Outage, SinkRun};
-use crate::error::TaskError;
 use crate::herder::State;
 use crate::record::Record;
 use crate::runtime::RunError;
@@ -15,7 +14,7 @@ use crate::runtime::backoff::Attempts;
 use crate::runtime::failure::Failure;
 use crate::runtime::meter::{Doing, Meter, Stage};
 use crate::runtime::undertaker::Leg;
-use crate::sink::{Outcome, SinkTask, Written};
+use crate::sink::SinkTask;
 
 impl SinkRun {
     /// Hands the target what is ready.
@@ -52,43 +51,15 @@ impl SinkRun {
         bisection: &mut Bisection,
     ) -> Result<(), RunError> {
         while let Some(part) = bisection.next() {
-            match self.seat.patient(None, task.write(&records[part.clone()])).await? {
-                Some(Ok(Written::All)) => bisection.written(),
-                Some(Ok(Written::Each(outcomes))) if outcomes.len() == part.len() => {
-                    let stops = outcomes.iter().any(|outcome| *outcome != Outcome::Ok);
-                    bisection.each(outcomes.into_iter().map(verdict));
-                    if stops {
-                        // What follows in the same partition must not be written before what was left here.
-                        bisection.put_off();
-                    }
-                }
-                Some(Ok(Written::Each(outcomes))) => {
-                    let (given, expected) = (outcomes.len(), part.len());
-                    return Err(RunError::Fatal(format!(
-                        "the connector answered for {given} of {expected} records; this is a bug of the connector"
-                    )));
-                }
-                Some(Err(TaskError::Rejected { why })) => {
-                    bisection.rejected(&why);
-                    if part.len() == 1 {
-                        // A sink that keeps offsets itself must not move them beyond a record that is no dead letter yet.
-                        bisection.put_off();
-                    }
-                }
-                Some(Err(TaskError::Retry { after, why })) => {
-                    bisection.put_off();
-                    return self.out(after, &why).await;
-                }
-                Some(Err(TaskError::Fatal { why })) => {
-                    bisection.put_off();
-                    return Err(RunError::Fatal(why));
-                }
-                None => {
-                    bisection.put_off();
-                    return self.abandon().await;
-                }
+            let Some(answer) = self.seat.patient(None, task.write(&records[part])).await? else {
+                bisection.put_off();
+                return self.abandon().await;
+            };
+            match bisection.answered(answer) {
+                Ok(()) => self.outage = None,
+                Err(Stop::Out { after, why }) => return self.out(after, &why).await,
+                Err(Stop::Fatal(why)) => return Err(RunError::Fatal(why)),
             }
-            self.outage = None;
         }
         Ok(())
     }
@@ -127,14 +98,5 @@ impl SinkRun {
         for (partition, below) in self.lanes.committable() {
             self.chunks.done(&partition, below);
         }
-    }
-}
-
-fn verdict(outcome: Outcome) -> Verdict {
-    match outcome {
-        Outcome::Ok => Verdict::Ok,
-        Outcome::Retry { after, why } => Verdict::Retry { after: after.unwrap_or_default(), why },
-        Outcome::Reject { why } => Verdict::Reject { why },
-        Outcome::Untried => Verdict::Untried,
     }
 }

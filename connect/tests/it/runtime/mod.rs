@@ -3,7 +3,7 @@
 pub(crate) mod broker;
 mod kept;
 mod lines;
-mod shelf;
+pub(crate) mod shelf;
 mod sink;
 mod source;
 pub(crate) mod worker;
