@@ -11,7 +11,7 @@ use crate::herder::{self, ClusterError, ClusterOptions, Config, Herder, Parts, R
 use crate::options::{Fault, Given, Options};
 use crate::registry::Registry;
 use crate::rest::{Loggers, Rest, RestError, RestOptions, RestServer};
-use crate::runtime::{RunError, TaskMetrics, TaskRunner, exposition};
+use crate::runtime::{RunError, TaskMetrics, TaskRunner};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use thiserror::Error;
@@ -103,7 +103,7 @@ impl Distributed {
     /// The same as text for Prometheus, whenever it is asked for: see [`MetricsServer`](crate::runtime::MetricsServer).
     pub fn page(&self) -> impl Fn() -> String + Clone + Send + Sync + 'static {
         let runner = Arc::clone(&self.runner);
-        move || exposition(&runner.metrics())
+        move || runner.page()
     }
 
     /// Ends all tasks in order, lets other workers have them at once, and leaves.

@@ -46,7 +46,8 @@ impl Reader {
             self.family = name.to_owned();
             return (fits && is_new && (kind == "counter") == name.ends_with("_total")).then_some(());
         }
-        self.sample(line)
+        // Any other is a remark, for people.
+        if line.starts_with("# ") { Some(()) } else { self.sample(line) }
     }
 
     fn sample(&mut self, line: &str) -> Option<()> {

@@ -5,6 +5,7 @@ mod files;
 mod lint;
 mod run;
 mod tap;
+mod top;
 mod worker;
 
 use anyhow::Result;
@@ -24,6 +25,8 @@ pub(crate) enum Connect {
     Worker(worker::Worker),
     /// Show records as they pass a connector: what is in its topics, or what its transforms make of it
     Tap(tap::Tap),
+    /// Watch a worker: how its tasks fare, what they move a second, and what they wait for
+    Top(top::Top),
 }
 
 impl Connect {
@@ -34,6 +37,7 @@ impl Connect {
             Self::Doctor(doctor) => doctor.run().await,
             Self::Worker(worker) => worker.run().await,
             Self::Tap(tap) => tap.run().await,
+            Self::Top(top) => top.run().await,
         }
     }
 }

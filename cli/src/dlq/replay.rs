@@ -112,6 +112,9 @@ impl Replay {
     ) -> Result<()> {
         let (mut under_way, mut stopped, mut after) = (Vec::new(), Ok(()), done.clone());
         for letter in &chunk.letters {
+            if *left == 0 {
+                break;
+            }
             let gap_begins = std::mem::replace(before, letter.offset);
             if done.contains(letter.offset) {
                 continue;
@@ -119,9 +122,6 @@ impl Replay {
             if !self.letters.asks_for(letter) {
                 outcome.passed_over += 1;
                 continue;
-            }
-            if *left == 0 {
-                break;
             }
             let Some(topic) = self.to.clone().or_else(|| letter.origin()) else {
                 let at = format!("{}@{}", letter.partition, letter.offset);

@@ -57,7 +57,7 @@ connectors:
 
     let endless = "connectors: {hook: {connector.class: http-webhook, listen: '127.0.0.1:0', topic: hook}}\n";
     let why = refused(&["connect", "run", "--once", &written(&dir, "endless.yaml", endless)]);
-    assert!(why.contains("task hook-0 Failed: this source has no end"), "{why}");
+    assert!(why.contains("connector hook Failed") && why.contains("this source has no end"), "{why}");
 }
 
 #[test]

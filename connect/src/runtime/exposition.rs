@@ -6,6 +6,7 @@ use axum::routing::get;
 use millstream_exposition::{CONTENT_TYPE as TEXT, Labels, Page, process};
 
 use super::meter::{StageSeconds, TaskMetrics};
+use super::standing::remarks;
 use crate::herder::{State, TaskId};
 use crate::http::server::HttpServer;
 
@@ -13,9 +14,10 @@ use crate::http::server::HttpServer;
 const CONNECTIONS_MAX: usize = 32;
 
 /// What a task can be in, each with a sample of its own that is 0 or 1.
-const STATES: [(State, &str); 6] = [
+const STATES: [(State, &str); 7] = [
     (State::Unassigned, "UNASSIGNED"),
     (State::Running, "RUNNING"),
+    (State::Degraded, "DEGRADED"),
     (State::Paused, "PAUSED"),
     (State::Failed, "FAILED"),
     (State::Restarting, "RESTARTING"),
@@ -38,11 +40,12 @@ const COUNTERS: [Counter; 8] = [
     ("commits_total", "How often positions were stored or offsets committed", |task| task.commits),
 ];
 
-/// All numbers of these tasks; those of a failed task stay as they are.
+/// All numbers of these tasks, and of the memory that they share: what they take, and may take, in bytes. Those of a failed task
+/// stay as they are. Remarks say why tasks do not run as they should.
 ///
 #[doc = include_str!("../../../monitoring/connect.md")]
 #[must_use]
-pub fn exposition(tasks: &[(TaskId, TaskMetrics)]) -> String {
+pub fn exposition(tasks: &[(TaskId, TaskMetrics)], memory: (usize, u64)) -> String {
     let mut page = Page::new("millstream_connect_");
     let states = tasks.iter().flat_map(|(id, task)| {
         STATES.map(|(state, name)| (labels(id).and("state", name), f64::from(u8::from(task.state == state))))
@@ -55,6 +58,9 @@ pub fn exposition(tasks: &[(TaskId, TaskMetrics)]) -> String {
         #[expect(clippy::cast_precision_loss, reason = "Prometheus's numbers are doubles")]
         page.counter(name, help, tasks.iter().map(|(id, task)| (labels(id), read(task) as f64)));
     }
+    #[expect(clippy::cast_precision_loss, reason = "Prometheus's numbers are doubles")]
+    let lag = tasks.iter().filter_map(|(id, task)| Some((labels(id), task.lag? as f64)));
+    page.gauge("lag_records", "Records in the topics of a sink that it has not done", lag);
     let help =
         "What a stage did with its time: it worked, had nothing to do, or waited for what comes after it";
     let spent = tasks.iter().flat_map(|(id, task)| {
@@ -62,7 +68,15 @@ pub fn exposition(tasks: &[(TaskId, TaskMetrics)]) -> String {
         stages.into_iter().flat_map(|(stage, spent)| doings(&labels(id).and("stage", stage), spent))
     });
     page.counter("stage_seconds_total", help, spent);
-    page.into_text()
+    #[expect(clippy::cast_precision_loss, reason = "Prometheus's numbers are doubles")]
+    let (used, limit) = (memory.0 as f64, memory.1 as f64);
+    page.gauge(
+        "memory_used_bytes",
+        "Bytes that the records of all tasks take in memory",
+        [(Labels::none(), used)],
+    );
+    page.gauge("memory_limit_bytes", "Bytes that they may take", [(Labels::none(), limit)]);
+    page.into_text() + &remarks(tasks)
 }
 
 fn doings(stage: &Labels, spent: StageSeconds) -> [(Labels, f64); 3] {
@@ -112,16 +126,16 @@ mod tests {
         let meter = Meter::new(State::Running);
         Meter::add(&meter.dead_letters, 7);
         meter.enter(State::Halted, Some("too many failed"));
-        let page = exposition(&[(TaskId::new("a\"b", 1), meter.snapshot())]);
+        let page = exposition(&[(TaskId::new("a\"b", 1), meter.snapshot())], (1, 2));
         let by = r#"connector="a\"b",task="1""#;
         for line in [
             format!("millstream_connect_task_state{{{by},state=\"HALTED\"}} 1"),
             format!("millstream_connect_task_state{{{by},state=\"RUNNING\"}} 0"),
             format!("millstream_connect_dead_letters_total{{{by}}} 7"),
             format!("millstream_connect_stage_seconds_total{{{by},stage=\"write\",doing=\"blocked\"}} 0"),
+            "millstream_connect_memory_limit_bytes 2".to_owned(),
         ] {
             assert!(page.lines().any(|found| found == line), "{line}\n{page}");
         }
-        assert_eq!(exposition(&[]), "");
     }
 }

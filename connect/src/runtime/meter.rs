@@ -41,6 +41,8 @@ pub(crate) struct Meter {
     pub(crate) retried: AtomicU64,
     pub(crate) bytes: AtomicU64,
     pub(crate) commits: AtomicU64,
+    /// Records that a sink has before it; [`NO_LAG`] where nobody knows.
+    lag: AtomicU64,
     /// A source that will never have more, all of it being stored.
     pub(crate) exhausted: AtomicBool,
     /// Nanoseconds by stage and doing.
@@ -48,6 +50,9 @@ pub(crate) struct Meter {
     /// Changes seldom; a lock keeps the three together.
     status: Mutex<Status>,
 }
+
+/// What stands for a lag that nobody knows.
+const NO_LAG: u64 = u64::MAX;
 
 #[derive(Debug, Clone)]
 struct Status {
@@ -68,6 +73,7 @@ impl Meter {
             retried: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             commits: AtomicU64::new(0),
+            lag: AtomicU64::new(NO_LAG),
             exhausted: AtomicBool::new(false),
             times: Default::default(),
             status: Mutex::new(status),
@@ -77,6 +83,11 @@ impl Meter {
     /// So much more of something.
     pub(crate) fn add(counter: &AtomicU64, more: usize) {
         counter.fetch_add(more as u64, Relaxed);
+    }
+
+    /// So many records in its topics are not done.
+    pub(crate) fn lags(&self, records: u64) {
+        self.lag.store(records, Relaxed);
     }
 
     /// A stage has done something since `from`; returns the time now, from which the next is counted.
@@ -120,6 +131,7 @@ impl Meter {
             retries: self.retried.load(Relaxed),
             bytes: self.bytes.load(Relaxed),
             commits: self.commits.load(Relaxed),
+            lag: Some(self.lag.load(Relaxed)).filter(|lag| *lag != NO_LAG),
             exhausted: self.exhausted.load(Relaxed),
             read: times(Stage::Read),
             process: times(Stage::Process),
@@ -153,6 +165,8 @@ pub struct TaskMetrics {
     pub bytes: u64,
     /// How often positions were stored or offsets committed.
     pub commits: u64,
+    /// Records in the topics of a sink that it has not done, as of the last look.
+    pub lag: Option<u64>,
     /// A source that will never have more, all of it being stored.
     pub exhausted: bool,
     /// Waiting for records is idle time.

@@ -17,6 +17,7 @@ mod options;
 mod positions;
 mod sink;
 mod source;
+mod standing;
 mod task;
 mod topics;
 mod undertaker;
@@ -42,6 +43,7 @@ pub use positions::{PositionError, PositionFile, Positions};
 pub(crate) use sink::bisect;
 #[cfg(feature = "streams")]
 pub(crate) use sink::lanes::{Lanes, Slot};
+pub use standing::{Standing, TaskStanding};
 #[cfg(feature = "streams")]
 pub(crate) use task::panicked;
 pub use validate::faults;

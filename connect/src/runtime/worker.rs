@@ -13,6 +13,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 
 use super::clients::{Clients, OverridePolicy, inherited};
 use super::environment::{Control, Reporter};
+use super::exposition::exposition;
 use super::memory::MemoryBudget;
 use super::meter::{Meter, TaskMetrics};
 use super::positions::Positions;
@@ -129,6 +130,12 @@ impl TaskRunner {
         let mut all: Vec<_> = tasks.iter().map(|(id, task)| (id.clone(), task.meter.snapshot())).collect();
         all.sort_by(|(a, _), (b, _)| a.cmp(b));
         all
+    }
+
+    /// The same as text for Prometheus.
+    #[must_use]
+    pub fn page(&self) -> String {
+        exposition(&self.metrics(), self.memory())
     }
 
     /// Bytes that the records of all tasks take, and may take.

@@ -11,7 +11,7 @@ use super::once;
 use crate::herder::{Answer, Config, Herder, Levels, Parts, Running, TaskId, alone};
 use crate::options::Fault;
 use crate::registry::Registry;
-use crate::runtime::{PositionError, PositionFile, TaskMetrics, TaskRunner, exposition};
+use crate::runtime::{PositionError, PositionFile, TaskMetrics, TaskRunner};
 
 /// What a worker tells its herder waits here at most.
 const EVENTS_MAX: usize = 1_024;
@@ -96,7 +96,7 @@ impl Standalone {
     /// The same as text for Prometheus, whenever it is asked for: see [`MetricsServer`](crate::runtime::MetricsServer).
     pub fn page(&self) -> impl Fn() -> String + Clone + Send + Sync + 'static {
         let runner = Arc::clone(&self.runner);
-        move || exposition(&runner.metrics())
+        move || runner.page()
     }
 
     /// Waits until every source has no more and every sink has all of it.

@@ -9,6 +9,7 @@ mod scrape;
 mod send;
 mod series;
 
+pub(crate) use exposition::{Exposition, Format, Reading};
 pub use form::Form;
 pub use labels::Pairs;
 pub use receive::{ReceiveOptions, RemoteWriteSource};

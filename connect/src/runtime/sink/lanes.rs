@@ -223,6 +223,11 @@ impl<R> Lanes<R> {
         self.lanes.values().flat_map(|lane| lane.failing.values()).map(|attempts| attempts.since).min()
     }
 
+    /// The offset below which all of a partition is done.
+    pub(crate) fn done_to(&self, partition: &TopicPartition) -> Option<i64> {
+        self.lanes.get(partition).map(Lane::committable)
+    }
+
     /// For each partition that moved since the last commit, the offset below which all is done.
     pub(crate) fn committable(&self) -> Vec<(TopicPartition, i64)> {
         let moved = self.lanes.iter().filter(|(_, lane)| lane.committable() > lane.committed);

@@ -41,6 +41,8 @@ use crate::sink::SinkTask;
 const POLL_MAX: Duration = Duration::from_millis(500);
 /// A record that is tried again for so long is worth a word in the status.
 const WORTH_TELLING: Duration = Duration::from_secs(5);
+/// How often the lag is found out.
+const MEASURE: Duration = Duration::from_secs(1);
 /// How long a target is waited for when partitions go; or a quarter of the time that the group gives, if that is less.
 const LETTING_GO_MAX: Duration = Duration::from_secs(30);
 /// A lane that is held up keeps so many batches at most.
@@ -63,6 +65,8 @@ pub(crate) struct SinkRun {
     topics: BTreeSet<Arc<str>>,
     /// When the target is flushed and offsets are committed next.
     commit_at: Instant,
+    /// When it is found out next how much there is to be done.
+    measure_at: Instant,
     /// Something was written since the last flush.
     unflushed: bool,
     /// The target did not answer in time when partitions were to go or the task was to end: it is not asked before that is done.
@@ -111,6 +115,7 @@ impl SinkRun {
             outage: None,
             topics: BTreeSet::new(),
             commit_at: Instant::now(),
+            measure_at: Instant::now(),
             unflushed: false,
             abandoned: false,
         })
@@ -135,6 +140,7 @@ impl SinkRun {
                 continue;
             }
             self.tell().await;
+            self.measure();
             if let Some(outage) = self.outage.as_ref().filter(|outage| outage.until > Instant::now()) {
                 let (since, until) = (outage.attempts.since, outage.until);
                 self.wait_out(task, since, until).await?;
@@ -165,6 +171,23 @@ impl SinkRun {
         } else if self.outage.is_none() {
             reporter.state(State::Running, None).await;
         }
+    }
+
+    /// Finds out, now and then, how many records there are to be done.
+    fn measure(&mut self) {
+        let now = Instant::now();
+        if now < self.measure_at {
+            return;
+        }
+        self.measure_at = now + MEASURE;
+        let consumer = &self.seat.consumer;
+        let lag_of = |partition: &TopicPartition| {
+            let position = || consumer.position(partition).map(|offset| offset.0);
+            let done = self.lanes.done_to(partition).or_else(position)?;
+            Some(consumer.high_watermark(partition)?.0.saturating_sub(done))
+        };
+        let lag: i64 = self.seat.assigned().iter().filter_map(lag_of).map(|lag| lag.max(0)).sum();
+        self.environment.reporter.meter.lags(lag.unsigned_abs());
     }
 
     /// Waits for records unless there are enough. `true`: there is something else to do.
