@@ -78,7 +78,9 @@ impl Distributed {
             Parts { worker: Arc::clone(&runner) as _, events, id, cluster_id, levels: loggers.levels() };
         let running = herder::join(parts, &options, &settings).await?;
         let rest = Rest::new(running.herder(), registry, &settings, loggers, rest_options);
-        let rest = tokio::spawn(server.serve(rest.map_err(DistributedError::Config)?));
+        let own = Arc::clone(&runner);
+        let rest = rest.map_err(DistributedError::Config)?.with_page(move || own.page());
+        let rest = tokio::spawn(server.serve(rest));
         Ok(Self { runner, running, address, rest })
     }
 

@@ -108,7 +108,7 @@ impl Surface {
     ) -> Result<()> {
         say(format_args!("Connect is ready on http://{}", self.server.address()))?;
         let rest = Rest::new(standalone.herder(), registry, settings, loggers, self.options).map_err(said)?;
-        tokio::spawn(self.server.serve(rest));
+        tokio::spawn(self.server.serve(rest.with_page(standalone.page())));
         Ok(())
     }
 }

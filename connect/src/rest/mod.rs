@@ -55,7 +55,12 @@ pub struct Rest {
     pub loggers: Arc<Loggers>,
     /// What operators have set.
     pub options: Arc<RestOptions>,
+    /// What Prometheus is answered; `None`: this process runs no tasks.
+    pub page: Option<MetricsPage>,
 }
+
+/// Writes the page of metrics.
+pub type MetricsPage = Arc<dyn Fn() -> String + Send + Sync>;
 
 impl Rest {
     /// The surface of a worker with these settings.
@@ -80,7 +85,13 @@ impl Rest {
             let refusal = allows.refusal(&known, config);
             faults(&known, &worker, config).into_iter().chain(refusal).collect()
         });
-        Ok(Self { herder, catalog: Arc::new(catalog), loggers, options })
+        Ok(Self { herder, catalog: Arc::new(catalog), loggers, options, page: None })
+    }
+
+    /// The same, which also answers `GET /metrics`, as Kafka Connect does not.
+    #[must_use]
+    pub fn with_page(self, page: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        Self { page: Some(Arc::new(page)), ..self }
     }
 }
 
@@ -91,6 +102,7 @@ pub fn router(rest: Rest) -> Router {
     Router::new()
         .route("/", get(root::info))
         .route("/health", get(root::health))
+        .route("/metrics", get(root::metrics))
         .merge(connectors::routes())
         .route("/connector-plugins", get(plugins::list))
         .route("/connector-plugins/{plugin}/config", get(plugins::config))

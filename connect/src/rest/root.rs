@@ -4,7 +4,9 @@ use crate::herder::HerderError;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use millstream_exposition::{CONTENT_TYPE as METRICS_TYPE, process};
 use serde_json::{Value, json};
 
 pub(super) async fn info(State(rest): State<Rest>) -> Json<Value> {
@@ -13,6 +15,12 @@ pub(super) async fn info(State(rest): State<Rest>) -> Json<Value> {
         "commit": "millstream",
         "kafka_cluster_id": rest.herder.cluster_id(),
     }))
+}
+
+/// What the tasks of this worker have done, for Prometheus and for `millstream connect top`. Not in Kafka Connect.
+pub(super) async fn metrics(State(rest): State<Rest>) -> Result<Response, ApiError> {
+    let page = rest.page.as_ref().ok_or_else(ApiError::no_such_path)?;
+    Ok(([(CONTENT_TYPE, METRICS_TYPE)], page() + &process()).into_response())
 }
 
 /// KIP-1017; 503 also of a worker that is cut off from its cluster, which Kafka Connect answers with 500 after its time limit.
