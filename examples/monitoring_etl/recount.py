@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Counts a web server's log, as the monitoring ETL does: requests, and those that failed, of each service.
+"""Counts a web server's log, as the monitoring ETL does.
 
-    recount.py LOG SERVICES        prints {"SERVICE": [REQUESTS, FAILED], ...}
+    recount.py LOG SERVICES             prints {"SERVICE": [REQUESTS, FAILED], ...}
+    recount.py LOG SERVICES --minutes   prints {"MINUTE|SERVICE|STATUS": REQUESTS, ...}, minutes in milliseconds since 1970
 
 SERVICES has a line for each first part of a path: `blog=writing`. It knows nothing of topics, windows or stores.
 """
 
 import collections
+import datetime
 import json
 import re
 import sys
@@ -17,20 +19,34 @@ LINE = re.compile(
 )
 
 
-def main(log, services):
+def requests(log, services):
+    """The time, service and status of each."""
     with open(services) as lines:
         service_of = dict(line.strip().split("=", 1) for line in lines if "=" in line)
-    counts = collections.defaultdict(lambda: [0, 0])
     with open(log, errors="replace") as lines:
-        for line in lines:
-            match = LINE.match(line)
-            if not match:
-                continue
+        for match in filter(None, map(LINE.match, lines)):
             section = match[2].split("?")[0].lstrip("/").split("/")[0]
-            count = counts[service_of.get(section, "other")]
-            count[0] += 1
-            count[1] += int(match[3]) >= 500
-    print(json.dumps(counts, sort_keys=True))
+            yield match[1], service_of.get(section, "other"), int(match[3])
+
+
+def by_service(requests):
+    counts = collections.defaultdict(lambda: [0, 0])
+    for _, service, status in requests:
+        counts[service][0] += 1
+        counts[service][1] += status >= 500
+    return counts
+
+
+def by_minute(requests):
+    def minute(time):
+        return int(datetime.datetime.strptime(time, "%d/%b/%Y:%H:%M:%S %z").timestamp()) // 60 * 60_000
+
+    return collections.Counter(f"{minute(time)}|{service}|{status}" for time, service, status in requests)
+
+
+def main(log, services, how=None):
+    count = by_minute if how == "--minutes" else by_service
+    print(json.dumps(count(requests(log, services)), sort_keys=True))
 
 
 main(*sys.argv[1:])

@@ -6,9 +6,9 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use millstream_client::{Consumer, Delivery, Event, Offset, Producer, ProducerRecord, TopicPartition};
-use millstream_tests::process::PATIENCE;
+use millstream_client::{Delivery, Producer, ProducerRecord};
 use millstream_tests::server::Server;
+use millstream_tests::topics::{Offsets, Topics};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -96,20 +96,10 @@ fn produce_until(stop: &AtomicBool, bootstrap: String) -> Result<Vec<Acknowledge
 
 /// The records of the topic: offset and number.
 fn read_all(bootstrap: &str) -> Result<Vec<(i64, u64)>> {
-    let mut consumer = Consumer::builder().bootstrap(bootstrap).build_blocking()?;
-    let partition = TopicPartition::new(TOPIC, 0);
-    consumer.assign_at(partition, Offset(0));
     let mut records = Vec::new();
-    loop {
-        let event = consumer.poll_blocking(PATIENCE)?;
-        let Event::Fetched(fetched) = event.context("the log cannot be read to its end")? else { continue };
-        fetched.for_each(|record| {
-            let number = record.value.and_then(|value| str::from_utf8(value).ok()?.parse().ok());
-            records.push((record.offset.0, number.unwrap_or(u64::MAX)));
-            Ok(())
-        })?;
-        if fetched.next_offset == fetched.high_watermark {
-            return Ok(records);
-        }
-    }
+    Topics::on(bootstrap)?.read(TOPIC, &Offsets::new(), |_, record| {
+        let number = record.value.and_then(|value| str::from_utf8(value).ok()?.parse().ok());
+        records.push((record.offset.0, number.unwrap_or(u64::MAX)));
+    })?;
+    Ok(records)
 }

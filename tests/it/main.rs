@@ -2,6 +2,7 @@
 
 mod connect;
 mod daemon;
+mod etl;
 mod java;
 mod kafka_python;
 mod kcat;

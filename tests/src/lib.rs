@@ -13,6 +13,7 @@ pub mod prometheus;
 pub mod python;
 pub mod server;
 pub mod skip;
+pub mod topics;
 
 /// The program of the README, compiled.
 #[cfg(doctest)]

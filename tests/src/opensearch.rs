@@ -23,7 +23,7 @@ os.execv(binary, [binary])
 /// A running node with empty data. It is killed when this is dropped, and ends by itself when its test's process has.
 pub struct OpenSearch {
     // Before the folder: it is gone when the files go.
-    _process: Process,
+    process: Process,
     address: SocketAddr,
     real: bool,
     _data: TempDir,
@@ -45,12 +45,17 @@ impl OpenSearch {
             python.start(START_STAND_IN, &[])?
         };
         let address = process.wait_for(address_in)?;
-        Ok(Some(Self { _process: process, address, real, _data: data }))
+        Ok(Some(Self { process, address, real, _data: data }))
     }
 
     /// Whether this is OpenSearch itself.
     pub fn is_real(&self) -> bool {
         self.real
+    }
+
+    /// The process that runs it, or its child does.
+    pub fn process(&self) -> &Process {
+        &self.process
     }
 
     /// Where it listens.

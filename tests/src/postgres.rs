@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use crate::daemon::{Daemon, Ready};
-use crate::process::PATIENCE;
+use crate::process::{PATIENCE, Process};
 use crate::skip::skip;
 
 /// Where Debian keeps the servers, a folder a version.
@@ -77,6 +77,11 @@ impl Postgres {
         self.kill()?;
         std::fs::write(self.daemon.dir().join("data/standby.signal"), "")?;
         self.restart()
+    }
+
+    /// The process, while it runs; sessions are its children.
+    pub fn process(&self) -> Option<&Process> {
+        self.daemon.process()
     }
 
     /// Kills it as `kill -9` does; its cluster stays.

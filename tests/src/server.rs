@@ -1,9 +1,10 @@
 //! `millstream server` as a process of its own, so that it can be killed.
 
+use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, ensure};
 
@@ -44,6 +45,11 @@ impl Server {
         self.process.take().context("it does not run")?.kill()
     }
 
+    /// The process, while it runs.
+    pub fn process(&self) -> Option<&Process> {
+        self.process.as_ref()
+    }
+
     /// `HOST:PORT` for clients.
     pub fn bootstrap(&self) -> &str {
         &self.listen
@@ -51,17 +57,24 @@ impl Server {
 }
 
 /// The program `millstream`, built as the tests are.
-pub fn millstream() -> Result<&'static Path> {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    if let Some(built) = PROGRAM.get() {
-        return Ok(built);
-    }
-    let built = program("millstream")?;
-    Ok(PROGRAM.get_or_init(|| built))
+pub fn millstream() -> Result<PathBuf> {
+    program("millstream")
 }
 
-/// One of our programs, built as this one is.
+/// One of our programs, built as this one is: the first time that this process asks for it.
 pub fn program(name: &str) -> Result<PathBuf> {
+    static BUILT: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
+    // Held while it is built: whoever wants the same waits for it.
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(program) = built.get(name) {
+        return Ok(program.clone());
+    }
+    let program = build(name)?;
+    built.insert(name.to_owned(), program.clone());
+    Ok(program)
+}
+
+fn build(name: &str) -> Result<PathBuf> {
     let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // As a member of the workspace: what it shares with the tests is built once.
     build.args(["build", "--quiet", "--workspace", "--bin", name]);

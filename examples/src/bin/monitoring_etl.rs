@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::Context;
 use clap::Parser;
 use millstream::prelude::*;
 use millstream_examples::monitoring_etl::{HEALTH, Pace, topology};
@@ -29,6 +30,9 @@ struct Args {
     /// Milliseconds between commits
     #[arg(long, default_value_t = 1_000)]
     commit_interval_ms: u64,
+    /// Any configuration of Kafka Streams by its name, for example --set num.stream.threads=2
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    set: Vec<String>,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -41,14 +45,18 @@ fn main() -> anyhow::Result<()> {
         .init();
     let pace =
         Pace { grace: Duration::from_millis(args.grace_ms), silence: Duration::from_millis(args.silence_ms) };
-    Streams::builder(topology(pace)?)
+    let mut app = Streams::builder(topology(pace)?)
         .application_id("monitoring-etl")
         .bootstrap(args.bootstrap)
         .state_dir(args.state)
         .commit_interval(Duration::from_millis(args.commit_interval_ms))
         .set("topology.optimization", "all")
         .serve(HEALTH)
-        .query_listen(&args.query_listen)
-        .run_blocking_until_ctrl_c()?;
-    Ok(())
+        .query_listen(&args.query_listen);
+    for setting in &args.set {
+        let (name, value) =
+            setting.split_once('=').with_context(|| format!("--set {setting}: expected NAME=VALUE"))?;
+        app = app.set(name, value);
+    }
+    Ok(app.run_blocking_until_ctrl_c()?)
 }

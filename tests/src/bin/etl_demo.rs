@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 fn main() -> Result<()> {
     let begun = Instant::now();
     let say = |text: &str| println!("{:>6.1} s  {text}", begun.elapsed().as_secs_f64());
-    let Some(stack) = Stack::start(say)? else {
+    let Some(stack) = Stack::start(&[], say)? else {
         bail!("a server is missing: `make needs judges` installs them")
     };
     let lines = log(REAL, Extra::default(), Utc::now())?;

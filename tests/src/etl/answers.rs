@@ -1,7 +1,6 @@
 use std::collections::BTreeMap;
-use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::Stack;
@@ -33,6 +32,11 @@ impl Answers {
         Ok(Self { by })
     }
 
+    /// What one of them says.
+    pub fn of(&self, who: &str) -> Option<&Counts> {
+        self.by.iter().find(|(name, _)| *name == who).map(|(_, counts)| counts)
+    }
+
     /// Whether all say the same.
     pub fn agree(&self) -> bool {
         self.by.windows(2).all(|pair| pair[0].1 == pair[1].1)
@@ -61,6 +65,10 @@ impl Answers {
         }
         table
     }
+}
+
+fn recount(stack: &Stack) -> Result<Counts> {
+    Ok(serde_json::from_value(stack.recount(&[])?)?)
 }
 
 fn json(text: &str) -> Result<Value> {
@@ -131,16 +139,4 @@ fn rows(stack: &Stack) -> Result<Counts> {
         Ok((next()?, (next()?.parse()?, next()?.parse()?)))
     };
     stack.sql(query)?.into_iter().map(count).collect()
-}
-
-/// What a script says that knows the file alone.
-fn recount(stack: &Stack) -> Result<Counts> {
-    let output = Command::new("python3")
-        .arg(stack.example("recount.py"))
-        .arg(stack.log())
-        .arg(stack.example("services.properties"))
-        .output()?;
-    ensure!(output.status.success(), "recount.py: {}", String::from_utf8_lossy(&output.stderr));
-    let counts: BTreeMap<String, (u64, u64)> = serde_json::from_slice(&output.stdout)?;
-    Ok(counts)
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use millstream_client::{Admin, NewTopic, Producer, ProducerRecord};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::daemon::{Daemon, Ready, find, free_address};
@@ -14,6 +15,7 @@ use crate::opensearch::OpenSearch;
 use crate::postgres::Postgres;
 use crate::process::Process;
 use crate::server::{Server, millstream, program};
+use crate::topics::Topics;
 
 /// Partitions of a topic that the topology reads or writes; the log has one, since it is one file.
 const PARTITIONS: i32 = 4;
@@ -42,14 +44,16 @@ pub struct Stack {
     opensearch: OpenSearch,
     postgres: Postgres,
     app_address: SocketAddr,
+    /// What the topology's program is told beside where everything is.
+    app_arguments: Vec<String>,
     connect_address: SocketAddr,
     dir: TempDir,
 }
 
 impl Stack {
-    /// Starts all of it with an empty log, telling `say` of each step; without one of the servers here, says so and returns
-    /// nothing.
-    pub fn start(say: impl Fn(&str)) -> Result<Option<Self>> {
+    /// Starts all of it with an empty log, the topology's program with some arguments more, telling `say` of each step; without one
+    /// of the servers here, says so and returns nothing.
+    pub fn start(app_arguments: &[&str], say: impl Fn(&str)) -> Result<Option<Self>> {
         let dir = tempfile::tempdir()?;
         fs::write(dir.path().join("access.log"), "")?;
         let Some(victoria) = find("victoria-metrics", "victoria-metrics") else { return Ok(None) };
@@ -79,6 +83,7 @@ impl Stack {
             opensearch,
             postgres,
             app_address,
+            app_arguments: app_arguments.iter().map(|argument| (*argument).to_owned()).collect(),
             connect_address,
             dir,
         };
@@ -145,7 +150,7 @@ impl Stack {
                     &self.app_address.to_string(),
                 ]);
                 command.arg("--silence-ms").arg(SILENCE.as_millis().to_string());
-                command.arg("--state").arg(self.dir.path().join("state"));
+                command.arg("--state").arg(self.dir.path().join("state")).args(&self.app_arguments);
                 self.app = Some(Process::spawn(&mut command)?);
             }
         }
@@ -163,6 +168,50 @@ impl Stack {
     /// The log.
     pub fn log(&self) -> PathBuf {
         self.dir.path().join("access.log")
+    }
+
+    /// Where Connect keeps how far it has read the log.
+    pub fn positions(&self) -> PathBuf {
+        self.dir.path().join("positions")
+    }
+
+    /// Our processes that run, each with its number.
+    pub fn processes(&self) -> Vec<(&'static str, u32)> {
+        let broker = self.broker.process().map(|process| ("broker", process));
+        let connect = self.connect.as_ref().map(|process| ("connect", process));
+        let app = self.app.as_ref().map(|process| ("topology", process));
+        [broker, connect, app].into_iter().flatten().map(|(name, process)| (name, process.id())).collect()
+    }
+
+    /// The servers' processes that run.
+    pub fn servers(&self) -> Vec<(&'static str, u32)> {
+        let victoria = self.victoria.process().map(|process| ("VictoriaMetrics", process));
+        let postgres = self.postgres.process().map(|process| ("Postgres", process));
+        let opensearch = Some(("OpenSearch", self.opensearch.process()));
+        [victoria, opensearch, postgres]
+            .into_iter()
+            .flatten()
+            .map(|(name, process)| (name, process.id()))
+            .collect()
+    }
+
+    /// `HOST:PORT` of the broker.
+    pub fn bootstrap(&self) -> &str {
+        self.broker.bootstrap()
+    }
+
+    /// What lies in its topics.
+    pub fn topics(&self) -> Result<Topics> {
+        Topics::on(self.broker.bootstrap())
+    }
+
+    /// What a script says that knows the log alone, asked with some arguments more.
+    pub fn recount(&self, arguments: &[&str]) -> Result<Value> {
+        let mut script = Command::new("python3");
+        script.arg(self.example("recount.py")).arg(self.log()).arg(self.example("services.properties"));
+        let output = script.args(arguments).output().context("python3")?;
+        ensure!(output.status.success(), "recount.py: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(serde_json::from_slice(&output.stdout)?)
     }
 
     /// Where the topology is asked.
