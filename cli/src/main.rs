@@ -16,6 +16,7 @@ mod pending;
 mod produce;
 mod server;
 mod stop;
+mod streams;
 mod text;
 mod time;
 mod topic;
@@ -55,6 +56,9 @@ enum Command {
     Connect(connect::Connect),
     /// Look at records that connectors gave up, and send them back
     Dlq(dlq::Dlq),
+    /// Look at running streams applications
+    #[command(subcommand)]
+    Streams(streams::Streams),
     /// Draw what a Kafka Streams program computes
     #[command(subcommand)]
     Topology(topology::Topology),
@@ -71,6 +75,7 @@ impl Command {
         match self {
             Self::Server(server) => server.run().await,
             Self::Topic(topic) => topic.run().await,
+            Self::Streams(streams) => streams.run().await,
             Self::Topology(topology) => topology.run(),
             Self::Produce(produce) => produce.run().await,
             Self::Consume(consume) => consume.run().await,

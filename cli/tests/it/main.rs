@@ -11,6 +11,7 @@ mod produce;
 mod program;
 mod running;
 mod server;
+mod streams;
 mod top;
 mod topic;
 mod topology;
