@@ -11,4 +11,5 @@ mod library;
 mod monitoring;
 mod opensearch;
 mod oracle;
+mod skew;
 mod streams;
