@@ -4,8 +4,9 @@ pub use crate::data::{Data, Json, Text};
 pub use millstream_client::OffsetReset;
 
 pub use crate::dsl::{
-    Consumed, GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable, Output, Partitions, Printed,
-    Repartitioned, StreamsBuilder, TimeWindowedKStream, TimestampExtractor, Topic, Topics, TopologyBuilder,
+    Consumed, GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable, Output, Overload, Partitions,
+    Printed, Repartitioned, StreamsBuilder, TimeWindowedKStream, TimestampExtractor, Topic, Topics,
+    TopologyBuilder,
 };
 pub use crate::errors::{Action, Failed};
 pub use crate::processing::{

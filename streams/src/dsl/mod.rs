@@ -33,7 +33,7 @@ pub use output::Output;
 pub use partitioner::Partitions;
 pub use pre_aggregate::{PreAggregated, PreAggregatedWindows};
 pub use sink::Sink;
-pub use stream::{End, KStream, Printed, Repartitioned, Split};
+pub use stream::{End, KStream, Overload, Printed, Repartitioned, Split};
 pub use table::KTable;
 pub use timestamps::TimestampExtractor;
 pub use topic::Topic;

@@ -113,6 +113,11 @@ fn tasks(metrics: &Metrics, page: &mut Page) {
         of(|task| task.dropped as f64),
     );
     page.counter(
+        "task_shed_records_total",
+        "Records that a task has put aside under overload",
+        of(|task| task.shed as f64),
+    );
+    page.counter(
         "task_commits_total",
         "Commits that had something of a task",
         of(|task| task.commits as f64),

@@ -31,6 +31,8 @@ pub struct TaskMetrics {
     /// Records that were dropped because a key or value was missing, because they came when their windows were closed, or because
     /// an error policy let them go.
     pub dropped: u64,
+    /// Records that were put aside under overload ([`KStream::shed`](crate::KStream::shed)).
+    pub shed: u64,
     /// How far behind stream time records came, those alone that did.
     pub lateness: Spread,
     /// From the time of a record until the task read it (KIP-613, at sources). Taken once a turn, of at most 4,096 records: these

@@ -28,6 +28,13 @@ pub(crate) struct ContextState {
     pub(crate) stream_time: i64,
     /// Records dropped because a key or value was missing, or let go by a policy: Kafka's `dropped-records`.
     pub(crate) dropped: u64,
+    /// Records put aside under overload.
+    pub(crate) shed: u64,
+    /// Whether a node wants to know how many records wait.
+    pub(crate) watches_load: bool,
+    /// How many did behind the present record when the task's turn began, those that passed since taken off; `None`: nobody
+    /// knows, or nobody asks.
+    pub(crate) backlog: Option<u64>,
     /// What passes, for the metrics.
     pub(crate) counts: Counts,
     /// Where times come from for sources that say nothing of it: `default.timestamp.extractor`.
@@ -63,6 +70,9 @@ impl ContextState {
             node: NodeId(0),
             stream_time: -1,
             dropped: 0,
+            shed: 0,
+            watches_load: false,
+            backlog: None,
             counts: Counts::new(nodes),
             timestamps: TimestampExtractor::default(),
             wall_clock: 0,
@@ -80,7 +90,29 @@ impl ContextState {
     }
 }
 
+/// How much a task has before it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Load {
+    /// How far (ms) the latest time that it has seen is behind the clock.
+    pub(crate) behind_ms: i64,
+    /// Records that wait; `None`: not known.
+    pub(crate) backlog: Option<u64>,
+}
+
 impl Context<'_> {
+    /// How much the task has before it.
+    #[inline]
+    pub(crate) fn load(&self) -> Load {
+        let behind_ms = self.state.wall_clock.saturating_sub(self.state.stream_time).max(0);
+        Load { behind_ms, backlog: self.state.backlog }
+    }
+
+    /// The topic in the cluster, the partition and the offset of the record that is being processed, if one is.
+    pub(crate) fn place(&self) -> Option<(String, i32, i64)> {
+        let topic = self.state.topics.get(self.state.input?)?;
+        Some((self.state.errors.shown(topic), self.state.task.partition, self.state.offset))
+    }
+
     /// The largest timestamp that this task has seen, in milliseconds; `-1` before the first record.
     pub fn stream_time(&self) -> i64 {
         self.state.stream_time

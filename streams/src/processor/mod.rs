@@ -9,7 +9,7 @@ mod record;
 
 pub use change::Change;
 pub use context::Context;
-pub(crate) use context::ContextState;
+pub(crate) use context::{ContextState, Load};
 pub use downstream::Downstream;
 pub(crate) use downstream::{Discard, FanOut};
 pub use error::ProcessError;

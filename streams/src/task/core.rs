@@ -141,6 +141,7 @@ impl Task {
             commits: 0,
             stream_time: self.state.stream_time,
             dropped: self.state.dropped,
+            shed: self.state.shed,
             lateness: counts.lateness,
             read_latency: counts.until_read,
             sent_latency: counts.until_sent,
@@ -186,6 +187,16 @@ impl Task {
     /// Tells what the machine's clock says, in milliseconds, for what is processed until it is told again.
     pub fn set_wall_clock(&mut self, now: i64) {
         self.state.wall_clock = now;
+    }
+
+    /// Whether a node wants to know how many records wait ([`set_backlog`](Self::set_backlog)).
+    pub(crate) fn watches_load(&self) -> bool {
+        self.state.watches_load
+    }
+
+    /// Tells how many records wait, those included that are processed next.
+    pub(crate) fn set_backlog(&mut self, records: u64) {
+        self.state.backlog = Some(records);
     }
 
     /// The largest time (ms) of the records that came by an input; `-1` before the first.
@@ -342,6 +353,7 @@ impl Task {
         self.state.counts.take(*node);
         self.state.input = Some(input.0);
         self.state.offset = offset;
+        self.state.backlog = self.state.backlog.map(|waiting| waiting.saturating_sub(1));
         let mut cx = Context { sink, state: &mut self.state, origin: Origin::Record(&record) };
         let outcome = guard(|| Ok(source.process(&record, &mut cx)?));
         if let Err(failure) = outcome {

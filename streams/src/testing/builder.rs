@@ -132,6 +132,7 @@ impl<'t> TestDriverBuilder<'t> {
             bus: Bus::new(self.widths.clone(), (!self.real_outlets).then(Captured::default)),
             wall_clock: self.wall_clock,
             errors: ErrorCounters::default(),
+            backlog: None,
             commits_by_hand: self.commits_by_hand,
         };
         let cache = Rc::new(CacheBudget::new(CACHE_BYTES));

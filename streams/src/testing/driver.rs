@@ -73,6 +73,8 @@ pub struct TestDriver {
     /// Milliseconds; moved only by the test.
     pub(super) wall_clock: i64,
     pub(super) errors: ErrorCounters,
+    /// How many records wait behind each that is processed; `None`: nobody knows.
+    pub(super) backlog: Option<u64>,
     /// Whether nothing is committed but by [`commit`](TestDriver::commit).
     pub(super) commits_by_hand: bool,
 }
@@ -161,6 +163,12 @@ impl TestDriver {
         }
     }
 
+    /// Says how many records wait for each task from now on, behind the one that it processes: what a task is told that
+    /// [sheds](crate::KStream::shed). Without it that is not known.
+    pub fn set_backlog(&mut self, records: u64) {
+        self.backlog = Some(records);
+    }
+
     /// Ends the tasks: what their processors do when they are closed. Dropping a driver does not do it.
     ///
     /// # Errors
@@ -243,6 +251,9 @@ impl TestDriver {
             RawRecord { offset: *offset, timestamp: *timestamp, key, value, headers: headers.clone() };
         let task = &mut self.tasks[task];
         loop {
+            if let Some(backlog) = self.backlog {
+                task.set_backlog(backlog.saturating_add(1));
+            }
             match task.process(input, record.clone(), &mut self.bus) {
                 Err(_) if task.retry_at().is_some() => {}
                 processed => break processed?,

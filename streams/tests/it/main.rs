@@ -32,6 +32,7 @@ mod restart;
 mod reuse;
 mod rolling;
 mod serdes;
+mod shedding;
 mod standbys;
 mod stops;
 mod table_reference;

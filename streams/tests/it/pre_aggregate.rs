@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::executor::block_on;
+use millstream::metrics::Metrics;
 use millstream::prelude::*;
 use proptest::prelude::*;
 
@@ -275,20 +276,30 @@ fn a_hot_key_is_shuffled_once_a_commit() {
         let _counts = words.pre_aggregate().count(COUNTS);
         builder.build().unwrap()
     };
-    let run = |topology: Topology, id: &str| {
+    let run = |topology: Topology, id: &str, sink: &str| {
         let state = tempfile::tempdir().unwrap();
         let app = cluster.app(topology, state.path()).application_id(id);
         let app = app.commit_interval(Duration::from_secs(1)).start_blocking().unwrap();
         wait_until("counting", || counts(&[&app]).get("hot") == Some(&(3 * RECORDS as i64)));
         wait_until("counting the rest", || counts(&[&app]).values().sum::<i64>() == 4 * RECORDS as i64);
-        let shuffled: u64 =
-            app.metrics().tasks().filter(|task| task.task.subtopology == 1).map(|task| task.records).sum();
-        let counted = counts(&[&app]);
+        // Metrics are a little behind.
+        let counted = |metrics: &Metrics| {
+            let of_sink = metrics.tasks().filter_map(|task| task.node(sink)).sum::<u64>();
+            let read = metrics.tasks().filter(|task| task.task.subtopology == 1).map(|task| task.records);
+            let lines =
+                metrics.tasks().filter_map(|task| task.node("KSTREAM-SOURCE-0000000000")).sum::<u64>();
+            (lines, of_sink, read.sum::<u64>())
+        };
+        wait_until("the metrics", || {
+            let (lines, sent, read) = counted(&app.metrics());
+            lines == RECORDS as u64 && sent == read
+        });
+        let (shuffled, words) = (counted(&app.metrics()).2, counts(&[&app]));
         block_on(app.close()).unwrap();
-        (counted, shuffled)
+        (words, shuffled)
     };
-    let (plain, all) = run(counting(), "plain");
-    let (combined, fewer) = run(combining(), "combining");
+    let (plain, all) = run(counting(), "plain", "counts-repartition-sink");
+    let (combined, fewer) = run(combining(), "combining", "counts-partial-repartition-sink");
     assert_eq!(combined, plain);
     assert_eq!(all, 4 * RECORDS as u64);
     assert!(fewer < all / 10, "{fewer} records of {all}");

@@ -15,6 +15,7 @@ mod print;
 mod process;
 mod repartition;
 mod select_key;
+mod shed;
 mod sink;
 mod split;
 mod to;
@@ -24,6 +25,7 @@ mod try_map_values;
 
 pub use print::Printed;
 pub use repartition::Repartitioned;
+pub use shed::Overload;
 pub use sink::End;
 pub use split::Split;
 

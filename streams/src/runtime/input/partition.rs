@@ -98,6 +98,15 @@ impl PartitionQueue {
         self.buffered_records
     }
 
+    /// Records that have not passed, those of the batch included that is being read.
+    pub(crate) fn waiting_records(&self) -> u64 {
+        let left = |open: &OpenBatch| {
+            let next = self.next_offset.max(open.header.base_offset.0);
+            u64::try_from(open.header.next_offset().0 - next).unwrap_or(0)
+        };
+        self.buffered_records as u64 + self.open.as_ref().map_or(0, left)
+    }
+
     /// The timestamp of the next record; `None`: there is none.
     pub(crate) fn head_timestamp(&mut self) -> Result<Option<i64>, BatchError> {
         while self.open_next()? {
@@ -294,6 +303,18 @@ pub(super) mod tests {
         queue.push(0, batch(Compression::None, 0, &[1, 5, 3]));
         let mut run = |until| queue.run(until, usize::MAX, |_| Ok::<_, ()>(())).unwrap();
         assert_eq!((run(4), run(4), run(5)), (1, 0, 2));
+    }
+
+    #[test]
+    fn what_is_left_of_an_open_batch_waits_too() {
+        let mut queue = PartitionQueue::at(None);
+        queue.push(10, batch(Compression::None, 10, &[1, 2, 3]));
+        queue.push(13, batch(Compression::None, 13, &[4]));
+        let mut waiting = vec![queue.waiting_records()];
+        while queue.run(i64::MAX, 1, |_| Ok::<_, ()>(())).unwrap() > 0 {
+            waiting.push(queue.waiting_records());
+        }
+        assert_eq!(waiting, [4, 3, 2, 1, 0]);
     }
 
     #[test]

@@ -116,14 +116,14 @@ impl Running {
 
 /// What is told of a partition of which the broker has so many records beyond what was fetched.
 fn partition(task: TaskId, input: &Input, beyond: Option<i64>) -> PartitionMetrics {
-    let (traffic, waiting) = (input.queue.traffic(), input.queue.buffered_records());
+    let (traffic, waiting) = (input.queue.traffic(), input.queue.waiting_records());
     PartitionMetrics {
         task,
         topic: Arc::clone(&input.topic),
         partition: input.partition,
         records: traffic.records,
         bytes: traffic.bytes,
-        lag: beyond.map(|beyond| beyond.max(0) as u64 + waiting as u64),
+        lag: beyond.map(|beyond| beyond.max(0) as u64 + waiting),
         lag_seconds: None,
         last_timestamp: traffic.last_timestamp,
         top_keys: HotKey::told(traffic.keys.top(KEYS_TOLD)),

@@ -2,7 +2,7 @@
 
 use millstream_wire::batch::{BatchError, Record as WireRecord};
 
-use super::super::input::{RunError, TaskInputs, Wait};
+use super::super::input::{Input, RunError, TaskInputs, Wait};
 use super::super::link::{FetchedRange, Link, TopicPartition};
 use super::outlets::LOOK_MS;
 use super::{Running, Worker, WorkerError};
@@ -85,6 +85,12 @@ impl<L: Link> Worker<L> {
             Wait::Ready => {}
         }
         task.set_wall_clock(now);
+        if task.watches_load() {
+            let beyond = |input: &Input| link.lag(&input.topic, input.partition).unwrap_or(0);
+            let waiting =
+                inputs.iter().map(|input| input.queue.waiting_records() + beyond(input).unsigned_abs());
+            task.set_backlog(waiting.sum());
+        }
         let limit = if task.has_outlets() { RECORDS_PER_TURN_INTO_OUTLETS } else { RECORDS_PER_TURN };
         let ran = inputs.run(limit, |input, record| task.process(input, raw(&record), link));
         let (records, again_at) = match (ran, task.retry_at()) {
