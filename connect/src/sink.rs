@@ -106,6 +106,11 @@ pub trait SinkTask: Send {
     /// Partitions are another's. All that was written of them was flushed before.
     async fn revoked(&mut self, _partitions: &[TopicPartition]) {}
 
+    /// How many records the sink takes at once at best, where `sink.batch.records` says nothing.
+    fn batch_records(&self) -> Option<usize> {
+        None
+    }
+
     /// Writes records, those of a partition in order, and answers for each. The runtime may drop the future when its time is up;
     /// the same records come again then.
     ///

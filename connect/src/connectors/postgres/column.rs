@@ -88,12 +88,15 @@ impl ColumnKind {
             (Self::Bytes, Value::Bytes(bytes)) => hex(bytes),
             (Self::Bytes, Value::String(text)) => hex(text.as_bytes()),
             (Self::Boolean, value) => boolean(value).ok_or_else(|| self.refusal(value))?,
-            (Self::Integer(bits), value) => integer(value, bits).ok_or_else(|| self.refusal(value))?,
-            (Self::Float, value) => value
-                .as_f64()
-                .or_else(|| value.as_str()?.trim().parse().ok())
-                .map(|number| number.to_string())
-                .ok_or_else(|| self.refusal(value))?,
+            (Self::Integer(bits), value) => {
+                let number = integer(value, bits).ok_or_else(|| self.refusal(value))?;
+                return write_plain(format_args!("{number}"), out);
+            }
+            (Self::Float, value) => {
+                let number = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok());
+                let number = number.ok_or_else(|| self.refusal(value))?;
+                return write_plain(format_args!("{number}"), out);
+            }
             (Self::Numeric, value) => number(value).ok_or_else(|| self.refusal(value))?,
             (Self::Date, value) => date(value).ok_or_else(|| self.refusal(value))?,
             (Self::Time, value) => time(value).ok_or_else(|| self.refusal(value))?,
@@ -144,11 +147,12 @@ fn sql_for_schema(schema: &Schema) -> &'static str {
 }
 
 fn write_text(text: &str, out: &mut Vec<u8>) -> Result<(), String> {
-    if text.contains('\0') {
-        return Err("PostgreSQL keeps no zero bytes in text".to_owned());
-    }
-    escape(text, out);
-    Ok(())
+    escape(text, out).then_some(()).ok_or_else(|| "PostgreSQL keeps no zero bytes in text".to_owned())
+}
+
+/// Text in which nothing is to be escaped.
+fn write_plain(text: std::fmt::Arguments<'_>, out: &mut Vec<u8>) -> Result<(), String> {
+    std::io::Write::write_fmt(out, text).map_err(|error| error.to_string())
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -175,7 +179,7 @@ fn boolean(value: &Value) -> Option<String> {
     Some(truth.to_string())
 }
 
-fn integer(value: &Value, bits: u32) -> Option<String> {
+fn integer(value: &Value, bits: u32) -> Option<i64> {
     let number = match value {
         Value::Boolean(truth) => i64::from(*truth),
         Value::String(text) => text.trim().parse().ok()?,
@@ -189,7 +193,7 @@ fn integer(value: &Value, bits: u32) -> Option<String> {
         other => other.as_i64()?,
     };
     let most = i64::MAX >> (64 - bits);
-    (-most - 1..=most).contains(&number).then(|| number.to_string())
+    (-most - 1..=most).contains(&number).then_some(number)
 }
 
 fn number(value: &Value) -> Option<String> {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use millstream_client::TopicPartition;
-use tokio_postgres::{Client, Error, Row, Transaction};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Error, Row, Statement, Transaction};
 
 use super::error::{describe, task_error};
 use super::names::TableName;
@@ -11,6 +12,13 @@ use crate::{Assigned, Forget, TaskError};
 
 /// The next offset of each partition.
 pub(super) type Next = BTreeMap<TopicPartition, i64>;
+
+/// What each transaction asks, prepared once in a session.
+pub(super) struct Statements {
+    lock: Statement,
+    insert: Statement,
+    store: Statement,
+}
 
 /// The table that has them, and whose they are.
 #[derive(Debug, Clone)]
@@ -28,15 +36,27 @@ impl Offsets {
     ///
     /// # Errors
     /// It cannot be made, or is no table of offsets.
-    pub(super) async fn prepare(&self, client: &Client) -> Result<(), TaskError> {
+    pub(super) async fn prepare(&self, client: &Client) -> Result<Statements, TaskError> {
         match self.has_ids(client).await? {
-            Some(true) => Ok(()),
-            Some(false) => Err(TaskError::fatal(format!(
-                "{} has no column topic_id and no table of offsets: drop it, or name another in offsets.table",
-                self.table
-            ))),
-            None => self.create(client).await,
+            Some(true) => {}
+            Some(false) => {
+                return Err(TaskError::fatal(format!(
+                    "{} has no column topic_id and no table of offsets: drop it, or name another in offsets.table",
+                    self.table
+                )));
+            }
+            None => self.create(client).await?,
         }
+        let prepared = async {
+            Ok(Statements {
+                lock: client
+                    .prepare(&format!("{} ORDER BY topic, partition FOR UPDATE", self.select()))
+                    .await?,
+                insert: client.prepare(&self.insert()).await?,
+                store: client.prepare(&self.update()).await?,
+            })
+        };
+        prepared.await.map_err(|error: Error| task_error(&error))
     }
 
     /// Whether the table keeps offsets by the topic's id. `None`: there is none.
@@ -78,42 +98,52 @@ impl Offsets {
 
     /// What is known of partitions, and kept from everybody else until the transaction ends: two tasks that both believe a
     /// partition is theirs write one after the other, and the second sees what the first has written.
-    pub(super) async fn lock(&self, transaction: &Transaction<'_>, of: &[Assigned]) -> Result<Next, Error> {
+    pub(super) async fn lock(
+        &self,
+        transaction: &Transaction<'_>,
+        statements: &Statements,
+        of: &[Assigned],
+    ) -> Result<Next, Error> {
         let (topics, partitions, ids) = columns(of);
-        let select = format!("{} ORDER BY topic, partition FOR UPDATE", self.select());
-        let locked = transaction.query(&select, &[&self.connector, &topics, &partitions, &ids]).await?;
+        let parameters: [&(dyn ToSql + Sync); 4] = [&self.connector, &topics, &partitions, &ids];
+        let locked = transaction.query(&statements.lock, &parameters).await?;
         if locked.len() == of.len() {
             return Ok(known(&locked));
         }
-        let insert = format!(
+        transaction.execute(&statements.insert, &parameters).await?;
+        Ok(known(&transaction.query(&statements.lock, &parameters).await?))
+    }
+
+    fn insert(&self) -> String {
+        format!(
             "INSERT INTO {} (connector, topic, partition, topic_id, next_offset) \
              SELECT $1, topic, partition, id::uuid, 0 \
              FROM unnest($2::text[], $3::int[], $4::text[]) AS wanted (topic, partition, id) ON CONFLICT DO NOTHING",
             self.table
-        );
-        transaction.execute(&insert, &[&self.connector, &topics, &partitions, &ids]).await?;
-        Ok(known(&transaction.query(&select, &[&self.connector, &topics, &partitions, &ids]).await?))
+        )
     }
 
     /// Moves partitions on.
     pub(super) async fn store(
         &self,
         transaction: &Transaction<'_>,
+        statements: &Statements,
         moved: &[(Assigned, i64)],
     ) -> Result<(), Error> {
         let (topics, partitions, ids) = columns(moved.iter().map(|(assigned, _)| assigned));
         let offsets: Vec<i64> = moved.iter().map(|(_, next)| *next).collect();
-        let update = format!(
+        let parameters: [&(dyn ToSql + Sync); 5] = [&self.connector, &topics, &partitions, &ids, &offsets];
+        transaction.execute(&statements.store, &parameters).await.map(|_| ())
+    }
+
+    fn update(&self) -> String {
+        format!(
             "UPDATE {} AS kept SET next_offset = moved.next_offset \
              FROM unnest($2::text[], $3::int[], $4::text[], $5::bigint[]) AS moved (topic, partition, id, next_offset) \
              WHERE kept.connector = $1 AND kept.topic = moved.topic AND kept.partition = moved.partition \
              AND kept.topic_id = moved.id::uuid",
             self.table
-        );
-        transaction
-            .execute(&update, &[&self.connector, &topics, &partitions, &ids, &offsets])
-            .await
-            .map(|_| ())
+        )
     }
 
     /// Nothing is known of these partitions any more, whichever topics of their names they were.

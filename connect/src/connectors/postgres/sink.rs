@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::connection::{Purpose, Session};
 use super::error::{describe, is_stale, task_error};
-use super::offsets::Offsets;
+use super::offsets::{Offsets, Statements};
 use super::options::{InsertMode, PostgresSinkOptions};
 use super::places::Places;
 use super::plan::Plan;
@@ -61,6 +61,7 @@ impl Sink for PostgresSink {
             options: Arc::new(options),
             name,
             offsets,
+            statements: None,
             ids: HashMap::new(),
             session: None,
             tables: Tables::default(),
@@ -81,6 +82,8 @@ struct Task {
     name: String,
     /// `None`: nothing is kept, and what is written again is there again.
     offsets: Option<Offsets>,
+    /// Of this session, where offsets are kept.
+    statements: Option<Statements>,
     /// Which topics the partitions are of.
     ids: HashMap<TopicPartition, Uuid>,
     /// `None`: not yet, or lost.
@@ -118,6 +121,10 @@ impl SinkTask for Task {
         partitions.iter().for_each(|partition| _ = self.ids.remove(partition));
     }
 
+    fn batch_records(&self) -> Option<usize> {
+        Some(self.options.batch)
+    }
+
     async fn write(&mut self, records: &[Record]) -> Result<Written, TaskError> {
         // What does not fit into a transaction comes again at once.
         let now: Vec<&Record> = records.iter().take(self.options.batch).collect();
@@ -151,7 +158,7 @@ impl Task {
         self.staging = Staging::default();
         let session = Session::open(&self.options.connection, &self.name, Purpose::Write).await?;
         if let Some(offsets) = &self.offsets {
-            offsets.prepare(&session.client).await?;
+            self.statements = Some(offsets.prepare(&session.client).await?);
         }
         self.session = Some(session);
         Ok(())
@@ -161,18 +168,24 @@ impl Task {
     async fn transaction(&mut self, records: &[&Record]) -> Result<Done, TaskError> {
         self.connect().await?;
         let options = Arc::clone(&self.options);
-        let mut batch = Batch::read(records, &options, Places::of(records, &self.ids));
+        let mut batch = Batch::new(records, &options, Places::of(records, &self.ids));
         let Some(session) = &mut self.session else { return Err(TaskError::retry("there is no session")) };
-        let is_fresh = self.tables.prepare(&session.client, &options, &batch.rows).await?;
+        let topics = records.iter().map(|record| &record.topic);
+        // Most of the time there is nothing to find out, and a row is made when it is written.
+        let is_fresh = self.tables.is_empty();
+        if options.evolves || !self.tables.know(topics) {
+            self.tables.prepare(&session.client, &options, &batch.rows()).await?;
+        }
         let commit = async {
             let transaction = session.client.transaction().await?;
-            if let Some(offsets) = &self.offsets {
-                batch.places.know(&offsets.lock(&transaction, &batch.places.assigned()).await?);
+            let kept = self.offsets.as_ref().zip(self.statements.as_ref());
+            if let Some((offsets, statements)) = kept {
+                batch.places.know(&offsets.lock(&transaction, statements, &batch.places.assigned()).await?);
             }
             let mut staged = Staged::default();
             let is_refused = batch.write(&transaction, &self.tables, &self.staging, &mut staged).await?;
-            if let Some(offsets) = &self.offsets {
-                offsets.store(&transaction, &batch.places.moved()).await?;
+            if let Some((offsets, statements)) = kept {
+                offsets.store(&transaction, statements, &batch.places.moved()).await?;
             }
             transaction.commit().await?;
             self.staging.committed(staged);
@@ -192,37 +205,23 @@ impl Task {
     }
 }
 
-/// The records of a transaction, as rows.
+/// The records of a transaction.
 struct Batch<'a> {
     options: &'a PostgresSinkOptions,
     records: &'a [&'a Record],
     places: Places,
     outcomes: Vec<Outcome>,
-    /// Which record each row is of.
-    of: Vec<usize>,
-    /// Each with the topic that its table is named after.
-    rows: Vec<(&'a Arc<str>, Row<'a>)>,
 }
 
 impl<'a> Batch<'a> {
-    fn read(records: &'a [&'a Record], options: &'a PostgresSinkOptions, places: Places) -> Self {
-        let (of, rows) = (Vec::with_capacity(records.len()), Vec::with_capacity(records.len()));
-        let outcomes = vec![Outcome::Ok; records.len()];
-        let mut batch = Self { options, records, places, outcomes, of, rows };
-        for (at, record) in records.iter().enumerate() {
-            if batch.places.is_stopped(at) {
-                batch.outcomes[at] = Outcome::Untried;
-                continue;
-            }
-            match Row::of(record, options) {
-                Ok(row) => {
-                    batch.of.push(at);
-                    batch.rows.push((&record.topic, row));
-                }
-                Err(why) => batch.outcomes[at] = batch.places.stop(at, why),
-            }
-        }
-        batch
+    fn new(records: &'a [&'a Record], options: &'a PostgresSinkOptions, places: Places) -> Self {
+        Self { options, records, places, outcomes: vec![Outcome::Ok; records.len()] }
+    }
+
+    /// Those that are rows, each with the topic that its table is named after.
+    fn rows(&self) -> Vec<(&'a Arc<str>, Row<'a>)> {
+        let row = |record: &&'a Record| Some((&record.topic, Row::of(record, self.options).ok()?));
+        self.records.iter().filter_map(row).collect()
     }
 
     /// Writes the rows. Returns whether one was refused for what its table is like.
@@ -233,37 +232,43 @@ impl<'a> Batch<'a> {
         staging: &Staging,
         staged: &mut Staged,
     ) -> Result<bool, tokio_postgres::Error> {
-        let mode = self.options.insert_mode;
-        let (mut plan, mut writer) = (Plan::default(), Writer::new(transaction, mode));
+        let (mut plan, mut writer) = (Plan::default(), Writer::new(transaction, self.options.insert_mode));
         let mut is_refused = false;
-        for (&at, (topic, row)) in self.of.iter().zip(&self.rows) {
+        for (at, record) in self.records.iter().enumerate() {
             if self.places.is_stopped(at) {
                 self.outcomes[at] = Outcome::Untried;
                 continue;
             }
-            if self.places.is_written(at, self.records[at]) {
+            if self.places.is_written(at, record) {
                 continue;
             }
-            let Some((name, table)) = tables.of(topic) else { continue };
-            let added = match table {
-                Some(table) => plan.add(name, table, row, mode != InsertMode::Insert),
-                // What was never written is not there.
-                None if row.is_delete => Ok(()),
-                None => Err(format!(
-                    "table {name} is not there, and all fields are null: nobody knows of what types its columns are to be. \
-                     Create it by hand, or send records with a schema"
-                )),
-            };
+            let added = Row::of(record, self.options).and_then(|row| {
+                let added = self.add(&mut plan, tables, &record.topic, &row);
+                is_refused |= added.is_err();
+                added
+            });
             match added {
-                Ok(()) => self.places.written(at, self.records[at]),
-                Err(why) => {
-                    is_refused = true;
-                    self.outcomes[at] = self.places.stop(at, why);
-                }
+                Ok(()) => self.places.written(at, record),
+                Err(why) => self.outcomes[at] = self.places.stop(at, why),
             }
             writer.drain(&mut plan).await?;
         }
         writer.finish(plan, staging, staged).await?;
         Ok(is_refused)
+    }
+
+    fn add(&self, plan: &mut Plan, tables: &Tables, topic: &Arc<str>, row: &Row<'_>) -> Result<(), String> {
+        match tables.of(topic) {
+            Some((name, Some(table))) => {
+                plan.add(name, table, row, self.options.insert_mode != InsertMode::Insert)
+            }
+            // What was never written is not there.
+            _ if row.is_delete => Ok(()),
+            Some((name, None)) => Err(format!(
+                "table {name} is not there, and all fields are null: nobody knows of what types its columns are to be. \
+                 Create it by hand, or send records with a schema"
+            )),
+            None => Err("its table was not looked up; this is a bug of the connector".to_owned()),
+        }
     }
 }

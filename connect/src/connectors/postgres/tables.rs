@@ -23,29 +23,40 @@ impl Tables {
         self.known.get(topic).map(|(name, table)| (name, table.as_ref()))
     }
 
+    /// Whether none was looked up.
+    pub(super) fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    /// Whether all of these topics have tables that were looked up.
+    pub(super) fn know<'a>(&self, topics: impl Iterator<Item = &'a Arc<str>>) -> bool {
+        let mut last: Option<&Arc<str>> = None;
+        topics
+            .filter(|topic| !last.replace(topic).is_some_and(|last| Arc::ptr_eq(last, topic)))
+            .all(|topic| self.known.get(topic).is_some_and(|(_, table)| table.is_some()))
+    }
+
     /// Somebody may have changed them: they are looked up again.
     pub(super) fn forget(&mut self) {
         self.known.clear();
     }
 
-    /// Looks up the tables of rows, makes those that are missing, adds missing columns. Returns whether any was looked up.
+    /// Looks up the tables of rows, makes those that are missing, adds missing columns.
     pub(super) async fn prepare(
         &mut self,
         client: &Client,
         options: &PostgresSinkOptions,
         rows: &[(&Arc<str>, Row<'_>)],
-    ) -> Result<bool, TaskError> {
-        let mut is_looked_up = false;
+    ) -> Result<(), TaskError> {
         for (at, (topic, row)) in rows.iter().enumerate() {
             if !self.is_known(topic, row) {
                 self.look_up(client, options, topic, &rows[at..]).await?;
-                is_looked_up = true;
             }
             if options.evolves {
-                is_looked_up |= self.evolve(client, topic, row).await?;
+                self.evolve(client, topic, row).await?;
             }
         }
-        Ok(is_looked_up)
+        Ok(())
     }
 
     /// A table that was not there when only deletes came may be made for what comes now.
@@ -78,15 +89,15 @@ impl Tables {
         Ok(())
     }
 
-    async fn evolve(&mut self, client: &Client, topic: &Arc<str>, row: &Row<'_>) -> Result<bool, TaskError> {
-        let Some((name, Some(table))) = self.known.get_mut(topic) else { return Ok(false) };
+    async fn evolve(&mut self, client: &Client, topic: &Arc<str>, row: &Row<'_>) -> Result<(), TaskError> {
+        let Some((name, Some(table))) = self.known.get_mut(topic) else { return Ok(()) };
         if row.is_delete || !table.lacks(row) {
-            return Ok(false);
+            return Ok(());
         }
         table::evolve(client, name, table, row).await?;
         if let Some(found) = table::look_up(client, name).await? {
             *table = found;
         }
-        Ok(true)
+        Ok(())
     }
 }

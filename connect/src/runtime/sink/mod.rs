@@ -45,6 +45,8 @@ const WORTH_TELLING: Duration = Duration::from_secs(5);
 const MEASURE: Duration = Duration::from_secs(1);
 /// How long a target is waited for when partitions go; or a quarter of the time that the group gives, if that is less.
 const LETTING_GO_MAX: Duration = Duration::from_secs(30);
+/// The option that says how many records a sink is given at once.
+const BATCH_RECORDS: &str = "sink.batch.records";
 /// A lane that is held up keeps so many batches at most.
 const CHOKED_BATCHES: usize = 2;
 
@@ -123,6 +125,10 @@ impl SinkRun {
 
     /// Runs until it is told to stop. However it ends, it leaves its group, so that nobody waits for it.
     pub(crate) async fn run(mut self, task: &mut dyn SinkTask) -> Result<(), RunError> {
+        let is_told = self.environment.config.contains_key(BATCH_RECORDS);
+        if let (Some(wish), false) = (task.batch_records(), is_told) {
+            self.options.batch_records = wish;
+        }
         let outcome = self.turns(task).await;
         // Nobody is told of what the group thinks of it.
         let _ = self.seat.consumer.close().await;
