@@ -39,6 +39,9 @@ pub(crate) struct Knobs {
     /// Events that are counted in windows
     #[arg(long, env = "BENCH_EVENTS", default_value_t = 5_000_000)]
     pub(crate) events: u64,
+    /// Rows that go into PostgreSQL
+    #[arg(long, env = "BENCH_ROWS", default_value_t = 300_000)]
+    pub(crate) rows: u64,
     /// Records a second while the latency of a topology is measured: half of what the peer keeps up with
     #[arg(long, env = "BENCH_STREAM_RATE", default_value_t = 30_000)]
     pub(crate) stream_rate: u64,

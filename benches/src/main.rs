@@ -11,6 +11,7 @@ mod knobs;
 mod latency;
 mod node;
 mod peers;
+mod postgres;
 mod produce;
 mod start;
 mod streams;
@@ -19,7 +20,7 @@ mod wordcount;
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Parser;
 
 use crate::figures::Figures;
@@ -53,6 +54,8 @@ enum Work {
     Windowed,
     /// From the input of a topology to its output at half load
     StreamsLatency,
+    /// Rows into PostgreSQL, by Connect's sink and by COPY
+    Postgres,
     /// From nothing to serving, and memory when idle
     Start,
 }
@@ -60,6 +63,10 @@ enum Work {
 impl Compare {
     fn run(&self) -> Result<Figures> {
         let mut figures = Figures::default();
+        let rows = match self.work {
+            Work::Postgres => Some(postgres::Target::start()?),
+            _ => None,
+        };
         for round in 0..self.knobs.rounds {
             // The order turns with the rounds: whoever comes after another's caches and writes does not do so each time.
             let sides = &self.knobs.sides;
@@ -76,6 +83,10 @@ impl Compare {
                     Work::Restore => table::run(side, &self.knobs, &mut figures)?,
                     Work::Windowed => streams::windowed(side, &self.knobs, &mut figures)?,
                     Work::StreamsLatency => half_load::run(side, &self.knobs, &mut figures)?,
+                    Work::Postgres => {
+                        let target = rows.as_ref().context("there is no server")?;
+                        postgres::run(side, &self.knobs, &mut figures, target)?;
+                    }
                     Work::Start => start::run(side, &mut figures)?,
                 }
             }
