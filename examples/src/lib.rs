@@ -7,6 +7,7 @@ pub mod http;
 pub mod interactive_queries;
 pub mod monitoring_etl;
 pub mod order_totals;
+pub mod orders_to_inventory;
 pub mod own_connector;
 pub mod page_views;
 pub mod word_count;

@@ -6,6 +6,7 @@
 mod counts;
 mod evidence;
 mod interchange;
+mod inventory;
 mod kafka;
 mod kill;
 mod ledger;
