@@ -97,7 +97,9 @@ impl Secrets {
     pub(crate) fn conceal(&self, text: &str, written: &BTreeMap<String, String>) -> String {
         let mut told = text.to_owned();
         for raw in written.values() {
-            if let Ok(Cow::Owned(whole)) = self.resolve_text(raw) {
+            if let Ok(Cow::Owned(whole)) = self.resolve_text(raw)
+                && !whole.is_empty()
+            {
                 told = told.replace(&whole, raw);
             }
             let mut rest = raw.as_str();

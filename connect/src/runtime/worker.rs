@@ -302,7 +302,10 @@ impl Worker for TaskRunner {
                             .flat_map(|known| known.aliases)
                             .for_each(|alias| _ = own.remove(*alias));
                     }
-                    own.extend(share);
+                    // It is made of what references stand for, and is written to the config topic.
+                    let concealed =
+                        |(name, text): (String, String)| (name, self.shared.secrets.conceal(&text, config));
+                    own.extend(share.into_iter().map(concealed));
                     own
                 };
                 Ok(shares.into_iter().map(own).collect())
