@@ -9,7 +9,7 @@ use millstream_client::{
     TopicPartition,
 };
 use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -17,6 +17,9 @@ use tokio::task::JoinHandle;
 const POLL: Duration = Duration::from_secs(5);
 /// How long a worker that starts looks for others of Kafka Connect's kind.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a topic that was made may be unknown, and between two looks at it.
+const KNOWN_TIMEOUT: Duration = Duration::from_secs(30);
+const KNOWN_PAUSE: Duration = Duration::from_millis(100);
 /// Bytes of a read that are asked for at once.
 const FETCH_MAX: &str = "8388608";
 
@@ -105,14 +108,25 @@ pub(super) async fn compacted(
 }
 
 pub(super) async fn partitions(admin: &Admin, topic: &str) -> Result<Vec<TopicPartition>, ClusterError> {
-    let failed =
-        |error: millstream_client::Error| ClusterError::kafka(format!("looking at topic {topic}"), error);
-    let described = admin.describe_topics([topic]).await.map_err(failed)?;
-    let count = match described.into_iter().next() {
-        Some((_, described)) => described.map_err(failed)?.partitions.len(),
-        None => 0,
+    let begun = Instant::now();
+    let described = loop {
+        let described = admin.describe_topics([topic]).await;
+        match described.and_then(|all| all.into_iter().next().map(|(_, described)| described).transpose()) {
+            // Apache Kafka has made a topic before all of its brokers know it.
+            Err(error) if is_unknown(&error) && begun.elapsed() < KNOWN_TIMEOUT => {
+                tokio::time::sleep(KNOWN_PAUSE).await;
+            }
+            described => break described,
+        }
     };
+    let described =
+        described.map_err(|error| ClusterError::kafka(format!("looking at topic {topic}"), error))?;
+    let count = described.map_or(0, |described| described.partitions.len());
     Ok((0..).take(count).map(|partition| TopicPartition::new(topic, partition)).collect())
+}
+
+fn is_unknown(error: &millstream_client::Error) -> bool {
+    error.code() == Some(ErrorCode::UnknownTopicOrPartition)
 }
 
 /// Where the logs end now.
