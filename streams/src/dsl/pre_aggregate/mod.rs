@@ -79,7 +79,7 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
     /// }
     /// driver.commit()?;
     /// assert_eq!(driver.store(HITS)?.get("/index.html")?, Some(1_000));
-    /// let shuffled = driver.output(Topic::<String, i64>::new("hits-partial-repartition"));
+    /// let mut shuffled = driver.output(Topic::<String, i64>::new("hits-partial-repartition"));
     /// assert_eq!(shuffled.drain(), [record("/index.html", 1_000)]);
     /// # Ok(()) }
     /// ```
