@@ -26,30 +26,50 @@ pub(super) struct Reading {
     pub(super) format: BodyFormat,
     /// Where in a record its key is.
     pub(super) key: Option<String>,
+    /// Records of a body: a byte or two can be one, which takes a hundred times as much in memory.
+    pub(super) records_max: usize,
+}
+
+/// Why a body is not taken.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// It is not what it should be.
+    Malformed(String),
+    /// It has more records than are taken at once.
+    TooMany,
 }
 
 impl Reading {
     /// The records of a body, or what is wrong with it.
-    pub(super) fn records(&self, body: &[u8]) -> Result<Vec<Record>, String> {
+    pub(super) fn records(&self, body: &[u8]) -> Result<Vec<Record>, Unread> {
         match self.format {
             BodyFormat::Json => {
-                Ok(self.items(serde_json::from_slice(body).map_err(|error| error.to_string())?))
+                let json: Json =
+                    serde_json::from_slice(body).map_err(|error| Unread::Malformed(error.to_string()))?;
+                self.check_count(json.as_array().map_or(1, Vec::len))?;
+                Ok(self.items(json))
             }
             BodyFormat::Ndjson => self.lines(body),
             BodyFormat::Text => {
-                let text = std::str::from_utf8(body).map_err(|_| "the body is no UTF-8".to_owned())?;
+                let no_text = |_| Unread::Malformed("the body is no UTF-8".to_owned());
+                let text = std::str::from_utf8(body).map_err(no_text)?;
                 Ok(vec![Record::new(self.topic.clone(), SchemaAndValue::string(text))])
             }
         }
     }
 
-    fn lines(&self, body: &[u8]) -> Result<Vec<Record>, String> {
+    fn check_count(&self, records: usize) -> Result<(), Unread> {
+        if records > self.records_max { Err(Unread::TooMany) } else { Ok(()) }
+    }
+
+    fn lines(&self, body: &[u8]) -> Result<Vec<Record>, Unread> {
         let lines = body.split(|&byte| byte == b'\n').enumerate();
         let lines = lines.filter(|(_, line)| !line.trim_ascii().is_empty());
         let record = |(at, line): (usize, &[u8])| {
-            let json = serde_json::from_slice(line).map_err(|error| format!("line {}: {error}", at + 1))?;
-            Ok(self.record(json))
+            let wrong = |error| Unread::Malformed(format!("line {}: {error}", at + 1));
+            Ok(self.record(serde_json::from_slice(line).map_err(wrong)?))
         };
+        self.check_count(lines.clone().take(self.records_max.saturating_add(1)).count())?;
         lines.map(record).collect()
     }
 
@@ -91,8 +111,8 @@ mod tests {
 
     use super::*;
 
-    fn read(format: BodyFormat, body: &str) -> Result<Vec<(Json, Json)>, String> {
-        let reading = Reading { topic: "t".into(), format, key: Some("/id".to_owned()) };
+    fn read(format: BodyFormat, body: &str) -> Result<Vec<(Json, Json)>, Unread> {
+        let reading = Reading { topic: "t".into(), format, key: Some("/id".to_owned()), records_max: 2 };
         let records = reading.records(body.as_bytes())?;
         Ok(records.iter().map(|record| (record.key.value.to_json(), record.value.value.to_json())).collect())
     }
@@ -106,8 +126,12 @@ mod tests {
         assert_eq!(read(BodyFormat::Ndjson, "{\"id\":1}\r\n\n\"x\"").unwrap(), [one, two]);
         assert_eq!(read(BodyFormat::Text, "a\nb").unwrap(), [(json!(null), json!("a\nb"))]);
         assert!(read(BodyFormat::Json, "{").is_err());
-        assert!(read(BodyFormat::Ndjson, "1\n{").unwrap_err().starts_with("line 2"));
-        let reading = Reading { topic: "t".into(), format: BodyFormat::Text, key: None };
+        let wrong = read(BodyFormat::Ndjson, "1\n{").unwrap_err();
+        assert!(matches!(wrong, Unread::Malformed(why) if why.starts_with("line 2")));
+        assert_eq!(read(BodyFormat::Json, "[0,0,0]"), Err(Unread::TooMany));
+        assert_eq!(read(BodyFormat::Ndjson, "0\n\n0\n0"), Err(Unread::TooMany));
+        assert_eq!(read(BodyFormat::Ndjson, "0\n\n0\n").unwrap().len(), 2);
+        let reading = Reading { topic: "t".into(), format: BodyFormat::Text, key: None, records_max: 1 };
         assert!(reading.records(&[0xff]).is_err());
     }
 }

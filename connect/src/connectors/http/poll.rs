@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::body::{BodyFormat, Reading, optional_pointer, pointer};
+use super::body::{BodyFormat, Reading, Unread, optional_pointer, pointer};
 use super::client::ClientOptions;
 use super::headers;
 use crate::http::{Verdict, body_within, describe, verdict};
@@ -162,6 +162,8 @@ impl PollTask {
                 topic: options.topic.as_str().into(),
                 format: options.format,
                 key: options.key.clone(),
+                // The body's own limit holds: who is asked is chosen, who writes to a webhook is not.
+                records_max: usize::MAX,
             },
             partition,
             position,
@@ -233,7 +235,10 @@ impl PollTask {
             // No items, for those servers that do not say so by an empty list.
             if items.is_null() { Vec::new() } else { self.reading.items(items) }
         } else {
-            self.reading.records(body).map_err(unread)?
+            self.reading.records(body).map_err(|why| match why {
+                Unread::Malformed(why) => unread(why),
+                Unread::TooMany => unread("it has too many items".to_owned()),
+            })?
         };
         let said = |name: HeaderName| headers.get(name)?.to_str().ok().map(str::to_owned);
         // What a page says of itself is not said of the next one.

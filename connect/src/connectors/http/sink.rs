@@ -264,6 +264,10 @@ impl HttpTask {
             Verdict::Ok => Answered::Each(vec![Fate::Done; request.len()]),
             Verdict::Retry(after) => Answered::None { after, why: why() },
             Verdict::Reject => match status {
+                // What was to go has gone: after a crash a DELETE comes again.
+                StatusCode::NOT_FOUND | StatusCode::GONE if first.body.is_none() => {
+                    Answered::Each(vec![Fate::Done; request.len()])
+                }
                 StatusCode::UNAUTHORIZED
                 | StatusCode::FORBIDDEN
                 | StatusCode::PROXY_AUTHENTICATION_REQUIRED => {

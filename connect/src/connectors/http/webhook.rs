@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::super::access::Access;
-use super::body::{BodyFormat, Reading, optional_pointer};
+use super::body::{BodyFormat, Reading, Unread, optional_pointer};
 use crate::data::SchemaAndValue;
 use crate::http::server::{Delivery, Door, HttpServer, Inbox, bearable, plain_path};
 use crate::options::Options;
@@ -63,6 +63,9 @@ pub struct WebhookOptions {
     /// Requests at once; more are told to come again.
     #[option(name = "requests.max", default = 64, range = 1..=4_096, importance = "low")]
     pub requests_max: usize,
+    /// Records of a request.
+    #[option(name = "request.records.max", default = 10_000, range = 1..=1_000_000, importance = "low")]
+    pub records_max: usize,
     /// Bytes of a request.
     #[option(name = "request.bytes.max", default = 1_048_576, range = 1..=268_435_456, importance = "low")]
     pub request_max: usize,
@@ -94,8 +97,12 @@ impl Source for WebhookSource {
     ) -> Result<Box<dyn SourceTask>, ConnectError> {
         let refused = |why: String| ConnectError::Refused(why);
         let (inbox, waiting) = Inbox::new(options.requests_max, options.patience);
-        let reading =
-            Reading { topic: options.topic.as_str().into(), format: options.format, key: options.key };
+        let reading = Reading {
+            topic: options.topic.as_str().into(),
+            format: options.format,
+            key: options.key,
+            records_max: options.records_max,
+        };
         let receiver = Receiver {
             inbox,
             door: Door::new(&options.access.credentials()).map_err(|error| refused(error.to_string()))?,
@@ -165,7 +172,11 @@ async fn receive(State(receiver): State<Arc<Receiver>>, headers: HeaderMap, body
     };
     let records = match receiver.records(&body, &headers) {
         Ok(records) => records,
-        Err(why) => return (StatusCode::BAD_REQUEST, why).into_response(),
+        Err(Unread::Malformed(why)) => return (StatusCode::BAD_REQUEST, why).into_response(),
+        Err(Unread::TooMany) => {
+            let why = "more records than request.records.max: send fewer at once";
+            return (StatusCode::PAYLOAD_TOO_LARGE, why).into_response();
+        }
     };
     let count = records.len();
     if count == 0 {
@@ -187,7 +198,7 @@ fn come_again(status: StatusCode, why: &'static str) -> Response {
 }
 
 impl Receiver {
-    fn records(&self, body: &[u8], headers: &HeaderMap) -> Result<Vec<Record>, String> {
+    fn records(&self, body: &[u8], headers: &HeaderMap) -> Result<Vec<Record>, Unread> {
         let mut records = self.reading.records(body)?;
         for name in &self.headers {
             for value in headers.get_all(name) {

@@ -92,6 +92,34 @@ async fn a_record_is_a_request_with_its_places_filled_in() -> Result<()> {
     Ok(())
 }
 
+/// As after a crash, or where somebody else was first.
+#[tokio::test]
+async fn what_has_gone_already_is_deleted() -> Result<()> {
+    let server =
+        Server::start(|_, request| (request.method == "DELETE").then(|| Reply::status(404, ""))).await?;
+    let mut sink = server.sink("/${topic}/${key}", &[("behavior.on.null.values", "delete")]).await?;
+    assert_eq!(sink.write(&[record(1, "a", SchemaAndValue::NULL)]).await?, Written::All);
+    Ok(())
+}
+
+/// A key is a name in the path, and never the way to another path.
+#[tokio::test]
+async fn a_key_that_leads_elsewhere_is_refused_alone() -> Result<()> {
+    let server = Server::start(|_, _| None).await?;
+    let mut sink = server.sink("/${topic}/${key}", &[("behavior.on.null.values", "delete")]).await?;
+    let keys = ["..", "ok", ".", ""];
+    let records = keys.map(|key| record(1, key, SchemaAndValue::NULL));
+    let Written::Each(outcomes) = sink.write(&records).await? else { panic!("not all can be sent") };
+    let refused: Vec<bool> =
+        outcomes.iter().map(|outcome| matches!(outcome, Outcome::Reject { .. })).collect();
+    assert_eq!(refused, [true, false, true, true], "{outcomes:?}");
+    server.seen(|seen| {
+        let paths: Vec<&str> = seen.requests.iter().map(|request| &*request.path).collect();
+        assert_eq!(paths, ["/orders/ok"]);
+    });
+    Ok(())
+}
+
 #[tokio::test]
 async fn whatever_goes_wrong_records_arrive_and_those_of_a_key_in_order() -> Result<()> {
     let server = Server::start(|nth, _| match nth % 9 {

@@ -87,7 +87,9 @@ async fn more_requests_than_there_is_room_for_are_turned_away() -> Result<()> {
 
 #[tokio::test]
 async fn who_may_not_and_what_cannot_be_taken_is_refused() -> Result<()> {
-    let (_task, url) = webhook(&[("auth.token", "t0ken"), ("request.bytes.max", "10")]).await?;
+    let (_task, url) =
+        webhook(&[("auth.token", "t0ken"), ("request.bytes.max", "10"), ("request.records.max", "2")])
+            .await?;
     let client = client()?;
     let post = |body: &'static str| client.post(&url).bearer_auth("t0ken").body(body).send();
     assert_eq!(client.post(&url).body("1").send().await?.status(), StatusCode::UNAUTHORIZED);
@@ -96,6 +98,7 @@ async fn who_may_not_and_what_cannot_be_taken_is_refused() -> Result<()> {
         StatusCode::UNAUTHORIZED
     );
     assert_eq!(post("12345678901").await?.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(post("[0,0,0]").await?.status(), StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(post("{").await?.status(), StatusCode::BAD_REQUEST);
     assert_eq!(post("[]").await?.status(), StatusCode::OK, "nothing is stored soon");
     assert_eq!(client.get(&url).bearer_auth("t0ken").send().await?.status(), StatusCode::METHOD_NOT_ALLOWED);
