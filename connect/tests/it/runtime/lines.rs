@@ -1,6 +1,7 @@
 //! A source for tests: numbered lines, which it knows by their number.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
 
 use millstream_connect::data::SchemaAndValue;
 use millstream_connect::options::Options;
@@ -8,7 +9,16 @@ use millstream_connect::{
     About, ConnectError, Receipt, Record, Source, SourceBatch, SourceContext, SourceTask, TaskError,
     async_trait,
 };
+use parking_lot::Mutex;
 use serde_json::json;
+
+/// How many lines were polled, by topic.
+static POLLED: LazyLock<Mutex<BTreeMap<String, u64>>> = LazyLock::new(Mutex::default);
+
+/// How many lines for a topic were polled, whether or not they are there.
+pub(crate) fn polled(topic: &str) -> u64 {
+    POLLED.lock().get(topic).copied().unwrap_or(0)
+}
 
 /// Writes `line 0`, `line 1` and so on to a topic.
 pub(crate) struct Lines;
@@ -88,6 +98,7 @@ impl SourceTask for LinesTask {
         };
         let records = (self.next..end).map(record).collect();
         self.next = end;
+        POLLED.lock().insert(self.topic.to_string(), end);
         let partition = json!({"of": "lines"}).as_object().unwrap().clone();
         let offset = json!({"line": end}).as_object().unwrap().clone();
         Ok(Some(SourceBatch { records, positions: vec![(partition, offset)], receipt: self.receipt.take() }))

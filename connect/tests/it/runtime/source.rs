@@ -11,6 +11,7 @@ use millstream_connect::{SourceOffset, SourcePartition};
 use rand::RngExt;
 
 use super::broker::{contents, topic_of, unique};
+use super::lines::polled;
 use super::shelf::{Behaviour, ShelfState};
 use super::worker::{OneTask, eventually, position_file};
 
@@ -206,7 +207,7 @@ async fn a_source_that_waits_for_memory_does_as_it_is_told_and_keeps_what_it_has
     };
     let pairs = [("connector.class", "lines"), ("topic", topic.as_str()), ("lines", "100")];
     let source = task.beside(&topic, 0, &pairs).await;
-    eventually("the source", async || state_of(&source) == running).await;
+    eventually("a poll", async || polled(&topic) > 0).await;
     task.runner.pause(&source, true).await;
     eventually("its rest", async || state_of(&source) == paused).await;
     task.runner.pause(&source, false).await;
@@ -214,7 +215,7 @@ async fn a_source_that_waits_for_memory_does_as_it_is_told_and_keeps_what_it_has
 
     let other = unique("lines");
     let stopped = task.beside(&other, 0, &[("connector.class", "lines"), ("topic", &other)]).await;
-    eventually("another source", async || state_of(&stopped) == running).await;
+    eventually("another poll", async || polled(&other) > 0).await;
     let stop = tokio::time::timeout(Duration::from_secs(60), task.runner.stop(&stopped));
     stop.await.expect("it waits for nobody's memory when it is to end");
     assert!(contents(&topic).await.is_empty() && contents(&other).await.is_empty());
