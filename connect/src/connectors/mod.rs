@@ -2,6 +2,7 @@
 
 mod access;
 mod events;
+mod line_reader;
 mod places;
 
 pub mod datagen;

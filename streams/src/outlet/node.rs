@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -66,11 +67,12 @@ impl<K: 'static, V: 'static> OutletNode<K, V> {
         };
         self.last.set(Some((input, offset, attempt, nth)));
         let mut topics = self.topics.borrow_mut();
-        if !topics.contains_key(&input) {
-            topics.insert(input, state.errors.shown(state.topics.get(input)?).into());
-        }
+        let topic = match topics.entry(input) {
+            Entry::Occupied(known) => Arc::clone(known.get()),
+            Entry::Vacant(new) => Arc::clone(new.insert(state.errors.shown(state.topics.get(input)?).into())),
+        };
         Some(Place {
-            topic: Arc::clone(topics.get(&input)?),
+            topic,
             partition: state.task.partition,
             offset,
             nth,

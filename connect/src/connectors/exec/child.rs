@@ -8,10 +8,8 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
-use crate::connectors::events::{Ending, Events};
+use crate::connectors::line_reader::read_lines;
 
-/// How much is read at once.
-const BLOCK: usize = 64 << 10;
 /// How many blocks of lines, or of input, wait at a time.
 const WAITING: usize = 2;
 /// The longest line of the log.
@@ -108,7 +106,8 @@ fn feed(mut stdin: ChildStdin) -> io::Result<SyncSender<Vec<u8>>> {
 }
 
 fn listen(output: impl Read, max_bytes: usize, said: &mpsc::Sender<Said>, child: &Mutex<Child>) {
-    let read = lines(output, max_bytes, |lines| said.blocking_send(Said::Lines(lines)).is_ok());
+    let read =
+        read_lines(output, max_bytes, str::to_owned, |lines| said.blocking_send(Said::Lines(lines)).is_ok());
     let ended = match (read, status(child)) {
         (Err(why), _) | (_, Err(why)) => Err(format!("it cannot be listened to: {why}")),
         (_, Ok(status)) if status.success() => Ok(()),
@@ -135,31 +134,8 @@ fn status(child: &Mutex<Child>) -> io::Result<ExitStatus> {
 }
 
 fn log(errors: impl Read, connector: &str) {
-    let _ = lines(errors, LOG_LINE_MAX, |lines| {
+    let _ = read_lines(errors, LOG_LINE_MAX, str::to_owned, |lines| {
         lines.iter().for_each(|line| tracing::info!(connector, "the program says: {line}"));
         true
     });
-}
-
-/// Hands over lines as they come. A longer one is an error: its pieces would mean nothing.
-fn lines(mut from: impl Read, max_bytes: usize, mut take: impl FnMut(Vec<String>) -> bool) -> io::Result<()> {
-    let events = Events { start: None, max_bytes };
-    let (mut known, mut block) = (Vec::new(), vec![0; BLOCK]);
-    loop {
-        let read = match from.read(&mut block) {
-            Err(why) if why.kind() == io::ErrorKind::Interrupted => continue,
-            read => read?,
-        };
-        known.extend_from_slice(&block[..read]);
-        let ending = if read == 0 { Ending::Last } else { Ending::Growing };
-        let mut lines = Vec::new();
-        let done = events.cut(&known, ending, |line| {
-            lines.push(String::from_utf8_lossy(line).into_owned());
-            true
-        });
-        known.drain(..done);
-        if !lines.is_empty() && !take(lines) || read == 0 {
-            return Ok(());
-        }
-    }
 }

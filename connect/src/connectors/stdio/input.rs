@@ -6,15 +6,13 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 use crate::about::About;
-use crate::connectors::events::{Ending, Events};
+use crate::connectors::line_reader::read_lines;
 use crate::data::SchemaAndValue;
 use crate::error::{ConnectError, TaskError};
 use crate::options::Options;
 use crate::record::Record;
 use crate::source::{Source, SourceBatch, SourceContext, SourceTask};
 
-/// How much is read at once.
-const BLOCK: usize = 64 << 10;
 /// How many batches wait to be polled.
 const WAITING_BATCHES: usize = 2;
 
@@ -64,14 +62,20 @@ impl LinesTask {
     fn start(input: impl Read + Send + 'static, options: &StdinOptions) -> Result<Self, ConnectError> {
         let (sender, batches) = mpsc::channel(WAITING_BATCHES);
         let topic: Arc<str> = options.topic.as_str().into();
-        let events = Events { start: None, max_bytes: options.line_max_bytes };
+        let max_bytes = options.line_max_bytes;
         thread::Builder::new()
             .name("stdin".to_owned())
             .spawn(move || {
-                let ended = read(input, &events, |records| {
-                    let records = records.into_iter().map(|line| Record::new(topic.clone(), line)).collect();
-                    sender.blocking_send(Ok(SourceBatch { records, ..SourceBatch::default() })).is_ok()
-                });
+                let ended = read_lines(
+                    input,
+                    max_bytes,
+                    |text| SchemaAndValue::string(text),
+                    |records| {
+                        let records =
+                            records.into_iter().map(|line| Record::new(topic.clone(), line)).collect();
+                        sender.blocking_send(Ok(SourceBatch { records, ..SourceBatch::default() })).is_ok()
+                    },
+                );
                 if let Err(why) = ended {
                     // Whoever would hear of it may be gone.
                     let _ = sender.blocking_send(Err(why));
@@ -87,32 +91,6 @@ impl SourceTask for LinesTask {
     async fn poll(&mut self) -> Result<Option<SourceBatch>, TaskError> {
         let polled = self.batches.recv().await.transpose();
         polled.map_err(|why| TaskError::fatal(format!("standard input cannot be read: {why}")))
-    }
-}
-
-/// Hands over lines as they come, until nobody wants any more or there are none.
-fn read(
-    mut input: impl Read,
-    events: &Events,
-    mut take: impl FnMut(Vec<SchemaAndValue>) -> bool,
-) -> io::Result<()> {
-    let (mut known, mut block) = (Vec::new(), vec![0; BLOCK]);
-    loop {
-        let read = match input.read(&mut block) {
-            Err(why) if why.kind() == io::ErrorKind::Interrupted => continue,
-            read => read?,
-        };
-        known.extend_from_slice(&block[..read]);
-        let ending = if read == 0 { Ending::Last } else { Ending::Growing };
-        let mut lines = Vec::new();
-        let done = events.cut(&known, ending, |line| {
-            lines.push(SchemaAndValue::string(&*String::from_utf8_lossy(line)));
-            true
-        });
-        known.drain(..done);
-        if !lines.is_empty() && !take(lines) || read == 0 {
-            return Ok(());
-        }
     }
 }
 
