@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use millstream::prelude::*;
-use millstream_examples::monitoring_etl::{HEALTH, Pace, topology};
+use millstream_examples::monitoring_etl::{HEALTH, PATHS, Pace, paths, topology};
 
 /// Reads a web server's log from its topic, counts and watches, and answers for each service on a port.
 #[derive(Parser)]
@@ -30,9 +30,21 @@ struct Args {
     /// Milliseconds between commits
     #[arg(long, default_value_t = 1_000)]
     commit_interval_ms: u64,
+    /// Count the requests of each path instead, from the topic of requests: as they come, or combined before they are shuffled
+    #[arg(long, value_name = "HOW")]
+    paths: Option<Shuffle>,
     /// Any configuration of Kafka Streams by its name, for example --set num.stream.threads=2
     #[arg(long = "set", value_name = "NAME=VALUE")]
     set: Vec<String>,
+}
+
+/// How requests come to whoever counts their path.
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Shuffle {
+    /// Each by itself
+    Plain,
+    /// What was read of a path between two commits, as one record
+    Combined,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -45,13 +57,19 @@ fn main() -> anyhow::Result<()> {
         .init();
     let pace =
         Pace { grace: Duration::from_millis(args.grace_ms), silence: Duration::from_millis(args.silence_ms) };
-    let mut app = Streams::builder(topology(pace)?)
-        .application_id("monitoring-etl")
+    let (name, topology) = match args.paths {
+        None => ("monitoring-etl", topology(pace)?),
+        Some(Shuffle::Plain) => ("paths-plain", paths(false)?),
+        Some(Shuffle::Combined) => ("paths-combined", paths(true)?),
+    };
+    let app = Streams::builder(topology);
+    let app = if args.paths.is_none() { app.serve(HEALTH) } else { app.serve(PATHS) };
+    let mut app = app
+        .application_id(name)
         .bootstrap(args.bootstrap)
         .state_dir(args.state)
         .commit_interval(Duration::from_millis(args.commit_interval_ms))
         .set("topology.optimization", "all")
-        .serve(HEALTH)
         .query_listen(&args.query_listen);
     for setting in &args.set {
         let (name, value) =

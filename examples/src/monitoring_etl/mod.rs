@@ -9,9 +9,11 @@
 
 pub mod access_log;
 mod model;
+mod paths;
 mod topology;
 
 pub use model::{Alert, Health, Request, Rollup, Slice, Unparsed};
+pub use paths::{PATHS, paths};
 pub use topology::{
     ALERTS, HEALTH, LATE, LINES, MINUTES, Pace, REQUESTS, ROLLUPS, SERVICES, UNPARSED, topology,
 };

@@ -7,12 +7,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use chrono::Utc;
-use millstream_tests::etl::{Answers, Extra, Stack, log};
+use millstream_tests::etl::{Answers, Extra, Shuffled, Stack, log};
 
 const REAL: &str = include_str!("../../../examples/data/apache_access.log");
 
 /// Lines that are appended to the log at once.
 const CHUNK: usize = 3_000;
+
+/// How many of a hundred lines that are made up are for one path: of all, it is 60.
+const HOT_PERCENT: u32 = 90;
 
 /// How long the answers may take to agree.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -23,7 +26,8 @@ fn main() -> Result<()> {
     let Some(stack) = Stack::start(&[], say)? else {
         bail!("a server is missing: `make needs judges` installs them")
     };
-    let lines = log(REAL, Extra::default(), Utc::now())?;
+    let extra = Extra { hot_percent: HOT_PERCENT, ..Extra::default() };
+    let lines = log(REAL, extra, Utc::now())?;
     say(&format!("a server writes {} lines to its log, {} of them real", lines.len(), REAL.lines().count()));
     for chunk in lines.chunks(CHUNK) {
         stack.append(chunk)?;
@@ -42,7 +46,25 @@ fn main() -> Result<()> {
     if !answers.agree() {
         bail!("the answers differ\n{}", stack.describe());
     }
+    hot_key(&stack, &answers)?;
     println!("\nthe five agree, {:.0} s after the start", begun.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// Counts requests by path twice, one of which has most: each by itself, and combined before they are shuffled.
+fn hot_key(stack: &Stack, answers: &Answers) -> Result<()> {
+    let requests = answers.of("recount").into_iter().flatten().map(|(_, (requests, _))| requests).sum();
+    let (plain, combined) = (Shuffled::run(stack, false, requests)?, Shuffled::run(stack, true, requests)?);
+    let hottest = plain.counts.iter().max_by_key(|(_, count)| **count);
+    let Some((path, count)) = hottest else { bail!("no paths") };
+    println!("\nrequests by path; {:.0} % are for {path}\n", *count as f64 * 100.0 / requests as f64);
+    println!("{:<16}{:>18}{:>18}", "", "records shuffled", "imbalance");
+    for (how, shuffled) in [("each by itself", &plain), ("pre_aggregate", &combined)] {
+        println!("{how:<16}{:>18}{:>18.2}", shuffled.records, shuffled.imbalance);
+    }
+    if plain.counts != combined.counts {
+        bail!("they count differently");
+    }
     Ok(())
 }
 

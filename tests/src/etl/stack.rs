@@ -142,19 +142,19 @@ impl Stack {
                 self.connect = Some(Process::spawn(command.envs(environment))?);
             }
             Which::App => {
-                let mut command = Command::new(program("monitoring_etl")?);
-                command.args([
-                    "--bootstrap",
-                    self.broker.bootstrap(),
-                    "--query-listen",
-                    &self.app_address.to_string(),
-                ]);
-                command.arg("--silence-ms").arg(SILENCE.as_millis().to_string());
-                command.arg("--state").arg(self.dir.path().join("state")).args(&self.app_arguments);
-                self.app = Some(Process::spawn(&mut command)?);
+                let silence = ["--silence-ms".to_owned(), SILENCE.as_millis().to_string()];
+                let arguments = [&silence[..], &self.app_arguments].concat();
+                self.app = Some(self.spawn("state", self.app_address, &arguments)?);
             }
         }
         Ok(())
+    }
+
+    /// Starts a process more of the topology's program, with a state of its own, which is asked at `listen`.
+    pub fn spawn(&self, state: &str, listen: SocketAddr, arguments: &[String]) -> Result<Process> {
+        let mut command = Command::new(program("monitoring_etl")?);
+        command.args(["--bootstrap", self.broker.bootstrap(), "--query-listen", &listen.to_string()]);
+        Process::spawn(command.arg("--state").arg(self.dir.path().join(state)).args(arguments))
     }
 
     /// Writes lines to the end of the log, as a server does.
