@@ -3,7 +3,8 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 COMPARISONS := bench-produce bench-consume bench-latency bench-wordcount bench-start \
-	bench-stateless bench-aggregate bench-restore bench-windowed bench-streams-latency bench-postgres
+	bench-stateless bench-aggregate bench-restore bench-windowed bench-streams-latency bench-postgres \
+	bench-connect bench-opensearch
 .PHONY: demo etl-demo test needs judges bench-dev $(COMPARISONS)
 
 demo: needs

@@ -48,6 +48,18 @@ pub(crate) struct Knobs {
     /// Seconds for which it is measured
     #[arg(long, env = "BENCH_STREAM_SECONDS", default_value_t = 20)]
     pub(crate) stream_seconds: u64,
+    /// Lines that Connect moves from file to file
+    #[arg(long, env = "BENCH_LINES", default_value_t = 500_000)]
+    pub(crate) lines: u64,
+    /// Documents that go into OpenSearch
+    #[arg(long, env = "BENCH_DOCUMENTS", default_value_t = 200_000)]
+    pub(crate) documents: u64,
+    /// Documents in a bulk request
+    #[arg(long, env = "BENCH_BULK", default_value_t = 2_000)]
+    pub(crate) bulk: usize,
+    /// Bulk requests under way
+    #[arg(long, env = "BENCH_BULKS_IN_FLIGHT", default_value_t = 5)]
+    pub(crate) bulks_in_flight: usize,
 }
 
 impl Knobs {

@@ -3,6 +3,7 @@
 //! The last line of the output is a JSON object: for each figure the median of our rounds, of the peer's, and ours
 //! divided by the peer's.
 
+mod connect;
 mod consume;
 mod figures;
 mod half_load;
@@ -10,6 +11,7 @@ mod input;
 mod knobs;
 mod latency;
 mod node;
+mod opensearch;
 mod peers;
 mod postgres;
 mod produce;
@@ -58,6 +60,10 @@ enum Work {
     Postgres,
     /// From nothing to serving, and memory when idle
     Start,
+    /// The lines of a file through a topic into another file, by Connect
+    Connect,
+    /// Documents from a topic into OpenSearch, by Connect and by a plain loader
+    Opensearch,
 }
 
 impl Compare {
@@ -65,6 +71,10 @@ impl Compare {
         let mut figures = Figures::default();
         let rows = match self.work {
             Work::Postgres => Some(postgres::Target::start()?),
+            _ => None,
+        };
+        let target = match self.work {
+            Work::Opensearch => Some(opensearch::Target::start(&self.knobs)?),
             _ => None,
         };
         for round in 0..self.knobs.rounds {
@@ -88,6 +98,11 @@ impl Compare {
                         postgres::run(side, &self.knobs, &mut figures, target)?;
                     }
                     Work::Start => start::run(side, &mut figures)?,
+                    Work::Connect => connect::run(side, &self.knobs, &mut figures)?,
+                    Work::Opensearch => {
+                        let target = target.as_ref().context("there is no server")?;
+                        opensearch::run(side, &self.knobs, &mut figures, target)?;
+                    }
                 }
             }
         }
