@@ -43,6 +43,6 @@ pub use millstream_wire::ids::{NodeId, Offset};
 pub use offsets::OffsetAndTimestamp;
 pub use partition::{OffsetAndMetadata, TopicPartition};
 pub use producer::{
-    Acks, BatchProducer, CompressionLevels, Delivery, Header, Producer, ProducerConfig, ProducerRecord,
-    RecordMetadata, Rejected, TopicHandle,
+    Acks, BatchProducer, CompressionLevels, Deliveries, Delivery, Header, Producer, ProducerConfig,
+    ProducerRecord, RecordMetadata, Rejected, TopicHandle,
 };

@@ -208,6 +208,9 @@ impl Accumulator {
         let memory = waited.map_or_else(free, Ok)?;
         let id = self.next_completion.fetch_add(1, Ordering::Relaxed);
         let batch = OpenBatch::new(id, &queue.topic, queue.partition, memory);
+        if self.config.keep_rejected {
+            batch.completion.keep_rejected();
+        }
         self.unsettled.lock().insert(id, Arc::clone(&batch.completion));
         Ok(batch)
     }

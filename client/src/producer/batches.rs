@@ -292,15 +292,16 @@ impl BatchProducer {
         while self.pending.front().is_some_and(|sealed| sealed.completion.is_done()) {
             let Some(sealed) = self.pending.pop_front() else { return };
             let (failure, last) = sealed.completion.summary(sealed.records);
-            let kept = self.rejected.as_mut().zip(sealed.completion.take_rejected());
+            let kept = self.rejected.as_mut().zip(sealed.completion.rejected());
             match kept {
                 Some((rejected, batches)) => {
                     let Completion { topic, partition, .. } = &*sealed.completion;
-                    let of = |(bytes, error)| Rejected {
+                    let of = |(_, bytes, error)| Rejected {
                         topic: Arc::clone(topic),
                         partition: *partition,
                         error,
                         bytes,
+                        wanted: 0..usize::MAX,
                     };
                     rejected.extend(batches.into_iter().map(of));
                 }

@@ -35,6 +35,9 @@ pub(crate) struct Written {
     pub(crate) append_time: Option<i64>,
 }
 
+/// A batch that was not written: the index of its first record, its bytes, and why.
+pub(crate) type Kept = (u32, Bytes, Error);
+
 /// One per batch, shared by the sender and every record's [`Delivery`]; so a delivery costs a reference count.
 #[derive(Debug)]
 pub(crate) struct Completion {
@@ -56,8 +59,8 @@ struct State {
     missing: Option<u32>,
     /// Records that have one.
     settled: u32,
-    /// What was not written, as it was sent, for who wants it back.
-    rejected: Option<Vec<(Bytes, Error)>>,
+    /// What was not written, as it was sent, for who wants it back; each by the index of its first record.
+    rejected: Option<Vec<Kept>>,
     wakers: Vec<Waker>,
 }
 
@@ -66,21 +69,21 @@ impl Completion {
         Arc::new(Self { id, topic, partition, done: AtomicBool::new(false), state: Mutex::default() })
     }
 
-    /// Has what is not written kept, to be taken [back](Self::take_rejected).
+    /// Has what is not written kept, to be had [back](Self::rejected).
     pub(crate) fn keep_rejected(&self) {
         self.state.lock().rejected = Some(Vec::new());
     }
 
     /// Keeps the bytes of a batch that was not written, if anybody wants them.
-    pub(crate) fn reject(&self, bytes: &Bytes, error: &Error) {
+    pub(crate) fn reject(&self, first: u32, bytes: &Bytes, error: &Error) {
         if let Some(rejected) = &mut self.state.lock().rejected {
-            rejected.push((bytes.clone(), error.clone()));
+            rejected.push((first, bytes.clone(), error.clone()));
         }
     }
 
     /// The batches that were not written; `None`: nobody asked to have them kept.
-    pub(crate) fn take_rejected(&self) -> Option<Vec<(Bytes, Error)>> {
-        self.state.lock().rejected.as_mut().map(std::mem::take)
+    pub(crate) fn rejected(&self) -> Option<Vec<Kept>> {
+        self.state.lock().rejected.clone()
     }
 
     /// Fixes how many records the batch has.
@@ -131,7 +134,7 @@ impl Completion {
         Done(Arc::clone(self))
     }
 
-    fn poll_done(&self, cx: &Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_done(&self, cx: &Context<'_>) -> Poll<()> {
         if self.is_done() {
             return Poll::Ready(());
         }

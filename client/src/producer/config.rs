@@ -71,6 +71,8 @@ pub struct ProducerConfig {
     /// `partitioner.availability.timeout.ms` (0: never): a broker that takes nothing for so long gets no records without a
     /// key while another partition is there.
     pub availability_timeout: Duration,
+    /// Whether [`Deliveries::rejected`](crate::Deliveries::rejected) tells what was not written. Kafka has no name for it.
+    pub keep_rejected: bool,
 }
 
 /// A level per codec that has levels.
@@ -111,6 +113,7 @@ impl Default for ProducerConfig {
             ignore_keys: false,
             adaptive_partitioning: true,
             availability_timeout: Duration::ZERO,
+            keep_rejected: false,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What was not written.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -8,8 +9,8 @@ use millstream_wire::batch::{Batch, BatchError, Record};
 use super::flow::SPLIT_DECOMPRESSED_MAX;
 use crate::Error;
 
-/// A batch that was not written, with the records that were in it; from
-/// [`BatchProducer::take_rejected`](super::BatchProducer::take_rejected).
+/// Records of a batch that was not written; from [`BatchProducer::take_rejected`](super::BatchProducer::take_rejected) or
+/// [`Deliveries::rejected`](super::Deliveries::rejected).
 #[derive(Debug)]
 pub struct Rejected {
     /// The topic it was for.
@@ -19,6 +20,8 @@ pub struct Rejected {
     /// Why it was not written.
     pub error: Error,
     pub(super) bytes: Bytes,
+    /// Which of its records are meant.
+    pub(super) wanted: Range<usize>,
 }
 
 impl Rejected {
@@ -32,7 +35,8 @@ impl Rejected {
     ) -> Result<(), E> {
         let mut scratch = Vec::new();
         let batch = Batch::parse(&self.bytes)?;
-        for record in batch.records(&mut scratch, SPLIT_DECOMPRESSED_MAX)? {
+        let records = batch.records(&mut scratch, SPLIT_DECOMPRESSED_MAX)?;
+        for record in records.skip(self.wanted.start).take(self.wanted.len()) {
             take(record?)?;
         }
         Ok(())

@@ -46,7 +46,7 @@ impl Batch {
 
     pub(crate) fn settle(&self, outcome: Result<Written>) {
         if let Err(error) = &outcome {
-            self.part.completion.reject(&self.bytes, error);
+            self.part.completion.reject(self.part.first, &self.bytes, error);
         }
         self.part.completion.settle(self.part.first, self.count as u32, outcome);
     }

@@ -88,7 +88,7 @@ impl Sender {
             (Ok(_), None) => {}
             (Err(error), _) => {
                 let error = unsplittable(&error);
-                completion.reject(&bytes, &error);
+                completion.reject(first, &bytes, &error);
                 completion.settle(first, count as u32, Err(error));
                 self.shared.settled(&completion);
             }
