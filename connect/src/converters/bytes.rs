@@ -1,6 +1,7 @@
 use super::{ConvertError, Converter};
 use crate::data::{Schema, SchemaAndValue, Type, Value};
 use bytes::Bytes;
+use std::borrow::Cow;
 
 /// Bytes as they are: Kafka's `ByteArrayConverter`. Nothing is copied.
 #[derive(Clone, Copy, Debug, Default)]
@@ -11,12 +12,16 @@ impl Converter for BytesConverter {
         Ok(SchemaAndValue::new(Schema::optional_bytes(), bytes.cloned()))
     }
 
-    fn write(&self, _topic: &str, data: &SchemaAndValue) -> Result<Option<Bytes>, ConvertError> {
+    fn write<'a>(
+        &self,
+        _topic: &str,
+        data: &'a SchemaAndValue,
+    ) -> Result<Option<Cow<'a, [u8]>>, ConvertError> {
         let other = |found| Err(ConvertError::Type { expected: "BYTES", found });
         match (&data.schema, &data.value) {
             (Some(schema), _) if schema.kind() != Type::Bytes => other(schema.kind().name()),
             (_, Value::Null) => Ok(None),
-            (_, Value::Bytes(bytes)) => Ok(Some(bytes.clone())),
+            (_, Value::Bytes(bytes)) => Ok(Some(Cow::Borrowed(bytes))),
             (_, value) => other(value.kind_name()),
         }
     }

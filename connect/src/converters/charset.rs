@@ -1,5 +1,4 @@
 use crate::options::Choice;
-use bytes::Bytes;
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -51,13 +50,13 @@ impl Charset {
     }
 
     /// The bytes of the text.
-    pub fn encode(self, text: &str) -> Bytes {
+    pub fn encode(self, text: &str) -> Cow<'_, [u8]> {
         match self {
-            Charset::Utf8 => Bytes::copy_from_slice(text.as_bytes()),
+            Charset::Utf8 => Cow::Borrowed(text.as_bytes()),
             Charset::Ascii => text.chars().map(|c| if c.is_ascii() { c as u8 } else { b'?' }).collect(),
             Charset::Latin1 => text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect(),
             // Java writes no mark before nothing.
-            Charset::Utf16 if text.is_empty() => Bytes::new(),
+            Charset::Utf16 if text.is_empty() => Cow::Borrowed(&[]),
             Charset::Utf16 => {
                 [0xfe, 0xff].into_iter().chain(text.encode_utf16().flat_map(u16::to_be_bytes)).collect()
             }

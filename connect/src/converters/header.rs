@@ -1,6 +1,7 @@
 use super::{Charset, ConvertError, Converter};
 use crate::data::{SchemaAndValue, parse, text_of};
 use bytes::Bytes;
+use std::borrow::Cow;
 
 /// Text that says by its looks what it is: Kafka's `SimpleHeaderConverter`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -11,8 +12,12 @@ impl Converter for SimpleHeaderConverter {
         Ok(bytes.map_or(SchemaAndValue::NULL, |bytes| parse(&Charset::Utf8.decode(bytes))))
     }
 
-    fn write(&self, _topic: &str, data: &SchemaAndValue) -> Result<Option<Bytes>, ConvertError> {
-        Ok((!data.value.is_null()).then(|| text_of(&data.value).into()))
+    fn write<'a>(
+        &self,
+        _topic: &str,
+        data: &'a SchemaAndValue,
+    ) -> Result<Option<Cow<'a, [u8]>>, ConvertError> {
+        Ok((!data.value.is_null()).then(|| Cow::Owned(text_of(&data.value).into_bytes())))
     }
 }
 
@@ -29,7 +34,8 @@ mod tests {
         assert_eq!(read(b"42"), Value::Int8(42));
         assert_eq!(read(b""), Value::from(""));
         assert_eq!(SimpleHeaderConverter.read("t", None).unwrap(), SchemaAndValue::NULL);
-        let written = SimpleHeaderConverter.write("t", &SchemaAndValue::schemaless(4.5)).unwrap();
+        let number = SchemaAndValue::schemaless(4.5);
+        let written = SimpleHeaderConverter.write("t", &number).unwrap();
         assert_eq!(written.as_deref(), Some(b"4.5".as_slice()));
     }
 }

@@ -12,6 +12,7 @@ mod string;
 use crate::data::SchemaAndValue;
 use crate::options::{Definition, Fault, Given, Options, unknown};
 use ::bytes::Bytes;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -33,11 +34,12 @@ pub trait Converter: Debug + Send + Sync {
     /// [`ConvertError`] if they are nothing that this converter writes.
     fn read(&self, topic: &str, bytes: Option<&Bytes>) -> Result<SchemaAndValue, ConvertError>;
 
-    /// The bytes, or none for null.
+    /// The bytes, or none for null. What lies in the data as it is written is borrowed from there.
     ///
     /// # Errors
     /// [`ConvertError`] if this converter cannot write such data.
-    fn write(&self, topic: &str, data: &SchemaAndValue) -> Result<Option<Bytes>, ConvertError>;
+    fn write<'a>(&self, topic: &str, data: &'a SchemaAndValue)
+    -> Result<Option<Cow<'a, [u8]>>, ConvertError>;
 }
 
 /// Makes a converter of what is said to it, or says all that is wrong.

@@ -2,6 +2,7 @@ use super::{Charset, ConvertError, Converter};
 use crate::data::{Schema, SchemaAndValue, Value};
 use crate::options::Options;
 use bytes::Bytes;
+use std::borrow::Cow;
 
 /// What can be said to a [`StringConverter`].
 #[derive(Options, Clone, Debug)]
@@ -37,12 +38,16 @@ impl Converter for StringConverter {
         Ok(SchemaAndValue::new(Schema::optional_string(), text))
     }
 
-    fn write(&self, _topic: &str, data: &SchemaAndValue) -> Result<Option<Bytes>, ConvertError> {
+    fn write<'a>(
+        &self,
+        _topic: &str,
+        data: &'a SchemaAndValue,
+    ) -> Result<Option<Cow<'a, [u8]>>, ConvertError> {
         Ok(match &data.value {
             Value::Null => None,
             Value::String(text) => Some(self.charset.encode(text)),
-            Value::Bytes(bytes) => Some(bytes.clone()),
-            other => Some(self.charset.encode(&other.to_java_string())),
+            Value::Bytes(bytes) => Some(Cow::Borrowed(bytes)),
+            other => Some(Cow::Owned(self.charset.encode(&other.to_java_string()).into_owned())),
         })
     }
 }
@@ -57,7 +62,8 @@ mod tests {
         let read = |bytes: &'static [u8]| converter.read("t", Some(&Bytes::from_static(bytes))).unwrap();
         assert_eq!(read(b"line").value, Value::from("line"));
         assert_eq!(read(b"a\xffb").value, Value::from("a\u{fffd}b"));
-        let written = converter.write("t", &SchemaAndValue::string("line")).unwrap();
+        let line = SchemaAndValue::string("line");
+        let written = converter.write("t", &line).unwrap();
         assert_eq!(written.as_deref(), Some(b"line".as_slice()));
         assert_eq!(converter.write("t", &SchemaAndValue::NULL).unwrap(), None);
     }

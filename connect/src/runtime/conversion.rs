@@ -1,5 +1,6 @@
 //! Between the bytes of topics and the records of connectors: converters, and transforms between them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -30,13 +31,15 @@ struct Side {
     stage: Stage,
 }
 
-/// A record as it goes into a topic.
+/// A record as it goes into a topic; borrowed from the record as far as that has it so.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Encoded {
-    pub(crate) key: Option<Bytes>,
-    pub(crate) value: Option<Bytes>,
-    pub(crate) headers: Vec<(String, Option<Bytes>)>,
+pub(crate) struct Encoded<'a> {
+    pub(crate) key: Option<Cow<'a, [u8]>>,
+    pub(crate) value: Option<Cow<'a, [u8]>>,
+    pub(crate) headers: Vec<EncodedHeader<'a>>,
 }
+
+type EncodedHeader<'a> = (Cow<'a, str>, Option<Cow<'a, [u8]>>);
 
 /// What converts where neither connector nor worker says: text keys, JSON without schemas, headers as Kafka Connect reads them.
 const DEFAULTS: [(&str, &str); 3] = [("key", "string"), ("value", "json"), ("header", "simple-header")];
@@ -92,9 +95,11 @@ impl Conversion {
     }
 
     /// The bytes of a record.
-    pub(crate) fn encode(&self, record: &Record) -> Result<Encoded, Failure> {
+    pub(crate) fn encode<'a>(&self, record: &'a Record) -> Result<Encoded<'a>, Failure> {
         let topic = &*record.topic;
-        let header = |(name, data): &(String, _)| Ok((name.clone(), self.header.bytes_of(topic, data)?));
+        let header = |(name, data): &'a (String, _)| {
+            Ok((Cow::Borrowed(name.as_str()), self.header.bytes_of(topic, data)?))
+        };
         Ok(Encoded {
             headers: record.headers.iter().map(header).collect::<Result<_, Failure>>()?,
             key: self.key.bytes_of(topic, &record.key)?,
@@ -153,7 +158,7 @@ impl Side {
         self.converter.read(topic, bytes).map_err(|error| self.failure(&error))
     }
 
-    fn bytes_of(&self, topic: &str, data: &SchemaAndValue) -> Result<Option<Bytes>, Failure> {
+    fn bytes_of<'a>(&self, topic: &str, data: &'a SchemaAndValue) -> Result<Option<Cow<'a, [u8]>>, Failure> {
         self.converter.write(topic, data).map_err(|error| self.failure(&error))
     }
 
@@ -163,20 +168,39 @@ impl Side {
     }
 }
 
-impl Encoded {
+impl<'a> Encoded<'a> {
     /// A record that no converter takes, for its dead letter: bytes and text as they are, everything else as JSON.
-    pub(crate) fn plain(record: &Record) -> Self {
-        let bytes = |data: &SchemaAndValue| match &data.value {
+    pub(crate) fn plain(record: &'a Record) -> Self {
+        let bytes = |data: &'a SchemaAndValue| match &data.value {
             Value::Null => None,
-            Value::Bytes(bytes) => Some(bytes.clone()),
-            Value::String(text) => Some(Bytes::copy_from_slice(text.as_bytes())),
-            value => Some(value.to_json().to_string().into()),
+            value => Some(match value.as_bytes() {
+                Some(bytes) => Cow::Borrowed(bytes),
+                None => Cow::Owned(value.to_json().to_string().into_bytes()),
+            }),
         };
         Self {
             key: bytes(&record.key),
             value: bytes(&record.value),
-            headers: record.headers.iter().map(|(name, data)| (name.clone(), bytes(data))).collect(),
+            headers: record.headers.iter().map(|(name, data)| (name.as_str().into(), bytes(data))).collect(),
         }
+    }
+
+    /// A record as it was read or is to be written.
+    pub(crate) fn copy(wire: &Wire<'_>) -> Encoded<'static> {
+        let copy = |bytes: Option<&[u8]>| bytes.map(|bytes| Cow::Owned(bytes.to_vec()));
+        let header = |header: Header<'_>| {
+            (Cow::Owned(String::from_utf8_lossy(header.key).into_owned()), copy(header.value))
+        };
+        Encoded {
+            key: copy(wire.key),
+            value: copy(wire.value),
+            headers: wire.headers.into_iter().map(header).collect(),
+        }
+    }
+
+    /// Bytes of key and value.
+    pub(crate) fn len(&self) -> usize {
+        [&self.key, &self.value].into_iter().flatten().map(|bytes| bytes.len()).sum()
     }
 
     /// As a producer takes them.

@@ -12,6 +12,7 @@ use crate::cache::Cache;
 use crate::data::{Schema, SchemaAndValue, Value};
 use crate::options::{Choice, Fault, Options};
 use bytes::Bytes;
+use std::borrow::Cow;
 use std::sync::Arc;
 use tree::Tree;
 
@@ -138,7 +139,11 @@ impl Converter for JsonConverter {
         }
     }
 
-    fn write(&self, _topic: &str, data: &SchemaAndValue) -> Result<Option<Bytes>, ConvertError> {
+    fn write<'a>(
+        &self,
+        _topic: &str,
+        data: &'a SchemaAndValue,
+    ) -> Result<Option<Cow<'a, [u8]>>, ConvertError> {
         let SchemaAndValue { schema, value } = data;
         if schema.is_none() && value.is_null() {
             return Ok(None);

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
 use millstream_client::{Event, Fetched, Offset, Record as Wire, TopicPartition};
 use uuid::Uuid;
 
@@ -27,7 +26,7 @@ pub(super) struct Failed {
     pub(super) slot: Slot,
     /// How many records went well between the failure before and this one.
     pub(super) passed_before: usize,
-    pub(super) encoded: Encoded,
+    pub(super) encoded: Encoded<'static>,
     pub(super) timestamp: Option<i64>,
     pub(super) failure: Failure,
 }
@@ -235,18 +234,10 @@ const MAX_AT_ONCE: usize = 1 << 16;
 
 /// The record as bytes, for its dead letter.
 pub(super) fn as_read(fetched: &Fetched, wire: &Wire<'_>, failure: Failure, passed_before: usize) -> Failed {
-    let copy = |bytes: Option<&[u8]>| bytes.map(Bytes::copy_from_slice);
-    let header = |header: millstream_client::Header<'_>| {
-        (String::from_utf8_lossy(header.key).into_owned(), copy(header.value))
-    };
     Failed {
         slot: Slot { partition: fetched.partition.clone(), offset: wire.offset.0 },
         passed_before,
-        encoded: Encoded {
-            key: copy(wire.key),
-            value: copy(wire.value),
-            headers: wire.headers.into_iter().map(header).collect(),
-        },
+        encoded: Encoded::copy(wire),
         timestamp: (wire.timestamp >= 0).then_some(wire.timestamp),
         failure,
     }

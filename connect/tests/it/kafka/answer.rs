@@ -47,7 +47,8 @@ fn answer(case: &Json) -> Result<Json, No> {
     }
     if let Some(name) = text("write") {
         let converter = converters::converter(name, &options).map_err(|_| No::Config)?;
-        let written = converter.write("t", &codec::data(&case["data"])).map_err(|_| No::Error)?;
+        let data = codec::data(&case["data"]);
+        let written = converter.write("t", &data).map_err(|_| No::Error)?;
         return Ok(json!(written.map(|bytes| STANDARD.encode(bytes))));
     }
     if let Some(name) = text("predicate") {
