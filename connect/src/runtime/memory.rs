@@ -19,7 +19,15 @@ pub struct MemoryBudget {
 #[derive(Debug)]
 #[must_use = "dropping it gives the room back"]
 pub struct Room {
-    _permit: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
+}
+
+impl Room {
+    /// Gives back what is more than so many bytes.
+    pub fn shrink(&mut self, bytes: usize) {
+        let more = self.permit.num_permits().saturating_sub(bytes.div_ceil(UNIT));
+        drop(self.permit.split(more));
+    }
 }
 
 impl MemoryBudget {
@@ -34,7 +42,7 @@ impl MemoryBudget {
     #[must_use]
     pub fn try_take(&self, bytes: usize) -> Option<Room> {
         match Arc::clone(&self.free).try_acquire_many_owned(self.units_of(bytes)) {
-            Ok(permit) => Some(Room { _permit: permit }),
+            Ok(permit) => Some(Room { permit }),
             Err(TryAcquireError::NoPermits | TryAcquireError::Closed) => None,
         }
     }
@@ -42,7 +50,7 @@ impl MemoryBudget {
     /// Waits for room. Those who wait are served in the order in which they came.
     pub async fn take(&self, bytes: usize) -> Option<Room> {
         let permit = Arc::clone(&self.free).acquire_many_owned(self.units_of(bytes)).await.ok()?;
-        Some(Room { _permit: permit })
+        Some(Room { permit })
     }
 
     /// Bytes that are taken.
@@ -63,9 +71,13 @@ mod tests {
     #[test]
     fn what_is_taken_is_bounded_and_comes_back() {
         let budget = MemoryBudget::new(10 << 10);
-        let first = budget.try_take(6 << 10).unwrap();
+        let mut first = budget.try_take(6 << 10).unwrap();
         assert!(budget.try_take(6 << 10).is_none());
         assert_eq!(budget.used(), 6 << 10);
+        first.shrink(7 << 10);
+        assert_eq!(budget.used(), 6 << 10);
+        first.shrink(2 << 10);
+        assert_eq!(budget.used(), 2 << 10);
         drop(first);
         let whole = budget.try_take(usize::MAX).unwrap();
         assert!(budget.try_take(1).is_none(), "a batch over the budget is alone");

@@ -44,17 +44,17 @@ impl<P> Ledger<P> {
         }
     }
 
-    /// All records of it are on their way, or dropped, or dead letters that are written.
-    pub(crate) fn seal(&mut self, batch: BatchId) {
-        if let Some(entry) = self.entry(batch) {
-            entry.sealed = true;
-        }
+    /// All records of it are on their way, or dropped, or dead letters that are written. Returns what was opened with it.
+    pub(crate) fn seal(&mut self, batch: BatchId) -> Option<&mut P> {
+        let entry = self.entry(batch)?;
+        entry.sealed = true;
+        Some(&mut entry.positions)
     }
 
-    /// One record of it is acknowledged.
-    pub(crate) fn acknowledged(&mut self, batch: BatchId) {
+    /// So many records of it are acknowledged.
+    pub(crate) fn acknowledged(&mut self, batch: BatchId, records: usize) {
         if let Some(entry) = self.entry(batch) {
-            entry.missing -= 1;
+            entry.missing -= records;
         }
     }
 
@@ -107,7 +107,7 @@ mod tests {
             for _ in 0..random.random_range(0..6_usize).min(under_way.len()) {
                 let (batch, line) = under_way.swap_remove(random.random_range(0..under_way.len()));
                 log.insert(line);
-                ledger.acknowledged(batch);
+                ledger.acknowledged(batch, 1);
             }
             while let Some(position) = ledger.pop() {
                 assert!(position > *stored, "positions only go forward");
@@ -136,7 +136,7 @@ mod tests {
         let mut ledger = Ledger::default();
         let batch = ledger.open("a");
         ledger.sent(batch);
-        ledger.acknowledged(batch);
+        ledger.acknowledged(batch, 1);
         assert_eq!(ledger.pop(), None);
         ledger.seal(batch);
         assert_eq!((ledger.pop(), ledger.pop()), (Some("a"), None));

@@ -17,7 +17,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::Poll;
 use std::time::Instant;
 
-use millstream_client::{Admin, Delivery, Producer};
+use millstream_client::{Admin, Deliveries, Producer};
 use tokio::sync::watch;
 use tokio::time::sleep_until;
 
@@ -34,7 +34,6 @@ use super::undertaker::{Leg, Undertaker};
 use crate::error::TaskError;
 use crate::herder::State;
 use crate::options::{Given, Options};
-use crate::record::Record;
 use crate::source::{End, Receipt, SourceBatch, SourceOffset, SourcePartition, SourceTask};
 
 /// A run of a source's task.
@@ -47,6 +46,8 @@ pub(crate) struct SourceRun {
     creation: TopicCreation,
     /// Topics that are there.
     topics: HashSet<Arc<str>>,
+    /// The last of these that was found to be.
+    topic: Option<Arc<str>>,
     ledger: Ledger<Polled>,
     /// On the way to the broker, in the order of sending.
     in_flight: VecDeque<InFlight>,
@@ -69,15 +70,17 @@ const NEVER_ENDS: &str = "this source has no end: it takes what others send when
 struct Polled {
     positions: Vec<(SourcePartition, SourceOffset)>,
     receipt: Option<Receipt>,
-    /// Given back when all is acknowledged.
-    _room: Room,
+    /// Given back when all is acknowledged; there once all of it is on its way.
+    _room: Option<Room>,
 }
 
+/// Records of one batch, as a source and as a producer understand it. Should the broker refuse them, their dead letters are made
+/// of what was sent: the records themselves are not kept.
 struct InFlight {
     batch: BatchId,
-    delivery: Delivery,
-    /// For its dead letter, should the broker refuse it; a dead letter has none.
-    record: Option<Record>,
+    deliveries: Deliveries,
+    /// Whether this is a dead letter, which has none of its own.
+    is_letter: bool,
 }
 
 /// What a poll, or waiting for memory, came to.
@@ -99,7 +102,9 @@ impl SourceRun {
         let options = SourceOptions::read(&Given::new(&environment.config)).map_err(RunError::Config)?;
         let creation =
             TopicCreation::read(&environment.config, &options.creation_groups).map_err(RunError::Config)?;
-        let producer = environment.clients.producer_config("connector-producer")?.build().await?;
+        let mut producer = environment.clients.producer_config("connector-producer")?;
+        producer.keep_rejected = true;
+        let producer = producer.build().await?;
         let admin = environment.clients.admin().await?;
         let undertaker = Undertaker::new(&environment);
         Ok(Self {
@@ -109,6 +114,7 @@ impl SourceRun {
             admin,
             creation,
             topics: HashSet::new(),
+            topic: None,
             ledger: Ledger::default(),
             in_flight: VecDeque::new(),
             unstored: HashMap::new(),
@@ -245,17 +251,18 @@ impl SourceRun {
     /// Takes in what is acknowledged.
     async fn settle(&mut self) -> Result<(), RunError> {
         let mut written = 0;
-        while let Some(outcome) = self.in_flight.front().and_then(|first| first.delivery.now()) {
+        while let Some(outcome) = self.in_flight.front().and_then(|first| first.deliveries.now()) {
             let Some(first) = self.in_flight.pop_front() else { break };
+            let records = first.deliveries.count();
             match outcome {
-                Ok(_) => {
-                    let passed = usize::from(first.record.is_some());
-                    self.undertaker.passed(Leg::Out, passed);
-                    written += passed;
-                    self.ledger.acknowledged(first.batch);
+                Ok(()) if first.is_letter => {}
+                Ok(()) => {
+                    self.undertaker.passed(Leg::Out, records);
+                    written += records;
                 }
-                Err(error) => self.refused(first, error).await?,
+                Err(error) => written += self.refused(&first, error).await?,
             }
+            self.ledger.acknowledged(first.batch, records);
         }
         Meter::add(&self.environment.reporter.meter.written, written);
         while let Some(polled) = self.ledger.pop() {
@@ -309,10 +316,10 @@ async fn told(end: Option<&mut End>) {
     std::future::pending().await
 }
 
-/// Completes when the oldest record under way has an outcome; never where there is none.
+/// Completes when the oldest records under way have an outcome; never where there are none.
 async fn front(in_flight: &mut VecDeque<InFlight>) {
     match in_flight.front_mut() {
-        Some(first) => drop((&mut first.delivery).await),
+        Some(first) => (&mut first.deliveries).await,
         None => std::future::pending().await,
     }
 }

@@ -4,7 +4,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
-use millstream_client::{Delivery, Error, ErrorCode, ProducerRecord};
+use millstream_client::{Deliveries, Delivery, Error, ErrorCode, ProducerRecord};
+use millstream_wire::batch::BatchError;
 use tokio::sync::watch;
 use tokio::time::sleep_until;
 
@@ -53,72 +54,90 @@ impl SourceRun {
     }
 
     /// Sends a batch on its way.
-    pub(super) async fn take(&mut self, batch: SourceBatch, room: Room) -> Result<(), RunError> {
-        let mut since = Instant::now();
+    pub(super) async fn take(&mut self, batch: SourceBatch, mut room: Room) -> Result<(), RunError> {
+        let mut progress = Progress { since: Instant::now(), bytes: 0, passed: 0 };
         let meter = Arc::clone(&self.environment.reporter.meter);
         Meter::add(&meter.read, batch.records.len());
-        let polled = Polled { positions: batch.positions, receipt: batch.receipt, _room: room };
+        let polled = Polled { positions: batch.positions, receipt: batch.receipt, _room: None };
         let id = self.ledger.open(polled);
-        for record in batch.records {
-            let original =
-                Address { topic: Arc::clone(&record.topic), partition: record.partition, offset: None };
-            // Kept for the dead letter of a record that a transform chokes on.
-            let before = self.environment.conversion.transforms().then(|| record.clone());
-            match self.environment.conversion.transform(record) {
-                Ok(Some(record)) => since = self.send(id, record, since).await?,
-                Ok(None) => {
-                    self.undertaker.passed(Leg::In, 1);
-                    Meter::add(&meter.filtered, 1);
-                }
-                Err(failure) => {
-                    let encoded = before.as_ref().map(Encoded::plain).unwrap_or_default();
-                    let timestamp = before.and_then(|record| record.timestamp);
-                    self.bury(id, Leg::In, &encoded, &original, timestamp, &failure).await?;
-                }
+        if self.environment.conversion.transforms() {
+            for record in batch.records {
+                self.transform(id, record, &mut progress).await?;
+            }
+        } else {
+            for record in batch.records {
+                self.send(id, record, &mut progress).await?;
             }
         }
-        meter.spent(Stage::Process, Doing::Busy, since);
-        self.ledger.seal(id);
+        self.undertaker.passed(Leg::In, progress.passed);
+        Meter::add(&meter.bytes, progress.bytes);
+        meter.spent(Stage::Process, Doing::Busy, progress.since);
+        // The records themselves are gone: what is left of them is in the producer's batches.
+        room.shrink(progress.bytes);
+        if let Some(polled) = self.ledger.seal(id) {
+            polled._room = Some(room);
+        }
         self.settle().await
     }
 
-    async fn send(&mut self, batch: BatchId, record: Record, since: Instant) -> Result<Instant, RunError> {
-        let address =
-            || Address { topic: Arc::clone(&record.topic), partition: record.partition, offset: None };
+    async fn transform(
+        &mut self,
+        batch: BatchId,
+        record: Record,
+        progress: &mut Progress,
+    ) -> Result<(), RunError> {
+        // Kept for the dead letter of a record that a transform chokes on.
+        let before = record.clone();
+        match self.environment.conversion.transform(record) {
+            Ok(Some(record)) => self.send(batch, record, progress).await,
+            Ok(None) => {
+                progress.passed += 1;
+                Meter::add(&self.environment.reporter.meter.filtered, 1);
+                Ok(())
+            }
+            Err(failure) => {
+                let (from, encoded) = (address(&before), Encoded::plain(&before));
+                self.give_up(batch, progress, &encoded, &from, before.timestamp, &failure).await
+            }
+        }
+    }
+
+    async fn send(
+        &mut self,
+        batch: BatchId,
+        record: Record,
+        progress: &mut Progress,
+    ) -> Result<(), RunError> {
         let encoded = match self.environment.conversion.encode(&record) {
             Ok(encoded) => encoded,
             Err(failure) => {
-                let plain = Encoded::plain(&record);
-                self.bury(batch, Leg::In, &plain, &address(), record.timestamp, &failure).await?;
-                return Ok(since);
+                let (from, encoded) = (address(&record), Encoded::plain(&record));
+                return self.give_up(batch, progress, &encoded, &from, record.timestamp, &failure).await;
             }
         };
-        if !self.topics.contains(&record.topic) {
+        if !self.is_begun(&record.topic) {
             self.begin(&record.topic).await?;
         }
-        let len = |bytes: &Option<bytes::Bytes>| bytes.as_ref().map_or(0, bytes::Bytes::len);
-        Meter::add(&self.environment.reporter.meter.bytes, len(&encoded.key) + len(&encoded.value));
-        let mut since = since;
-        match self.produce(&record, &encoded, &mut since).await {
+        progress.bytes += encoded.len();
+        match self.produce(&record, &encoded, progress).await {
             Ok(delivery) => {
-                self.ledger.sent(batch);
-                self.undertaker.passed(Leg::In, 1);
-                self.in_flight.push_back(InFlight { batch, delivery, record: Some(record) });
+                progress.passed += 1;
+                self.under_way(batch, delivery, false);
+                Ok(())
             }
             Err(error) if is_about_the_record(&error) => {
                 let failure = Failure::produce(error.to_string());
-                self.bury(batch, Leg::In, &encoded, &address(), record.timestamp, &failure).await?;
+                self.give_up(batch, progress, &encoded, &address(&record), record.timestamp, &failure).await
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => Err(error.into()),
         }
-        Ok(since)
     }
 
     async fn produce(
         &self,
         record: &Record,
-        encoded: &Encoded,
-        since: &mut Instant,
+        encoded: &Encoded<'_>,
+        progress: &mut Progress,
     ) -> Result<Delivery, Error> {
         let headers = encoded.headers();
         let to = ProducerRecord {
@@ -133,10 +152,29 @@ impl SourceRun {
             return Ok(delivery);
         }
         let meter = &self.environment.reporter.meter;
-        let blocked = meter.spent(Stage::Process, Doing::Busy, *since);
+        let blocked = meter.spent(Stage::Process, Doing::Busy, progress.since);
         let delivery = self.producer.send(to).await;
-        *since = meter.spent(Stage::Write, Doing::Blocked, blocked);
+        progress.since = meter.spent(Stage::Write, Doing::Blocked, blocked);
         delivery
+    }
+
+    /// One more record is on its way.
+    fn under_way(&mut self, batch: BatchId, delivery: Delivery, is_letter: bool) {
+        self.ledger.sent(batch);
+        let last =
+            self.in_flight.back_mut().filter(|last| last.batch == batch && last.is_letter == is_letter);
+        let delivery = match last {
+            Some(last) => last.deliveries.join(delivery),
+            None => Some(delivery),
+        };
+        if let Some(delivery) = delivery {
+            self.in_flight.push_back(InFlight { batch, deliveries: Deliveries::of(delivery), is_letter });
+        }
+    }
+
+    /// Whether a topic is known to be there. Mostly it is the one of the record before.
+    fn is_begun(&self, topic: &Arc<str>) -> bool {
+        self.topic.as_ref().is_some_and(|last| Arc::ptr_eq(last, topic)) || self.topics.contains(topic)
     }
 
     /// A topic is written to for the first time.
@@ -144,29 +182,60 @@ impl SourceRun {
         let may = self.environment.creates_topics;
         ensure(&self.admin, topic, || may.then(|| self.creation.new_topic(topic))).await?;
         self.topics.insert(Arc::clone(topic));
+        self.topic = Some(Arc::clone(topic));
         self.environment.reporter.topic(topic).await;
         Ok(())
     }
 
-    /// The broker has refused a record.
-    pub(super) async fn refused(&mut self, refused: InFlight, error: Error) -> Result<(), RunError> {
-        let (Some(record), true) = (&refused.record, is_about_the_record(&error)) else {
+    /// A record does not get as far as the producer.
+    async fn give_up(
+        &mut self,
+        batch: BatchId,
+        progress: &mut Progress,
+        encoded: &Encoded<'_>,
+        from: &Address,
+        timestamp: Option<i64>,
+        failure: &Failure,
+    ) -> Result<(), RunError> {
+        self.undertaker.passed(Leg::In, std::mem::take(&mut progress.passed));
+        self.bury(batch, Leg::In, encoded, from, timestamp, failure).await
+    }
+
+    /// The broker has refused some of these records; returns how many it has written.
+    pub(super) async fn refused(&mut self, refused: &InFlight, error: Error) -> Result<usize, RunError> {
+        let batches = refused.deliveries.rejected();
+        if refused.is_letter || batches.is_empty() {
             return Err(error.into());
-        };
-        let encoded = self.environment.conversion.encode(record).unwrap_or_else(|_| Encoded::plain(record));
-        let from = Address { topic: Arc::clone(&record.topic), partition: record.partition, offset: None };
-        let failure = Failure::produce(error.to_string());
-        self.bury(refused.batch, Leg::Out, &encoded, &from, record.timestamp, &failure).await?;
-        // The record's own place in the ledger; its dead letter has another.
-        self.ledger.acknowledged(refused.batch);
-        Ok(())
+        }
+        let mut dead = Vec::new();
+        for rejected in batches {
+            if !is_about_the_record(&rejected.error) {
+                return Err(rejected.error.into());
+            }
+            let failure = Failure::produce(rejected.error.to_string());
+            let (topic, partition) = (Arc::clone(&rejected.topic), Some(rejected.partition));
+            let from = Address { topic, partition, offset: None };
+            let unreadable =
+                |error: BatchError| RunError::Fatal(format!("a refused batch cannot be read: {error}"));
+            let each = |record: millstream_client::Record<'_>| {
+                dead.push((Encoded::copy(&record), record.timestamp, from.clone(), failure.clone()));
+                Ok(())
+            };
+            rejected.records(each).map_err(unreadable)?;
+        }
+        let written = refused.deliveries.count() - dead.len();
+        self.undertaker.passed(Leg::Out, written);
+        for (encoded, timestamp, from, failure) in dead {
+            self.bury(refused.batch, Leg::Out, &encoded, &from, Some(timestamp), &failure).await?;
+        }
+        Ok(written)
     }
 
     async fn bury(
         &mut self,
         batch: BatchId,
         leg: Leg,
-        encoded: &Encoded,
+        encoded: &Encoded<'_>,
         from: &Address,
         timestamp: Option<i64>,
         failure: &Failure,
@@ -180,11 +249,25 @@ impl SourceRun {
         };
         let delivery = self.undertaker.bury(&self.environment, leg, corpse, from, failure).await?;
         if let Some(delivery) = delivery {
-            self.ledger.sent(batch);
-            self.in_flight.push_back(InFlight { batch, delivery, record: None });
+            self.under_way(batch, delivery, true);
         }
         Ok(())
     }
+}
+
+/// How far a batch is on its way.
+struct Progress {
+    /// Since when what is done now is done.
+    since: Instant,
+    /// Bytes of keys and values so far.
+    bytes: usize,
+    /// Records that went well since the last that did not.
+    passed: usize,
+}
+
+/// What a record's dead letter says of where it was to go.
+fn address(record: &Record) -> Address {
+    Address { topic: Arc::clone(&record.topic), partition: record.partition, offset: None }
 }
 
 /// Whether other records would be taken.
