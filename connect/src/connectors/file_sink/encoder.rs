@@ -11,6 +11,8 @@ const ZSTD_LEVEL: i32 = 3;
 pub(super) struct Encoder {
     compression: Compression,
     stage: Stage,
+    /// What goes through a codec is put together here.
+    line: Vec<u8>,
 }
 
 enum Stage {
@@ -23,16 +25,25 @@ enum Stage {
 
 impl Encoder {
     pub(super) fn new(compression: Compression) -> Self {
-        Self { compression, stage: Stage::Plain(Vec::new()) }
+        Self { compression, stage: Stage::Plain(Vec::new()), line: Vec::new() }
     }
 
-    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+    /// Takes what `append` appends; returns how many bytes that is.
+    pub(super) fn write(&mut self, append: impl FnOnce(&mut Vec<u8>)) -> io::Result<usize> {
         self.begin()?;
-        match &mut self.stage {
-            Stage::Plain(out) => out.write_all(bytes),
-            Stage::Gzip(encoder) => encoder.write_all(bytes),
-            Stage::Zstd(encoder) => encoder.write_all(bytes),
-        }
+        let encoder: &mut dyn Write = match &mut self.stage {
+            Stage::Plain(out) => {
+                let before = out.len();
+                append(out);
+                return Ok(out.len() - before);
+            }
+            Stage::Gzip(encoder) => encoder,
+            Stage::Zstd(encoder) => encoder,
+        };
+        self.line.clear();
+        append(&mut self.line);
+        encoder.write_all(&self.line)?;
+        Ok(self.line.len())
     }
 
     /// What is ready to be written to the file.

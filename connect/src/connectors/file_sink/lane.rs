@@ -11,9 +11,8 @@ use uuid::Uuid;
 use super::encoder::Encoder;
 use super::options::{Compression, FileSinkOptions};
 use super::progress::{Counted, Progress, sync_directory};
+use crate::record::Record;
 
-/// How much is kept before it is written to the file.
-const CHUNK: usize = 256 << 10;
 /// What the name of a file ends with that is not complete.
 const OPEN: &str = ".open";
 
@@ -142,8 +141,33 @@ impl Lane {
         self.written.claim(partition, id);
     }
 
-    /// Takes a line, with its end, of a record that is not there yet.
-    pub(super) fn write(&mut self, from: &TopicPartition, offset: i64, line: &[u8]) -> io::Result<()> {
+    /// Takes records of a partition, in order, each as `append` writes it; passes over what is there already, which comes again
+    /// after a write that was not answered for.
+    pub(super) fn write(
+        &mut self,
+        from: &TopicPartition,
+        records: &[Record],
+        append: impl Fn(&mut Vec<u8>, &Record),
+    ) -> io::Result<()> {
+        let before = self.next(from);
+        let mut next = before;
+        let mut numbered = records.iter().filter_map(|record| Some((record.origin.as_ref()?.offset, record)));
+        let written = numbered.try_for_each(|(offset, record)| {
+            if next.is_some_and(|next| offset < next) {
+                return Ok(());
+            }
+            self.put(offset, |out| append(out, record))?;
+            next = Some(offset + 1);
+            Ok(())
+        });
+        if let Some(next) = next.filter(|_| next != before) {
+            self.written.next.insert(from.clone(), next);
+        }
+        written
+    }
+
+    /// Takes a line, with its end.
+    fn put(&mut self, offset: i64, line: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
         if self.open.as_ref().is_some_and(|open| self.rule.is_full(open.content)) {
             self.seal()?;
         }
@@ -151,12 +175,7 @@ impl Lane {
             self.open = Some(self.begin(offset)?);
         }
         if let Some(open) = &mut self.open {
-            open.encoder.write(line)?;
-            open.content += line.len() as u64;
-        }
-        match self.written.next.get_mut(from) {
-            Some(next) => *next = offset + 1,
-            None => drop(self.written.next.insert(from.clone(), offset + 1)),
+            open.content += open.encoder.write(line)? as u64;
         }
         Ok(())
     }
@@ -166,9 +185,9 @@ impl Lane {
         self.sealed.len()
     }
 
-    /// Writes what there is much of to the file. Where that fails it is tried again with the next.
+    /// Writes what is ready to the file, for whoever follows it. Where that fails it is tried again with the next.
     pub(super) fn drain(&mut self) -> io::Result<()> {
-        self.open.as_mut().map_or(Ok(()), |open| open.drain(CHUNK))
+        self.open.as_mut().map_or(Ok(()), OpenFile::drain)
     }
 
     /// Whether records were written since the last flush, or a file's time is over.
@@ -190,7 +209,7 @@ impl Lane {
         }
         if let Some(open) = &mut self.open {
             open.encoder.end()?;
-            open.drain(0)?;
+            open.drain()?;
         }
         self.written.open = self.open.as_ref().map(OpenFile::counted);
         let sealed = self.sealed.iter().map(|(file, name)| {
@@ -216,7 +235,7 @@ impl Lane {
     fn seal(&mut self) -> io::Result<()> {
         let Some(open) = &mut self.open else { return Ok(()) };
         open.encoder.end()?;
-        open.drain(0)?;
+        open.drain()?;
         self.sealed.extend(self.open.take().map(|open| (open.file, open.name)));
         Ok(())
     }
@@ -276,10 +295,10 @@ impl OpenFile {
         Counted { file: self.name.clone(), bytes: self.length, content: self.content }
     }
 
-    /// Writes what is ready, if it is more than so much. What was written in part is written over.
-    fn drain(&mut self, more_than: usize) -> io::Result<()> {
+    /// Writes what is ready. What was written in part is written over.
+    fn drain(&mut self) -> io::Result<()> {
         let out = self.encoder.out();
-        if out.len() > more_than {
+        if !out.is_empty() {
             self.file.write_all_at(out, self.length)?;
             self.length += out.len() as u64;
             out.clear();

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -75,13 +76,7 @@ impl Sink for FileSink {
             let why = "one file cannot be written by several tasks: set tasks.max=1, or name a directory";
             return Err(ConnectError::Refused(why.to_owned()));
         }
-        Ok(Box::new(FileTask {
-            options,
-            ids: BTreeMap::new(),
-            lanes: BTreeMap::new(),
-            line: Vec::new(),
-            lost: None,
-        }))
+        Ok(Box::new(FileTask { options, ids: BTreeMap::new(), lanes: BTreeMap::new(), lost: None }))
     }
 }
 
@@ -130,7 +125,6 @@ struct FileTask {
     ids: BTreeMap<TopicPartition, Uuid>,
     /// By partition; all of them are one where there is one file.
     lanes: BTreeMap<Option<TopicPartition>, Lane>,
-    line: Vec<u8>,
     /// A flush between two of the runtime's has failed, and why.
     lost: Option<TaskError>,
 }
@@ -165,22 +159,10 @@ impl FileTask {
 
     /// Writes the records of one partition that follow each other.
     fn write_run(&mut self, partition: &TopicPartition, records: &[Record]) -> io::Result<()> {
-        let mut line = std::mem::take(&mut self.line);
         let format = self.options.format;
         let lane = self.lane(partition)?;
-        for record in records {
-            let Some(origin) = &record.origin else { continue };
-            // What comes again after a write that was not answered for is there already.
-            if lane.next(partition).is_some_and(|next| origin.offset < next) {
-                continue;
-            }
-            line.clear();
-            line::append(&mut line, record, format);
-            lane.write(partition, origin.offset, &line)?;
-        }
-        lane.drain()?;
-        self.line = line;
-        Ok(())
+        let written = lane.write(partition, records, |out, record| line::append(out, record, format));
+        written.and(lane.drain())
     }
 
     fn sealed(&self) -> usize {
@@ -217,7 +199,7 @@ impl SinkTask for FileTask {
             // Nothing may come behind what was lost before it is written again.
             return Err(why.clone());
         }
-        for run in records.chunk_by(|one, other| partition_of(one) == partition_of(other)) {
+        for run in records.chunk_by(are_of_one_partition) {
             let Some((topic, partition)) = run.first().and_then(partition_of) else {
                 return Err(TaskError::fatal(
                     "a record without an offset cannot be written once and once only",
@@ -267,8 +249,16 @@ impl SinkTask for FileTask {
     }
 }
 
-fn partition_of(record: &Record) -> Option<(&std::sync::Arc<str>, i32)> {
+fn partition_of(record: &Record) -> Option<(&Arc<str>, i32)> {
     record.origin.as_ref().map(|origin| (&origin.topic, origin.partition))
+}
+
+fn are_of_one_partition(one: &Record, other: &Record) -> bool {
+    match (&one.origin, &other.origin) {
+        // Records that were fetched together share their topic's name.
+        (Some(one), Some(other)) if Arc::ptr_eq(&one.topic, &other.topic) => one.partition == other.partition,
+        _ => partition_of(one) == partition_of(other),
+    }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]

@@ -52,6 +52,14 @@ pub(crate) struct Slot {
     pub(crate) offset: i64,
 }
 
+/// Records that were taken to be written.
+#[derive(Debug)]
+pub(crate) struct Taken<R> {
+    /// Whose they are, lane by lane, by offset.
+    runs: Vec<(TopicPartition, Vec<i64>)>,
+    pub(crate) records: Vec<R>,
+}
+
 /// A record that is given up, and why. Its dead letter is made of the bytes that were read.
 #[derive(Debug)]
 pub(crate) struct GivenUp {
@@ -137,8 +145,8 @@ impl<R> Lanes<R> {
     }
 
     /// Up to `max` records whose lanes may be tried now.
-    pub(crate) fn take(&mut self, now: Instant, max: usize) -> (Vec<Slot>, Vec<R>) {
-        let (mut slots, mut records) = (Vec::new(), Vec::new());
+    pub(crate) fn take(&mut self, now: Instant, max: usize) -> Taken<R> {
+        let mut taken = Taken { runs: Vec::new(), records: Vec::new() };
         let lanes = self.lanes.len();
         let first = self.turn.checked_rem(lanes).unwrap_or(0);
         self.turn = first + 1;
@@ -146,55 +154,61 @@ impl<R> Lanes<R> {
             self.lanes.keys().skip(first).chain(self.lanes.keys().take(first)).cloned().collect();
         for partition in order {
             let Some(lane) = self.lanes.get_mut(&partition) else { continue };
-            for (offset, record) in lane.give(now, max - records.len()) {
-                slots.push(Slot { partition: partition.clone(), offset });
-                records.push(record);
+            let mut offsets = Vec::new();
+            for (offset, record) in lane.give(now, max - taken.records.len()) {
+                offsets.push(offset);
+                taken.records.push(record);
+            }
+            if !offsets.is_empty() {
+                taken.runs.push((partition, offsets));
             }
         }
-        (slots, records)
+        taken
     }
 
     /// What became of the records that were taken. Those to be tried again go back; those that are given up come back,
     /// and hold up the commit until they are [`buried`](Self::buried).
     pub(crate) fn settle(
         &mut self,
-        slots: Vec<Slot>,
-        records: Vec<R>,
+        taken: Taken<R>,
         verdicts: Vec<Verdict>,
         now: Instant,
         random: f64,
     ) -> Vec<GivenUp> {
         let (mut given_up, mut passed) = (Vec::new(), 0);
-        let mut give_up = |slot, why, passed: &mut usize| {
-            given_up.push(GivenUp { slot, why, passed_before: std::mem::take(passed) });
-        };
-        let mut back: Vec<(Slot, R)> = Vec::new();
-        for ((slot, record), verdict) in slots.into_iter().zip(records).zip(verdicts) {
-            let Some(lane) = self.lanes.get_mut(&slot.partition) else { continue };
-            match verdict {
-                Verdict::Ok => {
-                    lane.done(slot.offset);
-                    passed += 1;
-                }
-                Verdict::Reject { why } => give_up(slot, why, &mut passed),
-                Verdict::Untried => back.push((slot, record)),
-                Verdict::Retry { after, why } => {
-                    let attempts = lane.failing.entry(slot.offset).or_insert_with(|| Attempts::begin(now));
-                    match self.budget.next(attempts, after, now, random) {
-                        Some(at) => {
-                            lane.blocked_until = lane.blocked_until.max(Some(at));
-                            back.push((slot, record));
+        let mut settled = taken.records.into_iter().zip(verdicts);
+        for (partition, offsets) in taken.runs {
+            let Some(lane) = self.lanes.get_mut(&partition) else {
+                settled.by_ref().take(offsets.len()).for_each(drop);
+                continue;
+            };
+            let mut give_up = |offset, why, passed: &mut usize| {
+                let slot = Slot { partition: partition.clone(), offset };
+                given_up.push(GivenUp { slot, why, passed_before: std::mem::take(passed) });
+            };
+            let mut back = Vec::new();
+            for (offset, (record, verdict)) in offsets.into_iter().zip(settled.by_ref()) {
+                match verdict {
+                    Verdict::Ok => {
+                        lane.done(offset);
+                        passed += 1;
+                    }
+                    Verdict::Reject { why } => give_up(offset, why, &mut passed),
+                    Verdict::Untried => back.push((offset, record)),
+                    Verdict::Retry { after, why } => {
+                        let attempts = lane.failing.entry(offset).or_insert_with(|| Attempts::begin(now));
+                        match self.budget.next(attempts, after, now, random) {
+                            Some(at) => {
+                                lane.blocked_until = lane.blocked_until.max(Some(at));
+                                back.push((offset, record));
+                            }
+                            None => give_up(offset, why, &mut passed),
                         }
-                        None => give_up(slot, why, &mut passed),
                     }
                 }
             }
-        }
-        // From the back, so that each goes before those that follow it.
-        for (slot, record) in back.into_iter().rev() {
-            if let Some(lane) = self.lanes.get_mut(&slot.partition) {
-                lane.waiting.push_front((slot.offset, record));
-            }
+            // From the back, so that each goes before those that follow it.
+            back.into_iter().rev().for_each(|waits| lane.waiting.push_front(waits));
         }
         given_up
     }
@@ -284,7 +298,9 @@ impl<R> Lane<R> {
 
     fn done(&mut self, offset: i64) {
         self.failing.remove(&offset);
-        if let Ok(at) = self.open.binary_search_by_key(&offset, |(open, _)| *open) {
+        if self.open.front() == Some(&(offset, false)) {
+            self.open.pop_front();
+        } else if let Ok(at) = self.open.binary_search_by_key(&offset, |(open, _)| *open) {
             self.open[at].1 = true;
         }
         while self.open.front().is_some_and(|(_, done)| *done) {

@@ -56,8 +56,9 @@ fn life(world: &mut World, random: &mut StdRng, now: &mut Instant, steps: usize)
         read.insert(partition, to);
 
         let max = random.random_range(1..10);
-        let (slots, records) = lanes.take(*now, max);
-        assert!(records.len() <= max);
+        let taken = lanes.take(*now, max);
+        assert!(taken.records.len() <= max);
+        let slots = slots(&taken);
         let verdicts: Vec<Verdict> =
             slots.iter().map(|slot| verdict(slot.partition.partition, slot.offset, random)).collect();
         for (slot, verdict) in slots.iter().zip(&verdicts) {
@@ -65,7 +66,7 @@ fn life(world: &mut World, random: &mut StdRng, now: &mut Instant, steps: usize)
                 world.written.entry(slot.partition.partition).or_default().push(slot.offset);
             }
         }
-        for given_up in lanes.settle(slots, records, verdicts, *now, 0.5) {
+        for given_up in lanes.settle(taken, verdicts, *now, 0.5) {
             if random.random_bool(0.9) {
                 world.dead.entry(given_up.slot.partition.partition).or_default().insert(given_up.slot.offset);
                 lanes.buried(&given_up.slot);
@@ -91,6 +92,14 @@ fn life(world: &mut World, random: &mut StdRng, now: &mut Instant, steps: usize)
         }
         check(world);
     }
+}
+
+fn slots<R>(taken: &Taken<R>) -> Vec<Slot> {
+    let of_run = |(partition, offsets): &(TopicPartition, Vec<i64>)| {
+        let slot = |offset: &i64| Slot { partition: partition.clone(), offset: *offset };
+        offsets.iter().map(slot).collect::<Vec<_>>()
+    };
+    taken.runs.iter().flat_map(of_run).collect()
 }
 
 /// Nothing below a committed offset is missing.
@@ -124,17 +133,17 @@ fn a_record_that_is_tried_again_holds_up_its_own_lane_alone_and_goes_first() {
     let (a, b) = (TopicPartition::new("t", 0), TopicPartition::new("t", 1));
     lanes.arrive(&a, 0, (0..4).map(|offset| (offset, offset)), 4);
     lanes.arrive(&b, 0, (0..4).map(|offset| (offset, 10 + offset)), 4);
-    let (slots, records) = lanes.take(start, 4);
-    assert_eq!(records, [0, 1, 2, 3]);
+    let taken = lanes.take(start, 4);
+    assert_eq!(taken.records, [0, 1, 2, 3]);
     let busy = || Verdict::Retry { after: Duration::ZERO, why: "busy".into() };
-    let given_up = lanes.settle(slots, records, vec![Verdict::Ok, busy(), Verdict::Ok, busy()], start, 0.0);
+    let given_up = lanes.settle(taken, vec![Verdict::Ok, busy(), Verdict::Ok, busy()], start, 0.0);
     assert!(given_up.is_empty());
     lanes.arrive(&a, 4, [(4, 4)], 5);
-    assert_eq!(lanes.take(start, 9).1, [10, 11, 12, 13], "the other lane goes on");
+    assert_eq!(lanes.take(start, 9).records, [10, 11, 12, 13], "the other lane goes on");
     assert_eq!(lanes.committable(), [(a, 1)], "2 is written, but 1 is not");
     let later = lanes.wake_at().unwrap();
-    let (slots, records) = lanes.take(later, 9);
-    assert_eq!(records, [1, 3], "what failed goes before what is new");
-    lanes.settle(slots, records, vec![Verdict::Ok, Verdict::Ok], later, 0.0);
-    assert_eq!(lanes.take(later, 9).1, [4]);
+    let taken = lanes.take(later, 9);
+    assert_eq!(taken.records, [1, 3], "what failed goes before what is new");
+    lanes.settle(taken, vec![Verdict::Ok, Verdict::Ok], later, 0.0);
+    assert_eq!(lanes.take(later, 9).records, [4]);
 }

@@ -20,12 +20,12 @@ impl SinkRun {
     /// Hands the target what is ready.
     pub(super) async fn write(&mut self, task: &mut dyn SinkTask) -> Result<(), RunError> {
         let started = Instant::now();
-        let (slots, records) = self.lanes.take(started, self.options.batch_records);
-        if records.is_empty() {
+        let taken = self.lanes.take(started, self.options.batch_records);
+        if taken.records.is_empty() {
             return Ok(());
         }
-        let mut bisection = Bisection::new(records.len());
-        let outcome = self.put(task, &records, &mut bisection).await;
+        let mut bisection = Bisection::new(taken.records.len());
+        let outcome = self.put(task, &taken.records, &mut bisection).await;
         let verdicts = bisection.into_verdicts();
         let ok = verdicts.iter().filter(|verdict| **verdict == Verdict::Ok).count();
         let again = verdicts.iter().filter(|verdict| matches!(verdict, Verdict::Retry { .. })).count();
@@ -34,7 +34,7 @@ impl SinkRun {
         Meter::add(&meter.written, ok);
         Meter::add(&meter.retried, again);
         self.unflushed |= ok > 0;
-        let given_up = self.lanes.settle(slots, records, verdicts, Instant::now(), rand::random());
+        let given_up = self.lanes.settle(taken, verdicts, Instant::now(), rand::random());
         outcome?;
         let passed_last = ok - given_up.iter().map(|given_up| given_up.passed_before).sum::<usize>();
         self.give_up(given_up).await?;
