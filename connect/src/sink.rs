@@ -87,6 +87,9 @@ pub struct Assigned {
     pub topic_id: Uuid,
 }
 
+/// What most sinks can make use of at once.
+const BATCH_RECORDS: usize = 2_000;
+
 /// Writes records. The runtime reads, converts and transforms them, keeps what is to be retried, and commits what is flushed.
 #[async_trait]
 pub trait SinkTask: Send {
@@ -127,6 +130,11 @@ pub trait SinkTask: Send {
         Ok(())
     }
 
+    /// How many records it can make use of at once, where `sink.batch.records` says nothing: fewer come where no more are there.
+    fn batch_records(&self) -> usize {
+        BATCH_RECORDS
+    }
+
     /// How long at most until the sink wants to be flushed though nothing comes, as a file that is rolled by the clock.
     fn flush_within(&self) -> Option<Duration> {
         None
@@ -162,6 +170,6 @@ pub enum Outcome {
         /// What the other side said.
         why: String,
     },
-    /// It was left for later, for the sake of another of its partition: write it again, and count no attempt.
+    /// It was left for later, for the sake of another of its partition, or is under way: write it again, and count no attempt.
     Untried,
 }

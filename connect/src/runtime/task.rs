@@ -133,7 +133,8 @@ impl TaskLife {
                     task: usize::try_from(self.start.id.task).unwrap_or_default(),
                 };
                 let mut task = sink.open(&environment.config, context).await?;
-                SinkRun::open(environment, control).await?.run(&mut *task).await?;
+                let run = SinkRun::open(environment, control, task.batch_records()).await?;
+                run.run(&mut *task).await?;
                 task.close().await;
             }
         }

@@ -12,6 +12,7 @@ mod operation;
 pub mod options;
 mod server;
 mod task;
+mod volleys;
 
 use reqwest::{Method, StatusCode};
 

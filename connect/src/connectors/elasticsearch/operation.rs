@@ -82,6 +82,15 @@ impl Preparation {
         self.target.name(record).ok()
     }
 
+    /// Whether the server cannot tell in which order operations on its document came, so that they must not overtake each other.
+    pub(super) fn is_ordered(&self, record: &Record) -> bool {
+        self.upserts() && !self.options.documents.ignores_key(&record.topic)
+    }
+
+    fn upserts(&self) -> bool {
+        self.options.documents.method == WriteMethod::Upsert && !self.options.target.only_creates()
+    }
+
     /// Appends the lines of a record's operation to `out`.
     pub(super) fn prepare(&self, record: &Record, out: &mut Vec<u8>) -> Prepared {
         if record.value.value.is_null() {
@@ -124,7 +133,7 @@ impl Preparation {
             Some(named) => named.to_owned(),
             None => self.target.name(record)?,
         };
-        let upserts = documents.method == WriteMethod::Upsert && !only_creates;
+        let upserts = self.upserts();
         let verb = match (is_delete, only_creates, upserts) {
             (true, ..) => "delete",
             (_, true, _) => "create",

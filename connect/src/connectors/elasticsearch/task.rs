@@ -1,6 +1,9 @@
 //! A task: what the plan decides is done here, over HTTP.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use millstream_client::TopicPartition;
 use reqwest::{Method, StatusCode};
 
 use super::bulk::{FILTER, fates};
@@ -8,13 +11,15 @@ use super::indices::{Indices, put_template};
 use super::operation::{Operation, Preparation, Prepared};
 use super::options::{ElasticsearchOptions, OnMalformed};
 use super::server::{Body, Server};
-use crate::http::requests::{Answered, Limits, send_all};
+use super::volleys::{Place, Volleys};
+use crate::http::requests::{Answered, Limits, Sent, send_all};
 use crate::http::{Verdict, verdict};
 use crate::{Outcome, Record, SinkContext, SinkTask, TaskError, Written, async_trait};
 
-/// Writes what it is given before it answers.
+/// Keeps as many requests under way as it may: what is under way when a write returns is left untried and comes again with
+/// the next, which finds it under way or done.
 pub(super) struct ElasticsearchTask {
-    server: Server,
+    server: Arc<Server>,
     preparation: Preparation,
     indices: Indices,
     limits: Limits,
@@ -23,6 +28,9 @@ pub(super) struct ElasticsearchTask {
     name: String,
     /// Documents that were there already: replays, or a topic that began anew under an index that did not.
     replayed: u64,
+    volleys: Volleys,
+    /// Of a write that was not dropped none is left when the next begins.
+    is_writing: bool,
 }
 
 impl ElasticsearchTask {
@@ -39,19 +47,21 @@ impl ElasticsearchTask {
             patience: requests.patience,
         };
         Ok(Self {
-            server,
+            server: Arc::new(server),
             preparation: Preparation::new(options.clone())?,
             indices: Indices::new(&options),
             limits,
             name: format!("{}-{}", context.connector, context.task),
             options,
             replayed: 0,
+            volleys: Volleys::default(),
+            is_writing: false,
         })
     }
 
-    async fn make_indices(&mut self, records: &[Record]) -> Result<(), TaskError> {
+    async fn make_indices(&mut self, records: &[(Place, &Record)]) -> Result<(), TaskError> {
         let mut last: Option<String> = None;
-        for record in records {
+        for (_, record) in records {
             let Some(name) = self.preparation.index_to_make(record) else { continue };
             if last.as_ref() == Some(&name) {
                 continue;
@@ -96,36 +106,116 @@ impl ElasticsearchTask {
 #[async_trait]
 impl SinkTask for ElasticsearchTask {
     async fn write(&mut self, records: &[Record]) -> Result<Written, TaskError> {
-        self.make_indices(records).await?;
-        let mut lines = Vec::new();
-        let prepared: Vec<Prepared> =
-            records.iter().map(|record| self.preparation.prepare(record, &mut lines)).collect();
-        let operations: Vec<&Operation> = prepared
+        if std::mem::replace(&mut self.is_writing, true) {
+            // The last write was dropped, and with it whoever waited for what is under way.
+            self.volleys = Volleys::default();
+        }
+        let written = self.advance(records).await;
+        self.is_writing = false;
+        written
+    }
+
+    async fn revoked(&mut self, partitions: &[TopicPartition]) {
+        self.volleys.forget(partitions);
+    }
+
+    /// All that may be under way, and one request more.
+    fn batch_records(&self) -> usize {
+        self.limits.records.saturating_mul(self.limits.in_flight + 1)
+    }
+}
+
+impl ElasticsearchTask {
+    async fn advance(&mut self, records: &[Record]) -> Result<Written, TaskError> {
+        let places: Option<Vec<Place>> = records.iter().map(Place::of).collect();
+        let places =
+            places.ok_or_else(|| TaskError::fatal("a record without an offset names no document"))?;
+        let new: Vec<(Place, &Record)> = places
             .iter()
-            .filter_map(|prepared| match prepared {
-                Prepared::Send(operation) => Some(operation),
-                Prepared::Settled(_) => None,
+            .zip(records)
+            .filter(|(place, _)| !self.volleys.knows(place))
+            .map(|(place, record)| (place.clone(), record))
+            .collect();
+        self.make_indices(&new).await?;
+        if new.iter().any(|(_, record)| self.preparation.is_ordered(record)) {
+            self.in_order(&new).await?;
+        } else {
+            self.at_once(&new);
+        }
+        while self.volleys.len() > 0 && !places.iter().any(|place| self.volleys.is_settled(place)) {
+            self.listen().await?;
+        }
+        let outcomes: Vec<Outcome> = places
+            .iter()
+            .zip(records)
+            .map(|(place, record)| match self.volleys.take(place) {
+                Some(Outcome::Reject { why }) => self.malformed(record, why),
+                outcome => outcome.unwrap_or(Outcome::Untried),
             })
             .collect();
-        let (server, lines) = (&self.server, Bytes::from(lines));
-        let sizes = operations.iter().map(|operation| (operation.lane, operation.lines.len()));
-        let send =
-            |request: Vec<usize>| bulk(server, body(&lines, &operations, &request), &operations, request);
-        let sent = send_all(sizes, self.limits, send).await?;
-        self.count(sent.replayed);
-        let mut sent = sent.outcomes.into_iter();
-        let outcomes = records.iter().zip(prepared).map(|(record, prepared)| match prepared {
-            Prepared::Settled(outcome) => outcome,
-            Prepared::Send(_) => match sent.next() {
-                Some(Outcome::Reject { why }) => self.malformed(record, why),
-                Some(outcome) => outcome,
-                None => Outcome::Retry { after: None, why: "it was not sent".to_owned() },
-            },
-        });
-        let outcomes: Vec<Outcome> = outcomes.collect();
         let all = outcomes.iter().all(|outcome| *outcome == Outcome::Ok);
         Ok(if all { Written::All } else { Written::Each(outcomes) })
     }
+
+    /// Sends what there is room for.
+    fn at_once(&mut self, new: &[(Place, &Record)]) {
+        for request in new.chunks(self.limits.records) {
+            // What is no whole request yet may become one while others are under way.
+            let waits = request.len() < self.limits.records && self.volleys.len() > 0;
+            if waits || self.volleys.len() >= self.limits.in_flight {
+                break;
+            }
+            self.fire(request, Limits { in_flight: 1, ..self.limits });
+        }
+    }
+
+    /// Sends records in the order of their lanes, which no other request knows of.
+    async fn in_order(&mut self, new: &[(Place, &Record)]) -> Result<(), TaskError> {
+        while self.volleys.len() > 0 {
+            self.listen().await?;
+        }
+        self.fire(new, self.limits);
+        while self.volleys.len() > 0 {
+            self.listen().await?;
+        }
+        Ok(())
+    }
+
+    fn fire(&mut self, records: &[(Place, &Record)], limits: Limits) {
+        let (mut lines, mut places, mut operations) = (Vec::new(), Vec::new(), Vec::new());
+        for (place, record) in records {
+            match self.preparation.prepare(record, &mut lines) {
+                Prepared::Send(operation) => {
+                    places.push(place.clone());
+                    operations.push(operation);
+                }
+                Prepared::Settled(outcome) => self.volleys.settle(place.clone(), outcome),
+            }
+        }
+        if !operations.is_empty() {
+            self.volleys.fire(places, send(Arc::clone(&self.server), lines.into(), operations, limits));
+        }
+    }
+
+    /// Takes in what the server answers next.
+    async fn listen(&mut self) -> Result<(), TaskError> {
+        let replayed = self.volleys.answered().await?;
+        self.count(replayed);
+        Ok(())
+    }
+}
+
+/// Sends operations, in one request if they fit in it, until each has its outcome.
+async fn send(
+    server: Arc<Server>,
+    lines: Bytes,
+    operations: Vec<Operation>,
+    limits: Limits,
+) -> Result<Sent, TaskError> {
+    let operations: Vec<&Operation> = operations.iter().collect();
+    let sizes = operations.iter().map(|operation| (operation.lane, operation.lines.len()));
+    let send = |request: Vec<usize>| bulk(&server, body(&lines, &operations, &request), &operations, request);
+    send_all(sizes, limits, send).await
 }
 
 /// The lines of a request: as they lie where they lie in a row, else copied.

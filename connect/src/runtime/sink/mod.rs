@@ -53,7 +53,8 @@ const CHOKED_BATCHES: usize = 2;
 /// A run of a sink's task.
 pub(crate) struct SinkRun {
     environment: Environment,
-    options: SinkOptions,
+    /// How many records the target is handed at once, at most.
+    batch_records: usize,
     seat: Seat,
     /// Fetched, but there was no memory for it yet.
     waiting_for_memory: Option<Fetched>,
@@ -81,10 +82,11 @@ struct Outage {
 }
 
 impl SinkRun {
-    /// Makes the clients and subscribes.
+    /// Makes the clients and subscribes. `batch_records`: what the target can make use of at once.
     pub(crate) async fn open(
         environment: Environment,
         control: watch::Receiver<Control>,
+        batch_records: usize,
     ) -> Result<Self, RunError> {
         let options = SinkOptions::read(&Given::new(&environment.config)).map_err(RunError::Config)?;
         let config = environment.clients.consumer_config(&environment.id.connector)?;
@@ -108,7 +110,7 @@ impl SinkRun {
         let undertaker = Undertaker::new(&environment);
         Ok(Self {
             environment,
-            options,
+            batch_records: options.batch_records.unwrap_or(batch_records),
             seat,
             waiting_for_memory: None,
             lanes,
@@ -201,7 +203,7 @@ impl SinkRun {
         let started = Instant::now();
         self.rebalance(task).await?;
         self.choke();
-        while self.lanes.ready(started) < self.options.batch_records {
+        while self.lanes.ready(started) < self.batch_records {
             if let Some(fetched) = self.waiting_for_memory.take() {
                 if !self.arrive(task, fetched).await? {
                     break;
@@ -237,7 +239,7 @@ impl SinkRun {
         if self.seat.choked.is_empty() && self.lanes.failing_since().is_none() {
             return;
         }
-        let choked = self.lanes.choked(self.options.batch_records * CHOKED_BATCHES);
+        let choked = self.lanes.choked(self.batch_records * CHOKED_BATCHES);
         let free: Vec<TopicPartition> = self.seat.choked.difference(&choked).cloned().collect();
         let more: Vec<TopicPartition> = choked.difference(&self.seat.choked).cloned().collect();
         self.seat.consumer.resume(&free);

@@ -138,6 +138,23 @@ async fn a_server_that_stays_busy_is_left_to_the_runtime_with_what_it_asked_for(
 }
 
 #[tokio::test]
+async fn what_is_under_way_comes_again_and_is_sent_once() -> Result<()> {
+    let server = FaultServer::start(&[Fault::Slow(Duration::from_secs(3))]).await?;
+    let mut sink = sink(&server, &[("key.ignore", "true"), ("read.timeout.ms", "600000")]).await?;
+    let records = keyed("orders");
+    let Written::Each(outcomes) = sink.write(&records[..30]).await? else { panic!("one of three is slow") };
+    let (untried, told): (Vec<_>, Vec<_>) =
+        records.iter().zip(outcomes).partition(|(_, outcome)| *outcome == Outcome::Untried);
+    assert!(untried.len() >= 10 && told.len() >= 10, "{} are under way", untried.len());
+    assert!(told.iter().all(|(_, outcome)| *outcome == Outcome::Ok));
+    let left: Vec<Record> =
+        untried.into_iter().map(|(record, _)| record).chain(&records[30..40]).cloned().collect();
+    all_ok(&write(&mut *sink, &left).await?);
+    server.state(|state| assert_eq!(state.requests, [10; 4]));
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_write_that_is_dropped_is_harmless_when_it_comes_again() -> Result<()> {
     let server = FaultServer::start(&[Fault::Hang; 3]).await?;
     let mut sink = sink(&server, &[("read.timeout.ms", "600000")]).await?;

@@ -10,7 +10,7 @@ use millstream_connect::data::{Map, SchemaAndValue, Value};
 use millstream_connect::{Origin, Outcome, Record, SinkTask, TaskError, TimestampType, Written};
 
 /// How often what is to be written again is, before a test gives up.
-const WRITES_MAX: usize = 50;
+const WRITES_MAX: usize = 200;
 
 /// The record at an offset of partition 0, as one that was read.
 fn record(
@@ -51,7 +51,7 @@ async fn write(task: &mut dyn SinkTask, records: &[Record]) -> Result<Vec<Outcom
         let mut again = Vec::new();
         for (&at, outcome) in left.iter().zip(each) {
             match outcome {
-                Outcome::Retry { .. } => again.push(at),
+                Outcome::Retry { .. } | Outcome::Untried => again.push(at),
                 settled => outcomes[at] = settled,
             }
         }

@@ -1,0 +1,99 @@
+//! Requests that stay under way while the runtime gets the next records ready.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::Arc;
+
+use millstream_client::TopicPartition;
+use tokio::task::JoinSet;
+
+use crate::http::requests::Sent;
+use crate::{Outcome, Record, TaskError};
+
+/// What is under way, and what became of what was. A record whose request is under way is left with the runtime, which gives
+/// it again with the next write; it is known by its place then and not sent again.
+#[derive(Default)]
+pub(super) struct Volleys {
+    under_way: JoinSet<(Vec<Place>, Result<Sent, TaskError>)>,
+    /// What became of a record; `None`: it is under way.
+    known: HashMap<Place, Option<Outcome>>,
+}
+
+/// Where a record was read: what it is known by when it comes again.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Place {
+    topic: Arc<str>,
+    partition: i32,
+    offset: i64,
+}
+
+impl Place {
+    /// A record that was not read from a topic has none.
+    pub(super) fn of(record: &Record) -> Option<Self> {
+        let origin = record.origin.as_ref()?;
+        Some(Self { topic: Arc::clone(&origin.topic), partition: origin.partition, offset: origin.offset })
+    }
+}
+
+impl Volleys {
+    /// How many are under way.
+    pub(super) fn len(&self) -> usize {
+        self.under_way.len()
+    }
+
+    /// Whether it was sent or settled already.
+    pub(super) fn knows(&self, place: &Place) -> bool {
+        self.known.contains_key(place)
+    }
+
+    /// Whether it is known what became of it.
+    pub(super) fn is_settled(&self, place: &Place) -> bool {
+        matches!(self.known.get(place), Some(Some(_)))
+    }
+
+    /// A record needs no request.
+    pub(super) fn settle(&mut self, place: Place, outcome: Outcome) {
+        self.known.insert(place, Some(outcome));
+    }
+
+    /// Sends records, whose outcomes are those of `send` in their order.
+    pub(super) fn fire(
+        &mut self,
+        places: Vec<Place>,
+        send: impl Future<Output = Result<Sent, TaskError>> + Send + 'static,
+    ) {
+        self.known.extend(places.iter().map(|place| (place.clone(), None)));
+        self.under_way.spawn(async move { (places, send.await) });
+    }
+
+    /// Waits until one has an answer, and takes in all that have. Returns how many of their records were there before.
+    pub(super) async fn answered(&mut self) -> Result<u64, TaskError> {
+        let mut replayed = 0;
+        let mut next = self.under_way.join_next().await;
+        while let Some(joined) = next {
+            let (places, sent) = joined.map_err(|error| TaskError::fatal(format!("a request: {error}")))?;
+            let sent = sent?;
+            replayed += sent.replayed;
+            for (place, outcome) in places.into_iter().zip(sent.outcomes) {
+                // Forgotten meanwhile where it is another's now.
+                if let Some(known) = self.known.get_mut(&place) {
+                    *known = Some(outcome);
+                }
+            }
+            next = self.under_way.try_join_next();
+        }
+        Ok(replayed)
+    }
+
+    /// What became of a record, which is told once; `None`: it is under way, or not sent yet.
+    pub(super) fn take(&mut self, place: &Place) -> Option<Outcome> {
+        if self.is_settled(place) { self.known.remove(place).flatten() } else { None }
+    }
+
+    /// Records of these partitions do not come again, or come as new ones.
+    pub(super) fn forget(&mut self, partitions: &[TopicPartition]) {
+        let is_of =
+            |place: &Place, of: &TopicPartition| place.topic == of.topic && place.partition == of.partition;
+        self.known.retain(|place, _| !partitions.iter().any(|partition| is_of(place, partition)));
+    }
+}
