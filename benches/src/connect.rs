@@ -158,7 +158,8 @@ fn write_lines(path: &Path, lines: u64) -> Result<()> {
             line,
             "10.{a}.{b}.{c} - - [22/Nov/2026:10:{minute:02}:{second:02} +0000] \"GET /page/{page} HTTP/1.1\" 200 {bytes} "
         )?;
-        Alphanumeric.append_string(&mut random, &mut line, LINE_BYTES - line.len());
+        let rest = LINE_BYTES - line.len();
+        Alphanumeric.append_string(&mut random, &mut line, rest);
         line.push('\n');
         out.write_all(line.as_bytes())?;
     }

@@ -106,6 +106,36 @@ async fn a_tenth_of_bad_records_is_a_tenth_however_many_are_polled_at_once() {
 }
 
 #[tokio::test]
+async fn a_record_that_its_broker_refuses_is_a_dead_letter_made_of_what_was_sent() {
+    let (topic, dir) = (unique("lines"), tempfile::tempdir().unwrap());
+    let pairs = [
+        ("connector.class", "lines"),
+        ("topic", topic.as_str()),
+        ("lines", "20"),
+        ("lines.huge.every", "8"),
+        // The producer lets them pass: what the topic takes is the broker's matter.
+        ("producer.override.max.request.size", "4000000"),
+    ];
+    let task = OneTask::start(&topic, &pairs, position_file(&dir)).await;
+    let metrics = task.until("the end", |metrics| metrics.exhausted).await;
+    assert_eq!((metrics.records_written, metrics.records_failed, metrics.dead_letters), (17, 3, 3));
+    let expected: Vec<String> =
+        numbered(20).into_iter().enumerate().filter(|(at, _)| at % 8 != 0).map(|(_, line)| line).collect();
+    assert_eq!(lines(&contents(&topic).await), expected);
+    let letters = contents(&format!("{topic}.dlq")).await;
+    let begins: Vec<String> =
+        letters.iter().map(|letter| letter.value.as_ref().unwrap()[..8].to_owned()).collect();
+    assert_eq!(begins, ["line 0 x", "line 8 x", "line 16 "]);
+    let header = |name: &str| {
+        let found = letters[0].headers.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.as_str())
+    };
+    assert_eq!(header("__connect.errors.stage"), Some("KAFKA_PRODUCE"));
+    assert_eq!(header("__connect.errors.topic"), Some(topic.as_str()));
+    assert_eq!(header("__connect.errors.partition"), Some("0"), "which refused it");
+}
+
+#[tokio::test]
 async fn a_source_that_asks_for_patience_gets_it_and_says_so() {
     let (topic, dir) = (unique("lines"), tempfile::tempdir().unwrap());
     let pairs =
