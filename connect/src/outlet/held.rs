@@ -15,7 +15,7 @@ use std::time::Instant;
 use millstream_client::TopicPartition;
 
 use crate::record::Record;
-use crate::runtime::{Lanes, RetryBudget, Slot, bisect::Verdict};
+use crate::runtime::{Lanes, RetryBudget, Slot, Taken, bisect::Verdict};
 
 /// The records of one task, in one lane: their order is the task's. `T` is what comes with each and goes with it.
 #[derive(Debug)]
@@ -91,8 +91,7 @@ impl<T> Held<T> {
     /// Up to `max` records to be written.
     pub(super) fn take(&mut self, now: Instant, max: usize) -> (Vec<Slot>, Vec<Record>) {
         let (mut taken, mut records) = (Vec::new(), Vec::new());
-        let (slots, _) = self.lanes.take(now, max);
-        for slot in slots {
+        for slot in self.lanes.take(now, max).slots() {
             if let Some(record) = self.entry(slot.offset).and_then(|entry| entry.record.take()) {
                 taken.push(slot);
                 records.push(record);
@@ -116,8 +115,9 @@ impl<T> Held<T> {
             }
         }
         let units = vec![(); slots.len()];
+        let settled = Taken::of(slots, units);
         let mut all = Vec::new();
-        for given_up in self.lanes.settle(slots, units, verdicts, now, random) {
+        for given_up in self.lanes.settle(settled, verdicts, now, random) {
             self.lanes.buried(&given_up.slot);
             let entry = self.entry(given_up.slot.offset);
             let parts = entry.and_then(|entry| Some((entry.record.take()?, entry.with.take()?)));

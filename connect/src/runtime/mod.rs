@@ -42,7 +42,7 @@ pub use options::{
 pub use positions::{PositionError, PositionFile, Positions};
 pub(crate) use sink::bisect;
 #[cfg(feature = "streams")]
-pub(crate) use sink::lanes::{Lanes, Slot};
+pub(crate) use sink::lanes::{Lanes, Slot, Taken};
 pub use standing::{Standing, TaskStanding};
 #[cfg(feature = "streams")]
 pub(crate) use task::panicked;

@@ -60,6 +60,27 @@ pub(crate) struct Taken<R> {
     pub(crate) records: Vec<R>,
 }
 
+impl<R> Taken<R> {
+    /// Those of a lane stand one after the other.
+    pub(crate) fn of(slots: Vec<Slot>, records: Vec<R>) -> Self {
+        let mut runs: Vec<(TopicPartition, Vec<i64>)> = Vec::new();
+        for Slot { partition, offset } in slots {
+            match runs.last_mut() {
+                Some((last, offsets)) if *last == partition => offsets.push(offset),
+                _ => runs.push((partition, vec![offset])),
+            }
+        }
+        Self { runs, records }
+    }
+
+    /// Where each is from.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = Slot> {
+        self.runs.iter().flat_map(|(partition, offsets)| {
+            offsets.iter().map(|offset| Slot { partition: partition.clone(), offset: *offset })
+        })
+    }
+}
+
 /// A record that is given up, and why. Its dead letter is made of the bytes that were read.
 #[derive(Debug)]
 pub(crate) struct GivenUp {

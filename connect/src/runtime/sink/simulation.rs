@@ -58,7 +58,7 @@ fn life(world: &mut World, random: &mut StdRng, now: &mut Instant, steps: usize)
         let max = random.random_range(1..10);
         let taken = lanes.take(*now, max);
         assert!(taken.records.len() <= max);
-        let slots = slots(&taken);
+        let slots: Vec<Slot> = taken.slots().collect();
         let verdicts: Vec<Verdict> =
             slots.iter().map(|slot| verdict(slot.partition.partition, slot.offset, random)).collect();
         for (slot, verdict) in slots.iter().zip(&verdicts) {
@@ -92,14 +92,6 @@ fn life(world: &mut World, random: &mut StdRng, now: &mut Instant, steps: usize)
         }
         check(world);
     }
-}
-
-fn slots<R>(taken: &Taken<R>) -> Vec<Slot> {
-    let of_run = |(partition, offsets): &(TopicPartition, Vec<i64>)| {
-        let slot = |offset: &i64| Slot { partition: partition.clone(), offset: *offset };
-        offsets.iter().map(slot).collect::<Vec<_>>()
-    };
-    taken.runs.iter().flat_map(of_run).collect()
 }
 
 /// Nothing below a committed offset is missing.
