@@ -87,9 +87,6 @@ pub struct Assigned {
     pub topic_id: Uuid,
 }
 
-/// What most sinks can make use of at once.
-const BATCH_RECORDS: usize = 2_000;
-
 /// Writes records. The runtime reads, converts and transforms them, keeps what is to be retried, and commits what is flushed.
 #[async_trait]
 pub trait SinkTask: Send {
@@ -128,11 +125,6 @@ pub trait SinkTask: Send {
     /// What was written since the last flush is not safe: the runtime writes it again.
     async fn flush(&mut self) -> Result<(), TaskError> {
         Ok(())
-    }
-
-    /// How many records it can make use of at once, where `sink.batch.records` says nothing: fewer come where no more are there.
-    fn batch_records(&self) -> usize {
-        BATCH_RECORDS
     }
 
     /// How long at most until the sink wants to be flushed though nothing comes, as a file that is rolled by the clock.

@@ -156,18 +156,9 @@ pub struct SinkOptions {
     /// Regular expression giving topics to consume: a topic is read if its whole name matches.
     #[option(name = "topics.regex", default = "", importance = "high", group = "Common")]
     pub topics_regex: String,
-    /// Records that are handed to the target at once, at most. As many as the connector can make use of without it, 2000 mostly.
-    #[option(name = "sink.batch.records", check = is_a_batch, group = "Common")]
-    pub batch_records: Option<usize>,
-}
-
-fn is_a_batch(records: &Option<usize>) -> Result<(), String> {
-    let range = 1..=100_000;
-    if records.is_none_or(|records| range.contains(&records)) {
-        Ok(())
-    } else {
-        Err(format!("must be in {range:?}"))
-    }
+    /// Records that are handed to the target at once, at most.
+    #[option(name = "sink.batch.records", default = 2000, range = 1..=100_000, group = "Common")]
+    pub batch_records: usize,
 }
 
 impl SinkOptions {

@@ -133,8 +133,7 @@ impl TaskLife {
                     task: usize::try_from(self.start.id.task).unwrap_or_default(),
                 };
                 let mut task = sink.open(&environment.config, context).await?;
-                let run = SinkRun::open(environment, control, task.batch_records()).await?;
-                run.run(&mut *task).await?;
+                SinkRun::open(environment, control).await?.run(&mut *task).await?;
                 task.close().await;
             }
         }

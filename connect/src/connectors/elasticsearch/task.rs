@@ -120,8 +120,8 @@ impl SinkTask for ElasticsearchTask {
     }
 
     /// All that may be under way, and one request more.
-    fn batch_records(&self) -> usize {
-        self.limits.records.saturating_mul(self.limits.in_flight + 1)
+    fn batch_records(&self) -> Option<usize> {
+        Some(self.limits.records.saturating_mul(self.limits.in_flight + 1))
     }
 }
 

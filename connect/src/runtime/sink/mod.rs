@@ -53,8 +53,7 @@ const CHOKED_BATCHES: usize = 2;
 /// A run of a sink's task.
 pub(crate) struct SinkRun {
     environment: Environment,
-    /// How many records the target is handed at once, at most.
-    batch_records: usize,
+    options: SinkOptions,
     seat: Seat,
     /// Fetched, but there was no memory for it yet.
     waiting_for_memory: Option<Fetched>,
@@ -82,11 +81,10 @@ struct Outage {
 }
 
 impl SinkRun {
-    /// Makes the clients and subscribes. `batch_records`: what the target can make use of at once.
+    /// Makes the clients and subscribes.
     pub(crate) async fn open(
         environment: Environment,
         control: watch::Receiver<Control>,
-        batch_records: usize,
     ) -> Result<Self, RunError> {
         let options = SinkOptions::read(&Given::new(&environment.config)).map_err(RunError::Config)?;
         let config = environment.clients.consumer_config(&environment.id.connector)?;
@@ -110,7 +108,7 @@ impl SinkRun {
         let undertaker = Undertaker::new(&environment);
         Ok(Self {
             environment,
-            batch_records: options.batch_records.unwrap_or(batch_records),
+            options,
             seat,
             waiting_for_memory: None,
             lanes,
@@ -203,7 +201,7 @@ impl SinkRun {
         let started = Instant::now();
         self.rebalance(task).await?;
         self.choke();
-        while self.lanes.ready(started) < self.batch_records {
+        while self.lanes.ready(started) < self.options.batch_records {
             if let Some(fetched) = self.waiting_for_memory.take() {
                 if !self.arrive(task, fetched).await? {
                     break;
@@ -239,7 +237,7 @@ impl SinkRun {
         if self.seat.choked.is_empty() && self.lanes.failing_since().is_none() {
             return;
         }
-        let choked = self.lanes.choked(self.batch_records * CHOKED_BATCHES);
+        let choked = self.lanes.choked(self.options.batch_records * CHOKED_BATCHES);
         let free: Vec<TopicPartition> = self.seat.choked.difference(&choked).cloned().collect();
         let more: Vec<TopicPartition> = choked.difference(&self.seat.choked).cloned().collect();
         self.seat.consumer.resume(&free);

@@ -20,7 +20,7 @@ impl SinkRun {
     /// Hands the target what is ready.
     pub(super) async fn write(&mut self, task: &mut dyn SinkTask) -> Result<(), RunError> {
         let started = Instant::now();
-        let taken = self.lanes.take(started, self.batch_records);
+        let taken = self.lanes.take(started, self.options.batch_records);
         if taken.records.is_empty() {
             return Ok(());
         }
