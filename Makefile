@@ -5,7 +5,7 @@ SHELL := bash
 COMPARISONS := bench-produce bench-consume bench-latency bench-wordcount bench-start \
 	bench-stateless bench-aggregate bench-restore bench-windowed bench-streams-latency bench-postgres \
 	bench-connect bench-opensearch
-.PHONY: demo etl-demo test needs judges bench-dev $(COMPARISONS)
+.PHONY: demo etl-demo test needs judges bench-dev bench-etl $(COMPARISONS)
 
 demo: needs
 	@source .ci/env; cargo run --release --bin word_count
@@ -39,6 +39,11 @@ judges:
 $(COMPARISONS): bench-%: needs judges
 	@source .ci/env; cargo build --release --package millstream-cli --package millstream-benches; \
 		"$$CARGO_TARGET_DIR/release/compare" $*
+
+# A line's cost on its way through the whole monitoring ETL; the servers' apart.
+bench-etl: needs judges
+	@source .ci/env; cargo build --release --workspace --bin millstream --bin monitoring_etl --bin bench_etl; \
+		"$$CARGO_TARGET_DIR/release/bench_etl"
 
 # From a changed line of the word count to its test's answer, and the size of its release binary.
 bench-dev: needs

@@ -11,15 +11,47 @@ const TICKS_PER_SECOND: f64 = 100.0;
 #[derive(Clone, Copy)]
 pub struct Pid(pub u32);
 
+/// What /proc/PID/stat says.
+struct Stat {
+    parent: u32,
+    /// Ticks in user and system mode.
+    own: [f64; 2],
+    /// The same of its children that have ended.
+    waited_for: [f64; 2],
+}
+
 impl Pid {
     /// CPU seconds of all its threads since it began, in user and system mode.
     pub fn cpu_seconds(self) -> Result<f64> {
+        let stat = self.stat()?;
+        Ok((stat.own[0] + stat.own[1]) / TICKS_PER_SECOND)
+    }
+
+    /// The same of it, of the processes that it has started, and of theirs, whether they still run or not.
+    pub fn family_cpu_seconds(self) -> Result<f64> {
+        let stat = self.stat()?;
+        let mut seconds = stat.own.iter().chain(&stat.waited_for).sum::<f64>() / TICKS_PER_SECOND;
+        for entry in fs::read_dir("/proc")?.flatten() {
+            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()).map(Pid) else {
+                continue;
+            };
+            // One that has ended meanwhile is its parent's.
+            if pid.stat().is_ok_and(|stat| stat.parent == self.0) {
+                seconds += pid.family_cpu_seconds().unwrap_or(0.0);
+            }
+        }
+        Ok(seconds)
+    }
+
+    fn stat(self) -> Result<Stat> {
         let stat = self.read("stat")?;
         // The second field is the program's name in brackets and may hold anything, blanks too.
         let (_, fields) = stat.rsplit_once(')').context("no name in /proc/PID/stat")?;
-        let mut times = fields.split_whitespace().skip(11).map(str::parse::<f64>);
-        let mut next = || times.next().context("no times in /proc/PID/stat");
-        Ok((next()?? + next()??) / TICKS_PER_SECOND)
+        let fields: Vec<&str> = fields.split_whitespace().collect();
+        let field = |at: usize| fields.get(at).context("a field is missing in /proc/PID/stat");
+        let ticks = |at| Ok::<f64, anyhow::Error>(field(at)?.parse()?);
+        let (own, waited_for) = ([ticks(11)?, ticks(12)?], [ticks(13)?, ticks(14)?]);
+        Ok(Stat { parent: field(1)?.parse()?, own, waited_for })
     }
 
     /// MiB resident now.
@@ -55,5 +87,17 @@ mod tests {
         assert!(me.peak_memory_mib().unwrap() >= me.memory_mib().unwrap() / 2.0);
         let before = me.cpu_seconds().unwrap();
         while me.cpu_seconds().unwrap() == before {}
+    }
+
+    #[test]
+    fn a_childs_time_is_its_parents_while_it_runs_and_afterwards() {
+        let me = Pid(std::process::id());
+        let before = me.family_cpu_seconds().unwrap() - me.cpu_seconds().unwrap();
+        let mut child = std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+        let childs = || me.family_cpu_seconds().unwrap() - me.cpu_seconds().unwrap() - before;
+        while childs() < 0.05 {}
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(childs() >= 0.05);
     }
 }
