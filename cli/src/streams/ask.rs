@@ -73,7 +73,7 @@ pub(super) async fn all(given: &[String], follow: bool, patience: Duration) -> R
 fn base(url: &str) -> Result<String> {
     let url = url.trim_end_matches('/');
     match url.split_once("://") {
-        None if !url.is_empty() => Ok(format!("http://{url}")),
+        None if !url.is_empty() && !url.ends_with(':') => Ok(format!("http://{url}")),
         Some(("http" | "https", host)) if !host.is_empty() => Ok(url.to_owned()),
         _ => bail!("{url:?} is no address of an instance: give http://HOST:PORT, where its queries listen"),
     }
