@@ -50,6 +50,11 @@ pub(super) fn is_stale(error: &Error) -> bool {
         .is_some_and(|refusal| matches!(refusal.code().code(), "42P01" | "42703" | "42804" | "42846"))
 }
 
+/// Whether nothing more can be asked in the session: the server, or the way there, has ended it.
+pub(super) fn ends_session(error: &Error) -> bool {
+    error.as_db_error().is_none_or(|refusal| matches!(refusal.code().code().get(..3), Some("57P" | "080")))
+}
+
 /// What the server said, with the detail that names the row, or why it could not be asked.
 pub(super) fn describe(error: &Error) -> String {
     let Some(refusal) = error.as_db_error() else {

@@ -6,7 +6,7 @@ use millstream_client::TopicPartition;
 use uuid::Uuid;
 
 use super::connection::{Purpose, Session};
-use super::error::{describe, is_stale, task_error};
+use super::error::{describe, ends_session, is_stale, task_error};
 use super::offsets::{Offsets, Statements};
 use super::options::{InsertMode, PostgresSinkOptions};
 use super::places::Places;
@@ -194,6 +194,10 @@ impl Task {
         match commit.await {
             Ok(is_refused) => Ok(Done { outcomes: batch.outcomes, is_in_doubt: is_refused && !is_fresh }),
             Err(error) => {
+                if ends_session(&error) {
+                    // The client may not have noticed yet.
+                    self.session = None;
+                }
                 if is_stale(&error) {
                     // Somebody changed the table: look again.
                     self.tables.forget();
