@@ -1,8 +1,16 @@
 //! `millstream dlq`.
 
+use std::sync::OnceLock;
+
 use serde_json::json;
 
 use crate::program::{fed, json, ok, refused, text};
+
+/// The time of the first record, in ms since 1970: recent, so that retention lets the letters be.
+fn begin() -> i64 {
+    static BEGIN: OnceLock<i64> = OnceLock::new();
+    *BEGIN.get_or_init(|| chrono::Utc::now().timestamp_millis() - 3_600_000)
+}
 
 /// A letter as `produce` takes it: what went wrong with a record of `topic`.
 fn letter(topic: &str, number: usize, error: &str) -> String {
@@ -14,7 +22,7 @@ fn letter(topic: &str, number: usize, error: &str) -> String {
         ("own", number.to_string()),
     ];
     let headers: Vec<_> = headers.into_iter().collect();
-    json!({"value": format!("record {number}"), "headers": headers, "timestamp": 1_000 * number}).to_string()
+    json!({"value": format!("record {number}"), "headers": headers, "timestamp": begin() + 1_000 * i64::try_from(number).unwrap()}).to_string()
 }
 
 /// Ten letters for a topic, every third of them of a missing table and the others late.
@@ -83,6 +91,7 @@ fn what_was_exported_is_a_record_again_once_it_is_mended() {
 #[test]
 fn a_purge_says_what_it_will_do_and_goes_as_far_as_it_can() {
     letters("purged.dlq", "purged");
+    let fourth = chrono::DateTime::from_timestamp_millis(begin() + 4_000).unwrap();
     let purge = |more: &[&str]| ok(&[&["dlq", "purge", "purged.dlq"], more].concat());
     let left = || json(&["dlq", "show", "purged.dlq", "-o", "json"]).as_array().unwrap().len();
     let said = purge(&["-m", "no such table"]);
@@ -96,7 +105,7 @@ fn a_purge_says_what_it_will_do_and_goes_as_far_as_it_can() {
     assert_eq!(left(), 9);
     assert_eq!(purge(&["-m", "no such table", "--yes"]).lines().last(), Some("nothing to delete"));
     assert_eq!(
-        purge(&["--before", "1970-01-01T00:00:04Z", "--yes"]),
+        purge(&["--before", &fourth.to_rfc3339(), "--yes"]),
         "partition 0: deleting 3 up to offset 4\n"
     );
     assert_eq!(left(), 6);
