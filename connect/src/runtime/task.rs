@@ -93,7 +93,7 @@ impl TaskLife {
             sleep(graceful).await;
         };
         tokio::select! {
-            outcome = attempt => Some(outcome.unwrap_or_else(|panic| Err(RunError::Fatal(panicked(&panic))))),
+            outcome = attempt => Some(outcome.unwrap_or_else(|panic| Err(RunError::Fatal(panicked(&*panic))))),
             () = too_late => {
                 tracing::warn!(task = %self.start.id, ?graceful, "the task did not end in time and was ended; what it had not finished comes again");
                 None
