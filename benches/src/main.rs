@@ -27,6 +27,7 @@ use clap::Parser;
 
 use crate::figures::Figures;
 use crate::knobs::Knobs;
+use crate::node::Side;
 
 /// Compares Millstream with Apache Kafka at one kind of work.
 #[derive(Parser)]
@@ -66,6 +67,17 @@ enum Work {
     Opensearch,
 }
 
+impl Work {
+    /// Who does the work: some is compared with the server's own means, not with Apache Kafka.
+    fn name(self, side: Side) -> String {
+        match (self, side) {
+            (Self::Postgres, Side::Peer) => "plain COPY".to_owned(),
+            (Self::Opensearch, Side::Peer) => "a plain bulk loader".to_owned(),
+            _ => side.to_string(),
+        }
+    }
+}
+
 impl Compare {
     fn run(&self) -> Result<Figures> {
         let mut figures = Figures::default();
@@ -82,7 +94,8 @@ impl Compare {
             let sides = &self.knobs.sides;
             for turn in 0..sides.len() {
                 let side = sides[(round + turn) % sides.len()];
-                figures::progress(format_args!("round {} of {}: {side}", round + 1, self.knobs.rounds));
+                let name = self.work.name(side);
+                figures::progress(format_args!("round {} of {}: {name}", round + 1, self.knobs.rounds));
                 match self.work {
                     Work::Produce => produce::run(side, &self.knobs, &mut figures)?,
                     Work::Consume => consume::run(side, &self.knobs, &mut figures)?,
