@@ -74,7 +74,7 @@ impl Machine {
     /// ends stores how far it has come, which must not come after what is to be stored now.
     pub(crate) fn may_move_positions(&self, name: &str, now: Now) -> Answer<Movable> {
         let connector = self.configs.get(name).ok_or_else(|| HerderError::no_connector(name))?;
-        if self.configs.target(name) != TargetState::Stopped || !connector.tasks.is_empty() {
+        if self.configs.target(name) != TargetState::Stopped {
             return Err(HerderError::BadRequest(format!(
                 "Connectors must be in the STOPPED state before their offsets can be modified. This can be done for \
                  the specified connector by issuing a 'PUT' request to the '/connectors/{name}/stop' endpoint"
@@ -92,6 +92,10 @@ impl Machine {
             return Some("this worker is cut off from its cluster".to_owned());
         }
         // A claim of a worker lies before the beat by which it says that it knows better, and is read by then.
+        if self.configs.get(name).is_some_and(|connector| !connector.tasks.is_empty()) {
+            // They were made while it was stopped; who holds the connector withdraws them.
+            return Some("it has tasks again, which are not withdrawn yet".to_owned());
+        }
         let stopped = self.configs.target_version(name);
         let mut live = self.leases.live(now.ms, self.timing.session_ms).filter(|(run, _)| **run != self.me);
         if let Some((run, _)) = live.find(|(_, config)| *config < stopped) {
