@@ -266,6 +266,28 @@ async fn a_static_member_keeps_its_place_and_fences_its_double() {
     assert!(members.is_empty(), "{members:?}");
 }
 
+/// The group knows a static member from its first request on; the member hears its id when all have joined.
+#[tokio::test]
+async fn a_static_member_that_has_not_heard_its_id_leaves_by_its_name() {
+    let bootstrap = bootstrap().await;
+    let topic = create_topic(&bootstrap, &unique("unnamed"), 2).await;
+    let group = unique("group");
+    let config = Consumer::builder().bootstrap(&bootstrap).group_id(&group);
+    // Late to hear of the other.
+    let mut first = config.clone().set("heartbeat.interval.ms", "10000").unwrap().build().await.unwrap();
+    first.subscribe([topic.clone()]).unwrap();
+    assert!(matches!(first.poll(WAIT).await.unwrap(), Some(Event::Assigned(_))));
+    let mut second = config.group_instance_id("two").build().await.unwrap();
+    second.subscribe([topic]).unwrap();
+    let admin = admin(&bootstrap).await;
+    let members = async || admin.describe_groups([group.clone()]).await.remove(0).1.unwrap().members.len();
+    while members().await < 2 {
+        assert!(second.poll(Duration::from_millis(20)).await.unwrap().is_none());
+    }
+    second.close_leaving().await.unwrap();
+    assert_eq!(members().await, 1);
+}
+
 #[tokio::test]
 async fn a_pattern_finds_topics_that_come_later() {
     let bootstrap = bootstrap().await;

@@ -137,11 +137,21 @@ fn internal_topics_have_the_names_and_configurations_of_kafka_streams() {
     let cluster = Cluster::start(2);
     let state = tempfile::tempdir().unwrap();
     let app = cluster.app(counting(), state.path()).start_blocking().unwrap();
-    let config = |topic: &str, name: &str| {
+    let told = |topic: &str| {
         let resource = millstream_client::ConfigResource::Topic(topic.to_owned());
-        let (_, entries) =
-            cluster.admin.blocking(cluster.admin.describe_configs([resource])).unwrap().pop().unwrap();
-        entries.unwrap().into_iter().find(|entry| entry.name == name).and_then(|entry| entry.value).unwrap()
+        cluster.admin.blocking(cluster.admin.describe_configs([resource])).unwrap().pop().unwrap().1
+    };
+    // Apache Kafka has made them, and may not know of them for a moment.
+    wait_until("the topics", || {
+        ["app-counts-changelog", "app-counts-repartition"].iter().all(|of| told(of).is_ok())
+    });
+    let config = |topic: &str, name: &str| {
+        told(topic)
+            .unwrap()
+            .into_iter()
+            .find(|entry| entry.name == name)
+            .and_then(|entry| entry.value)
+            .unwrap()
     };
     assert_eq!(config("app-counts-changelog", "cleanup.policy"), "compact");
     assert_eq!(config("app-counts-repartition", "cleanup.policy"), "delete");

@@ -84,8 +84,12 @@ impl Request {
 
 /// Kafka Connect's herder rebalances when it will, does nothing meanwhile, and says so: it is to be asked again.
 fn is_momentary(status: u16, body: &Value) -> bool {
-    let is_told = |message: &str| message.starts_with("Cannot complete request");
-    status == 409 && body["message"].as_str().is_some_and(is_told)
+    let message = body["message"].as_str().unwrap_or_default();
+    match status {
+        409 => message.starts_with("Cannot complete request"),
+        500 => message.ends_with("because a rebalance is expected"),
+        _ => false,
+    }
 }
 
 fn is(found: Option<&Value>, wanted: &str) -> bool {

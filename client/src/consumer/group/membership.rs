@@ -143,6 +143,11 @@ impl Membership {
         self.phase == Phase::Stable
     }
 
+    /// Asks to be let in and has not got its id yet: a static member is in the group by then, under the name of its instance.
+    pub(super) fn joins_unnamed(&self) -> bool {
+        self.phase == Phase::Joining && self.member_id.is_empty()
+    }
+
     /// Not subscribed.
     pub(super) fn is_idle(&self) -> bool {
         self.phase == Phase::Idle

@@ -233,7 +233,8 @@ impl Shell {
                 tracing::warn!(%error, "the commit at close failed; records will be read again");
             }
         }
-        let leaves = !self.membership.leave().is_empty() && !keep_place;
+        let is_held_by_name = member.instance_id.is_some() && self.membership.joins_unnamed();
+        let leaves = (!self.membership.leave().is_empty() || is_held_by_name) && !keep_place;
         if leaves && let Err(error) = leave(&self.shared, &member).await {
             tracing::debug!(%error, "could not leave the group; it notices at session.timeout.ms");
             if error.is_retriable() {
