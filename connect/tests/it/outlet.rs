@@ -171,7 +171,8 @@ async fn a_target_that_is_away_busy_or_fails_to_flush_gets_everything_in_the_end
     assert_eq!((committed(&case.name).await, case.written().len()), (0, 0));
     behave(&case.shelf, Behaviour { busy, ..Behaviour::default() });
     eventually("what is not busy", async || case.written().len() >= 8).await;
-    assert!(committed(&case.name).await <= 18, "each partition stops at its first busy text");
+    // The even texts are in one partition, and 9 is the fifth of the odd ones.
+    assert!(committed(&case.name).await <= 100 + 4, "nothing is committed past the first busy text");
     behave(&case.shelf, Behaviour { flush_failures: 2, ..Behaviour::default() });
     case.committed(200).await;
     assert_eq!(case.written(), numbered(0, 200).collect());
