@@ -69,6 +69,7 @@ impl SinkRun {
     /// commit, so whoever reads on writes it again.
     pub(super) async fn abandon(&mut self) -> Result<(), RunError> {
         self.abandoned = true;
+        self.given_up_at = Some(Instant::now());
         let why = "the target did not answer in time, so partitions were given up without a commit: what was written of them \
                    since the last commit is written again";
         if self.seat.control.borrow().stop {

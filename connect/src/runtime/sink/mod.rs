@@ -41,6 +41,8 @@ use crate::sink::SinkTask;
 const POLL_MAX: Duration = Duration::from_millis(500);
 /// A record that is tried again for so long is worth a word in the status.
 const WORTH_TELLING: Duration = Duration::from_secs(5);
+/// How long a task is told of as degraded after it gave partitions up without a commit, however well it fares since.
+const GIVEN_UP_SHOWN: Duration = Duration::from_secs(30);
 /// How often the lag is found out.
 const MEASURE: Duration = Duration::from_secs(1);
 /// How long a target is waited for when partitions go; or a quarter of the time that the group gives, if that is less.
@@ -73,6 +75,8 @@ pub(crate) struct SinkRun {
     unflushed: bool,
     /// The target did not answer in time when partitions were to go or the task was to end: it is not asked before that is done.
     abandoned: bool,
+    /// When partitions were last given up without a commit.
+    given_up_at: Option<Instant>,
 }
 
 struct Outage {
@@ -120,6 +124,7 @@ impl SinkRun {
             measure_at: Instant::now(),
             unflushed: false,
             abandoned: false,
+            given_up_at: None,
         })
     }
 
@@ -174,7 +179,7 @@ impl SinkRun {
         if failing {
             let why = "the target asks to send records again and again";
             reporter.state(State::Degraded, Some(why)).await;
-        } else if self.outage.is_none() {
+        } else if self.outage.is_none() && self.given_up_at.is_none_or(|at| at.elapsed() > GIVEN_UP_SHOWN) {
             reporter.state(State::Running, None).await;
         }
     }
