@@ -28,7 +28,7 @@ pub use named::{QueryableStore, ServableStore};
 pub use store::StoreView;
 pub use windows::WindowStoreView;
 
-pub(crate) use http::{Server, router, serve};
+pub(crate) use http::{router, serve};
 pub(crate) use owners::Owners;
 pub(crate) use pace::watch as watch_pace;
 pub(crate) use peers::{PACE_PATH, Peers};

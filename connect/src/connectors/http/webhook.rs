@@ -11,18 +11,14 @@ use axum::http::header::{CONTENT_ENCODING, RETRY_AFTER};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use tokio::net::TcpListener;
-use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::super::access::Access;
 use super::body::{BodyFormat, Reading, Unread, optional_pointer};
 use crate::data::SchemaAndValue;
-use crate::http::server::{Delivery, Door, HttpServer, Inbox, bearable, plain_path};
+use crate::http::server::{Delivery, Door, Inbox, Receiving, bearable, plain_path};
 use crate::options::Options;
-use crate::{
-    About, ConnectError, End, Finding, Record, Source, SourceBatch, SourceContext, SourceTask, TaskError,
-};
+use crate::{About, ConnectError, Finding, Record, Source, SourceContext, SourceTask};
 
 /// How long a sender that was turned away is asked to wait.
 const COME_AGAIN_S: &str = "1";
@@ -85,17 +81,13 @@ impl Source for WebhookSource {
     };
 
     async fn check(options: &WebhookOptions) -> Vec<Finding> {
-        vec![match TcpListener::bind(&options.listen).await {
-            Ok(_) => Finding::fine(&options.listen, "can be listened on"),
-            Err(error) => Finding::wrong(&options.listen, format!("cannot be listened on: {error}")),
-        }]
+        Receiving::check(&options.listen).await
     }
 
     async fn open(
         options: WebhookOptions,
         _context: SourceContext,
     ) -> Result<Box<dyn SourceTask>, ConnectError> {
-        let refused = |why: String| ConnectError::Refused(why);
         let (inbox, waiting) = Inbox::new(options.requests_max, options.patience);
         let reading = Reading {
             topic: options.topic.as_str().into(),
@@ -105,7 +97,8 @@ impl Source for WebhookSource {
         };
         let receiver = Receiver {
             inbox,
-            door: Door::new(&options.access.credentials()).map_err(|error| refused(error.to_string()))?,
+            door: Door::new(&options.access.credentials())
+                .map_err(|error| ConnectError::Refused(error.to_string()))?,
             reading,
             headers: options.headers,
             body_max: options.request_max,
@@ -113,28 +106,8 @@ impl Source for WebhookSource {
             turn: options.turn,
         };
         let router = Router::new().route(&options.path, post(receive)).with_state(Arc::new(receiver));
-        let server =
-            HttpServer::start(&options.listen, options.connections_max, router).await.map_err(refused)?;
-        tracing::info!("records are received on http://{}{}", server.address(), options.path);
-        Ok(Box::new(WebhookTask { waiting, _server: server }))
-    }
-}
-
-/// Hands on what the connections leave.
-struct WebhookTask {
-    waiting: mpsc::Receiver<SourceBatch>,
-    /// Ends with the task.
-    _server: HttpServer,
-}
-
-#[async_trait]
-impl SourceTask for WebhookTask {
-    async fn poll(&mut self) -> Result<Option<SourceBatch>, TaskError> {
-        Ok(self.waiting.recv().await)
-    }
-
-    fn end(&self) -> End {
-        End::Never
+        let receiving = Receiving::start(&options.listen, options.connections_max, router, waiting).await?;
+        Ok(Box::new(receiving))
     }
 }
 

@@ -1,19 +1,19 @@
 //! HTTP servers of connectors: bounded in connections, and in requests that wait for their records to be stored.
 
-mod connection;
 mod door;
 mod inbox;
+mod receiving;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
-use tokio::net::TcpListener;
+use millstream_http::{Limits, Server};
 use tokio::task::JoinHandle;
 
-use self::connection::Bounded;
 pub(crate) use self::door::Door;
 pub(crate) use self::inbox::{Delivery, Inbox};
+pub(crate) use self::receiving::Receiving;
 
 /// Says what is wrong with the path that a server answers.
 pub(crate) fn plain_path(path: &str) -> Result<(), String> {
@@ -39,15 +39,12 @@ pub(crate) struct HttpServer {
 impl HttpServer {
     /// Serves `router` on `HOST:PORT` to at most so many connections; others wait to be accepted. The error says what to do.
     pub(crate) async fn start(listen: &str, connections_max: usize, router: Router) -> Result<Self, String> {
-        let listener = TcpListener::bind(listen).await.map_err(|error| {
+        let server = Server::bind(listen).await.map_err(|error| {
             format!("{listen} cannot be listened on ({error}): give another address, or end what has it")
         })?;
-        let address = listener.local_addr().map_err(|error| error.to_string())?;
-        let serving = tokio::spawn(async move {
-            // It ends with this task alone: accepting is tried again whatever goes wrong.
-            let _ = axum::serve(Bounded::new(listener, connections_max), router).await;
-        });
-        Ok(Self { address, serving })
+        let address = server.address();
+        let limits = Limits { connections: connections_max, ..Limits::default() };
+        Ok(Self { address, serving: tokio::spawn(server.serve(limits, router)) })
     }
 
     /// Where it listens: the port is real even where 0 was asked for.

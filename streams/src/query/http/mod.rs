@@ -14,7 +14,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 
-pub(crate) use server::{Server, serve};
+pub(crate) use server::serve;
 
 use super::peers::PATH;
 use super::{Owners, Served};
@@ -58,6 +58,7 @@ mod tests {
     use http_body_util::{BodyExt, Full};
     use hyper_util::client::legacy::Client;
     use hyper_util::rt::TokioExecutor;
+    use millstream_http::Server;
 
     use super::*;
     use crate::query::owners::Question;
@@ -70,7 +71,7 @@ mod tests {
         let grouped = builder.stream(crate::Topic::<String, i64>::new("in")).group_by_key();
         let _counts = grouped.count("counts");
         let server = Server::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}{PATH}", server.address);
+        let url = format!("http://{}{PATH}", server.address());
         let serving = tokio::spawn(serve(server, router(Arc::default(), owners(builder.build().unwrap()))));
         let client = Client::builder(TokioExecutor::new()).build_http();
         let knock = async |body: Vec<u8>| {
@@ -113,7 +114,7 @@ mod tests {
         let room = Arc::new(Semaphore::new(2));
         let router = Router::new().route("/", get(slow)).layer(middleware::from_fn_with_state(room, in_turn));
         let server = Server::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/", server.address);
+        let url = format!("http://{}/", server.address());
         let serving = tokio::spawn(serve(server, router));
         let client = Client::builder(TokioExecutor::new()).build_http();
         let ask = || client.request(Request::get(&url).body(Full::new(Bytes::new())).unwrap());

@@ -264,11 +264,12 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
 
-    use super::super::{Server, router, serve};
+    use super::super::{router, serve};
     use super::*;
     use crate::query::served::{Asked, ServedEntries};
     use crate::query::tests::owners;
     use crate::runtime::TopicPartition;
+    use millstream_http::Server;
 
     /// A store of the keys a to e, ready or not.
     struct Letters {
@@ -339,7 +340,7 @@ mod tests {
     #[tokio::test]
     async fn answers_and_errors_are_json() {
         let server = Server::bind("127.0.0.1:0").await.unwrap();
-        let address = server.address;
+        let address = server.address();
         let stores = [true, false].map(|ready| Served::Entries(Box::new(Letters { ready })));
         let builder = crate::StreamsBuilder::new();
         builder.stream(crate::Topic::<String, String>::new("in")).for_each(|_, _| {});

@@ -26,6 +26,8 @@ use super::stores::Stores;
 use super::stream_thread::ThreadEnd;
 use super::worker::WorkerError;
 use super::{AppBuilder, AppState, StateDirectory, Streams, StreamsError};
+use millstream_http::Server;
+
 use crate::metrics;
 use crate::query::{self, Owners, Peers};
 use crate::store::shared::Globals;
@@ -142,7 +144,7 @@ impl Supervisor {
         let mailboxes: Arc<Mailboxes> = Arc::default();
         let (global_mailbox, global_inbox) = mailbox();
         let server = query_listen.map(|address| listen(&network, &address)).transpose()?;
-        let query_address = server.as_ref().map(|server| server.address);
+        let query_address = server.as_ref().map(|server| server.address());
         let known_hosts = KnownHosts::new(directory.process_id(), endpoint(&config, query_address));
         let owners = Owners {
             threads: Arc::clone(&mailboxes),
@@ -243,8 +245,8 @@ fn endpoint(config: &StreamsConfig, listening: Option<SocketAddr>) -> String {
     }
 }
 
-fn listen(network: &Runtime, address: &str) -> Result<query::Server, StreamsError> {
+fn listen(network: &Runtime, address: &str) -> Result<Server, StreamsError> {
     let failed =
         |source| StreamsError::System { doing: format!("listening for queries on {address}"), source };
-    network.block_on(query::Server::bind(address)).map_err(failed)
+    network.block_on(Server::bind(address)).map_err(failed)
 }

@@ -12,15 +12,13 @@ use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use tokio::net::TcpListener;
-use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::form::{Form, records};
 use super::remote::{Limits, decode};
-use crate::http::server::{Delivery, Door, HttpServer, Inbox};
+use crate::http::server::{Delivery, Door, Inbox, Receiving};
 use crate::record::Record;
-use crate::{About, ConnectError, End, Finding, Source, SourceBatch, SourceContext, SourceTask, TaskError};
+use crate::{About, ConnectError, Finding, Source, SourceContext, SourceTask};
 pub use options::ReceiveOptions;
 
 /// How long a sender that was turned away is asked to wait.
@@ -40,21 +38,18 @@ impl Source for RemoteWriteSource {
     };
 
     async fn check(options: &ReceiveOptions) -> Vec<Finding> {
-        vec![match TcpListener::bind(&options.listen).await {
-            Ok(_) => Finding::fine(&options.listen, "can be listened on"),
-            Err(error) => Finding::wrong(&options.listen, format!("cannot be listened on: {error}")),
-        }]
+        Receiving::check(&options.listen).await
     }
 
     async fn open(
         options: ReceiveOptions,
         _context: SourceContext,
     ) -> Result<Box<dyn SourceTask>, ConnectError> {
-        let refused = |why: String| ConnectError::Refused(why);
         let (inbox, waiting) = Inbox::new(options.requests_max, options.patience);
         let receiver = Receiver {
             inbox,
-            door: Door::new(&options.access.credentials()).map_err(|error| refused(error.to_string()))?,
+            door: Door::new(&options.access.credentials())
+                .map_err(|error| ConnectError::Refused(error.to_string()))?,
             topic: options.topic.as_str().into(),
             form: options.form,
             body_max: options.request_max,
@@ -62,28 +57,8 @@ impl Source for RemoteWriteSource {
             patience: options.patience,
         };
         let router = Router::new().route(&options.path, post(receive)).with_state(Arc::new(receiver));
-        let server =
-            HttpServer::start(&options.listen, options.connections_max, router).await.map_err(refused)?;
-        tracing::info!("remote writes are received on http://{}{}", server.address(), options.path);
-        Ok(Box::new(ReceiveTask { waiting, _server: server }))
-    }
-}
-
-/// Hands on what the connections leave.
-struct ReceiveTask {
-    waiting: mpsc::Receiver<SourceBatch>,
-    /// Ends with the task.
-    _server: HttpServer,
-}
-
-#[async_trait]
-impl SourceTask for ReceiveTask {
-    async fn poll(&mut self) -> Result<Option<SourceBatch>, TaskError> {
-        Ok(self.waiting.recv().await)
-    }
-
-    fn end(&self) -> End {
-        End::Never
+        let receiving = Receiving::start(&options.listen, options.connections_max, router, waiting).await?;
+        Ok(Box::new(receiving))
     }
 }
 
