@@ -173,7 +173,7 @@ fn workers_of_kafka_connect_and_ours_go_on_with_what_the_others_ran() -> Result<
     theirs.stop()?;
 
     let ours = Worker::start(kafka.bootstrap(), dir.path())?;
-    // Its copy is not looked at again: our file sink owns its file, and cuts off what another program has added to it since.
     assert_eq!(told(ours.address)?, made);
-    Ok(())
+    // The line that theirs has added to the copy stays, and ours come behind it.
+    copied.add("four\n")?.is_done_once(ours.address)
 }

@@ -1,20 +1,18 @@
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use millstream_client::TopicPartition;
 use uuid::Uuid;
 
-use super::encoder::Encoder;
-use super::options::{Compression, FileSinkOptions};
+use super::one_file;
+use super::open_file::OpenFile;
 use super::progress::{Counted, Progress, sync_directory};
+use super::rule::{OPEN, Rule, begun, complete};
 use crate::record::Record;
-
-/// What the name of a file ends with that is not complete.
-const OPEN: &str = ".open";
 
 /// A file that is written, and those of the same partition before and after it.
 pub(super) struct Lane {
@@ -30,26 +28,8 @@ pub(super) struct Lane {
     written: Progress,
     /// What is on disk for good.
     durable: Progress,
-}
-
-/// How files are named and when they end.
-#[derive(Clone)]
-pub(super) enum Rule {
-    /// One file for ever, of this name.
-    One(String),
-    /// A file for so many bytes and so much time.
-    Roll { bytes: u64, age: Duration, extension: &'static str, compression: Compression },
-}
-
-struct OpenFile {
-    name: String,
-    file: Arc<File>,
-    encoder: Encoder,
-    /// How many bytes are in the file.
-    length: u64,
-    /// How many bytes went in, before compression.
-    content: u64,
-    begun: Instant,
+    /// Partitions of which something was written since bytes went to the file.
+    moved: BTreeSet<TopicPartition>,
 }
 
 /// What must be done on disk before a lane's progress counts.
@@ -61,7 +41,8 @@ pub(super) struct Flush {
 }
 
 impl Lane {
-    /// Goes on where the last flush was: what follows it in the files is cut off, and comes again.
+    /// Goes on where the last flush was. What follows it in files of a directory is cut off, and comes again; what was on its way to
+    /// the one file is completed.
     pub(super) fn recover(directory: PathBuf, progress_path: PathBuf, rule: Rule) -> io::Result<Self> {
         fs::create_dir_all(&directory)?;
         let durable = Progress::read(&progress_path)?;
@@ -73,6 +54,7 @@ impl Lane {
             sealed: Vec::new(),
             written: durable.clone(),
             durable,
+            moved: BTreeSet::new(),
         };
         lane.restore()?;
         Ok(lane)
@@ -97,18 +79,18 @@ impl Lane {
             // Somebody took it away: what counts of it is theirs.
             return Ok(());
         }
+        if matches!(self.rule, Rule::One(_)) {
+            self.open = Some(one_file::resume(&path, length, &mut self.durable, &self.progress_path)?);
+            self.written = self.durable.clone();
+            return Ok(());
+        }
         let file = OpenOptions::new().write(true).open(&path)?;
         let there = file.metadata()?.len();
         if there < length {
-            let why = format!(
-                "{} has {there} bytes, and {length} were synced: somebody else wrote to it. Put it back, or remove {} to begin anew",
-                path.display(),
-                self.progress_path.display()
-            );
-            return Err(io::Error::other(why));
+            return Err(one_file::was_cut(&path, there, length, &self.progress_path));
         }
         file.set_len(length)?;
-        self.open = Some(OpenFile::new(name, file, self.compression(), length, content));
+        self.open = Some(OpenFile::new(name, file, self.rule.compression(), length, content));
         Ok(())
     }
 
@@ -162,6 +144,7 @@ impl Lane {
         });
         if let Some(next) = next.filter(|_| next != before) {
             self.written.next.insert(from.clone(), next);
+            self.moved.insert(from.clone());
         }
         written
     }
@@ -187,7 +170,14 @@ impl Lane {
 
     /// Writes what is ready to the file, for whoever follows it. Where that fails it is tried again with the next.
     pub(super) fn drain(&mut self) -> io::Result<()> {
-        self.open.as_mut().map_or(Ok(()), OpenFile::drain)
+        let Some(open) = &mut self.open else { return Ok(()) };
+        let next = |partition: &TopicPartition| {
+            let next = self.written.next.get(partition)?;
+            Some((partition.topic.to_string(), partition.partition, *next))
+        };
+        open.drain(|| self.moved.iter().filter_map(next).collect())?;
+        self.moved.clear();
+        Ok(())
     }
 
     /// Whether records were written since the last flush, or a file's time is over.
@@ -209,8 +199,8 @@ impl Lane {
         }
         if let Some(open) = &mut self.open {
             open.encoder.end()?;
-            open.drain()?;
         }
+        self.drain()?;
         self.written.open = self.open.as_ref().map(OpenFile::counted);
         let sealed = self.sealed.iter().map(|(file, name)| {
             let path = self.directory.join(name);
@@ -226,84 +216,53 @@ impl Lane {
     }
 
     /// The flush was carried out.
-    pub(super) fn flushed(&mut self) {
+    pub(super) fn flushed(&mut self) -> io::Result<()> {
         self.sealed.clear();
         self.durable = self.written.clone();
+        self.open.as_mut().map_or(Ok(()), OpenFile::synced)
+    }
+
+    /// Nothing more is written: what follows in the one file is another's, though the machine should crash.
+    pub(super) fn close(mut self) -> io::Result<()> {
+        let is_synced =
+            self.written.next == self.durable.next && self.open.as_ref().is_none_or(OpenFile::is_empty);
+        if !is_synced || self.durable.boot.take().is_none() {
+            return Ok(());
+        }
+        self.durable.write(&self.progress_path)
     }
 
     /// Ends the open file.
     fn seal(&mut self) -> io::Result<()> {
         let Some(open) = &mut self.open else { return Ok(()) };
         open.encoder.end()?;
-        open.drain()?;
+        self.drain()?;
         self.sealed.extend(self.open.take().map(|open| (open.file, open.name)));
         Ok(())
     }
 
     fn begin(&mut self, offset: i64) -> io::Result<OpenFile> {
-        let name = match &self.rule {
-            Rule::One(name) => name.clone(),
-            Rule::Roll { extension, compression, .. } => {
-                let round = match self.written.round {
-                    0 => String::new(),
-                    round => format!(".{round}"),
-                };
-                format!("{offset:020}{round}{extension}{}{OPEN}", compression.ending())
-            }
+        let (extension, compression) = match &self.rule {
+            Rule::One(name) => return self.begin_one(name.clone()),
+            Rule::Roll { extension, compression, .. } => (extension, *compression),
         };
-        let mut options = OpenOptions::new();
-        let is_new = matches!(self.rule, Rule::Roll { .. });
-        let file = options.create(true).write(true).truncate(is_new).open(self.directory.join(&name))?;
-        let length = file.metadata()?.len();
-        let open = OpenFile::new(name, file, self.compression(), length, length);
-        if !is_new {
-            // What was there before the first flush is what a crash goes back to.
-            self.durable.open = Some(open.counted());
-            self.durable.write(&self.progress_path)?;
-        }
+        let round = match self.written.round {
+            0 => String::new(),
+            round => format!(".{round}"),
+        };
+        let name = format!("{offset:020}{round}{extension}{}{OPEN}", compression.ending());
+        let file = File::create(self.directory.join(&name))?;
+        Ok(OpenFile::new(name, file, compression, 0, 0))
+    }
+
+    fn begin_one(&mut self, name: String) -> io::Result<OpenFile> {
+        let open = one_file::begin(&self.directory.join(&name), name)?;
+        // What was there before the first flush is what a crash goes back to.
+        self.durable.open = Some(open.counted());
+        self.durable.boot = Some(one_file::boot());
+        self.written.boot.clone_from(&self.durable.boot);
+        self.durable.write(&self.progress_path)?;
         Ok(open)
-    }
-
-    fn compression(&self) -> Compression {
-        match self.rule {
-            Rule::One(_) => Compression::None,
-            Rule::Roll { compression, .. } => compression,
-        }
-    }
-}
-
-impl Rule {
-    pub(super) fn rolling(options: &FileSinkOptions) -> Self {
-        let extension =
-            if options.format == crate::connectors::line::Format::Lines { ".log" } else { ".jsonl" };
-        let (bytes, age) = (options.roll_bytes, options.roll);
-        Self::Roll { bytes, age, extension, compression: options.compression }
-    }
-
-    fn is_full(&self, content: u64) -> bool {
-        matches!(self, Self::Roll { bytes, .. } if content >= *bytes)
-    }
-}
-
-impl OpenFile {
-    fn new(name: String, file: File, compression: Compression, length: u64, content: u64) -> Self {
-        let encoder = Encoder::new(compression);
-        Self { name, file: Arc::new(file), encoder, length, content, begun: Instant::now() }
-    }
-
-    fn counted(&self) -> Counted {
-        Counted { file: self.name.clone(), bytes: self.length, content: self.content }
-    }
-
-    /// Writes what is ready. What was written in part is written over.
-    fn drain(&mut self) -> io::Result<()> {
-        let out = self.encoder.out();
-        if !out.is_empty() {
-            self.file.write_all_at(out, self.length)?;
-            self.length += out.len() as u64;
-            out.clear();
-        }
-        Ok(())
     }
 }
 
@@ -322,22 +281,4 @@ impl Flush {
         }
         self.progress.write(&self.progress_path)
     }
-}
-
-/// The round in which a file was begun, and its first offset, by its name.
-fn begun(name: &str) -> Option<(u32, i64)> {
-    let mut parts = name.split('.');
-    let first = parts.next()?.parse().ok()?;
-    Some((parts.next().and_then(|round| round.parse().ok()).unwrap_or(0), first))
-}
-
-/// The name of a file that is complete.
-fn complete(name: &str) -> &str {
-    name.strip_suffix(OPEN).unwrap_or(name)
-}
-
-/// Where a lane of the one file keeps its progress.
-pub(super) fn beside(file: &Path) -> PathBuf {
-    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    file.with_file_name(format!(".{name}.progress"))
 }

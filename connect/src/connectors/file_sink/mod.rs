@@ -1,9 +1,13 @@
 //! Files that topics are written to: one that grows, or many of a limited size and age; each record once, whatever crashes.
 
 mod encoder;
+mod journal;
 mod lane;
+mod one_file;
+mod open_file;
 mod options;
 mod progress;
+mod rule;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,8 +22,9 @@ use uuid::Uuid;
 
 pub use options::{Compression, FileSinkOptions};
 
-use self::lane::{Lane, Rule, beside};
+use self::lane::Lane;
 use self::progress::Progress;
+use self::rule::{Rule, beside};
 use super::line;
 use crate::about::About;
 use crate::check::Finding;
@@ -36,8 +41,9 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(10);
 
 /// Writes records to files, a line each.
 ///
-/// A flush syncs the files and then stores beside them how much of them counts and which offset comes next. After a crash the
-/// files are cut to that and reading goes on from there, so no line is there in part, twice or not at all.
+/// A flush syncs the files and then stores beside them how much of them counts and which offset comes next. After a crash a
+/// directory's files are cut to that and reading goes on from there; what was on its way to the one file, which others may append
+/// to, is completed. So no line of ours is there in part, twice or not at all, and no line of another's is touched.
 pub struct FileSink;
 
 #[async_trait]
@@ -87,8 +93,19 @@ fn tempfile_in(directory: &Path) -> io::Result<()> {
     std::fs::remove_file(path)
 }
 
+/// The one lane of the one file.
+fn lane_of(file: &Path) -> io::Result<Lane> {
+    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty());
+    Lane::recover(directory.unwrap_or(Path::new(".")).to_owned(), beside(file), Rule::One(name))
+}
+
 /// Changes what was stored beside the files, as far as they are on this machine.
 fn forget(options: &FileSinkOptions, of: &Forget) -> io::Result<()> {
+    if let Some(file) = options.file.as_deref().filter(|file| beside(file).exists()) {
+        // What a crash has left under way counts before it is forgotten: later it would count again.
+        drop(lane_of(file)?);
+    }
     let paths: Vec<PathBuf> = match (&options.directory, of) {
         (None, _) => options.file.iter().map(|file| beside(file)).collect(),
         (Some(directory), Forget::Of(partitions)) => {
@@ -151,10 +168,7 @@ impl FileTask {
             let progress = directory.join(PROGRESS);
             return Lane::recover(directory, progress, Rule::rolling(&self.options));
         }
-        let file = self.options.file.as_deref().unwrap_or(Path::new(""));
-        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty());
-        Lane::recover(directory.unwrap_or(Path::new(".")).to_owned(), beside(file), Rule::One(name))
+        lane_of(self.options.file.as_deref().unwrap_or(Path::new("")))
     }
 
     /// Writes the records of one partition that follow each other.
@@ -231,7 +245,7 @@ impl SinkTask for FileTask {
             let done = done.map_err(io::Error::other).flatten();
             let Some(lane) = self.lanes.get_mut(&key) else { continue };
             match done {
-                Ok(()) => lane.flushed(),
+                Ok(()) => lane.flushed().map_err(failed)?,
                 Err(why) => {
                     // What a failed sync leaves in the file nobody knows. It is written again from the last one that succeeded.
                     self.lanes.remove(&key);
@@ -240,6 +254,14 @@ impl SinkTask for FileTask {
             }
         }
         Ok(())
+    }
+
+    async fn close(&mut self) {
+        for lane in std::mem::take(&mut self.lanes).into_values() {
+            if let Err(why) = lane.close() {
+                tracing::warn!(%why, "the progress of a file is not told to be complete");
+            }
+        }
     }
 
     fn flush_within(&self) -> Option<Duration> {

@@ -8,8 +8,11 @@ use crate::options::{Choice, Fault, Options};
 #[derive(Options, Clone, Debug)]
 #[options(check = agree)]
 pub struct FileSinkOptions {
-    /// One file to append everything to, as Kafka's connector does. It belongs to the connector: after a crash it is cut to what
-    /// is known to be complete. Rather name a directory where there is more than one task.
+    /// One file to append everything to, as Kafka's connector does. Other programs may append to it too, best while the connector
+    /// is stopped: nothing in it is ever removed or written over. What is on its way lies in .FILE.writing beside it until it is
+    /// synced, and is completed from there after a crash, so each record is there once. Should the machine itself crash, what
+    /// nobody can tell the origin of is moved to FILE.POSITION-N.aside, and what is ours of it is written again. Rather name a
+    /// directory where there is more than one task.
     #[option(importance = "high")]
     pub(super) file: Option<PathBuf>,
     /// A directory for files of a limited size or age: DIRECTORY/TOPIC/PARTITION/OFFSET.EXTENSION, by the offset of the first

@@ -18,6 +18,8 @@ pub(super) struct Progress {
     pub(super) ids: BTreeMap<TopicPartition, Uuid>,
     /// How often offsets have begun anew: files of a later round do not take the names of earlier ones.
     pub(super) round: u32,
+    /// Which run of the machine the one file is written in; none where nothing is under way.
+    pub(super) boot: Option<String>,
 }
 
 /// How much of a file counts.
@@ -43,6 +45,8 @@ struct Form {
     ids: Vec<(String, i32, String)>,
     #[serde(default)]
     round: u32,
+    #[serde(default)]
+    boot: Option<String>,
 }
 
 impl Progress {
@@ -57,7 +61,8 @@ impl Progress {
         let next = form.next.into_iter().map(|(topic, at, next)| (partition(topic, at), next));
         let id = |(topic, at, id): (String, i32, String)| Some((partition(topic, at), id.parse().ok()?));
         let ids = form.ids.into_iter().filter_map(id);
-        Ok(Self { open: form.open, next: next.collect(), ids: ids.collect(), round: form.round })
+        let (next, ids) = (next.collect(), ids.collect());
+        Ok(Self { open: form.open, next, ids, round: form.round, boot: form.boot })
     }
 
     /// The partition is of this topic: what counted of another of its name does not any more.
@@ -80,7 +85,7 @@ impl Progress {
         let next = next.map(|(at, next)| (at.topic.to_string(), at.partition, *next)).collect();
         let ids = self.ids.iter();
         let ids = ids.map(|(at, id)| (at.topic.to_string(), at.partition, id.to_string())).collect();
-        let form = Form { open: self.open.clone(), next, ids, round: self.round };
+        let form = Form { open: self.open.clone(), next, ids, round: self.round, boot: self.boot.clone() };
         let beside = path.with_added_extension("new");
         let mut out = File::create(&beside)?;
         out.write_all(&serde_json::to_vec(&form)?)?;

@@ -5,5 +5,6 @@ mod follow;
 mod logrotate;
 mod places;
 mod rotation;
+mod shared;
 mod sink;
 mod tail;

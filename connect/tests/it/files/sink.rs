@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use millstream_client::TopicPartition;
 use millstream_connect::data::SchemaAndValue;
-use millstream_connect::{Assigned, Origin, Record, TimestampType, Written};
+use millstream_connect::{Assigned, Origin, Record, TimestampType};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::json;
@@ -17,26 +17,26 @@ use uuid::Uuid;
 
 use crate::open;
 
-fn record(partition: i32, offset: i64, value: SchemaAndValue) -> Record {
+pub(super) fn record(partition: i32, offset: i64, value: SchemaAndValue) -> Record {
     let topic: Arc<str> = "lines".into();
     let origin =
         Origin { topic: topic.clone(), partition, offset, timestamp_type: TimestampType::CreateTime };
     Record { origin: Some(origin), ..Record::new(topic, value) }
 }
 
-fn text(partition: i32, offset: i64) -> String {
+pub(super) fn text(partition: i32, offset: i64) -> String {
     format!("line {offset} of partition {partition}")
 }
 
-fn line(partition: i32, offset: i64) -> SchemaAndValue {
+pub(super) fn line(partition: i32, offset: i64) -> SchemaAndValue {
     SchemaAndValue::string(text(partition, offset))
 }
 
-fn partition(partition: i32) -> TopicPartition {
+pub(super) fn partition(partition: i32) -> TopicPartition {
     TopicPartition { topic: "lines".into(), partition }
 }
 
-fn assigned(of: i32) -> Assigned {
+pub(super) fn assigned(of: i32) -> Assigned {
     Assigned { partition: partition(of), topic_id: Uuid::from_u128(1) }
 }
 
@@ -60,39 +60,6 @@ fn contents(directory: &Path) -> Result<Vec<(String, String)>> {
     all.retain(|(name, _)| !name.starts_with('.'));
     all.sort();
     Ok(all)
-}
-
-#[tokio::test]
-async fn what_was_not_flushed_is_cut_off_and_written_again() -> Result<()> {
-    let dir = tempfile::tempdir()?;
-    let path = dir.path().join("out.txt");
-    fs::write(&path, "was here before\n")?;
-    let options = [("file", path.to_str().context("a path")?)];
-    let records: Vec<Record> = (0..5).map(|offset| record(0, offset, line(0, offset))).collect();
-
-    let mut task = open::sink("FileStreamSink", &options).await?;
-    assert_eq!(task.assigned(&[assigned(0)]).await?.len(), 0);
-    task.write(&records[..2]).await?;
-    drop(task);
-    OpenOptions::new().append(true).open(&path)?.write_all(b"line 0 of partition 0\nline 1 of pa")?;
-
-    let mut task = open::sink("FileStreamSink", &options).await?;
-    assert_eq!(task.assigned(&[assigned(0)]).await?.len(), 0);
-    assert_eq!(task.write(&records[..3]).await?, Written::All);
-    task.flush().await?;
-    // What comes again is passed over.
-    task.write(&records[1..4]).await?;
-    drop(task);
-    OpenOptions::new().append(true).open(&path)?.write_all(b"line 3 of")?;
-
-    let mut task = open::sink("FileStreamSink", &options).await?;
-    let known = task.assigned(&[assigned(0)]).await?;
-    assert_eq!(known.into_iter().collect::<Vec<_>>(), [(partition(0), 3)]);
-    task.write(&records[3..]).await?;
-    task.flush().await?;
-    let expected: String = (0..5).map(|offset| text(0, offset) + "\n").collect();
-    assert_eq!(fs::read_to_string(&path)?, format!("was here before\n{expected}"));
-    Ok(())
 }
 
 /// Writes, flushes and crashes at random; a torn write lies behind what was flushed.
