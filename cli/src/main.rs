@@ -27,6 +27,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use millstream_connect::config::ConcealedLog;
 use tracing_subscriber::EnvFilter;
 
 use crate::stop::Stopped;
@@ -118,7 +119,7 @@ fn log_to_stderr(kept: bool) {
     let said = filter.to_string();
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr)
+        .with_writer(|| ConcealedLog(io::stderr()))
         .with_ansi(io::stderr().is_terminal());
     // A reload fails only when the log is gone. Its handle has the type of the whole, so it comes last.
     if kept {

@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::passwords::secrets_of;
 use super::properties;
+use super::veil::{TELLING_BYTES, Veil};
+use crate::options::Secret;
 
 /// A file of secrets that is longer is none.
 const FILE_MAX: u64 = 1 << 20;
-
-/// A shorter part of an option is no secret, and may stand anywhere in a text by chance.
-const TELLING_BYTES: usize = 4;
 
 /// Why a reference cannot be resolved. Tells where the secret was looked for, never what was found.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -93,25 +93,40 @@ impl Secrets {
         Ok(Cow::Owned(resolved))
     }
 
-    /// A text in which what a configuration refers to is replaced by the references: nobody is told a secret by an error.
-    pub(crate) fn conceal(&self, text: &str, written: &BTreeMap<String, String>) -> String {
-        let mut told = text.to_owned();
+    /// What hides all that a configuration refers to behind the references, and the passwords that it has in plain text.
+    pub(crate) fn veil(
+        &self,
+        written: &BTreeMap<String, String>,
+        is_password: impl Fn(&str) -> bool,
+    ) -> Veil {
+        let mut veil = self.references(written);
+        for (name, raw) in written {
+            let secrets = secrets_of(raw, is_password(name)).into_iter();
+            secrets
+                .filter(|text| text.len() >= TELLING_BYTES)
+                .for_each(|text| veil.hide(text, Secret::HIDDEN));
+        }
+        veil
+    }
+
+    /// What hides all that a configuration refers to behind the references, and nothing else: what was made of it can be resolved
+    /// again.
+    pub(crate) fn references(&self, written: &BTreeMap<String, String>) -> Veil {
+        let mut veil = Veil::default();
         for raw in written.values() {
-            if let Ok(Cow::Owned(whole)) = self.resolve_text(raw)
-                && !whole.is_empty()
-            {
-                told = told.replace(&whole, raw);
+            if let Ok(Cow::Owned(whole)) = self.resolve_text(raw) {
+                veil.hide(&whole, raw);
             }
             let mut rest = raw.as_str();
             while let Some((_, reference, after)) = next_reference(rest) {
                 let value = self.look_up(reference).ok().filter(|value| value.len() >= TELLING_BYTES);
                 if let Some(value) = value {
-                    told = told.replace(&value, &reference.written());
+                    veil.hide(&value, &reference.written());
                 }
                 rest = after;
             }
         }
-        told
+        veil
     }
 
     fn look_up(&self, reference: Reference<'_>) -> Result<String, SecretError> {
@@ -287,11 +302,11 @@ mod tests {
         let written = BTreeMap::from([("url".to_owned(), url.clone())]);
         let secrets = Secrets::default();
         assert_eq!(
-            secrets.conceal("cannot reach http://u:s3cret@host:1", &written),
+            secrets.references(&written).over("cannot reach http://u:s3cret@host:1"),
             format!("cannot reach {url}")
         );
         assert_eq!(
-            secrets.conceal("the word s3cret, 1 time", &written),
+            secrets.references(&written).over("the word s3cret, 1 time"),
             format!("the word {}, 1 time", reference("word"))
         );
     }

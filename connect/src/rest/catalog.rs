@@ -2,10 +2,10 @@
 
 use crate::converters::{CONVERTERS, ConverterKind};
 use crate::herder::Config;
-use crate::options::{Definition, Fault, Options};
+use crate::options::{Definition, Fault};
 use crate::predicates::{PREDICATES, PredicateKind};
 use crate::registry::{Plugin, Registry};
-use crate::runtime::{ConnectorOptions, SinkOptions, SourceOptions};
+use crate::runtime::all_of;
 use crate::transforms::{TRANSFORMS, TransformKind};
 use serde::Serialize;
 use std::sync::Arc;
@@ -98,17 +98,6 @@ impl Catalog {
             .or_else(converter)
             .map(|definitions| definitions())
     }
-}
-
-/// What can be said to a connector, its own options last, as Kafka Connect's validation has them.
-pub(super) fn all_of(plugin: Plugin<'_>) -> Vec<Definition> {
-    let mut all = ConnectorOptions::definitions();
-    all.extend(match plugin {
-        Plugin::Source(_) => SourceOptions::definitions(),
-        Plugin::Sink(_) => SinkOptions::definitions(),
-    });
-    all.extend(plugin.definitions());
-    all
 }
 
 fn kind(plugin: Plugin<'_>) -> &'static str {

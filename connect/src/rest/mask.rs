@@ -1,39 +1,26 @@
 //! What is typed as a password is not shown. References to secrets are shown as they are written.
 
-use super::catalog::{Catalog, all_of};
-use crate::config::is_reference;
+use super::catalog::Catalog;
+use crate::config::{is_password, is_reference};
 use crate::herder::Config;
-use crate::options::Kind;
-
-/// What stands in the place of a password (Kafka's `Password.HIDDEN`).
-pub(super) const HIDDEN: &str = "[hidden]";
-
-/// Words that tell a password in options that nobody has typed: those of clients, converters and other people's classes.
-const TELLING: [&str; 5] = ["password", "secret", "sasl.jaas.config", "token", "credentials"];
+use crate::options::Secret;
+use crate::runtime::all_of;
 
 impl Catalog {
-    /// Whether the value of this option is a password.
-    fn is_password(&self, config: &Config, name: &str) -> bool {
-        let plugin = config.get("connector.class").and_then(|class| self.connector(class));
-        let defined = plugin.map(all_of).unwrap_or_default();
-        match defined.iter().find(|known| known.name == name || known.aliases.contains(&name)) {
-            Some(definition) => definition.kind == Kind::Password,
-            None => TELLING.iter().any(|word| name.to_ascii_lowercase().contains(word)),
-        }
-    }
-
     /// The configuration as it may be shown.
     pub(super) fn masked(&self, config: &Config) -> Config {
+        let plugin = config.get("connector.class").and_then(|class| self.connector(class));
+        let known = plugin.map(all_of).unwrap_or_default();
         let shown = |(name, value): (&String, &String)| {
-            let hide = !is_reference(value) && self.is_password(config, name);
-            (name.clone(), if hide { HIDDEN.to_owned() } else { value.clone() })
+            let hide = !is_reference(value) && is_password(&known, name);
+            (name.clone(), if hide { Secret::HIDDEN.to_owned() } else { value.clone() })
         };
         config.iter().map(shown).collect()
     }
 
     /// A configuration that was read here, changed and written back: what was hidden is as it was.
     pub(super) fn unmasked(&self, mut config: Config, before: Option<&Config>) -> Config {
-        for (name, value) in config.iter_mut().filter(|(_, value)| *value == HIDDEN) {
+        for (name, value) in config.iter_mut().filter(|(_, value)| *value == Secret::HIDDEN) {
             if let Some(kept) = before.and_then(|before| before.get(name)) {
                 value.clone_from(kept);
             }

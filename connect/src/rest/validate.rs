@@ -1,8 +1,9 @@
 //! `PUT /connector-plugins/{plugin}/config/validate`: every option with what is said of it and what is wrong with that.
 
-use super::catalog::{Catalog, all_of};
+use super::catalog::Catalog;
 use crate::herder::Config;
 use crate::options::{Definition, Fault, Kind};
+use crate::runtime::all_of;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 

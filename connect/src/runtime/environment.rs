@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
 
 use super::clients::Clients;
@@ -10,7 +11,7 @@ use super::conversion::Conversion;
 use super::memory::MemoryBudget;
 use super::meter::Meter;
 use super::options::ConnectorOptions;
-use crate::config::Secrets;
+use crate::config::Veil;
 use crate::herder::{Config, State, TaskEvent, TaskId};
 
 /// What a task is told while it runs.
@@ -50,16 +51,20 @@ pub(crate) struct Reporter {
     pub(crate) epoch: u64,
     pub(crate) meter: Arc<Meter>,
     pub(crate) events: mpsc::Sender<TaskEvent>,
-    /// What looks up the references in `written`, so that nothing they stand for is told.
-    pub(crate) secrets: Secrets,
-    /// The task's configuration as it was written.
-    pub(crate) written: Arc<Config>,
+    /// Over all that is told of the task; another with each attempt, since what references stand for may have changed.
+    pub(crate) veil: Arc<Mutex<Arc<Veil>>>,
 }
 
 impl Reporter {
+    /// What lies over texts of the task.
+    pub(crate) fn veil(&self) -> Arc<Veil> {
+        Arc::clone(&self.veil.lock())
+    }
+
     /// The task has come to a state; told only if it was not there before.
     pub(crate) async fn state(&self, state: State, why: Option<&str>) {
-        let why = why.map(|why| self.secrets.conceal(why, &self.written));
+        let veil = self.veil();
+        let why = why.map(|why| veil.over(why));
         let why = why.as_deref();
         if !self.meter.enter(state, why) {
             return;

@@ -1,5 +1,7 @@
 //! What went wrong with a record, in the words of Kafka Connect's dead letters.
 
+use crate::config::Veil;
+
 /// Where a record failed (Kafka's `Stage`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
@@ -48,6 +50,11 @@ pub(crate) const DATA_EXCEPTION: &str = "org.apache.kafka.connect.errors.DataExc
 pub(crate) const CONNECT_EXCEPTION: &str = "org.apache.kafka.connect.errors.ConnectException";
 
 impl Failure {
+    /// As it may be told: a target's words can have a secret in them.
+    pub(crate) fn behind(&self, veil: &Veil) -> Self {
+        Self { message: veil.over(&self.message).into_owned(), ..self.clone() }
+    }
+
     /// The target refused the record.
     pub(crate) fn put(why: impl Into<String>) -> Self {
         Self {

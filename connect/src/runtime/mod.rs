@@ -36,6 +36,7 @@ pub use exposition::{MetricsServer, exposition};
 pub(crate) use lens::{Lens, Seen};
 pub use memory::{MemoryBudget, Room};
 pub use meter::{StageSeconds, TaskMetrics};
+pub(crate) use options::all_of;
 pub use options::{
     ConnectorOptions, ErrorOptions, ExactlyOnce, Reload, SinkOptions, SourceOptions, Tolerance,
 };

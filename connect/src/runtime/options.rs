@@ -1,9 +1,11 @@
 //! What every connector can be told, whatever it connects (Kafka's `ConnectorConfig`, `SourceConnectorConfig`, `SinkConnectorConfig`).
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::backoff::RetryBudget;
-use crate::options::{Choice, Fault, Options};
+use crate::options::{Choice, Definition, Fault, Options};
+use crate::registry::{Plugin, Registry};
 
 /// Of sources and sinks. Names below `transforms.`, `predicates.`, `key.converter.` and the like are those of what they configure.
 #[derive(Options, Clone, Debug)]
@@ -190,4 +192,21 @@ pub struct SourceOptions {
 pub enum ExactlyOnce {
     /// Exactly once if it can be had.
     Requested,
+}
+
+/// What can be said to a connector, its own options last, as Kafka Connect's validation has them.
+pub(crate) fn all_of(plugin: Plugin<'_>) -> Vec<Definition> {
+    let mut all = ConnectorOptions::definitions();
+    all.extend(match plugin {
+        Plugin::Source(_) => SourceOptions::definitions(),
+        Plugin::Sink(_) => SinkOptions::definitions(),
+    });
+    all.extend(plugin.definitions());
+    all
+}
+
+/// The same of the connector that a configuration names; nothing where that is unknown.
+pub(crate) fn all_of_named(registry: &Registry, config: &BTreeMap<String, String>) -> Vec<Definition> {
+    let plugin = config.get("connector.class").and_then(|class| registry.find(class).ok());
+    plugin.map(all_of).unwrap_or_default()
 }

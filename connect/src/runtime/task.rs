@@ -103,6 +103,7 @@ impl TaskLife {
 
     async fn attempt(&self, control: watch::Receiver<Control>) -> Result<(), RunError> {
         let shared = &self.shared;
+        *self.reporter.veil.lock() = shared.veil(&self.start.config).worn();
         let secret = |error: crate::config::SecretError| RunError::Fatal(error.to_string());
         let config = shared.secrets.resolve(&self.start.config).map_err(secret)?;
         let worker = shared.secrets.resolve(&shared.settings).map_err(secret)?;

@@ -60,6 +60,7 @@ impl Undertaker {
     ) -> Result<Option<Delivery>, RunError> {
         let errors = &environment.options.errors;
         let meter = &environment.reporter.meter;
+        let failure = &failure.behind(&environment.reporter.veil());
         Meter::add(&meter.failed, 1);
         if errors.log {
             log(environment, corpse, from, failure);

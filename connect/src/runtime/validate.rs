@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::clients::Clients;
 use super::conversion::Conversion;
-use super::options::{ConnectorOptions, SinkOptions, SourceOptions};
+use super::options::{ConnectorOptions, SinkOptions, SourceOptions, all_of_named};
 use super::topics::TopicCreation;
 use super::worker::WorkerOptions;
+use crate::config::is_password;
 use crate::options::{Fault, Given, Options, unknown};
 use crate::registry::{Plugin, Registry};
 
@@ -43,9 +44,11 @@ pub fn faults(registry: &Registry, worker: &WorkerOptions, config: &BTreeMap<Str
     if !unresolved.is_empty() {
         return unresolved;
     }
+    let known = all_of_named(registry, config);
+    let veil = secrets.veil(config, |name| is_password(&known, name));
     let hide = |fault: Fault| Fault {
-        option: secrets.conceal(&fault.option, config),
-        message: secrets.conceal(&fault.message, config),
+        option: veil.over(&fault.option).into_owned(),
+        message: veil.over(&fault.message).into_owned(),
     };
     faults_of(registry, worker, &resolved).into_iter().map(hide).collect()
 }

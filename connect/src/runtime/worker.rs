@@ -16,9 +16,10 @@ use super::environment::{Control, Reporter};
 use super::exposition::exposition;
 use super::memory::MemoryBudget;
 use super::meter::{Meter, TaskMetrics};
+use super::options::all_of_named;
 use super::positions::Positions;
 use super::task::TaskLife;
-use crate::config::Secrets;
+use crate::config::{Secrets, Veil, is_password};
 use crate::error::ConnectError;
 use crate::herder::{
     Config, ConnectorOffset, ConnectorOffsets, ConnectorType, State, TaskEvent, TaskId, TaskStart, Worker,
@@ -76,6 +77,20 @@ pub(super) struct Shared {
     pub(super) memory: MemoryBudget,
     /// The run ends when all is done.
     pub(super) ends: bool,
+}
+
+impl Shared {
+    /// What lies over all that is told of a connector or a task with this configuration.
+    pub(super) fn veil(&self, config: &Config) -> Veil {
+        let known = all_of_named(&self.registry, config);
+        let mut all = self.settings.clone();
+        // Clients have the worker's own settings too.
+        all.extend(config.iter().map(|(name, value)| (format!("connector.{name}"), value.clone())));
+        self.secrets.veil(&all, |name| match name.strip_prefix("connector.") {
+            Some(own) if config.contains_key(own) => is_password(&known, own),
+            _ => is_password(&[], name),
+        })
+    }
 }
 
 /// Runs tasks on the tokio runtime that it is called in.
@@ -212,7 +227,7 @@ impl TaskRunner {
             return Ok(());
         };
         let resolved = self.shared.secrets.resolve(config).map_err(|error| error.to_string())?;
-        let told = |error: ConnectError| self.shared.secrets.conceal(&error.to_string(), config);
+        let told = |error: ConnectError| self.shared.veil(config).over(&error.to_string()).into_owned();
         sink.forget_offsets(&resolved, connector, &of).await.map_err(told)
     }
 
@@ -291,7 +306,8 @@ impl Worker for TaskRunner {
             Plugin::Sink(_) => Ok(vec![config.clone(); tasks]),
             Plugin::Source(source) => {
                 let resolved = self.shared.secrets.resolve(config).map_err(|error| error.to_string())?;
-                let told = |error: ConnectError| self.shared.secrets.conceal(&error.to_string(), config);
+                let told =
+                    |error: ConnectError| self.shared.veil(config).over(&error.to_string()).into_owned();
                 let shares = source.split(&resolved, tasks).await.map_err(told)?;
                 let definitions = source.definitions();
                 let own = |share: Share| {
@@ -303,8 +319,11 @@ impl Worker for TaskRunner {
                             .for_each(|alias| _ = own.remove(*alias));
                     }
                     // It is made of what references stand for, and is written to the config topic.
-                    let concealed =
-                        |(name, text): (String, String)| (name, self.shared.secrets.conceal(&text, config));
+                    let veil = self.shared.secrets.references(config);
+                    let concealed = |(name, text): (String, String)| {
+                        let shown = veil.over(&text).into_owned();
+                        (name, shown)
+                    };
                     own.extend(share.into_iter().map(concealed));
                     own
                 };
@@ -322,8 +341,7 @@ impl Worker for TaskRunner {
             epoch: task.epoch,
             meter: Arc::clone(&meter),
             events: self.events.clone(),
-            secrets: self.shared.secrets.clone(),
-            written: Arc::clone(&task.config),
+            veil: Arc::new(Mutex::new(self.shared.veil(&task.config).worn())),
         };
         let id = task.id.clone();
         let life = TaskLife { shared: Arc::clone(&self.shared), start: task, reporter };

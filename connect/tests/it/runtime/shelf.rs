@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use millstream_connect::options::Options;
+use millstream_connect::options::{Options, Secret};
 use millstream_connect::{
     About, ConnectError, Outcome, Record, Replay, Sink, SinkContext, SinkTask, TaskError, Written,
     async_trait,
@@ -62,9 +62,12 @@ pub(crate) struct ShelfOptions {
     /// Which shelf.
     #[option(name = "shelf.name")]
     shelf: String,
+    /// What opens it; the shelf says it aloud when it refuses something.
+    #[option(name = "shelf.key")]
+    key: Option<Secret>,
 }
 
-struct ShelfTask(Arc<ShelfState>);
+struct ShelfTask(Arc<ShelfState>, Option<Secret>);
 
 #[async_trait]
 impl Sink for Shelf {
@@ -73,7 +76,7 @@ impl Sink for Shelf {
     const REPLAY: Replay = Replay::Appends;
 
     async fn open(options: ShelfOptions, _: SinkContext) -> Result<Box<dyn SinkTask>, ConnectError> {
-        Ok(Box::new(ShelfTask(ShelfState::named(&options.shelf))))
+        Ok(Box::new(ShelfTask(ShelfState::named(&options.shelf), options.key)))
     }
 }
 
@@ -98,7 +101,8 @@ impl SinkTask for ShelfTask {
         let mut written = self.0.written.lock();
         let outcome = |record: &Record| {
             if has(record, &behaviour.poison) {
-                return Outcome::Reject { why: "it is poison".into() };
+                let key = self.1.as_ref().map_or("", Secret::expose);
+                return Outcome::Reject { why: format!("it is poison{key}") };
             }
             if has(record, &behaviour.busy) {
                 return Outcome::Retry { after: None, why: "busy".into() };

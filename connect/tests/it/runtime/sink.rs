@@ -99,6 +99,30 @@ async fn poison_is_a_dead_letter_whether_the_target_tells_each_or_all() {
 }
 
 #[tokio::test]
+async fn a_password_that_a_target_says_aloud_is_in_no_dead_letter_and_in_no_state() {
+    for tolerance in ["all", "none"] {
+        let topic = topic_of("texts", 1, numbered(0, 10)).await;
+        let name = unique("shelf");
+        behave(&ShelfState::named(&name), Behaviour { poison: Some(" 5.".into()), ..Behaviour::default() });
+        let dir = tempfile::tempdir().unwrap();
+        let mut pairs = pairs(&topic, &name);
+        pairs.extend([("errors.tolerance", tolerance), ("shelf.key", "pl4nted")]);
+        let task = OneTask::start(&name, &pairs, position_file(&dir)).await;
+        if tolerance == "none" {
+            let why = task.until_state(State::Failed).await.why.unwrap();
+            assert!(why.contains("it is poison[hidden]") && !why.contains("pl4nted"), "{why}");
+            continue;
+        }
+        let group = format!("connect-{name}");
+        eventually("the commit", async || committed(&group).await == 10).await;
+        let letters = contents(&format!("{name}.dlq")).await;
+        let headers = format!("{:?}", letters[0].headers);
+        assert!(headers.contains("it is poison[hidden]") && !headers.contains("pl4nted"), "{headers}");
+        task.runner.stop(&task.id).await;
+    }
+}
+
+#[tokio::test]
 async fn bytes_that_no_converter_takes_are_dead_letters() {
     let topic = topic_of("texts", 1, ["1", "{", "2"].map(str::to_owned)).await;
     let name = unique("shelf");
