@@ -1,6 +1,6 @@
 //! A worker that knows its connectors from files, and its positions from one.
 
-use std::path::PathBuf;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use millstream_client::Admin;
@@ -8,10 +8,11 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 
 use super::once;
+use crate::config::SecretError;
 use crate::herder::{Answer, Config, Herder, Levels, Parts, Running, TaskId, alone};
-use crate::options::Fault;
+use crate::options::{Fault, Given, Options};
 use crate::registry::Registry;
-use crate::runtime::{PositionError, PositionFile, TaskMetrics, TaskRunner};
+use crate::runtime::{PositionError, PositionFile, Positions, TaskMetrics, TaskRunner, WorkerOptions};
 
 /// What a worker tells its herder waits here at most.
 const EVENTS_MAX: usize = 1_024;
@@ -24,7 +25,7 @@ pub enum StandaloneError {
     /// What its configuration says cannot be.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Config(Vec<Fault>),
-    /// Its positions cannot be read.
+    /// Its positions cannot be read or stored.
     #[error(transparent)]
     Positions(#[from] PositionError),
     /// Its cluster cannot be reached.
@@ -46,6 +47,19 @@ pub struct StandaloneParts {
     pub ends: bool,
 }
 
+/// The file of positions. One that is named can be written: else nothing would ever be stored, and all be read again.
+async fn positions(settings: &mut Config) -> Result<PositionFile, StandaloneError> {
+    let options = WorkerOptions::read(&Given::new(settings)).map_err(StandaloneError::Config)?;
+    let Some(named) = settings.remove(POSITION_FILE) else {
+        return Ok(PositionFile::open("connect.offsets")?);
+    };
+    let resolved = options.secrets().resolve_text(&named).map(Cow::into_owned);
+    let invalid = |why: SecretError| vec![Fault::invalid(POSITION_FILE, &named, &why.to_string())];
+    let file = PositionFile::open(resolved.map_err(|why| StandaloneError::Config(invalid(why)))?)?;
+    file.store("", Vec::new()).await?;
+    Ok(file)
+}
+
 /// A worker that stands alone.
 pub struct Standalone {
     runner: Arc<TaskRunner>,
@@ -60,8 +74,7 @@ impl Standalone {
     /// Its configuration, its positions, its cluster.
     pub async fn start(parts: StandaloneParts) -> Result<Self, StandaloneError> {
         let StandaloneParts { registry, mut settings, id, levels, ends } = parts;
-        let file = settings.remove(POSITION_FILE).unwrap_or_else(|| "connect.offsets".to_owned());
-        let positions = PositionFile::open(PathBuf::from(file))?;
+        let positions = positions(&mut settings).await?;
         let (tell, events) = mpsc::channel(EVENTS_MAX);
         let runner = TaskRunner::with(registry, settings, Arc::new(positions), tell, ends);
         let runner = Arc::new(runner.map_err(StandaloneError::Config)?);
@@ -111,5 +124,24 @@ impl Standalone {
     pub async fn close(self) {
         self.running.close().await;
         self.runner.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn positions_are_where_a_reference_says_and_a_place_for_none_is_told_of_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = dir.path().join("positions");
+        std::fs::write(dir.path().join("place"), place.display().to_string()).unwrap();
+        let named = |value: String| Config::from([(POSITION_FILE.to_owned(), value)]);
+        let reference = format!("${{dir:{}:place}}", dir.path().display());
+        assert!(positions(&mut named(reference.clone())).await.is_ok() && place.is_file());
+
+        let error = positions(&mut named(format!("{reference}/no/such"))).await.unwrap_err().to_string();
+        assert!(error.contains("positions/no/such"), "{error}");
+        assert!(positions(&mut named("${env:NOBODY_HAS_SET_THIS}".to_owned())).await.is_err());
     }
 }
