@@ -135,6 +135,25 @@ async fn a_record_that_comes_again_is_not_written_again_whoever_writes_it() -> R
 }
 
 #[tokio::test]
+async fn rows_without_their_offset_are_not_there() -> Result<()> {
+    let Some(server) = Postgres::start(&[])? else { return Ok(()) };
+    let client = session(&server).await?;
+    let mut sink = sink(&server, &[("auto.create", "true")]).await?;
+    let orders: Vec<Record> = (0..10).map(|n| order(n, n, "tea")).collect();
+    assert_eq!(sink.write(&orders[..6]).await?, Written::All);
+
+    let refuse = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''not now''; END'; \
+                  CREATE TRIGGER refuse BEFORE UPDATE ON millstream_connect_offsets EXECUTE FUNCTION refuse()";
+    client.batch_execute(refuse).await?;
+    assert!(sink.write(&orders[6..]).await.is_err());
+    client.batch_execute("DROP FUNCTION refuse() CASCADE").await?;
+    assert_eq!(rows(&client, "SELECT count(*) FROM orders").await?, ["6"]);
+    assert_eq!(sink.write(&orders[6..]).await?, Written::All);
+    assert_eq!(rows(&client, "SELECT count(*) FROM orders").await?, ["10"]);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_record_that_is_no_row_is_refused_alone_and_what_follows_it_waits() -> Result<()> {
     let Some(server) = Postgres::start(&[])? else { return Ok(()) };
     let mut sink = sink(&server, &UPSERT).await?;
