@@ -3,6 +3,7 @@
 pub mod cluster;
 pub mod daemon;
 pub mod etl;
+pub mod interrupt;
 pub mod java;
 pub mod kafka;
 pub mod kcat;

@@ -30,6 +30,8 @@ struct Output {
 struct Lines {
     out: Vec<String>,
     err: Vec<String>,
+    /// Of the two streams, those that the program has closed: it ended, and nothing more comes.
+    closed: usize,
 }
 
 impl Process {
@@ -95,6 +97,12 @@ impl Process {
             if let Some(found) = find(&lines) {
                 return Ok(found);
             }
+            ensure!(
+                lines.closed < 2,
+                "{} has ended without what is awaited\n{}",
+                self.name,
+                lines.describe()
+            );
             let left = deadline.saturating_duration_since(Instant::now());
             ensure!(!left.is_zero(), "{} does not write what is awaited\n{}", self.name, lines.describe());
             lines = self.output.grown.wait_timeout(lines, left).unwrap_or_else(PoisonError::into_inner).0;
@@ -179,6 +187,8 @@ impl Output {
                 stream(&mut self.lines.lock().unwrap_or_else(PoisonError::into_inner)).push(line);
                 self.grown.notify_all();
             }
+            self.lines.lock().unwrap_or_else(PoisonError::into_inner).closed += 1;
+            self.grown.notify_all();
         })
     }
 }

@@ -51,13 +51,8 @@ impl Default for Ledger {
 impl Ledger {
     /// Connect is dead: it may read again what it has not stored a position behind.
     pub(crate) fn note_connects_death(&mut self, stack: &Stack) -> Result<()> {
-        let positions = PositionFile::open(stack.positions())?;
-        let stored = tokio::runtime::Runtime::new()?.block_on(positions.load("access-log"))?;
-        let position = stored.iter().filter_map(|(_, offset)| offset["position"].as_u64()).max();
-        let log = fs::read(stack.log())?;
-        let beyond = log.get(position.unwrap_or(0) as usize..).context("read beyond the end of the log")?;
-        let lines = beyond.iter().filter(|byte| **byte == b'\n').count() as u64;
-        println!("Connect died {lines} lines behind what it has stored, {position:?} of {} bytes", log.len());
+        let lines = unstored(stack)?;
+        println!("Connect died with {lines} lines of the log behind the position that it has stored");
         self.lines += lines;
         Ok(())
     }
@@ -124,6 +119,16 @@ impl Ledger {
         ensure!(again <= self.requests, "{again} lines were parsed again, {} may", self.requests);
         Ok(())
     }
+}
+
+/// Lines of the log behind the position that Connect has stored.
+pub(crate) fn unstored(stack: &Stack) -> Result<u64> {
+    let positions = PositionFile::open(stack.positions())?;
+    let stored = tokio::runtime::Runtime::new()?.block_on(positions.load("access-log"))?;
+    let position = stored.iter().filter_map(|(_, offset)| offset["position"].as_u64()).max();
+    let log = fs::read(stack.log())?;
+    let beyond = log.get(position.unwrap_or(0) as usize..).context("read beyond the end of the log")?;
+    Ok(beyond.iter().filter(|byte| **byte == b'\n').count() as u64)
 }
 
 impl Stage {

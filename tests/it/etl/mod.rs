@@ -16,7 +16,7 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 
-use ledger::{Counts, Ledger};
+use ledger::{Counts, Ledger, unstored};
 
 const REAL: &str = include_str!("../../../examples/data/apache_access.log");
 
@@ -24,11 +24,21 @@ const REAL: &str = include_str!("../../../examples/data/apache_access.log");
 const REAL_LINES: usize = 2_000;
 const EXTRA_LINES: usize = 10_000;
 
-/// How often each process dies.
-const ROUNDS: usize = 3;
+/// How often the processes die.
+const ROUNDS: usize = 2;
+
+/// Who dies in a round, in any order. Whoever dies after the broker, and before it is there again, dies with records that nobody has
+/// acknowledged.
+const DEATHS: [&[Which]; 5] = [
+    &[Which::Broker],
+    &[Which::Connect],
+    &[Which::App],
+    &[Which::Broker, Which::Connect],
+    &[Which::Broker, Which::App],
+];
 
 /// How long the writer takes over its lines, at least: longer than the deaths.
-const WRITING: Duration = Duration::from_secs(20);
+const WRITING: Duration = Duration::from_secs(30);
 
 /// Bytes that it writes at once: lines are cut anywhere.
 const WRITE: usize = 7_001;
@@ -81,25 +91,30 @@ fn write(path: &Path, text: &str) -> Result<()> {
 
 fn kill_in_turns(stack: &mut Stack, ledger: &mut Ledger, random: &mut StdRng) -> Result<()> {
     for _ in 0..ROUNDS {
-        let mut victims = [Which::Broker, Which::Connect, Which::App];
-        victims.shuffle(random);
-        for which in victims {
-            sleep(Duration::from_millis(random.random_range(200..2_000)));
-            stack.kill(which)?;
-            match which {
-                // It has promised what it acknowledged, so nobody does anything again.
-                Which::Broker => {}
-                Which::Connect => ledger.note_connects_death(stack)?,
-                Which::App => ledger.note_the_topologys_death(&stack.topics()?)?,
+        let mut deaths = DEATHS;
+        deaths.shuffle(random);
+        for dead in deaths {
+            for which in dead {
+                sleep(Duration::from_millis(random.random_range(200..2_000)));
+                stack.kill(*which)?;
             }
             sleep(Duration::from_millis(random.random_range(0..500)));
-            stack.restart(which)?;
+            // The broker first: what the others may do again is read from it.
+            for which in dead {
+                match which {
+                    // It has promised what it acknowledged, so nobody does anything again.
+                    Which::Broker => {}
+                    Which::Connect => ledger.note_connects_death(stack)?,
+                    Which::App => ledger.note_the_topologys_death(&stack.topics()?)?,
+                }
+                stack.restart(*which)?;
+            }
         }
     }
     Ok(())
 }
 
-/// Waits until documents and roll-ups are complete.
+/// Waits until documents and roll-ups are complete, and the position behind the last line is stored.
 fn come_to_rest(stack: &Stack, truth: &Counts) -> Result<()> {
     let since = Instant::now();
     loop {
@@ -117,6 +132,11 @@ fn come_to_rest(stack: &Stack, truth: &Counts) -> Result<()> {
 
 /// What is not where it should be yet.
 fn missing(stack: &Stack, truth: &Counts) -> Result<Option<String>> {
+    // A position that is never stored would excuse any line that comes again.
+    let unstored = unstored(stack)?;
+    if unstored > 0 {
+        return Ok(Some(format!("the position in the log: {unstored} lines behind it")));
+    }
     let answers = Answers::ask(stack)?;
     if answers.of("OpenSearch") != answers.of("recount") {
         return Ok(Some(format!("documents\n{}", answers.table())));

@@ -2,12 +2,13 @@
 
 #![expect(clippy::print_stdout, reason = "a program for people to look at")]
 
-use std::thread::sleep;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use chrono::Utc;
-use millstream_tests::etl::{Answers, Extra, Shuffled, Stack, log};
+use millstream_tests::etl::{Answers, Counts, Extra, Shuffled, Stack, log};
+use millstream_tests::interrupt::{INTERRUPTED, Interrupt};
 
 const REAL: &str = include_str!("../../../examples/data/apache_access.log");
 
@@ -17,13 +18,26 @@ const CHUNK: usize = 3_000;
 /// How many of a hundred lines that are made up are for one path: of all, it is 60.
 const HOT_PERCENT: u32 = 90;
 
-/// How long the answers may take to agree.
-const PATIENCE: Duration = Duration::from_secs(300);
+/// How long the answers may differ without any of them changing: longer than the last minute of the log takes to be over, and to
+/// be closed.
+const PATIENCE: Duration = Duration::from_secs(120);
 
-fn main() -> Result<()> {
+fn main() -> Result<ExitCode> {
+    let interrupt = Interrupt::watch()?;
+    match demo(&interrupt) {
+        // What went wrong last is that the servers were told to end too.
+        Err(_) if interrupt.is_asked() => {
+            println!("\ninterrupted: everything is stopped");
+            Ok(ExitCode::from(INTERRUPTED))
+        }
+        done => done.map(|()| ExitCode::SUCCESS),
+    }
+}
+
+fn demo(interrupt: &Interrupt) -> Result<()> {
     let begun = Instant::now();
     let say = |text: &str| println!("{:>6.1} s  {text}", begun.elapsed().as_secs_f64());
-    let Some(stack) = Stack::start(&[], say)? else {
+    let Some(mut stack) = Stack::start(&[], say)? else {
         bail!("a server is missing: `make needs judges` installs them")
     };
     let extra = Extra { hot_percent: HOT_PERCENT, ..Extra::default() };
@@ -31,10 +45,10 @@ fn main() -> Result<()> {
     say(&format!("a server writes {} lines to its log, {} of them real", lines.len(), REAL.lines().count()));
     for chunk in lines.chunks(CHUNK) {
         stack.append(chunk)?;
-        sleep(Duration::from_millis(200));
+        interrupt.pause(Duration::from_millis(200))?;
     }
     say("the log is silent; the last minutes close when they are over");
-    let answers = agreement(&stack, say)?;
+    let answers = agreement(&mut stack, interrupt, say)?;
     println!(
         "\nrequests (and those that failed) of each service, as five sources tell it\n\n{}\n",
         answers.table()
@@ -68,37 +82,34 @@ fn hot_key(stack: &Stack, answers: &Answers) -> Result<()> {
     Ok(())
 }
 
-/// Waits until all say the same. Returns what they say last.
-fn agreement(stack: &Stack, say: impl Fn(&str)) -> Result<Answers> {
-    let (since, mut told) = (Instant::now(), String::new());
+/// Waits until all say the same, or nothing changes any more. Returns what they say last.
+fn agreement(stack: &mut Stack, interrupt: &Interrupt, say: impl Fn(&str)) -> Result<Answers> {
+    let (mut since, mut told) = (Instant::now(), String::new());
     loop {
         let answers = Answers::ask(stack);
+        let now = match &answers {
+            Ok(answers) => totals(answers),
+            Err(error) => format!("{error}: {}", error.root_cause()),
+        };
+        if now != told {
+            say(&now);
+            (since, told) = (Instant::now(), now);
+        }
         let late = since.elapsed() > PATIENCE;
         match answers {
             Ok(answers) if late || answers.agree() => return Ok(answers),
             Err(error) if late => return Err(error.context(stack.describe())),
-            Ok(answers) => {
-                let all: Vec<String> = answers
-                    .by
-                    .iter()
-                    .map(|(who, counts)| {
-                        format!("{who} {}", counts.values().map(|count| count.0).sum::<u64>())
-                    })
-                    .collect();
-                let now = all.join(", ");
-                if now != told {
-                    say(&now);
-                    told = now;
-                }
-            }
-            Err(error) => {
-                let why = error.root_cause().to_string();
-                if why != told {
-                    say(&format!("{error}: {why}"));
-                    told = why;
-                }
-            }
+            _ => {}
         }
-        sleep(Duration::from_secs(1));
+        stack.check_running()?;
+        interrupt.pause(Duration::from_secs(1))?;
     }
+}
+
+/// How many requests each has heard of.
+fn totals(answers: &Answers) -> String {
+    let total = |counts: &Counts| counts.values().map(|count| count.0).sum::<u64>();
+    let all: Vec<String> =
+        answers.by.iter().map(|(who, counts)| format!("{who} {}", total(counts))).collect();
+    all.join(", ")
 }

@@ -83,7 +83,7 @@ fn number(value: &Value) -> Result<u64> {
 }
 
 /// What the running topology knows.
-fn live(stack: &Stack) -> Result<Counts> {
+pub fn live(stack: &Stack) -> Result<Counts> {
     let told = json(&get(stack.app(), "/stores/health?limit=1000")?)?;
     let entries = told["entries"].as_array().context("no entries")?;
     let count = |entry: &Value| {

@@ -25,14 +25,18 @@ impl Shuffled {
     pub fn run(stack: &Stack, combined: bool, requests: u64) -> Result<Self> {
         let how = if combined { "combined" } else { "plain" };
         let address = free_address()?;
-        let program =
+        let mut program =
             stack.spawn(&format!("paths-{how}"), address, &["--paths".to_owned(), how.to_owned()])?;
         let since = Instant::now();
         let counts = loop {
             let counts = get(address, "/stores/paths?limit=10000").and_then(|told| counts(&told));
             match counts {
                 Ok(counts) if counts.values().sum::<u64>() == requests => break counts,
-                counts => ensure!(since.elapsed() < PATIENCE, "{counts:?}\n{}", program.describe()),
+                counts => ensure!(
+                    since.elapsed() < PATIENCE && program.is_running(),
+                    "{counts:?}\n{}",
+                    program.describe()
+                ),
             }
             sleep(Duration::from_millis(200));
         };

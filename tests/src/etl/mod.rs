@@ -5,7 +5,7 @@ mod hot_key;
 mod lines;
 mod stack;
 
-pub use answers::{Answers, Counts};
+pub use answers::{Answers, Counts, live};
 pub use hot_key::Shuffled;
 pub use lines::{Extra, log};
 pub use stack::{Stack, Which};

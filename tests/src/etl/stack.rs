@@ -150,6 +150,16 @@ impl Stack {
         Ok(())
     }
 
+    /// An error where a process of ours has ended that nobody has killed.
+    pub fn check_running(&mut self) -> Result<()> {
+        for (name, process) in [("Connect", &mut self.connect), ("the topology", &mut self.app)] {
+            if let Some(process) = process {
+                ensure!(process.is_running(), "{name} has ended\n{}", process.describe());
+            }
+        }
+        Ok(())
+    }
+
     /// Starts a process more of the topology's program, with a state of its own, which is asked at `listen`.
     pub fn spawn(&self, state: &str, listen: SocketAddr, arguments: &[String]) -> Result<Process> {
         let mut command = Command::new(program("monitoring_etl")?);
