@@ -1,11 +1,16 @@
 //! What a column takes, and how a value becomes its text.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta};
 
 use super::copy::{NULL, escape};
 use crate::data::{Logical, Schema, Type, Value};
+
+/// Why text with such is refused.
+pub(super) const NO_ZERO_BYTES: &str = "PostgreSQL keeps no zero bytes in text";
+const DAY_MS: i64 = 86_400_000;
 
 /// A column of a table, as the table says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,14 +27,18 @@ pub(super) enum ColumnKind {
     Boolean,
     /// Bits.
     Integer(u32),
-    Float,
+    /// Bits.
+    Float(u32),
     Numeric,
     Text,
     Bytes,
     Date,
     Time,
+    /// With a zone.
+    ZonedTime,
     Timestamp,
     Json,
+    Jsonb,
     /// The server knows.
     Other,
 }
@@ -42,14 +51,17 @@ impl ColumnKind {
             "int2" => Self::Integer(16),
             "int4" => Self::Integer(32),
             "int8" => Self::Integer(64),
-            "float4" | "float8" => Self::Float,
+            "float4" => Self::Float(32),
+            "float8" => Self::Float(64),
             "numeric" => Self::Numeric,
-            "text" | "varchar" | "bpchar" | "citext" | "name" => Self::Text,
+            "text" | "varchar" | "bpchar" | "citext" => Self::Text,
             "bytea" => Self::Bytes,
             "date" => Self::Date,
-            "time" | "timetz" => Self::Time,
+            "time" => Self::Time,
+            "timetz" => Self::ZonedTime,
             "timestamp" | "timestamptz" => Self::Timestamp,
-            "json" | "jsonb" => Self::Json,
+            "json" => Self::Json,
+            "jsonb" => Self::Jsonb,
             _ => Self::Other,
         }
     }
@@ -86,40 +98,40 @@ impl ColumnKind {
             }
             (Self::Text | Self::Other, Value::String(text)) => return write_text(text, out),
             (Self::Bytes, Value::Bytes(bytes)) => hex(bytes),
-            (Self::Bytes, Value::String(text)) => hex(text.as_bytes()),
-            (Self::Boolean, value) => boolean(value).ok_or_else(|| self.refusal(value))?,
+            (Self::Boolean, value) => boolean(value).ok_or_else(|| self.refusal(value))?.to_string(),
             (Self::Integer(bits), value) => {
                 let number = integer(value, bits).ok_or_else(|| self.refusal(value))?;
                 return write_plain(format_args!("{number}"), out);
             }
-            (Self::Float, value) => {
-                let number = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok());
-                let number = number.ok_or_else(|| self.refusal(value))?;
+            (Self::Float(_), value) => {
+                let number = float(value).ok_or_else(|| self.refusal(value))?;
                 return write_plain(format_args!("{number}"), out);
             }
             (Self::Numeric, value) => number(value).ok_or_else(|| self.refusal(value))?,
             (Self::Date, value) => date(value).ok_or_else(|| self.refusal(value))?,
-            (Self::Time, value) => time(value).ok_or_else(|| self.refusal(value))?,
+            (Self::Time | Self::ZonedTime, value) => time(value).ok_or_else(|| self.refusal(value))?,
             (Self::Timestamp, value) => timestamp(value).ok_or_else(|| self.refusal(value))?,
-            (Self::Json, value) => json(value),
-            (Self::Text | Self::Other | Self::Bytes, value) => {
-                plain(value).ok_or_else(|| self.refusal(value))?
+            (Self::Json | Self::Jsonb, value) => json(value).into_owned(),
+            (Self::Bytes, value) => hex(plain(value).ok_or_else(|| self.refusal(value))?.as_bytes()),
+            (Self::Text | Self::Other, value) => {
+                plain(value).ok_or_else(|| self.refusal(value))?.into_owned()
             }
         };
         write_text(&text, out)
     }
 
-    fn refusal(self, value: &Value) -> String {
+    /// What it takes and what it got.
+    pub(super) fn refusal(self, value: &Value) -> String {
         let takes = match self {
             Self::Boolean => "true or false",
             Self::Integer(16) => "whole numbers of 16 bits",
             Self::Integer(32) => "whole numbers of 32 bits",
             Self::Integer(_) => "whole numbers of 64 bits",
-            Self::Float | Self::Numeric => "numbers",
+            Self::Float(_) | Self::Numeric => "numbers",
             Self::Date => "dates, or days since 1970",
-            Self::Time => "times, or milliseconds of a day",
+            Self::Time | Self::ZonedTime => "times, or milliseconds of a day",
             Self::Timestamp => "times, or milliseconds since 1970",
-            Self::Text | Self::Bytes | Self::Json | Self::Other => "text",
+            Self::Text | Self::Bytes | Self::Json | Self::Jsonb | Self::Other => "text",
         };
         format!("it takes {takes} and got {}", value.kind_name())
     }
@@ -147,7 +159,7 @@ fn sql_for_schema(schema: &Schema) -> &'static str {
 }
 
 fn write_text(text: &str, out: &mut Vec<u8>) -> Result<(), String> {
-    escape(text, out).then_some(()).ok_or_else(|| "PostgreSQL keeps no zero bytes in text".to_owned())
+    escape(text, out).then_some(()).ok_or_else(|| NO_ZERO_BYTES.to_owned())
 }
 
 /// Text in which nothing is to be escaped.
@@ -165,21 +177,25 @@ fn hex(bytes: &[u8]) -> String {
     text
 }
 
-fn boolean(value: &Value) -> Option<String> {
-    let truth = match value {
-        Value::Boolean(truth) => *truth,
-        Value::String(text) if text.eq_ignore_ascii_case("true") => true,
-        Value::String(text) if text.eq_ignore_ascii_case("false") => false,
+pub(super) fn boolean(value: &Value) -> Option<bool> {
+    match value {
+        Value::Boolean(truth) => Some(*truth),
+        Value::String(text) if text.eq_ignore_ascii_case("true") => Some(true),
+        Value::String(text) if text.eq_ignore_ascii_case("false") => Some(false),
         other => match other.as_i64()? {
-            0 => false,
-            1 => true,
-            _ => return None,
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
         },
-    };
-    Some(truth.to_string())
+    }
 }
 
-fn integer(value: &Value, bits: u32) -> Option<i64> {
+pub(super) fn float(value: &Value) -> Option<f64> {
+    value.as_f64().or_else(|| value.as_str()?.trim().parse().ok())
+}
+
+/// A number that has so many bits at most.
+pub(super) fn integer(value: &Value, bits: u32) -> Option<i64> {
     let number = match value {
         Value::Boolean(truth) => i64::from(*truth),
         Value::String(text) => text.trim().parse().ok()?,
@@ -209,56 +225,70 @@ fn number(value: &Value) -> Option<String> {
 }
 
 fn date(value: &Value) -> Option<String> {
-    let days = match value {
-        Value::String(text) => return Some(text.to_string()),
-        Value::Date(days) => i64::from(*days),
-        Value::Timestamp(ms) => ms.div_euclid(86_400_000),
-        other => other.as_i64()?,
-    };
+    if let Value::String(text) = value {
+        return Some(text.to_string());
+    }
     let epoch = NaiveDate::from_ymd_opt(1970, 1, 1)?;
-    Some(epoch.checked_add_signed(TimeDelta::try_days(days)?)?.to_string())
+    Some(epoch.checked_add_signed(TimeDelta::try_days(days(value)?)?)?.to_string())
+}
+
+/// Days since 1970, of what is no text.
+pub(super) fn days(value: &Value) -> Option<i64> {
+    match value {
+        Value::Timestamp(ms) => Some(ms.div_euclid(DAY_MS)),
+        other => other.as_i64(),
+    }
 }
 
 fn time(value: &Value) -> Option<String> {
-    let ms = match value {
-        Value::String(text) => return Some(text.to_string()),
-        Value::Time(ms) => i64::from(*ms),
-        other => other.as_i64()?,
-    };
-    let ms = u32::try_from(ms).ok()?;
+    if let Value::String(text) = value {
+        return Some(text.to_string());
+    }
+    let ms = ms_of_day(value)?;
     Some(NaiveTime::from_num_seconds_from_midnight_opt(ms / 1_000, ms % 1_000 * 1_000_000)?.to_string())
 }
 
+/// Milliseconds since midnight, of what is no text.
+pub(super) fn ms_of_day(value: &Value) -> Option<u32> {
+    let ms = value.as_i64().filter(|ms| (0..DAY_MS).contains(ms))?;
+    u32::try_from(ms).ok()
+}
+
 fn timestamp(value: &Value) -> Option<String> {
-    let ms = match value {
-        Value::String(text) => return Some(text.to_string()),
-        Value::Timestamp(ms) => *ms,
-        Value::Date(days) => i64::from(*days) * 86_400_000,
-        other => other.as_i64()?,
-    };
-    Some(DateTime::from_timestamp_millis(ms)?.format("%Y-%m-%d %H:%M:%S%.3f+00").to_string())
+    if let Value::String(text) = value {
+        return Some(text.to_string());
+    }
+    Some(DateTime::from_timestamp_millis(epoch_ms(value)?)?.format("%Y-%m-%d %H:%M:%S%.3f+00").to_string())
+}
+
+/// Milliseconds since 1970, of what is no text.
+pub(super) fn epoch_ms(value: &Value) -> Option<i64> {
+    match value {
+        Value::Date(days) => Some(i64::from(*days) * DAY_MS),
+        other => other.as_i64(),
+    }
 }
 
 /// Text that is JSON is taken as such; other text becomes a JSON string.
-fn json(value: &Value) -> String {
+pub(super) fn json(value: &Value) -> Cow<'_, str> {
     match value {
         Value::String(text) if serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() => {
-            text.to_string()
+            (&**text).into()
         }
-        other => other.to_json().to_string(),
+        other => other.to_json().to_string().into(),
     }
 }
 
 /// Whatever it is, as text.
-fn plain(value: &Value) -> Option<String> {
+pub(super) fn plain(value: &Value) -> Option<Cow<'_, str>> {
     Some(match value {
-        Value::String(text) => text.to_string(),
-        Value::Bytes(bytes) => std::str::from_utf8(bytes).ok()?.to_owned(),
-        Value::Decimal(decimal) => decimal.to_string(),
-        Value::Date(_) => date(value)?,
-        Value::Time(_) => time(value)?,
-        Value::Timestamp(_) => timestamp(value)?,
-        other => other.to_json().to_string(),
+        Value::String(text) => (&**text).into(),
+        Value::Bytes(bytes) => std::str::from_utf8(bytes).ok()?.into(),
+        Value::Decimal(decimal) => decimal.to_string().into(),
+        Value::Date(_) => date(value)?.into(),
+        Value::Time(_) => time(value)?.into(),
+        Value::Timestamp(_) => timestamp(value)?.into(),
+        other => other.to_json().to_string().into(),
     })
 }
 

@@ -43,11 +43,13 @@ fn blame(code: &str) -> Blame {
     }
 }
 
-/// Whether the table was changed since it was looked up: undefined table, undefined column, datatype mismatch, cannot coerce.
+/// Whether the table was changed since it was looked up: undefined table, undefined column, datatype mismatch, cannot coerce; binary
+/// values of another type or length.
 pub(super) fn is_stale(error: &Error) -> bool {
     error
         .as_db_error()
-        .is_some_and(|refusal| matches!(refusal.code().code(), "42P01" | "42703" | "42804" | "42846"))
+        .map(|refusal| refusal.code().code())
+        .is_some_and(|code| matches!(code, "42P01" | "42703" | "42804" | "42846" | "22P03" | "08P01"))
 }
 
 /// Whether nothing more can be asked in the session: the server, or the way there, has ended it.

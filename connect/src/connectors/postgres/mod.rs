@@ -1,6 +1,7 @@
 //! PostgreSQL: rows from records, and records from rows.
 
 mod address;
+mod binary;
 mod check;
 mod column;
 mod connection;
@@ -9,6 +10,7 @@ mod error;
 mod fence;
 mod kind;
 mod names;
+mod numeric;
 mod offsets;
 mod options;
 mod places;

@@ -100,7 +100,7 @@ pub struct PostgresSinkOptions {
     #[option(name = "auto.evolve", default = false, group = "Table")]
     pub evolves: bool,
     /// How many records a transaction has at most; so many are handed over at once where `sink.batch.records` says nothing.
-    #[option(name = "batch.size", default = 20_000, range = 1..=1_000_000, group = "Writes")]
+    #[option(name = "batch.size", default = 100_000, range = 1..=1_000_000, group = "Writes")]
     pub batch: usize,
     /// The table in which the offsets of each topic are kept, in the transaction that writes their rows, so that each record is
     /// written once. Empty: none, and records may be written again after a crash.

@@ -37,7 +37,20 @@ impl<'a> Row<'a> {
     /// # Errors
     /// What it lacks.
     pub(super) fn of(record: &'a Record, options: &'a PostgresSinkOptions) -> Result<Self, String> {
-        let mut cells = keys(record, options)?;
+        Self::of_in(record, options, Vec::new())
+    }
+
+    /// Reads a record into cells of another, which are thrown away.
+    ///
+    /// # Errors
+    /// As [`Row::of`].
+    pub(super) fn of_in(
+        record: &'a Record,
+        options: &'a PostgresSinkOptions,
+        mut cells: Vec<Cell<'a>>,
+    ) -> Result<Self, String> {
+        cells.clear();
+        add_keys(record, options, &mut cells)?;
         let keys = cells.len();
         let is_delete = record.value.value.is_null();
         if is_delete && !options.deletes {
@@ -50,10 +63,11 @@ impl<'a> Row<'a> {
         if !is_delete {
             let wanted =
                 |name: &str| options.fields.is_empty() || options.fields.iter().any(|field| field == name);
-            let is_key = |name: &str| cells[..keys].iter().any(|cell| cell.column == name);
-            let fields: Vec<Cell<'a>> =
-                fields(&record.value)?.filter(|cell| wanted(cell.column) && !is_key(cell.column)).collect();
-            cells.extend(fields);
+            for cell in fields(&record.value)? {
+                if wanted(cell.column) && !cells[..keys].iter().any(|key| key.column == cell.column) {
+                    cells.push(cell);
+                }
+            }
         }
         if let Some(null) = cells[..keys].iter().find(|cell| cell.value.is_null()) {
             return Err(format!("the key column {} is null", null.column));
@@ -65,47 +79,49 @@ impl<'a> Row<'a> {
     }
 }
 
-fn keys<'a>(record: &'a Record, options: &'a PostgresSinkOptions) -> Result<Vec<Cell<'a>>, String> {
+fn add_keys<'a>(
+    record: &'a Record,
+    options: &'a PostgresSinkOptions,
+    cells: &mut Vec<Cell<'a>>,
+) -> Result<(), String> {
     let named = &options.key_fields;
     match options.key_mode {
-        KeyMode::None => Ok(Vec::new()),
-        KeyMode::Kafka => kafka_keys(record, named),
+        KeyMode::None => {}
+        KeyMode::Kafka => cells.extend(kafka_keys(record, named)?),
         KeyMode::RecordKey => {
             if record.key.value.is_null() {
                 return Err("pk.mode=record_key, and it has no key".to_owned());
             }
             let is_object = matches!(record.key.value, Value::Struct(_) | Value::Map(_));
             match (is_object, named.as_slice()) {
-                (false, [column]) => Ok(vec![whole(column, &record.key)]),
-                (false, _) => Err("its key is one value: name its one column in pk.fields".to_owned()),
-                (true, []) => Ok(fields(&record.key)?.collect()),
-                (true, named) => picked(&record.key, named, "key"),
+                (false, [column]) => cells.push(whole(column, &record.key)),
+                (false, _) => return Err("its key is one value: name its one column in pk.fields".to_owned()),
+                (true, []) => cells.extend(fields(&record.key)?),
+                (true, named) => add_picked(&record.key, named, "key", cells)?,
             }
         }
         KeyMode::RecordValue if record.value.value.is_null() => {
-            Err("pk.mode=record_value, and it has no value".to_owned())
+            return Err("pk.mode=record_value, and it has no value".to_owned());
         }
-        KeyMode::RecordValue => picked(&record.value, named, "value"),
-        KeyMode::RecordHeader => named
-            .iter()
-            .map(|name| {
+        KeyMode::RecordValue => add_picked(&record.value, named, "value", cells)?,
+        KeyMode::RecordHeader => {
+            for name in named {
                 let header = record.headers.iter().rev().find(|(header, _)| header == name);
-                header.map(|(_, value)| whole(name, value)).ok_or_else(|| format!("it has no header {name}"))
-            })
-            .collect(),
+                let (_, value) = header.ok_or_else(|| format!("it has no header {name}"))?;
+                cells.push(whole(name, value));
+            }
+        }
     }
+    Ok(())
 }
 
-fn kafka_keys<'a>(record: &'a Record, named: &'a [String]) -> Result<Vec<Cell<'a>>, String> {
+fn kafka_keys<'a>(record: &'a Record, named: &'a [String]) -> Result<impl Iterator<Item = Cell<'a>>, String> {
     let origin = record.origin.as_ref().ok_or("pk.mode=kafka, and nobody knows where it was read")?;
     let values =
         [Value::String(origin.topic.clone()), Value::Int32(origin.partition), Value::Int64(origin.offset)];
     let names =
         KAFKA_COLUMNS.iter().enumerate().map(|(at, name)| named.get(at).map_or(*name, String::as_str));
-    Ok(names
-        .zip(values)
-        .map(|(column, value)| Cell { column, schema: None, value: Cow::Owned(value) })
-        .collect())
+    Ok(names.zip(values).map(|(column, value)| Cell { column, schema: None, value: Cow::Owned(value) }))
 }
 
 fn whole<'a>(column: &'a str, of: &'a SchemaAndValue) -> Cell<'a> {
@@ -113,15 +129,17 @@ fn whole<'a>(column: &'a str, of: &'a SchemaAndValue) -> Cell<'a> {
 }
 
 /// Fields of an object by their names.
-fn picked<'a>(of: &'a SchemaAndValue, names: &'a [String], what: &str) -> Result<Vec<Cell<'a>>, String> {
-    let all: Vec<Cell<'a>> = fields(of)?.collect();
-    let mut picked = Vec::with_capacity(names.len());
+fn add_picked<'a>(
+    of: &'a SchemaAndValue,
+    names: &'a [String],
+    what: &str,
+    cells: &mut Vec<Cell<'a>>,
+) -> Result<(), String> {
     for name in names {
-        let cell = all.iter().find(|cell| cell.column == name);
-        let Cell { column, schema, value } = cell.ok_or_else(|| format!("its {what} has no field {name}"))?;
-        picked.push(Cell { column, schema: *schema, value: value.clone() });
+        let cell = fields(of)?.find(|cell| cell.column == name);
+        cells.push(cell.ok_or_else(|| format!("its {what} has no field {name}"))?);
     }
-    Ok(picked)
+    Ok(())
 }
 
 /// All fields of an object.

@@ -1,24 +1,30 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use millstream_client::TopicPartition;
+use tokio_postgres::Statement;
 use uuid::Uuid;
 
 use super::connection::{Purpose, Session};
 use super::error::{describe, ends_session, is_stale, task_error};
+use super::names::TableName;
 use super::offsets::{Offsets, Statements};
 use super::options::{InsertMode, PostgresSinkOptions};
 use super::places::Places;
 use super::plan::Plan;
 use super::row::Row;
 use super::staging::{Staged, Staging};
+use super::table;
 use super::tables::Tables;
 use super::write::Writer;
 use crate::{
     About, Assigned, ConnectError, Finding, Forget, Outcome, Record, Replay, Sink, SinkContext, SinkTask,
     TaskError, Written,
 };
+
+/// How often tables are looked at for one transaction that finds them changed.
+const LOOKS: usize = 3;
 
 /// Writes records as rows of PostgreSQL: inserts, upserts, deletes. Each record is written once: its offset is kept in the
 /// transaction that writes its row.
@@ -62,6 +68,7 @@ impl Sink for PostgresSink {
             name,
             offsets,
             statements: None,
+            check: None,
             ids: HashMap::new(),
             session: None,
             tables: Tables::default(),
@@ -84,6 +91,8 @@ struct Task {
     offsets: Option<Offsets>,
     /// Of this session, where offsets are kept.
     statements: Option<Statements>,
+    /// Asks whether a table is what it was, in this session.
+    check: Option<Statement>,
     /// Which topics the partitions are of.
     ids: HashMap<TopicPartition, Uuid>,
     /// `None`: not yet, or lost.
@@ -160,16 +169,30 @@ impl Task {
         if let Some(offsets) = &self.offsets {
             self.statements = Some(offsets.prepare(&session.client).await?);
         }
+        self.check = Some(table::prepare_check(&session.client).await?);
         self.session = Some(session);
         Ok(())
     }
 
     /// Writes records in one transaction, up to the first of each partition that cannot be a row.
     async fn transaction(&mut self, records: &[&Record]) -> Result<Done, TaskError> {
+        for _ in 0..LOOKS {
+            if let Some(done) = self.attempt(records).await? {
+                return Ok(done);
+            }
+            self.tables.forget();
+        }
+        Err(TaskError::retry("the columns of a table are changed again and again"))
+    }
+
+    /// `None`: a table was changed since it was looked up, and nothing was written.
+    async fn attempt(&mut self, records: &[&Record]) -> Result<Option<Done>, TaskError> {
         self.connect().await?;
         let options = Arc::clone(&self.options);
         let mut batch = Batch::new(records, &options, Places::of(records, &self.ids));
-        let Some(session) = &mut self.session else { return Err(TaskError::retry("there is no session")) };
+        let (Some(session), Some(check)) = (&mut self.session, &self.check) else {
+            return Err(TaskError::retry("there is no session"));
+        };
         let topics = records.iter().map(|record| &record.topic);
         // Most of the time there is nothing to find out, and a row is made when it is written.
         let is_fresh = self.tables.is_empty();
@@ -183,16 +206,24 @@ impl Task {
                 batch.places.know(&offsets.lock(&transaction, statements, &batch.places.assigned()).await?);
             }
             let mut staged = Staged::default();
-            let is_refused = batch.write(&transaction, &self.tables, &self.staging, &mut staged).await?;
-            if let Some((offsets, statements)) = kept {
-                offsets.store(&transaction, statements, &batch.places.moved()).await?;
+            let wrote = batch.write(&transaction, &self.tables, &self.staging, &mut staged).await?;
+            let still = wrote.trusted.iter().map(|table| table::is_still(&transaction, check, table));
+            let moved = batch.places.moved();
+            let store = async {
+                let Some((offsets, statements)) = kept else { return Ok(()) };
+                offsets.store(&transaction, statements, &moved).await
+            };
+            let (still, ()) = futures::try_join!(futures::future::try_join_all(still), store)?;
+            if still.contains(&false) {
+                return Ok(None);
             }
             transaction.commit().await?;
             self.staging.committed(staged);
-            Ok::<_, tokio_postgres::Error>(is_refused)
+            Ok::<_, tokio_postgres::Error>(Some(wrote.is_refused))
         };
         match commit.await {
-            Ok(is_refused) => Ok(Done { outcomes: batch.outcomes, is_in_doubt: is_refused && !is_fresh }),
+            Ok(wrote) => Ok(wrote
+                .map(|is_refused| Done { outcomes: batch.outcomes, is_in_doubt: is_refused && !is_fresh })),
             Err(error) => {
                 if ends_session(&error) {
                     // The client may not have noticed yet.
@@ -207,6 +238,14 @@ impl Task {
             }
         }
     }
+}
+
+/// What a transaction has done so far.
+struct Wrote {
+    /// A record was refused for what its table is like.
+    is_refused: bool,
+    /// The tables whose rows are what they should be only if the columns are what they were.
+    trusted: BTreeSet<(TableName, u64)>,
 }
 
 /// The records of a transaction.
@@ -228,16 +267,18 @@ impl<'a> Batch<'a> {
         self.records.iter().filter_map(row).collect()
     }
 
-    /// Writes the rows. Returns whether one was refused for what its table is like.
+    /// Writes the rows.
     async fn write(
         &mut self,
         transaction: &tokio_postgres::Transaction<'_>,
         tables: &Tables,
         staging: &Staging,
         staged: &mut Staged,
-    ) -> Result<bool, tokio_postgres::Error> {
-        let (mut plan, mut writer) = (Plan::default(), Writer::new(transaction, self.options.insert_mode));
+    ) -> Result<Wrote, tokio_postgres::Error> {
+        let mut plan = Plan::default();
+        let mut writer = Writer::new(transaction, self.options.insert_mode, staging, staged);
         let mut is_refused = false;
+        let mut cells = Vec::new();
         for (at, record) in self.records.iter().enumerate() {
             if self.places.is_stopped(at) {
                 self.outcomes[at] = Outcome::Untried;
@@ -246,19 +287,21 @@ impl<'a> Batch<'a> {
             if self.places.is_written(at, record) {
                 continue;
             }
-            let added = Row::of(record, self.options).and_then(|row| {
+            let added = Row::of_in(record, self.options, std::mem::take(&mut cells)).and_then(|row| {
                 let added = self.add(&mut plan, tables, &record.topic, &row);
                 is_refused |= added.is_err();
+                cells = row.cells;
                 added
             });
             match added {
                 Ok(()) => self.places.written(at, record),
                 Err(why) => self.outcomes[at] = self.places.stop(at, why),
             }
-            writer.drain(&mut plan).await?;
+            if Writer::is_due(&plan) {
+                writer.drain(&mut plan).await?;
+            }
         }
-        writer.finish(plan, staging, staged).await?;
-        Ok(is_refused)
+        Ok(Wrote { is_refused, trusted: writer.finish(plan).await? })
     }
 
     fn add(&self, plan: &mut Plan, tables: &Tables, topic: &Arc<str>, row: &Row<'_>) -> Result<(), String> {

@@ -6,6 +6,9 @@ use std::hash::{Hash, Hasher};
 use super::names::quoted_list;
 use super::plan::Run;
 
+/// The column that says which row of its transaction a row is; quoted.
+pub(super) const NTH: &str = "\"millstream: nth\"";
+
 /// A session keeps so many, or as many as a transaction needs.
 const MAX_STAGED: usize = 16;
 
@@ -33,7 +36,7 @@ impl Staging {
         }
         let columns = quoted_list(run.columns());
         let create = format!(
-            "CREATE TEMP TABLE IF NOT EXISTS {name} ON COMMIT DELETE ROWS AS SELECT {columns} FROM {} WITH NO DATA",
+            "CREATE TEMP TABLE IF NOT EXISTS {name} ON COMMIT DELETE ROWS AS SELECT {columns}, 0 AS {NTH} FROM {} WITH NO DATA",
             run.table
         );
         let new = staged.used.iter().filter(|used| !self.0.contains(*used)).count();

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 
-use tokio_postgres::Client;
+use tokio_postgres::{Client, Error, Statement, Transaction};
 
 use super::column::{Column, ColumnKind};
 use super::error::{describe, task_error};
@@ -35,13 +35,34 @@ impl Table {
     }
 }
 
+/// What columns a table has.
+const COLUMNS: &str = "SELECT a.attname, t.typname, a.attnotnull AND NOT a.atthasdef AND a.attidentity = '', \
+     a.atttypid, a.atttypmod FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid \
+     WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' \
+     ORDER BY a.attnum";
+
 /// Asks what columns a table has. `None`: there is no such table.
 pub(super) async fn look_up(client: &Client, name: &TableName) -> Result<Option<Table>, TaskError> {
-    const COLUMNS: &str = "SELECT a.attname, t.typname, a.attnotnull AND NOT a.atthasdef AND a.attidentity = '', \
-         a.atttypid, a.atttypmod FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid \
-         WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' \
-         ORDER BY a.attnum";
     let rows = client.query(COLUMNS, &[&name.to_string()]).await.map_err(|error| task_error(&error))?;
+    Ok(read(&rows))
+}
+
+/// Prepares what [`is_still`] asks.
+pub(super) async fn prepare_check(client: &Client) -> Result<Statement, TaskError> {
+    client.prepare(COLUMNS).await.map_err(|error| task_error(&error))
+}
+
+/// Whether a table is what it was when it was looked up. Nobody changes it any more once the transaction has written to it.
+pub(super) async fn is_still(
+    transaction: &Transaction<'_>,
+    check: &Statement,
+    (name, shape): &(TableName, u64),
+) -> Result<bool, Error> {
+    let rows = transaction.query(check, &[&name.to_string()]).await?;
+    Ok(read(&rows).is_some_and(|table| table.shape == *shape))
+}
+
+fn read(rows: &[tokio_postgres::Row]) -> Option<Table> {
     let mut shape = DefaultHasher::new();
     let columns = rows.iter().map(|row| {
         let name: String = row.get(0);
@@ -50,7 +71,7 @@ pub(super) async fn look_up(client: &Client, name: &TableName) -> Result<Option<
         (name.clone(), Column { name, kind, is_required: row.get(2) })
     });
     let columns: HashMap<_, _, _> = columns.collect();
-    Ok((!columns.is_empty()).then(|| Table { columns, shape: shape.finish() }))
+    (!columns.is_empty()).then(|| Table { columns, shape: shape.finish() })
 }
 
 /// Makes a table with the columns of a row, and of what type a null is, as other rows tell. `false`: nobody knows of any. Another

@@ -3,6 +3,7 @@
 mod sink;
 mod source;
 mod tls;
+mod values;
 
 use anyhow::Result;
 use millstream_tests::postgres::Postgres;

@@ -16,7 +16,7 @@ use super::{rows, session};
 use crate::open;
 
 /// A record of partition 0 of `orders`, of an object without a schema.
-fn record(offset: i64, fields: &[(&str, Value)]) -> Record {
+pub(super) fn record(offset: i64, fields: &[(&str, Value)]) -> Record {
     let object =
         fields.iter().fold(Map::new(), |map, (name, value)| map.with(Value::string(*name), value.clone()));
     placed(offset, Record::new("orders".into(), SchemaAndValue::schemaless(object)))
@@ -31,7 +31,7 @@ fn order(offset: i64, id: i64, item: &str) -> Record {
     record(offset, &[("id", Value::Int64(id)), ("item", Value::string(item))])
 }
 
-async fn sink(server: &Postgres, options: &[(&str, &str)]) -> Result<Box<dyn SinkTask>> {
+pub(super) async fn sink(server: &Postgres, options: &[(&str, &str)]) -> Result<Box<dyn SinkTask>> {
     let url = server.url();
     let mut all = vec![("connection.url", url.as_str())];
     all.extend_from_slice(options);
@@ -350,5 +350,69 @@ async fn a_role_that_may_make_no_table_uses_the_table_of_offsets_that_is_there()
     let noise: String = (0..20_000).map(|_| char::from(random.random_range(b'0'..b'z'))).collect();
     let refused = clerk.write(&[order(2, 2, &noise)]).await;
     assert!(matches!(&refused, Err(TaskError::Rejected { why }) if why.contains("54000")), "{refused:?}");
+    Ok(())
+}
+
+/// So many rows that the first are with the server before the last are made.
+#[tokio::test]
+async fn the_last_row_of_a_key_counts_among_rows_that_were_sent_long_before() -> Result<()> {
+    let Some(server) = Postgres::start(&[])? else { return Ok(()) };
+    let mut sink = sink(&server, &UPSERT).await?;
+    let seed = rand::random();
+    eprintln!("seed {seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let mut last = BTreeMap::new();
+    let text = "tea ".repeat(20);
+    let orders: Vec<Record> = (0..20_000)
+        .map(|offset| {
+            let id = random.random_range(0..8_000);
+            last.insert(id, offset);
+            order(offset, id, &format!("{text}{offset}"))
+        })
+        .collect();
+    for part in orders.chunks(10_000) {
+        assert_eq!(sink.write(part).await?, Written::All);
+    }
+    let client = session(&server).await?;
+    let expected: Vec<String> = last.iter().map(|(id, offset)| format!("{id}|{text}{offset}")).collect();
+    assert!(rows(&client, "SELECT id, item FROM orders ORDER BY id").await? == expected, "seed {seed}");
+    Ok(())
+}
+
+/// Eight bytes are a number as well as a float: what they mean is what the column says when they are written.
+#[tokio::test]
+async fn a_column_that_becomes_another_of_the_same_width_gets_what_was_meant() -> Result<()> {
+    let Some(server) = Postgres::start(&[])? else { return Ok(()) };
+    let client = session(&server).await?;
+    client.batch_execute("CREATE TABLE orders (id bigint PRIMARY KEY, count bigint)").await?;
+    for (start, options) in [(0, &[][..]), (10, &UPSERT[..])] {
+        let mut sink = sink(&server, options).await?;
+        let counted = |id| record(id, &[("id", Value::Int64(id)), ("count", Value::Int64(7))]);
+        client.batch_execute("ALTER TABLE orders ALTER count TYPE bigint").await?;
+        assert_eq!(sink.write(&[counted(start)]).await?, Written::All);
+        client.batch_execute("ALTER TABLE orders ALTER count TYPE double precision").await?;
+        assert_eq!(sink.write(&[counted(start + 1)]).await?, Written::All);
+    }
+    assert_eq!(rows(&client, "SELECT DISTINCT count FROM orders").await?, ["7"]);
+    assert_eq!(rows(&client, "SELECT count(*) FROM orders").await?, ["4"]);
+    Ok(())
+}
+
+/// Values that only the server reads, between others.
+#[tokio::test]
+async fn text_that_only_the_server_reads_lies_between_other_rows() -> Result<()> {
+    let Some(server) = Postgres::start(&[])? else { return Ok(()) };
+    let client = session(&server).await?;
+    client.batch_execute("CREATE TABLE orders (id bigint PRIMARY KEY, day date)").await?;
+    for options in [&UPSERT[..], &[("offsets.table", "")]] {
+        client.batch_execute("TRUNCATE orders; DROP TABLE IF EXISTS millstream_connect_offsets").await?;
+        let mut sink = sink(&server, options).await?;
+        let days = [Value::Date(0), Value::string("1970-01-02"), Value::Date(2), Value::Null];
+        let dated = |(id, day): (i64, Value)| record(id, &[("id", Value::Int64(id)), ("day", day)]);
+        let batch: Vec<Record> = (0..).zip(days).map(dated).collect();
+        assert_eq!(sink.write(&batch).await?, Written::All);
+        let expected = ["0|1970-01-01", "1|1970-01-02", "2|1970-01-03", "3|null"];
+        assert_eq!(rows(&client, "SELECT * FROM orders ORDER BY id").await?, expected);
+    }
     Ok(())
 }
