@@ -123,7 +123,8 @@ impl ConverterKind {
 pub fn converter(name: &str, options: &BTreeMap<String, String>) -> Result<Arc<dyn Converter>, Vec<Fault>> {
     let Some(kind) = ConverterKind::find(name) else {
         let names: Vec<_> = CONVERTERS.iter().map(|kind| kind.name).collect();
-        let why = format!("there is no converter of that name, but {}", names.join(", "));
+        let why =
+            format!("there is no converter of that name, but {}{}", names.join(", "), without_registry(name));
         return Err(vec![Fault::invalid("converter", name, &why)]);
     };
     let given = Given::new(options);
@@ -132,6 +133,17 @@ pub fn converter(name: &str, options: &BTreeMap<String, String>) -> Result<Arc<d
         Ok(converter) if unknown.is_empty() => Ok(converter),
         Ok(_) => Err(unknown),
         Err(wrong) => Err(unknown.into_iter().chain(wrong).collect()),
+    }
+}
+
+/// What to write instead of a converter that asks a schema registry.
+fn without_registry(name: &str) -> &'static str {
+    let lower = name.to_ascii_lowercase();
+    let asks = ["avro", "protobuf", "jsonschema"].iter().any(|format| lower.contains(format));
+    if asks {
+        "; a schema registry is not asked: write json, with schemas.enable where records carry schemas"
+    } else {
+        ""
     }
 }
 
@@ -148,7 +160,12 @@ mod tests {
         for name in ["json", "org.apache.kafka.connect.json.JsonConverter", "JsonConverter", "Json"] {
             assert_eq!(ConverterKind::find(name).map(|kind| kind.name), Some("json"), "{name}");
         }
-        assert!(converter("avro", &BTreeMap::new()).unwrap_err()[0].message.contains("json, string"));
+        let avro = converter("io.confluent.connect.avro.AvroConverter", &BTreeMap::new()).unwrap_err();
+        assert!(
+            avro[0].message.contains("json, string") && avro[0].message.contains("write json"),
+            "{}",
+            avro[0]
+        );
         let wrong = BTreeMap::from([("schema.enable".to_owned(), "false".to_owned())]);
         assert!(converter("json", &wrong).unwrap_err()[0].message.contains("did you mean schemas.enable"));
         for kind in CONVERTERS {

@@ -27,7 +27,7 @@ use crate::options::{Fault, Given, Options};
 use crate::registry::Registry;
 use crate::runtime::{WorkerOptions, faults};
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware;
 use axum::routing::{get, put};
 use error::ApiError;
@@ -99,7 +99,7 @@ impl Rest {
 pub fn router(rest: Rest) -> Router {
     let places = Arc::new(Semaphore::new(REQUESTS_MAX));
     let (options, herder) = (Arc::clone(&rest.options), Arc::clone(&rest.herder));
-    Router::new()
+    let exact = Router::new()
         .route("/", get(root::info))
         .route("/health", get(root::health))
         .route("/metrics", get(root::metrics))
@@ -116,5 +116,38 @@ pub fn router(rest: Rest) -> Router {
         .method_not_allowed_fallback(async || ApiError::no_such_method())
         .layer(middleware::from_fn(move |request, next| auth::asked(Arc::clone(&options), request, next)))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .with_state(rest)
+        .with_state(rest);
+    Router::new().fallback_service(exact).layer(middleware::map_request(without_slash))
+}
+
+/// A slash at the end of a path is as good as none, as in Kafka Connect.
+async fn without_slash(mut request: Request) -> Request {
+    let Some(path) = request.uri().path().strip_suffix('/').filter(|path| !path.is_empty()) else {
+        return request;
+    };
+    let query = request.uri().query().map_or_else(String::new, |query| format!("?{query}"));
+    // It was a path before, and is one without its end.
+    if let Ok(uri) = format!("{path}{query}").parse() {
+        *request.uri_mut() = uri;
+    }
+    request
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+
+    #[tokio::test]
+    async fn a_slash_at_the_end_is_as_good_as_none() {
+        for (asked, meant) in [
+            ("/", "/"),
+            ("/connectors/", "/connectors"),
+            ("/connectors/a%2F/?expand=info", "/connectors/a%2F?expand=info"),
+            ("/connectors", "/connectors"),
+        ] {
+            let request = axum::http::Request::get(asked).body(Body::empty()).unwrap();
+            assert_eq!(without_slash(request).await.uri(), meant);
+        }
+    }
 }

@@ -5,6 +5,9 @@ use crate::host::host_name;
 use crate::options::{Fault, Given, Options, Secret};
 use std::net::SocketAddr;
 
+/// What may stand before HOST:PORT, in any case.
+const SCHEME: &str = "http://";
+
 /// What can be said of a worker's REST surface (Kafka's `RestServerConfig`).
 #[derive(Options, Clone, Debug)]
 #[options(check = RestOptions::agree)]
@@ -73,13 +76,18 @@ impl RestOptions {
     /// `HOST:PORT` to listen on.
     #[must_use]
     pub fn address(&self) -> &str {
-        self.listeners.trim().trim_start_matches("http://").trim_end_matches('/')
+        let said = self.listeners.trim();
+        let address = match said.split_at_checked(SCHEME.len()) {
+            Some((scheme, address)) if scheme.eq_ignore_ascii_case(SCHEME) => address,
+            _ => said,
+        };
+        address.trim_end_matches('/')
     }
 
     fn agree(&self) -> Result<(), Fault> {
         let refuse = |why: String| Err(Fault::new("listeners", why));
         let listeners = &self.listeners;
-        if listeners.contains(',') || listeners.starts_with("https:") || !self.address().contains(':') {
+        if listeners.contains(',') || self.address().contains("://") || !self.address().contains(':') {
             return refuse(format!(
                 "listeners={listeners} is not one http://HOST:PORT, as http://127.0.0.1:8083"
             ));
@@ -132,16 +140,25 @@ mod tests {
 
     #[test]
     fn nobody_listens_to_other_machines_without_asking_who_is_there() {
-        for loopback in ["http://127.0.0.1:0", "http://localhost:8083/", "http://[::1]:8083", "127.0.0.9:1"] {
+        for loopback in [
+            "http://127.0.0.1:0",
+            "HTTP://127.0.0.1:0",
+            "http://localhost:8083/",
+            "http://[::1]:8083",
+            "127.0.0.9:1",
+        ] {
             assert!(read(&[("listeners", loopback)]).is_ok(), "{loopback}");
         }
         for open in ["http://0.0.0.0:8083", "http://:8083", "http://[::]:1", "http://worker.example:8083"] {
             assert!(read(&[("listeners", open)]).unwrap_err().contains("rest.users=NAME:PASSWORD"), "{open}");
             assert!(read(&[("listeners", open), ("rest.users", "me:secret")]).is_ok(), "{open}");
         }
-        for (name, value) in
-            [("listeners", "https://127.0.0.1:1"), ("listeners", "127.0.0.1"), ("rest.users", "me")]
-        {
+        for (name, value) in [
+            ("listeners", "https://127.0.0.1:1"),
+            ("listeners", "HTTPS://127.0.0.1:1"),
+            ("listeners", "127.0.0.1"),
+            ("rest.users", "me"),
+        ] {
             let fault = read(&[(name, value)]).unwrap_err();
             assert!(!fault.contains("secret"), "{fault}");
         }

@@ -141,12 +141,16 @@ impl Side {
             options.insert("schemas.enable".to_owned(), "false".to_owned());
         }
         let behind = |fault: Fault| {
-            let own = if fault.option == "converter" {
-                option.clone()
-            } else {
-                format!("{option}.{}", fault.option)
-            };
-            Fault::new(own, fault.message)
+            if fault.option == "converter" {
+                // The converter does not know which it is to be.
+                let message = fault.message.replacen(
+                    "configuration converter:",
+                    &format!("configuration {option}:"),
+                    1,
+                );
+                return Fault::new(option.clone(), message);
+            }
+            Fault::new(format!("{option}.{}", fault.option), fault.message)
         };
         let made =
             converter(name, &options).map_err(|faults| faults.into_iter().map(behind).collect::<Vec<_>>())?;

@@ -18,6 +18,7 @@ mod positions;
 mod sink;
 mod source;
 mod standing;
+mod subscription;
 mod task;
 mod topics;
 mod undertaker;
@@ -45,6 +46,7 @@ pub(crate) use sink::bisect;
 #[cfg(feature = "streams")]
 pub(crate) use sink::lanes::{Lanes, Slot, Taken};
 pub use standing::{Standing, TaskStanding};
+pub(crate) use subscription::Subscription;
 #[cfg(feature = "streams")]
 pub(crate) use task::panicked;
 pub use validate::faults;

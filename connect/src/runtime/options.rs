@@ -11,7 +11,7 @@ use crate::registry::{Plugin, Registry};
 #[derive(Options, Clone, Debug)]
 pub struct ConnectorOptions {
     /// Globally unique name to use for this connector.
-    #[option(importance = "high", group = "Common")]
+    #[option(importance = "high", group = "Common", check = is_name)]
     pub name: String,
     /// Name or alias of the class for this connector: ours (file-source), or that of a connector for Kafka Connect in Java.
     #[option(name = "connector.class", importance = "high", group = "Common")]
@@ -43,6 +43,21 @@ pub struct ConnectorOptions {
     /// How failures are met.
     #[option(flatten)]
     pub errors: ErrorOptions,
+}
+
+/// In Kafka Connect's words: a connector without a name has no path in the REST API, so it could not be deleted.
+#[expect(clippy::ptr_arg, reason = "a check takes what the option is")]
+fn is_name(name: &String) -> Result<(), String> {
+    let control: Vec<String> =
+        name.chars().filter(|c| c.is_control()).map(|c| u32::from(c).to_string()).collect();
+    match (name.is_empty(), control.is_empty()) {
+        (true, _) => Err("String may not be empty".to_owned()),
+        (_, true) => Ok(()),
+        _ => Err(format!(
+            "String may not contain control sequences but had the following ASCII chars: {}",
+            control.join(", ")
+        )),
+    }
 }
 
 /// What a change of a secret's source does.

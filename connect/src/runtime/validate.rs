@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::clients::Clients;
 use super::conversion::Conversion;
-use super::options::{ConnectorOptions, SinkOptions, SourceOptions, all_of_named};
+use super::options::{ConnectorOptions, ErrorOptions, SinkOptions, SourceOptions, all_of_named};
+use super::subscription::Subscription;
 use super::topics::TopicCreation;
 use super::worker::WorkerOptions;
 use crate::config::is_password;
@@ -76,7 +77,7 @@ fn faults_of(registry: &Registry, worker: &WorkerOptions, config: &BTreeMap<Stri
                 }
                 Plugin::Sink(_) => {
                     known.extend(SinkOptions::definitions());
-                    faults.extend(SinkOptions::read(&given).err().unwrap_or_default());
+                    faults.extend(read_by(config));
                 }
             }
             let others = |name: &str| OTHERS.iter().any(|own| name.starts_with(own)) || INERT.contains(&name);
@@ -87,6 +88,13 @@ fn faults_of(registry: &Registry, worker: &WorkerOptions, config: &BTreeMap<Stri
     faults.extend(worker.override_policy.faults(config));
     faults.extend(overrides(config));
     faults
+}
+
+/// What is wrong with a sink's topics and its options. What is wrong with the others has been told.
+fn read_by(config: &BTreeMap<String, String>) -> Vec<Fault> {
+    let options = SinkOptions::read(&Given::new(config)).err();
+    let errors = ErrorOptions::read(&Given::new(config)).is_ok();
+    options.or_else(|| Subscription::read(config).err().filter(|_| errors)).unwrap_or_default()
 }
 
 /// Overrides that no client knows, or cannot take.
@@ -103,6 +111,23 @@ fn overrides(config: &BTreeMap<String, String>) -> Vec<Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_no_path_can_have_is_refused() {
+        let worker = BTreeMap::from([("bootstrap.servers".to_owned(), "localhost:1".to_owned())]);
+        let worker = WorkerOptions::read(&Given::new(&worker)).unwrap();
+        let said = |name: &str| {
+            let config = [("connector.class", "datagen"), ("name", name), ("topic", "t")];
+            let config = config.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+            faults(&Registry::built_in(), &worker, &config)
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+        };
+        assert!(said("ünï/ code").is_empty());
+        assert!(said("")[0].contains("String may not be empty"));
+        assert!(said("a\u{1}\nb")[0].ends_with("ASCII chars: 1, 10"), "{:?}", said("a\u{1}\nb"));
+    }
 
     #[test]
     fn what_a_reference_stands_for_is_looked_at_and_not_shown() {

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use millstream_client::{Admin, Consumer, TopicPartition};
-use regex::Regex;
 
 use crate::herder::{Config, ConnectorType, Herder, State};
-use crate::runtime::TaskRunner;
+use crate::runtime::{Subscription, TaskRunner};
 
 /// How often is looked.
 const LOOK: Duration = Duration::from_millis(100);
@@ -73,17 +72,9 @@ async fn ends(
     config: &Config,
 ) -> Result<Vec<(TopicPartition, i64)>, String> {
     let listed = admin.list_topics().await.map_err(|error| error.to_string())?;
-    let named = config.get("topics").map_or("", String::as_str);
-    let regex = config.get("topics.regex").filter(|regex| !regex.is_empty());
-    let regex = regex
-        .map(|regex| Regex::new(&format!("^(?:{regex})$")))
-        .transpose()
-        .map_err(|error| error.to_string())?;
-    let is_read = |topic: &str| match &regex {
-        Some(regex) => regex.is_match(topic),
-        None => named.split(',').any(|name| name.trim() == topic),
-    };
-    let topics = listed.iter().filter(|topic| !topic.internal && is_read(&topic.name));
+    let reads = Subscription::read(config)
+        .map_err(|faults| faults.first().map(ToString::to_string).unwrap_or_default())?;
+    let topics = listed.iter().filter(|topic| !topic.internal && reads.includes(&topic.name));
     let partitions: Vec<TopicPartition> = topics
         .flat_map(|topic| {
             (0..).take(topic.partitions).map(|index| TopicPartition::new(topic.name.clone(), index))

@@ -31,6 +31,7 @@ use super::backoff::Attempts;
 use super::environment::{Control, Environment};
 use super::meter::{Doing, Stage};
 use super::options::SinkOptions;
+use super::subscription::Subscription;
 use super::undertaker::Undertaker;
 use crate::herder::State;
 use crate::options::{Given, Options};
@@ -94,11 +95,7 @@ impl SinkRun {
         let config = environment.clients.consumer_config(&environment.id.connector)?;
         let letting_go = LETTING_GO_MAX.min(config.max_poll_interval / 4);
         let consumer = config.build().await?;
-        if options.topics_regex.is_empty() {
-            consumer.subscribe(options.topics.iter().map(String::as_str))?;
-        } else {
-            consumer.subscribe_pattern(&options.topics_regex)?;
-        }
+        Subscription::read(&environment.config).map_err(RunError::Config)?.subscribe(&consumer)?;
         let seat = Seat {
             consumer,
             assigned: BTreeMap::new(),
