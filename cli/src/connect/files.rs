@@ -23,6 +23,13 @@ pub(crate) struct Files {
 }
 
 impl Files {
+    /// Whether these are files of connect-standalone.sh, whose users expect its REST API.
+    pub(crate) fn are_of_java(&self) -> bool {
+        let yaml =
+            |path: &PathBuf| path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
+        !self.files.iter().any(yaml)
+    }
+
     pub(crate) fn read(&self) -> Result<Pipeline> {
         let mut pipeline = Pipeline::read(&self.files)?;
         let said = pipeline.worker.get("bootstrap.servers").cloned();

@@ -43,7 +43,7 @@ impl Run {
         let registry = Arc::new(Registry::built_in());
         checked(&registry, &pipeline)?;
         let mut stop = std::pin::pin!(stopped()?);
-        let surface = Surface::bind(&pipeline.worker).await?;
+        let surface = Surface::bind(&pipeline.worker, self.files.are_of_java() && !self.once).await?;
         let loggers = Arc::new(Loggers::new("WARN", levels::set));
         let parts = StandaloneParts {
             registry: Arc::clone(&registry),
@@ -83,16 +83,26 @@ impl Run {
 struct Surface {
     server: RestServer,
     options: RestOptions,
+    /// Whether the files name it: who reads standard output waits for its address then, else there may be a connector's records.
+    is_asked_for: bool,
 }
 
 impl Surface {
-    async fn bind(settings: &BTreeMap<String, String>) -> Result<Option<Self>> {
-        if !settings.contains_key("listeners") {
+    /// Where `listeners` says, or, if that is usual, at Kafka Connect's own port: if that is taken, nowhere.
+    async fn bind(settings: &BTreeMap<String, String>, is_usual: bool) -> Result<Option<Self>> {
+        let is_asked_for = settings.contains_key("listeners");
+        if !is_asked_for && !is_usual {
             return Ok(None);
         }
         let options = RestOptions::of(settings).map_err(said)?;
-        let server = RestServer::bind(options.address()).await?;
-        Ok(Some(Self { server, options }))
+        match RestServer::bind(options.address()).await {
+            Ok(server) => Ok(Some(Self { server, options, is_asked_for })),
+            Err(error) if is_asked_for => Err(error.into()),
+            Err(error) => {
+                let _ = writeln!(io::stderr(), "Connect runs without its REST API: {error}");
+                Ok(None)
+            }
+        }
     }
 
     fn id(&self) -> String {
@@ -106,7 +116,12 @@ impl Surface {
         settings: &BTreeMap<String, String>,
         loggers: Arc<Loggers>,
     ) -> Result<()> {
-        say(format_args!("Connect is ready on http://{}", self.server.address()))?;
+        let ready = format!("Connect is ready on http://{}", self.server.address());
+        if self.is_asked_for {
+            say(format_args!("{ready}"))?;
+        } else {
+            let _ = writeln!(io::stderr(), "{ready}");
+        }
         let rest = Rest::new(standalone.herder(), registry, settings, loggers, self.options).map_err(said)?;
         tokio::spawn(self.server.serve(rest.with_page(standalone.page())));
         Ok(())

@@ -1,10 +1,11 @@
 //! `millstream connect` and `millstream dlq`.
 
+use std::io::BufRead;
 use std::path::Path;
 
 use tempfile::TempDir;
 
-use crate::program::{bare, json, millstream, ok, refused, text};
+use crate::program::{bare, json, millstream, ok, refused, signal, text};
 
 fn written(dir: &TempDir, name: &str, contents: &str) -> String {
     let path = dir.path().join(name);
@@ -88,6 +89,15 @@ fn the_files_of_kafka_connect_run_as_they_are() {
     );
     ok(&["connect", "run", "--once", &worker, &source, &sink]);
     assert_eq!(std::fs::read_to_string(dir.path().join("out.txt")).unwrap(), "a\nb\n");
+
+    // The port of the REST API may be another's on this machine, which does not keep the connectors from running.
+    let mut run = millstream(&["connect", "run", &worker, &source, &sink]).spawn().unwrap();
+    let mut first = String::new();
+    std::io::BufReader::new(run.stderr.take().unwrap()).read_line(&mut first).unwrap();
+    signal(&run, "TERM");
+    run.wait().unwrap();
+    let told = ["Connect is ready on http://127.0.0.1:8083", "Connect runs without its REST API: "];
+    assert!(told.iter().any(|told| first.starts_with(told)), "{first}");
 }
 
 #[test]

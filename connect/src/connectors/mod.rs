@@ -4,6 +4,7 @@ mod access;
 mod events;
 mod line_reader;
 mod places;
+mod refused;
 
 pub mod datagen;
 pub mod elasticsearch;

@@ -2,6 +2,7 @@
 
 mod options;
 mod random;
+mod refused;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use chrono::Utc;
 use serde_json::{Value as Json, json};
 
 pub use options::{DatagenOptions, Template};
+pub use refused::Refused;
 
 use self::options::start_ms;
 use self::template::Maker;

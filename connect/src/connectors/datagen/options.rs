@@ -2,19 +2,20 @@ use std::time::Duration;
 
 use chrono::DateTime;
 
+use super::refused::Refused;
 use crate::options::{Choice, Options};
 
 /// What can be said to [`Datagen`](super::Datagen).
 #[derive(Options, Clone, Debug)]
 pub struct DatagenOptions {
     /// The topic to write to.
-    #[option(importance = "high")]
+    #[option(importance = "high", alias = "kafka.topic")]
     pub(super) topic: String,
     /// What is made up: the lines of a web server's log in combined format, orders, or metrics.
     #[option(default = "weblog", importance = "high")]
     pub(super) template: Template,
     /// The same seed makes the same records, byte for byte.
-    #[option(default = 1)]
+    #[option(default = 1, alias = "random.seed")]
     pub(super) seed: u64,
     /// How many records there are, in all tasks together. 0: there is no end.
     #[option(default = 0)]
@@ -55,6 +56,9 @@ pub struct DatagenOptions {
     /// The share of errors in a burst, from 0 to 1.
     #[option(name = "burst.error.share", default = 0.5, check = is_share)]
     pub(super) burst_error_share: f64,
+    /// What Confluent's connector takes and this one does not.
+    #[option(flatten)]
+    pub(super) _refused: Refused,
 }
 
 /// What is made up.

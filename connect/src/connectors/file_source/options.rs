@@ -12,7 +12,7 @@ use crate::options::{Choice, Options};
 pub struct FileSourceOptions {
     /// The files to follow: paths, or patterns such as /var/log/*/access.log, with commas between them. Rotated files need not be
     /// named: what was not read of them is found by its content. Names that end in .gz are decompressed.
-    #[option(alias = "files", importance = "high", check = are_patterns)]
+    #[option(alias = "files", default = "", importance = "high", check = are_patterns)]
     pub(super) file: Vec<String>,
     /// The topic to write to.
     #[option(importance = "high")]

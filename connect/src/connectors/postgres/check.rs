@@ -25,8 +25,8 @@ pub(super) async fn sink(options: &PostgresSinkOptions) -> Vec<Finding> {
 pub(super) async fn source(options: &PostgresSourceOptions) -> Vec<Finding> {
     let (mut findings, session) = connect(&options.connection).await;
     let Some(session) = session else { return findings };
-    let sources: Vec<(String, From)> = match &options.query {
-        Some(query) => vec![("query".to_owned(), From::Query(query.clone()))],
+    let sources: Vec<(String, From)> = match options.query() {
+        Some(query) => vec![("query".to_owned(), From::Query(query.to_owned()))],
         None => {
             let table = |name: &String| (format!("table {name}"), From::Table(TableName::parse(name)));
             options.tables.iter().map(table).collect()

@@ -16,6 +16,7 @@ mod options;
 mod places;
 mod plan;
 mod reading;
+mod refused;
 mod row;
 mod sink;
 mod sound;

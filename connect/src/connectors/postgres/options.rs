@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use super::refused::{RefusedOfBoth, RefusedOfSink, RefusedOfSource};
 use crate::options::{Choice, Fault, Options, Secret};
 
 /// How to reach a database.
@@ -28,6 +29,9 @@ pub struct Connection {
         group = "Connection"
     )]
     pub dialect: Dialect,
+    /// What other connectors take and ours do not.
+    #[option(flatten)]
+    pub refused: RefusedOfBoth,
 }
 
 /// The databases that are known.
@@ -111,6 +115,9 @@ pub struct PostgresSinkOptions {
         group = "Writes"
     )]
     pub offsets_table: String,
+    /// What another sink takes and this one does not.
+    #[option(flatten)]
+    pub refused: RefusedOfSink,
 }
 
 impl PostgresSinkOptions {
@@ -206,14 +213,22 @@ pub struct PostgresSourceOptions {
     /// How many rows are read at once.
     #[option(name = "batch.max.rows", default = 1_000, range = 1..=100_000, group = "Connector")]
     pub batch: usize,
+    /// What another source takes and this one does not.
+    #[option(flatten)]
+    pub refused: RefusedOfSource,
 }
 
 impl PostgresSourceOptions {
+    /// The query, where there is one: an empty one is none, as in Confluent's source.
+    pub(super) fn query(&self) -> Option<&str> {
+        self.query.as_deref().filter(|query| !query.trim().is_empty())
+    }
+
     fn consistent(&self) -> Result<(), Fault> {
-        if self.tables.is_empty() == self.query.is_none() {
+        if self.tables.is_empty() == self.query().is_none() {
             return Err(Fault::new(
                 "table.whitelist",
-                "name tables in table.whitelist, or a query in query, not both",
+                "name tables in table.whitelist, or a query in query: one of them",
             ));
         }
         let wants = |mode: &[SourceMode]| mode.contains(&self.mode);
@@ -225,7 +240,7 @@ impl PostgresSourceOptions {
         if wants(&[SourceMode::Timestamp, SourceMode::TimestampIncrementing]) && self.timestamp.is_none() {
             return Err(Fault::missing("timestamp.column.name"));
         }
-        if self.query.is_some() && self.topic_prefix.is_empty() {
+        if self.query().is_some() && self.topic_prefix.is_empty() {
             return Err(Fault::new(
                 "topic.prefix",
                 "a query has no name of its own: topic.prefix names its topic",

@@ -41,7 +41,7 @@ impl Source for PostgresSource {
     }
 
     async fn split(options: &Self::Options, max: usize) -> Result<Vec<Share>, ConnectError> {
-        if options.query.is_some() {
+        if options.query().is_some() {
             return Ok(vec![Share::new()]);
         }
         let tasks = max.clamp(1, options.tables.len());
@@ -60,9 +60,9 @@ impl Source for PostgresSource {
             Some(names) => names.split(',').map(str::to_owned).collect(),
             None => options.tables.clone(),
         };
-        let lanes: Vec<Lane> = match &options.query {
+        let lanes: Vec<Lane> = match options.query() {
             Some(query) => {
-                vec![Lane::new(From::Query(query.clone()), "query", &options.topic_prefix, &context)]
+                vec![Lane::new(From::Query(query.to_owned()), "query", &options.topic_prefix, &context)]
             }
             None => names
                 .iter()
