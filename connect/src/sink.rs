@@ -111,6 +111,12 @@ pub trait SinkTask: Send {
         None
     }
 
+    /// Whether a value that was read as JSON, and that no transform looks at, may stay the text that it is: of one object on one
+    /// line that all readers of JSON take alike. It spares the reading and the writing where the text is sent on.
+    fn keeps_json(&self) -> bool {
+        false
+    }
+
     /// Writes records, those of a partition in order, and answers for each. The runtime may drop the future when its time is up;
     /// the same records come again then.
     ///

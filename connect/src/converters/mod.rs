@@ -21,6 +21,7 @@ pub use bytes::BytesConverter;
 pub use charset::Charset;
 pub use error::ConvertError;
 pub use header::SimpleHeaderConverter;
+pub(crate) use json::verbatim;
 pub use json::{DecimalFormat, JsonConverter, JsonOptions};
 pub use primitive::{Primitive, PrimitiveConverter};
 pub use string::{StringConverter, StringOptions};
@@ -33,6 +34,15 @@ pub trait Converter: Debug + Send + Sync {
     /// # Errors
     /// [`ConvertError`] if they are nothing that this converter writes.
     fn read(&self, topic: &str, bytes: Option<&Bytes>) -> Result<SchemaAndValue, ConvertError>;
+
+    /// The same for one who writes JSON again: where the bytes are JSON that says so already, they may be kept as the text that they
+    /// are, with a schema of their own (see [`SinkTask::keeps_json`](crate::SinkTask::keeps_json)).
+    ///
+    /// # Errors
+    /// As [`Converter::read`].
+    fn read_or_keep(&self, topic: &str, bytes: Option<&Bytes>) -> Result<SchemaAndValue, ConvertError> {
+        self.read(topic, bytes)
+    }
 
     /// The bytes, or none for null. What lies in the data as it is written is borrowed from there.
     ///

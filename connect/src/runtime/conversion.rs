@@ -68,10 +68,26 @@ impl Conversion {
 
     /// The record that bytes of a topic are.
     pub(crate) fn decode(&self, fetched: &Fetched, wire: &Wire<'_>) -> Result<Record, Failure> {
+        self.decode_with(fetched, wire, |side, topic, bytes| side.converter.read(topic, bytes))
+    }
+
+    /// The same for a sink that [keeps JSON](crate::SinkTask::keeps_json).
+    pub(crate) fn decode_or_keep(&self, fetched: &Fetched, wire: &Wire<'_>) -> Result<Record, Failure> {
+        self.decode_with(fetched, wire, |side, topic, bytes| side.converter.read_or_keep(topic, bytes))
+    }
+
+    fn decode_with(
+        &self,
+        fetched: &Fetched,
+        wire: &Wire<'_>,
+        read_value: impl Fn(&Side, &str, Option<&Bytes>) -> Result<SchemaAndValue, ConvertError>,
+    ) -> Result<Record, Failure> {
         let topic = &fetched.partition.topic;
-        let data = |side: &Side, bytes: Option<&[u8]>| {
-            side.read_bytes(topic, bytes.map(|bytes| held(&fetched.bytes, bytes)).as_ref())
+        let hold = |bytes: Option<&[u8]>| bytes.map(|bytes| held(&fetched.bytes, bytes));
+        let data = |side: &Side, bytes| {
+            side.converter.read(topic, hold(bytes).as_ref()).map_err(|error| side.failure(&error))
         };
+        let value = read_value(&self.value, topic, hold(wire.value).as_ref());
         let mut headers = Vec::new();
         for header in wire.headers {
             headers
@@ -87,7 +103,7 @@ impl Conversion {
             topic: Arc::clone(topic),
             partition: Some(fetched.partition.partition),
             key: data(&self.key, wire.key)?,
-            value: data(&self.value, wire.value)?,
+            value: value.map_err(|error| self.value.failure(&error))?,
             timestamp: (wire.timestamp >= 0).then_some(wire.timestamp),
             headers,
             origin: Some(origin),
@@ -156,10 +172,6 @@ impl Side {
             converter(name, &options).map_err(|faults| faults.into_iter().map(behind).collect::<Vec<_>>())?;
         let class = ConverterKind::find(name).map_or("", |kind| kind.class);
         Ok(Self { converter: made, class, stage })
-    }
-
-    fn read_bytes(&self, topic: &str, bytes: Option<&Bytes>) -> Result<SchemaAndValue, Failure> {
-        self.converter.read(topic, bytes).map_err(|error| self.failure(&error))
     }
 
     fn bytes_of<'a>(&self, topic: &str, data: &'a SchemaAndValue) -> Result<Option<Cow<'a, [u8]>>, Failure> {

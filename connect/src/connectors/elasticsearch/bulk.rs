@@ -1,6 +1,7 @@
 //! What the server answers to a bulk request.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::operation::{OnConflict, Operation};
 use crate::http::requests::Fate;
@@ -12,6 +13,13 @@ pub(super) const FILTER: &str = "filter_path=errors,items.*.status,items.*.error
 #[derive(Deserialize)]
 struct Answer {
     items: Vec<Item>,
+}
+
+/// What most answers are: nothing went wrong, so that it matters only of how many documents they speak.
+#[derive(Deserialize)]
+struct Plain {
+    errors: bool,
+    items: Vec<IgnoredAny>,
 }
 
 /// One of these is there, named by the verb.
@@ -44,6 +52,11 @@ struct Cause {
 
 /// The fates of the operations of a request, in order. An answer that does not speak of all of them speaks of none.
 pub(super) fn fates(body: &[u8], operations: &[&Operation]) -> Result<Vec<Fate>, String> {
+    if let Ok(Plain { errors: false, items }) = serde_json::from_slice(body)
+        && items.len() == operations.len()
+    {
+        return Ok(vec![Fate::Done; items.len()]);
+    }
     let answer: Answer = serde_json::from_slice(body)
         .map_err(|error| format!("the server's answer is no answer to a bulk request: {error}"))?;
     if answer.items.len() != operations.len() {
@@ -122,6 +135,13 @@ mod tests {
                 Fate::Again("status 503".into()),
             ]
         );
+    }
+
+    #[test]
+    fn where_nothing_went_wrong_all_is_done() {
+        let delete = operation(OnConflict::Replayed, true);
+        let said = br#"{"errors":false,"items":[{"index":{"status":201}},{"delete":{"status":404}}]}"#;
+        assert_eq!(fates(said, &[&delete, &delete]).unwrap(), [Fate::Done, Fate::Done]);
     }
 
     #[test]

@@ -87,9 +87,11 @@ impl DocumentStyle {
         let _ = match value {
             Value::Null => write!(out, "null"),
             Value::Boolean(value) => write!(out, "{value}"),
-            Value::Float32(value) => return float(f64::from(*value), value, out),
-            Value::Float64(value) => return float(*value, value, out),
-            Value::Decimal(value) => return float(value.to_f64(), value, out),
+            Value::Float32(value) if value.is_finite() => CompactFormatter.write_f32(out, *value),
+            Value::Float64(value) if value.is_finite() => CompactFormatter.write_f64(out, *value),
+            Value::Float32(value) => return no_number(f64::from(*value), out),
+            Value::Float64(value) => return no_number(*value, out),
+            Value::Decimal(value) => write!(out, "{value}"),
             Value::String(text) => return string(text, out),
             Value::Bytes(bytes) => return string(&BASE64_STANDARD.encode(bytes), out),
             Value::Date(days) => return string(&date(*days), out),
@@ -134,15 +136,11 @@ fn member(out: &mut Vec<u8>, first: &mut bool, name: &str) {
 }
 
 /// What JSON has no number for is written as the name that Kafka's converter gives it; the server says what it thinks of it.
-fn float(value: f64, text: &impl std::fmt::Display, out: &mut Vec<u8>) {
+fn no_number(value: f64, out: &mut Vec<u8>) {
     let name = match value {
-        nan if nan.is_nan() => "NaN",
         f64::INFINITY => "Infinity",
         f64::NEG_INFINITY => "-Infinity",
-        _ => {
-            let _ = write!(out, "{text}");
-            return;
-        }
+        _ => "NaN",
     };
     string(name, out);
 }
@@ -158,6 +156,12 @@ fn date(days: i32) -> String {
 /// A text in quotes.
 pub(super) fn string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
+    escaped(text, out);
+    out.push(b'"');
+}
+
+/// What stands between the quotes of a text.
+pub(super) fn escaped(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
     let mut clean_from = 0;
     for (at, &byte) in bytes.iter().enumerate() {
@@ -176,7 +180,6 @@ pub(super) fn string(text: &str, out: &mut Vec<u8>) {
         let _ = CompactFormatter.write_char_escape(out, escape);
     }
     out.extend_from_slice(&bytes[clean_from..]);
-    out.push(b'"');
 }
 
 #[cfg(test)]
@@ -221,6 +224,14 @@ mod tests {
                 "empty": [], "numbers": [{"key": 1, "value": "one"}],
             })
         );
+    }
+
+    /// The server makes a field of whole numbers of what looks like one.
+    #[test]
+    fn a_float_looks_like_one() {
+        let floats = [Value::Float64(1.0), Value::Float32(0.1), Value::Float64(1e300), Value::Float64(-0.5)];
+        let value = Value::from(Map::new().with("f", Value::Array(floats.to_vec())));
+        assert_eq!(written(COMPACT, &value, None).unwrap(), r#"{"f":[1.0,0.1,1e+300,-0.5]}"#);
     }
 
     #[test]

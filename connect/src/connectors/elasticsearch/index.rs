@@ -62,6 +62,12 @@ impl Target {
         }
     }
 
+    /// Whether records of one topic may have different names.
+    pub(super) fn has_time(&self) -> bool {
+        let (Self::Index(IndexName(pattern)) | Self::Stream(_, IndexName(pattern))) = self;
+        pattern.0.iter().any(|part| matches!(part, Part::Time(_)))
+    }
+
     /// Which names the records of a data stream can have, for a template. `None`: indices need none.
     pub(super) fn stream_pattern(&self) -> Option<String> {
         match self {

@@ -21,7 +21,7 @@ const PRIORITY: u32 = 200;
 
 /// What is known to be there.
 pub(super) struct Indices {
-    known: HashSet<String>,
+    known: HashSet<Arc<str>>,
     compact_maps: bool,
 }
 
@@ -35,17 +35,17 @@ impl Indices {
         &mut self,
         server: &Server,
         target: &Target,
-        name: String,
+        name: &Arc<str>,
         schema: Option<&Arc<Schema>>,
     ) -> Result<(), TaskError> {
-        if self.known.contains(&name) {
+        if self.known.contains(name) {
             return Ok(());
         }
-        let there = ask(server, Method::HEAD, &[&name], None).await?;
+        let there = ask(server, Method::HEAD, &[name], None).await?;
         if there.status == StatusCode::NOT_FOUND {
             match target.stream_pattern() {
-                Some(pattern) => self.make_stream(server, &name, &pattern).await?,
-                None => self.make_index(server, &name, schema).await?,
+                Some(pattern) => self.make_stream(server, name, &pattern).await?,
+                None => self.make_index(server, name, schema).await?,
             }
         } else if !there.status.is_success() {
             return Err(refused(&format!("{name} cannot be looked for"), &there));
@@ -53,7 +53,7 @@ impl Indices {
         if self.known.len() >= KNOWN_MAX {
             self.known.clear();
         }
-        self.known.insert(name);
+        self.known.insert(Arc::clone(name));
         Ok(())
     }
 

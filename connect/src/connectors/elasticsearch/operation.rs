@@ -1,11 +1,16 @@
 //! What a record asks the server to do, as the lines of a bulk request.
 
+use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
+use std::sync::Arc;
 
-use super::document::{DocumentStyle, Stamp, string};
+use serde_json::ser::{CompactFormatter, Formatter};
+
+use super::document::{DocumentStyle, Stamp, escaped, string};
 use super::index::Target;
 use super::options::{ElasticsearchOptions, OnNull, WriteMethod};
+use crate::converters::verbatim;
 use crate::data::Value;
 use crate::{Origin, Outcome, Record};
 
@@ -49,6 +54,8 @@ pub(super) struct Preparation {
     target: Target,
     style: DocumentStyle,
     hasher: RandomState,
+    /// A topic and the index that all of its records go to: the next record is most often of the same topic.
+    last: Option<(Arc<str>, Arc<str>)>,
 }
 
 /// A record that nothing can be made of, and why.
@@ -65,7 +72,7 @@ impl Preparation {
     pub(super) fn new(options: ElasticsearchOptions) -> Result<Self, String> {
         let target = Target::of(&options.target)?;
         let style = DocumentStyle { compact_maps: options.documents.compact_maps };
-        Ok(Self { options, target, style, hasher: RandomState::new() })
+        Ok(Self { options, target, style, hasher: RandomState::new(), last: None })
     }
 
     /// Where records go.
@@ -74,12 +81,34 @@ impl Preparation {
     }
 
     /// Where this record goes; where nothing is to be made there, with `None`.
-    pub(super) fn index_to_make(&self, record: &Record) -> Option<String> {
+    pub(super) fn index_to_make(&mut self, record: &Record) -> Option<Arc<str>> {
         let options = &self.options.target;
         if !options.create || options.resource(&record.topic).is_some() || record.value.value.is_null() {
             return None;
         }
-        self.target.name(record).ok()
+        self.index(record).ok()
+    }
+
+    /// Where this record goes.
+    fn index(&mut self, record: &Record) -> Result<Arc<str>, String> {
+        if let Some((topic, name)) = &self.last
+            && *topic == record.topic
+        {
+            return Ok(Arc::clone(name));
+        }
+        let name: Arc<str> = match self.options.target.resource(&record.topic) {
+            Some(named) => named.into(),
+            None => self.target.name(record)?.into(),
+        };
+        if !self.target.has_time() {
+            self.last = Some((Arc::clone(&record.topic), Arc::clone(&name)));
+        }
+        Ok(name)
+    }
+
+    /// Whether a document can be the text that its value was read from.
+    pub(super) fn keeps_json(&self) -> bool {
+        self.style.compact_maps && !self.options.target.only_creates()
     }
 
     /// Whether the server cannot tell in which order operations on its document came, so that they must not overtake each other.
@@ -92,7 +121,7 @@ impl Preparation {
     }
 
     /// Appends the lines of a record's operation to `out`.
-    pub(super) fn prepare(&self, record: &Record, out: &mut Vec<u8>) -> Prepared {
+    pub(super) fn prepare(&mut self, record: &Record, out: &mut Vec<u8>) -> Prepared {
         if record.value.value.is_null() {
             match self.options.documents.on_null {
                 OnNull::Delete if !record.key.value.is_null() => {}
@@ -122,38 +151,35 @@ impl Preparation {
         Prepared::Settled(Outcome::Reject { why })
     }
 
-    fn operation(&self, record: &Record, out: &mut Vec<u8>) -> Result<Operation, Unfit> {
+    fn operation(&mut self, record: &Record, out: &mut Vec<u8>) -> Result<Operation, Unfit> {
         let from = out.len();
+        let index = self.index(record)?;
         let documents = &self.options.documents;
-        let value = &record.value.value;
         let (only_creates, auto) = (self.options.target.only_creates(), documents.auto_ids);
         let keyed = !documents.ignores_key(&record.topic);
-        let is_delete = value.is_null();
-        let index = match self.options.target.resource(&record.topic) {
-            Some(named) => named.to_owned(),
-            None => self.target.name(record)?,
-        };
+        let is_delete = record.value.value.is_null();
         let upserts = self.upserts();
-        let verb = match (is_delete, only_creates, upserts) {
-            (true, ..) => "delete",
-            (_, true, _) => "create",
-            (_, _, true) => "update",
-            _ => "index",
+        let verb: &[u8] = match (is_delete, only_creates, upserts) {
+            (true, ..) => b"delete",
+            (_, true, _) => b"create",
+            (_, _, true) => b"update",
+            _ => b"index",
         };
         // What has no id is new each time; an update and a delete need one.
-        let id = if auto && !is_delete && !upserts { None } else { Some(id_of(record, keyed)?) };
+        let id = if auto && !is_delete && !upserts { None } else { Some(Id::of(record, keyed)?) };
         let version =
             if keyed && !only_creates && !upserts && id.is_some() { self.version(record)? } else { None };
         out.extend_from_slice(b"{\"");
-        out.extend_from_slice(verb.as_bytes());
+        out.extend_from_slice(verb);
         out.extend_from_slice(b"\":{\"_index\":");
         string(&index, out);
         if let Some(id) = &id {
-            out.extend_from_slice(b",\"_id\":");
-            string(id, out);
+            id.write(out);
         }
         if let Some(version) = version {
-            out.extend_from_slice(format!(",\"version\":{version},\"version_type\":\"external\"").as_bytes());
+            out.extend_from_slice(b",\"version\":");
+            integer(version, out);
+            out.extend_from_slice(b",\"version_type\":\"external\"");
         }
         if upserts && !is_delete {
             out.extend_from_slice(format!(",\"retry_on_conflict\":{RETRY_ON_CONFLICT}").as_bytes());
@@ -162,13 +188,13 @@ impl Preparation {
         if !is_delete {
             self.document(record, upserts, out)?;
         }
-        let unordered = version.is_some() || only_creates || !keyed;
-        Ok(Operation {
-            lines: from..out.len(),
-            lane: id.filter(|_| !unordered).map(|id| self.hasher.hash_one((&index, &id))),
-            on_conflict: if upserts { OnConflict::Again } else { OnConflict::Replayed },
-            is_delete,
-        })
+        let is_ordered = version.is_none() && !only_creates;
+        let lane = match id {
+            Some(Id::Key(key)) if is_ordered => Some(self.hasher.hash_one((&index, key))),
+            _ => None,
+        };
+        let on_conflict = if upserts { OnConflict::Again } else { OnConflict::Replayed };
+        Ok(Operation { lines: from..out.len(), lane, on_conflict, is_delete })
     }
 
     fn document(&self, record: &Record, upserts: bool, out: &mut Vec<u8>) -> Result<(), Unfit> {
@@ -176,7 +202,10 @@ impl Preparation {
         if upserts {
             out.extend_from_slice(b"{\"doc\":");
         }
-        self.style.write(&record.value.value, stamp, out)?;
+        match verbatim(&record.value).filter(|_| stamp.is_none()) {
+            Some(text) => out.extend_from_slice(text),
+            None => self.style.write(&record.value.value, stamp, out)?,
+        }
         if upserts {
             out.extend_from_slice(b",\"doc_as_upsert\":true}");
         }
@@ -210,37 +239,68 @@ impl Preparation {
     }
 }
 
-fn id_of(record: &Record, keyed: bool) -> Result<String, Unfit> {
-    let id = match (&record.key.value, &record.origin) {
-        (_, Some(Origin { topic, partition, offset, .. })) if !keyed => {
-            format!("{topic}+{partition}+{offset}")
+/// What a document is named by.
+enum Id<'a> {
+    /// Where its record was read: the name is shorter than the longest, as topics' names are.
+    Place(&'a Origin),
+    /// Its record's key.
+    Key(Cow<'a, str>),
+}
+
+impl<'a> Id<'a> {
+    fn of(record: &'a Record, keyed: bool) -> Result<Self, Unfit> {
+        if !keyed {
+            let origin = record.origin.as_ref();
+            return Ok(Self::Place(origin.ok_or("the record comes from no topic, which its id would name")?));
         }
-        (_, None) if !keyed => return Err("the record comes from no topic, which its id would name".into()),
-        (Value::String(text), _) => text.to_string(),
-        (Value::Int8(_) | Value::Int16(_) | Value::Int32(_) | Value::Int64(_), _) => {
-            record.key.value.as_i64().unwrap_or_default().to_string()
+        let key: Cow<'_, str> = match &record.key.value {
+            Value::String(text) => Cow::Borrowed(text),
+            Value::Int8(_) | Value::Int16(_) | Value::Int32(_) | Value::Int64(_) => {
+                Cow::Owned(record.key.value.as_i64().unwrap_or_default().to_string())
+            }
+            Value::Null => {
+                return Err(
+                    "the record has no key, which its document would be named by: set key.ignore=true to \
+                            name documents by topic, partition and offset"
+                        .into(),
+                );
+            }
+            other => {
+                return Err(format!(
+                    "the key is {}, which names no document: use a transform (ExtractField$Key) to take one field of \
+                     it, or set key.ignore=true",
+                    other.kind_name()
+                )
+                .into());
+            }
+        };
+        match key.len() {
+            0 => Err("the key is empty, which names no document".into()),
+            1..=ID_MAX => Ok(Self::Key(key)),
+            long => Err(format!("the id has {long} bytes, the server takes {ID_MAX}").into()),
         }
-        (Value::Null, _) => {
-            return Err(
-                "the record has no key, which its document would be named by: set key.ignore=true to name \
-                        documents by topic, partition and offset"
-                    .into(),
-            );
-        }
-        (other, _) => {
-            return Err(format!(
-                "the key is {}, which names no document: use a transform (ExtractField$Key) to take one field of it, or \
-                 set key.ignore=true",
-                other.kind_name()
-            )
-            .into());
-        }
-    };
-    match id.len() {
-        0 => Err("the key is empty, which names no document".into()),
-        1..=ID_MAX => Ok(id),
-        long => Err(format!("the id has {long} bytes, the server takes {ID_MAX}").into()),
     }
+
+    /// As a field that follows others.
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b",\"_id\":\"");
+        match self {
+            Self::Key(key) => escaped(key, out),
+            Self::Place(Origin { topic, partition, offset, .. }) => {
+                escaped(topic, out);
+                out.push(b'+');
+                integer((*partition).into(), out);
+                out.push(b'+');
+                integer(*offset, out);
+            }
+        }
+        out.push(b'"');
+    }
+}
+
+fn integer(value: i64, out: &mut Vec<u8>) {
+    // Writing into memory does not fail.
+    let _ = CompactFormatter.write_i64(out, value);
 }
 
 #[cfg(test)]

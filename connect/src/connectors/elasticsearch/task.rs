@@ -1,5 +1,6 @@
 //! A task: what the plan decides is done here, over HTTP.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -14,7 +15,7 @@ use super::server::{Body, Server};
 use super::volleys::{Place, Volleys};
 use crate::http::requests::{Answered, Limits, Sent, send_all};
 use crate::http::{Verdict, verdict};
-use crate::{Outcome, Record, SinkContext, SinkTask, TaskError, Written, async_trait};
+use crate::{Assigned, Outcome, Record, SinkContext, SinkTask, TaskError, Written, async_trait};
 
 /// Keeps as many requests under way as it may: what is under way when a write returns is left untried and comes again with
 /// the next, which finds it under way or done.
@@ -60,7 +61,7 @@ impl ElasticsearchTask {
     }
 
     async fn make_indices(&mut self, records: &[(Place, &Record)]) -> Result<(), TaskError> {
-        let mut last: Option<String> = None;
+        let mut last: Option<Arc<str>> = None;
         for (_, record) in records {
             let Some(name) = self.preparation.index_to_make(record) else { continue };
             if last.as_ref() == Some(&name) {
@@ -68,7 +69,7 @@ impl ElasticsearchTask {
             }
             let ignored = self.options.documents.ignores_schema(&record.topic);
             let schema = record.value.schema.as_ref().filter(|_| !ignored);
-            self.indices.ensure(&self.server, self.preparation.target(), name.clone(), schema).await?;
+            self.indices.ensure(&self.server, self.preparation.target(), &name, schema).await?;
             last = Some(name);
         }
         Ok(())
@@ -115,6 +116,19 @@ impl SinkTask for ElasticsearchTask {
         written
     }
 
+    fn keeps_json(&self) -> bool {
+        self.preparation.keeps_json()
+    }
+
+    async fn assigned(
+        &mut self,
+        partitions: &[Assigned],
+    ) -> Result<BTreeMap<TopicPartition, i64>, TaskError> {
+        let partitions: Vec<TopicPartition> = partitions.iter().map(|one| one.partition.clone()).collect();
+        self.volleys.forget(&partitions);
+        Ok(BTreeMap::new())
+    }
+
     async fn revoked(&mut self, partitions: &[TopicPartition]) {
         self.volleys.forget(partitions);
     }
@@ -127,26 +141,22 @@ impl SinkTask for ElasticsearchTask {
 
 impl ElasticsearchTask {
     async fn advance(&mut self, records: &[Record]) -> Result<Written, TaskError> {
-        let places: Option<Vec<Place>> = records.iter().map(Place::of).collect();
+        let places = self.volleys.places(records);
         let places =
             places.ok_or_else(|| TaskError::fatal("a record without an offset names no document"))?;
-        let new: Vec<(Place, &Record)> = places
-            .iter()
-            .zip(records)
-            .filter(|(place, _)| !self.volleys.knows(place))
-            .map(|(place, record)| (place.clone(), record))
-            .collect();
+        let all = places.iter().copied().zip(records);
+        let new: Vec<(Place, &Record)> = all.filter(|(place, _)| !self.volleys.knows(*place)).collect();
         self.make_indices(&new).await?;
         if new.iter().any(|(_, record)| self.preparation.is_ordered(record)) {
             self.in_order(&new).await?;
         } else {
             self.at_once(&new);
         }
-        while self.volleys.len() > 0 && !places.iter().any(|place| self.volleys.is_settled(place)) {
+        while self.volleys.len() > 0 && !places.iter().any(|place| self.volleys.is_settled(*place)) {
             self.listen().await?;
         }
         let outcomes: Vec<Outcome> = places
-            .iter()
+            .into_iter()
             .zip(records)
             .map(|(place, record)| match self.volleys.take(place) {
                 Some(Outcome::Reject { why }) => self.malformed(record, why),
@@ -186,10 +196,10 @@ impl ElasticsearchTask {
         for (place, record) in records {
             match self.preparation.prepare(record, &mut lines) {
                 Prepared::Send(operation) => {
-                    places.push(place.clone());
+                    places.push(*place);
                     operations.push(operation);
                 }
-                Prepared::Settled(outcome) => self.volleys.settle(place.clone(), outcome),
+                Prepared::Settled(outcome) => self.volleys.settle(*place, outcome),
             }
         }
         if !operations.is_empty() {

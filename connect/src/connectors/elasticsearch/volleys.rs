@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use millstream_client::TopicPartition;
 use tokio::task::JoinSet;
 
 use crate::http::requests::Sent;
-use crate::{Outcome, Record, TaskError};
+use crate::{Origin, Outcome, Record, TaskError};
 
 /// What is under way, and what became of what was. A record whose request is under way is left with the runtime, which gives
 /// it again with the next write; it is known by its place then and not sent again.
@@ -16,39 +17,65 @@ use crate::{Outcome, Record, TaskError};
 pub(super) struct Volleys {
     under_way: JoinSet<(Vec<Place>, Result<Sent, TaskError>)>,
     /// What became of a record; `None`: it is under way.
-    known: HashMap<Place, Option<Outcome>>,
+    known: HashMap<Place, Option<Outcome>, RandomState>,
+    /// The partitions that places are of.
+    lanes: Vec<Lane>,
+    /// How many there have been: none has the number of another.
+    numbered: u64,
 }
 
-/// Where a record was read: what it is known by when it comes again.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Place {
+/// A partition from when it is assigned until it is another's.
+struct Lane {
+    number: u64,
     topic: Arc<str>,
     partition: i32,
+}
+
+/// Where a record was read: what it is known by when it comes again. Each is looked up with every write until it is settled, so
+/// it is small.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Place {
+    /// The number of its lane.
+    lane: u64,
     offset: i64,
 }
 
-impl Place {
-    /// A record that was not read from a topic has none.
-    pub(super) fn of(record: &Record) -> Option<Self> {
-        let origin = record.origin.as_ref()?;
-        Some(Self { topic: Arc::clone(&origin.topic), partition: origin.partition, offset: origin.offset })
-    }
-}
-
 impl Volleys {
+    /// Where records were read, if each was read from a topic.
+    pub(super) fn places(&mut self, records: &[Record]) -> Option<Vec<Place>> {
+        let mut last = 0;
+        let place = |record: &Record| {
+            let origin = record.origin.as_ref()?;
+            // Those of a partition come one after the other.
+            if !self.lanes.get(last).is_some_and(|lane| lane.is_of(&origin.topic, origin.partition)) {
+                last = self.lane(origin);
+            }
+            Some(Place { lane: self.lanes[last].number, offset: origin.offset })
+        };
+        records.iter().map(place).collect()
+    }
+
+    fn lane(&mut self, Origin { topic, partition, .. }: &Origin) -> usize {
+        self.lanes.iter().position(|lane| lane.is_of(topic, *partition)).unwrap_or_else(|| {
+            self.numbered += 1;
+            self.lanes.push(Lane { number: self.numbered, topic: Arc::clone(topic), partition: *partition });
+            self.lanes.len() - 1
+        })
+    }
+
     /// How many are under way.
     pub(super) fn len(&self) -> usize {
         self.under_way.len()
     }
 
     /// Whether it was sent or settled already.
-    pub(super) fn knows(&self, place: &Place) -> bool {
-        self.known.contains_key(place)
+    pub(super) fn knows(&self, place: Place) -> bool {
+        self.known.contains_key(&place)
     }
 
     /// Whether it is known what became of it.
-    pub(super) fn is_settled(&self, place: &Place) -> bool {
-        matches!(self.known.get(place), Some(Some(_)))
+    pub(super) fn is_settled(&self, place: Place) -> bool {
+        matches!(self.known.get(&place), Some(Some(_)))
     }
 
     /// A record needs no request.
@@ -62,7 +89,7 @@ impl Volleys {
         places: Vec<Place>,
         send: impl Future<Output = Result<Sent, TaskError>> + Send + 'static,
     ) {
-        self.known.extend(places.iter().map(|place| (place.clone(), None)));
+        self.known.extend(places.iter().map(|place| (*place, None)));
         self.under_way.spawn(async move { (places, send.await) });
     }
 
@@ -86,14 +113,22 @@ impl Volleys {
     }
 
     /// What became of a record, which is told once; `None`: it is under way, or not sent yet.
-    pub(super) fn take(&mut self, place: &Place) -> Option<Outcome> {
-        if self.is_settled(place) { self.known.remove(place).flatten() } else { None }
+    pub(super) fn take(&mut self, place: Place) -> Option<Outcome> {
+        if self.is_settled(place) { self.known.remove(&place).flatten() } else { None }
     }
 
-    /// Records of these partitions do not come again, or come as new ones.
+    /// Records of these partitions do not come again, or come as new ones, of which no answer to what is under way says anything:
+    /// they may be of another topic of the same name.
     pub(super) fn forget(&mut self, partitions: &[TopicPartition]) {
-        let is_of =
-            |place: &Place, of: &TopicPartition| place.topic == of.topic && place.partition == of.partition;
-        self.known.retain(|place, _| !partitions.iter().any(|partition| is_of(place, partition)));
+        let is_of = |lane: &mut Lane| partitions.iter().any(|one| lane.is_of(&one.topic, one.partition));
+        for Lane { number, .. } in self.lanes.extract_if(.., is_of) {
+            self.known.retain(|place, _| place.lane != number);
+        }
+    }
+}
+
+impl Lane {
+    fn is_of(&self, topic: &Arc<str>, partition: i32) -> bool {
+        self.partition == partition && (Arc::ptr_eq(&self.topic, topic) || self.topic == *topic)
     }
 }

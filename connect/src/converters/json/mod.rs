@@ -5,6 +5,7 @@ mod reader;
 mod schema;
 mod schema_of;
 mod tree;
+mod verbatim;
 mod writer;
 
 use super::{ConvertError, Converter};
@@ -15,6 +16,8 @@ use bytes::Bytes;
 use std::borrow::Cow;
 use std::sync::Arc;
 use tree::Tree;
+
+pub(crate) use verbatim::verbatim;
 
 /// What can be said to a [`JsonConverter`].
 #[derive(Options, Clone, Debug)]
@@ -136,6 +139,13 @@ impl Converter for JsonConverter {
                 let value = from_tree::value(Some(schema), reader::read(bytes)?, self.writing)?;
                 Ok(SchemaAndValue { schema: Some(Arc::clone(schema)), value })
             }
+        }
+    }
+
+    fn read_or_keep(&self, topic: &str, bytes: Option<&Bytes>) -> Result<SchemaAndValue, ConvertError> {
+        match bytes.filter(|_| !self.schemas).and_then(verbatim::keep) {
+            Some(kept) => Ok(kept),
+            None => self.read(topic, bytes),
         }
     }
 

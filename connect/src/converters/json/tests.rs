@@ -171,3 +171,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn json_without_a_schema_may_be_kept_and_says_the_same_broken_or_not() {
+    let text = Bytes::from_static(br#"{"a": 1.50}"#);
+    let kept = plain().read_or_keep("t", Some(&text)).unwrap();
+    assert_eq!(verbatim::verbatim(&kept), Some(&text));
+    for other in ["null", "[1]", "{\"a\":1,\"a\":2}", "{\"a\":", "{\"a\":1}\n"] {
+        let other = Bytes::from(other);
+        let said = |data: Result<SchemaAndValue, ConvertError>| data.map_err(|error| error.to_string());
+        let (kept, read) = (plain().read_or_keep("t", Some(&other)), plain().read("t", Some(&other)));
+        assert_eq!(said(kept), said(read));
+    }
+    let envelope = Bytes::from_static(br#"{"schema":null,"payload":{"a":1}}"#);
+    let read = converter(&[]).read_or_keep("t", Some(&envelope)).unwrap();
+    assert_eq!(read.value.get("a"), Some(&Value::Int64(1)));
+}

@@ -100,7 +100,11 @@ impl SinkRun {
         fetched.for_each(|wire| {
             read += 1;
             converted.passed_last += 1;
-            match conversion.decode(fetched, wire).and_then(|record| conversion.transform(record)) {
+            let record = match self.keeps_json {
+                true => conversion.decode_or_keep(fetched, wire),
+                false => conversion.decode(fetched, wire),
+            };
+            match record.and_then(|record| conversion.transform(record)) {
                 Ok(Some(record)) => converted.records.push((wire.offset.0, record)),
                 Ok(None) => Meter::add(&self.environment.reporter.meter.filtered, 1),
                 Err(failure) => {

@@ -78,6 +78,8 @@ pub(crate) struct SinkRun {
     abandoned: bool,
     /// When partitions were last given up without a commit.
     given_up_at: Option<Instant>,
+    /// The sink wants JSON as the text that it is, and no transform looks into it.
+    keeps_json: bool,
 }
 
 struct Outage {
@@ -122,6 +124,7 @@ impl SinkRun {
             unflushed: false,
             abandoned: false,
             given_up_at: None,
+            keeps_json: false,
         })
     }
 
@@ -131,6 +134,7 @@ impl SinkRun {
         if let (Some(wish), false) = (task.batch_records(), is_told) {
             self.options.batch_records = wish;
         }
+        self.keeps_json = task.keeps_json() && !self.environment.conversion.transforms();
         let outcome = self.turns(task).await;
         // Nobody is told of what the group thinks of it.
         let _ = self.seat.consumer.close().await;

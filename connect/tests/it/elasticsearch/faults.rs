@@ -1,9 +1,11 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use millstream_client::TopicPartition;
 use millstream_connect::data::{Map, Schema, SchemaAndValue, Struct, Value};
-use millstream_connect::{Outcome, Record, SinkTask, TaskError, Written};
+use millstream_connect::{Assigned, Outcome, Record, SinkTask, TaskError, Written};
 use serde_json::json;
+use uuid::Uuid;
 
 use super::fault_server::{Fault, FaultServer};
 use super::{all_ok, number, record, schemaless, write};
@@ -151,6 +153,22 @@ async fn what_is_under_way_comes_again_and_is_sent_once() -> Result<()> {
         untried.into_iter().map(|(record, _)| record).chain(&records[30..40]).cloned().collect();
     all_ok(&write(&mut *sink, &left).await?);
     server.state(|state| assert_eq!(state.requests, [10; 4]));
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_under_way_of_a_topic_says_nothing_of_the_next_one_of_its_name() -> Result<()> {
+    let server = FaultServer::start(&[Fault::Slow(Duration::from_millis(500))]).await?;
+    let mut sink = sink(&server, &[("key.ignore", "true"), ("read.timeout.ms", "600000")]).await?;
+    let old = keyed("orders");
+    let Written::Each(_) = sink.write(&old[..30]).await? else { panic!("one of three is slow") };
+    let partition = TopicPartition::new("orders", 0);
+    let now = Assigned { partition, topic_id: Uuid::from_u128(2) };
+    sink.assigned(&[now]).await?;
+    let new: Vec<Record> = (0..30).map(|n| record("orders", n, schemaless("k"), number(1_000 + n))).collect();
+    all_ok(&write(&mut *sink, &new).await?);
+    let sent = server.state(|state| state.requests.len());
+    assert!(sent >= 6, "the new records were taken for the old: {sent} requests");
     Ok(())
 }
 
