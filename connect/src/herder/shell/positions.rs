@@ -2,7 +2,7 @@
 
 use super::topics::{self, Progress, Reader};
 use super::{ClusterError, ClusterOptions};
-use crate::runtime::{PositionError, Positions};
+use crate::runtime::{Clients, PositionError, Positions};
 use crate::source::{SourceOffset, SourcePartition};
 use async_trait::async_trait;
 use millstream_client::{Admin, Producer, ProducerRecord, Record, TopicPartition};
@@ -17,11 +17,17 @@ use tokio::task::JoinHandle;
 /// How long a look waits for what was written before it.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Producers that wait for the next store, at most: tasks store one after the other, mostly.
+const IDLE_MAX: usize = 4;
+
 /// The topic of positions of a cluster. Its keys are `[connector, partition]`, its values offsets, both as JSON.
 pub struct TopicPositions {
     topic: String,
     admin: Admin,
-    producer: Producer,
+    clients: Clients,
+    /// One for each store that is under way: with a store that is given up its producer is too, and what it had not sent yet. So
+    /// no position is stored after the task that it is of was ended and another goes on.
+    idle: Mutex<Vec<Producer>>,
     partitions: Vec<TopicPartition>,
     known: Arc<Mutex<Known>>,
     /// Tells that `known` has more.
@@ -51,10 +57,10 @@ impl TopicPositions {
         topics::compacted(&admin, &topic, options.offset_partitions, options.offset_replication).await?;
         let partitions = topics::partitions(&admin, &topic).await?;
         let reader = Reader::open(&clients, &admin, std::iter::once(topic.clone())).await?;
-        let producer = topics::writer(&clients).await?;
+        let idle = Mutex::new(vec![topics::writer(&clients).await?]);
         let (known, (moved, progress)) = (Arc::new(Mutex::new(Known::default())), watch::channel(()));
         let reads = tokio::spawn(read(reader, Arc::clone(&known), moved));
-        Ok(Self { topic, admin, producer, partitions, known, progress, reads })
+        Ok(Self { topic, admin, clients, idle, partitions, known, progress, reads })
     }
 
     /// Waits until all that lies in the topic now has been read.
@@ -146,15 +152,24 @@ impl Positions for TopicPositions {
         connector: &str,
         positions: Vec<(SourcePartition, Option<SourceOffset>)>,
     ) -> Result<(), PositionError> {
+        let idle = self.idle.lock().pop();
+        let producer = match idle {
+            Some(producer) => producer,
+            None => topics::writer(&self.clients).await.map_err(|error| self.failed(error))?,
+        };
         let mut deliveries = Vec::new();
         for (partition, offset) in &positions {
             let (key, value) = bytes(connector, partition, offset.as_ref());
             let mut record = ProducerRecord::to(&self.topic).key(&key);
             record.value = value.as_ref().map(String::as_bytes);
-            deliveries.push(self.producer.send(record).await.map_err(|error| self.failed(error))?);
+            deliveries.push(producer.send(record).await.map_err(|error| self.failed(error))?);
         }
         for delivery in deliveries {
             delivery.await.map_err(|error| self.failed(error))?;
+        }
+        let mut idle = self.idle.lock();
+        if idle.len() < IDLE_MAX {
+            idle.push(producer);
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 pub(crate) mod broker;
 mod kept;
 mod lines;
+mod positions;
 pub(crate) mod shelf;
 mod sink;
 mod source;
