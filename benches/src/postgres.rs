@@ -193,7 +193,7 @@ async fn sink(target: &Target, work: Work, count: u64) -> Result<Run> {
         options.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let registry = Registry::built_in();
     let Ok(Plugin::Sink(sink)) = registry.find("postgres") else { bail!("there is no such sink") };
-    let context = SinkContext { connector: CONNECTOR.to_owned(), task: 0 };
+    let context = SinkContext { connector: CONNECTOR.to_owned(), task: 0, ..SinkContext::default() };
     let mut task = sink.open(&config, context).await?;
     let records = records(count);
     // Connects.

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::about::About;
 use crate::check::Finding;
 use crate::error::{ConnectError, TaskError};
-use crate::options::Options;
+use crate::options::{Fault, Options};
 use crate::record::Record;
 
 /// A kind of connector that writes records somewhere. `CONTRIBUTING.md` shows how to write one.
@@ -26,6 +26,14 @@ pub trait Sink: Send + Sync + 'static {
     /// Looks at the other side: what would go wrong, and what to do about it. Changes nothing there.
     async fn check(_options: &Self::Options) -> Vec<Finding> {
         Vec::new()
+    }
+
+    /// Whether a topology can end in it as it is configured: there it keeps no offsets, and each record comes at least once.
+    ///
+    /// # Errors
+    /// What is in the way, and what to write instead.
+    fn at_the_end_of_a_topology(_options: &Self::Options) -> Result<(), Fault> {
+        Ok(())
     }
 
     /// Forgets the offsets that the sink keeps itself for a connector, none of whose tasks runs: somebody moves those of its group
@@ -75,6 +83,9 @@ pub struct SinkContext {
     pub connector: String,
     /// Which of its tasks this is, from 0.
     pub task: usize,
+    /// The records are a topology's: what comes again after a crash need not be the same, so no offset of theirs is to be kept. It
+    /// says where a record was read of which it was made, which may be an earlier one than before.
+    pub ends_topology: bool,
 }
 
 /// A partition that a sink's task reads from now on.

@@ -57,15 +57,18 @@ impl Form {
         })
     }
 
-    /// A sink that keeps offsets would pass over what comes again, though it need not be the same: it is told none. One that writes
-    /// in place is given what it can name its writes by; the larger of two numbers is the later one.
+    /// One that writes in place is given what it can name its writes by; the larger of two numbers is the later one. One that keeps
+    /// offsets elsewhere names what it writes by where it was read as it is, which only one record can have.
     fn origin(&mut self, from: Option<&Place>) -> Result<Option<Origin>, Formless> {
         let origin = |topic: &Arc<str>, partition, offset| {
             let topic = Arc::clone(topic);
             Some(Origin { topic, partition, offset, timestamp_type: TimestampType::CreateTime })
         };
         match (self.replay, from) {
-            (Replay::Once, _) => Ok(None),
+            (Replay::Once, from) => {
+                let from = from.filter(|place| place.nth == 0);
+                Ok(from.and_then(|place| origin(&place.topic, place.partition, place.offset)))
+            }
             (Replay::Appends, from) => {
                 Ok(from.and_then(|place| origin(&place.topic, place.partition, place.offset)))
             }
@@ -137,9 +140,10 @@ mod tests {
     }
 
     #[test]
-    fn a_sink_that_keeps_offsets_is_told_none_and_one_that_names_by_them_gets_one_of_its_own_for_each() {
+    fn where_a_record_was_read_is_told_once_and_a_sink_that_names_by_it_gets_one_of_its_own_for_each() {
         let told = |offset| Some(("orders".to_owned(), offset));
-        assert_eq!(origin(Replay::Once, Some(&place(0, true))), None);
+        assert_eq!(origin(Replay::Once, Some(&place(0, false))), told(5));
+        assert_eq!(origin(Replay::Once, Some(&place(1, true))), None);
         assert_eq!(origin(Replay::Appends, Some(&place(1, false))), told(5));
         assert_eq!(origin(Replay::Upserts, Some(&place(0, true))), told(5 << 20));
         assert_eq!(origin(Replay::Upserts, Some(&place(1, true))), told((5 << 20) + 1));

@@ -29,7 +29,9 @@
 //! # Once, or at least once
 //!
 //! Each record is with the target at least once. After a crash the topology reads records again, and what it makes of them need not be
-//! what it made before. So a sink that [keeps offsets](crate::Replay::Once) is given none: write to it by key. To one that
+//! what it made before. So a sink that [keeps offsets](crate::Replay::Once) keeps none here: write to it by key. With `pk.mode=kafka`
+//! a row is named by where the record was read that it was made of, in the topology's own topics: the first row of each, since
+//! another would take its place; the others, and what a timer makes, are refused. The file sink appends to its `file`. To one that
 //! [names what it writes](crate::Replay::Upserts) records come with a place of their own, which a replay gives them again where no node
 //! above keeps anything and there is but one topic: a document without a key is there once then too.
 
@@ -115,6 +117,7 @@ impl<S: Sink, K: Serialize + 'static, V: Serialize + 'static> Outlet<K, V> for S
                 application_id => format!("{application_id}-{}", by.node),
             },
             task: usize::try_from(by.task.partition).unwrap_or_default(),
+            ends_topology: true,
         };
         let config = self.config.clone();
         let opening = move || {

@@ -68,7 +68,10 @@ impl Rules {
 pub(super) fn faults<S: Sink>(config: &BTreeMap<String, String>) -> Vec<Fault> {
     let elsewhere = |name: &str| ELSEWHERE.iter().find(|(prefix, _)| name.starts_with(prefix));
     let given = Given::new(config);
-    let mut faults = S::Options::read(&given).err().unwrap_or_default();
+    let mut faults = match S::Options::read(&given) {
+        Ok(options) => S::at_the_end_of_a_topology(&options).err().into_iter().collect(),
+        Err(faults) => faults,
+    };
     faults.extend(Rules::read(config).err().unwrap_or_default());
     let mut known = S::Options::definitions();
     known.extend(Flow::definitions());

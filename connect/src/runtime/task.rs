@@ -132,6 +132,7 @@ impl TaskLife {
                 let context = SinkContext {
                     connector: self.start.id.connector.clone(),
                     task: usize::try_from(self.start.id.task).unwrap_or_default(),
+                    ends_topology: false,
                 };
                 let mut task = sink.open(&environment.config, context).await?;
                 SinkRun::open(environment, control).await?.run(&mut *task).await?;

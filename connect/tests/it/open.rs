@@ -35,7 +35,7 @@ pub(crate) async fn source_at(
 pub(crate) async fn sink(class: &str, options: &[(&str, &str)]) -> Result<Box<dyn SinkTask>> {
     let registry = Registry::built_in();
     let Ok(Plugin::Sink(sink)) = registry.find(class) else { bail!("{class} is no sink") };
-    let context = SinkContext { connector: class.to_owned(), task: 0 };
+    let context = SinkContext { connector: class.to_owned(), task: 0, ..SinkContext::default() };
     sink.open(&config(options), context).await.with_context(|| format!("opening {class}"))
 }
 

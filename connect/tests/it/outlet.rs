@@ -1,13 +1,17 @@
 //! Sinks as the ends of topologies, on a broker: every record is written or a dead letter, and offsets are committed behind that only.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
 use millstream::prelude::*;
 use millstream_connect::SinkTo;
+use millstream_connect::connectors::file_sink::FileSink;
+use millstream_connect::connectors::postgres::PostgresSink;
+use millstream_tests::postgres::Postgres;
 
+use crate::postgres::{rows, session};
 use crate::runtime::broker::{append, bootstrap, committed, contents, topic_of, unique};
 use crate::runtime::shelf::{Behaviour, Shelf, ShelfState};
 use crate::runtime::worker::eventually;
@@ -267,6 +271,74 @@ fn a_test_sees_what_would_be_written_or_has_it_written() -> Result<()> {
     assert_eq!(letter.value, "d!");
     assert!(driver.outlet::<Option<String>, String>("shelf").is_err());
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_tasks_append_to_one_file_and_nothing_lies_beside_it() -> Result<()> {
+    let case = Case::new(3, 300).await?;
+    let file = case.state.path().join("lines/out.txt");
+    let start = async || {
+        let builder = StreamsBuilder::new();
+        let sink = SinkTo::<FileSink>::new("texts").with("file", file.display());
+        builder.stream(texts(&case.topic)).sink(sink);
+        case.start_topology(builder, |app| app.num_stream_threads(2)).await
+    };
+    let app = start().await?;
+    case.committed(300).await;
+    app.close().await?;
+    append(&case.topic, 3, numbered(300, 400)).await;
+    let app = start().await?;
+    case.committed(400).await;
+    app.close().await?;
+    let text = std::fs::read_to_string(&file)?;
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 400, "nothing again after an orderly end");
+    assert_eq!(lines.into_iter().map(str::to_owned).collect::<BTreeSet<_>>(), numbered(0, 400).collect());
+    assert_eq!(std::fs::read_dir(case.state.path().join("lines"))?.count(), 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_can_be_named_by_where_the_record_was_read_that_it_was_made_of() -> Result<()> {
+    let Some(server) = Postgres::start(&[])? else { return Ok(()) };
+    let case = Case::new(1, 3).await?;
+    let builder = StreamsBuilder::new();
+    let sink = SinkTo::<PostgresSink>::new("lines")
+        .with("connection.url", server.url())
+        .with("auto.create", true)
+        .with("insert.mode", "upsert")
+        .with("pk.mode", "kafka")
+        .with("pk.fields", "topic,part,at");
+    // Of the second, two are made: one place is not enough for both.
+    let lines = builder.stream(texts(&case.topic)).flat_map_values(|text, made| match text.as_str() {
+        "text 1." => ["a", "b"].iter().for_each(|which| made.push(format!("{text}{which}"))),
+        _ => made.push(text.clone()),
+    });
+    let rows_of = |text: String| BTreeMap::from([("text", text)]);
+    lines.map_values(rows_of).sink(sink).named("rows");
+    let dead = topic_of("dead", 1, []).await;
+    let app =
+        case.start_topology(builder, |app| app.on_error(|_| Action::DeadLetter).dead_letters(&dead)).await?;
+    case.committed(3).await;
+    app.close().await?;
+    let client = session(&server).await?;
+    let topic = &case.topic;
+    let expected =
+        [format!("{topic}|0|0|text 0."), format!("{topic}|0|1|text 1.a"), format!("{topic}|0|2|text 2.")];
+    assert_eq!(rows(&client, "SELECT topic, part, at, text FROM lines ORDER BY at").await?, expected);
+    let letters = contents(&dead).await;
+    assert_eq!(letters.len(), 1);
+    assert!(letters[0].value.as_deref().is_some_and(|value| value.contains("text 1.b")));
+    assert!(format!("{:?}", letters[0].headers).contains("pk.mode=record_key"), "{:?}", letters[0].headers);
+    Ok(())
+}
+
+#[test]
+fn a_directory_of_files_ends_no_topology() {
+    let builder = StreamsBuilder::new();
+    builder.stream(texts("texts")).sink(SinkTo::<FileSink>::new("texts").with("directory", "/tmp/x"));
+    let why = builder.build().err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(why.contains("name a file"), "{why}");
 }
 
 #[test]

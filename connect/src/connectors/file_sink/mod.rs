@@ -3,6 +3,7 @@
 mod encoder;
 mod journal;
 mod lane;
+mod loose;
 mod one_file;
 mod open_file;
 mod options;
@@ -23,12 +24,14 @@ use uuid::Uuid;
 pub use options::{Compression, FileSinkOptions};
 
 use self::lane::Lane;
+use self::loose::Loose;
 use self::progress::Progress;
 use self::rule::{Rule, beside};
 use super::line;
 use crate::about::About;
 use crate::check::Finding;
 use crate::error::{ConnectError, TaskError};
+use crate::options::Fault;
 use crate::record::Record;
 use crate::sink::{Assigned, Forget, Replay, Sink, SinkContext, SinkTask, Written};
 
@@ -72,12 +75,24 @@ impl Sink for FileSink {
         vec![finding]
     }
 
+    fn at_the_end_of_a_topology(options: &FileSinkOptions) -> Result<(), Fault> {
+        if options.directory.is_none() {
+            return Ok(());
+        }
+        let why = "directory: its files are named and cut by offsets that the sink keeps, and it keeps none of a topology's records: name a \
+                   file, or write to a topic and let a connector file-sink make the files";
+        Err(Fault::new("directory", why))
+    }
+
     async fn forget_offsets(options: &FileSinkOptions, _: &str, of: &Forget) -> Result<(), ConnectError> {
         forget(options, of)
             .map_err(|why| ConnectError::Refused(format!("the progress cannot be changed: {why}")))
     }
 
     async fn open(options: FileSinkOptions, context: SinkContext) -> Result<Box<dyn SinkTask>, ConnectError> {
+        if context.ends_topology {
+            return Ok(Box::new(Loose::new(options)));
+        }
         if options.file.is_some() && context.task > 0 {
             let why = "one file cannot be written by several tasks: set tasks.max=1, or name a directory";
             return Err(ConnectError::Refused(why.to_owned()));

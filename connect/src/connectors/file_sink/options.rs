@@ -12,7 +12,8 @@ pub struct FileSinkOptions {
     /// is stopped: nothing in it is ever removed or written over. What is on its way lies in .FILE.writing beside it until it is
     /// synced, and is completed from there after a crash, so each record is there once. Should the machine itself crash, what
     /// nobody can tell the origin of is moved to FILE.POSITION-N.aside, and what is ours of it is written again. Rather name a
-    /// directory where there is more than one task.
+    /// directory where there is more than one task. At the end of a topology all its tasks append to the file, each record at least
+    /// once, and nothing lies beside it.
     #[option(importance = "high")]
     pub(super) file: Option<PathBuf>,
     /// A directory for files of a limited size or age: DIRECTORY/TOPIC/PARTITION/OFFSET.EXTENSION, by the offset of the first

@@ -116,7 +116,10 @@ fn add_keys<'a>(
 }
 
 fn kafka_keys<'a>(record: &'a Record, named: &'a [String]) -> Result<impl Iterator<Item = Cell<'a>>, String> {
-    let origin = record.origin.as_ref().ok_or("pk.mode=kafka, and nobody knows where it was read")?;
+    let origin = record.origin.as_ref().ok_or(
+        "pk.mode=kafka, and it has no place of its own in a topic: at the end of a topology a timer made it, or it is not the first \
+         that was made of a record. Write it by its key: pk.mode=record_key",
+    )?;
     let values =
         [Value::String(origin.topic.clone()), Value::Int32(origin.partition), Value::Int64(origin.offset)];
     let names =

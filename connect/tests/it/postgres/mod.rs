@@ -10,14 +10,14 @@ use millstream_tests::postgres::Postgres;
 use tokio_postgres::{Client, NoTls};
 
 /// A session of the test's own.
-async fn session(server: &Postgres) -> Result<Client> {
+pub(crate) async fn session(server: &Postgres) -> Result<Client> {
     let (client, connection) = tokio_postgres::connect(&server.url(), NoTls).await?;
     tokio::spawn(connection);
     Ok(client)
 }
 
 /// What a query says, a line a row, `|` between the columns, each as text.
-async fn rows(client: &Client, query: &str) -> Result<Vec<String>> {
+pub(crate) async fn rows(client: &Client, query: &str) -> Result<Vec<String>> {
     let messages = client.simple_query(query).await?;
     let row = |message: &tokio_postgres::SimpleQueryMessage| match message {
         tokio_postgres::SimpleQueryMessage::Row(row) => {
