@@ -47,7 +47,7 @@ fn demo(interrupt: &Interrupt) -> Result<()> {
         stack.append(chunk)?;
         interrupt.pause(Duration::from_millis(200))?;
     }
-    say("the log is silent; the last minutes close when they are over");
+    say("the log is silent; its last minutes close when they are over, in a minute or two");
     let answers = agreement(&mut stack, interrupt, say)?;
     println!(
         "\nrequests (and those that failed) of each service, as five sources tell it\n\n{}\n",
@@ -89,7 +89,7 @@ fn agreement(stack: &mut Stack, interrupt: &Interrupt, say: impl Fn(&str)) -> Re
         let answers = Answers::ask(stack);
         let now = match &answers {
             Ok(answers) => totals(answers),
-            Err(error) => format!("{error}: {}", error.root_cause()),
+            Err(error) => format!("no answer yet, {error}"),
         };
         if now != told {
             say(&now);
