@@ -51,6 +51,8 @@ async fn a_worker_that_is_killed_at_any_moment_loses_no_line() {
         ("lines", "2000"),
         ("lines.batch", "7"),
         ("lines.pause.ms", "1"),
+        // A while passes between a poll and its acknowledgement.
+        ("producer.override.linger.ms", "100"),
     ];
     let mut lives = 0;
     loop {

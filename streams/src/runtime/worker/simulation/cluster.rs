@@ -73,6 +73,8 @@ pub(super) struct Broker {
     late: Vec<Question>,
     /// A record that was deleted before the group had committed it, if there was one.
     pub(super) deleted_unread: Option<(TopicPartition, i64)>,
+    /// How many records were not acknowledged when offsets behind them were committed. This is an error.
+    pub(super) committed_early: Option<usize>,
 }
 
 pub(super) type SharedBroker = Rc<RefCell<Broker>>;
@@ -80,8 +82,9 @@ pub(super) type SharedBroker = Rc<RefCell<Broker>>;
 impl Default for Broker {
     fn default() -> Self {
         let (logs, committed) = (BTreeMap::new(), HashMap::new());
-        let (refusal, mood, late, deleted_unread) = (None, Mood::Well, Vec::new(), None);
-        Self { logs, committed, refusal, mood, late, deleted_unread }
+        let (refusal, mood, late, deleted_unread, committed_early) =
+            (None, Mood::Well, Vec::new(), None, None);
+        Self { logs, committed, refusal, mood, late, deleted_unread, committed_early }
     }
 }
 
@@ -244,6 +247,8 @@ impl Link for SimLink {
         if let Some(refusal) = broker.refusal {
             return Ok(refusal);
         }
+        let early = Some(self.unwritten.len()).filter(|unwritten| *unwritten > 0);
+        broker.committed_early = broker.committed_early.or(early);
         broker.committed.extend(offsets.iter().cloned());
         Ok(Committed::Yes)
     }

@@ -320,6 +320,11 @@ impl Group {
     }
 
     pub(super) fn check(&self, truth: &BTreeMap<String, i64>) -> Result<(), String> {
+        if let Some(records) = self.broker.borrow().committed_early {
+            return Err(format!(
+                "offsets were committed behind {records} records that nobody had acknowledged"
+            ));
+        }
         if let Some((partition, offset)) = &self.broker.borrow().deleted_unread {
             return Err(format!("{partition} was purged to {offset}, which is not committed"));
         }
