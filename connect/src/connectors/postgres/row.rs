@@ -63,11 +63,11 @@ impl<'a> Row<'a> {
         if !is_delete {
             let wanted =
                 |name: &str| options.fields.is_empty() || options.fields.iter().any(|field| field == name);
-            for cell in fields(&record.value)? {
+            fields(&record.value)?.for_each(|cell| {
                 if wanted(cell.column) && !cells[..keys].iter().any(|key| key.column == cell.column) {
                     cells.push(cell);
                 }
-            }
+            });
         }
         if let Some(null) = cells[..keys].iter().find(|cell| cell.value.is_null()) {
             return Err(format!("the key column {} is null", null.column));

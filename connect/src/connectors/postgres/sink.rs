@@ -197,7 +197,7 @@ impl Task {
         // Most of the time there is nothing to find out, and a row is made when it is written.
         let is_fresh = self.tables.is_empty();
         if options.evolves || !self.tables.know(topics) {
-            self.tables.prepare(&session.client, &options, &batch.rows()).await?;
+            self.tables.prepare(&session.client, &options, records).await?;
         }
         let commit = async {
             let transaction = session.client.transaction().await?;
@@ -259,12 +259,6 @@ struct Batch<'a> {
 impl<'a> Batch<'a> {
     fn new(records: &'a [&'a Record], options: &'a PostgresSinkOptions, places: Places) -> Self {
         Self { options, records, places, outcomes: vec![Outcome::Ok; records.len()] }
-    }
-
-    /// Those that are rows, each with the topic that its table is named after.
-    fn rows(&self) -> Vec<(&'a Arc<str>, Row<'a>)> {
-        let row = |record: &&'a Record| Some((&record.topic, Row::of(record, self.options).ok()?));
-        self.records.iter().filter_map(row).collect()
     }
 
     /// Writes the rows.

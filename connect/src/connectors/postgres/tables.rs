@@ -9,7 +9,7 @@ use super::names::TableName;
 use super::options::PostgresSinkOptions;
 use super::row::Row;
 use super::table::{self, Table};
-use crate::TaskError;
+use crate::{Record, TaskError};
 
 /// Tables as they were looked up, by the topics that are written to them.
 #[derive(Debug, Default)]
@@ -41,27 +41,30 @@ impl Tables {
         self.known.clear();
     }
 
-    /// Looks up the tables of rows, makes those that are missing, adds missing columns.
+    /// Looks up the tables of records, makes those that are missing, adds missing columns.
     pub(super) async fn prepare(
         &mut self,
         client: &Client,
         options: &PostgresSinkOptions,
-        rows: &[(&Arc<str>, Row<'_>)],
+        records: &[&Record],
     ) -> Result<(), TaskError> {
-        for (at, (topic, row)) in rows.iter().enumerate() {
-            if !self.is_known(topic, row) {
-                self.look_up(client, options, topic, &rows[at..]).await?;
+        for (at, record) in records.iter().enumerate() {
+            let topic = &record.topic;
+            let is_there = self.known.get(topic).is_some_and(|(_, table)| table.is_some());
+            if is_there && !options.evolves {
+                continue;
+            }
+            let Ok(row) = Row::of(record, options) else { continue };
+            // A table that was not there when only deletes came may be made for what comes now.
+            let is_known = self.known.contains_key(topic) && (is_there || row.is_delete);
+            if !is_known {
+                self.look_up(client, options, topic, &records[at..]).await?;
             }
             if options.evolves {
-                self.evolve(client, topic, row).await?;
+                self.evolve(client, topic, &row).await?;
             }
         }
         Ok(())
-    }
-
-    /// A table that was not there when only deletes came may be made for what comes now.
-    fn is_known(&self, topic: &Arc<str>, row: &Row<'_>) -> bool {
-        self.known.get(topic).is_some_and(|(_, table)| table.is_some() || row.is_delete)
     }
 
     async fn look_up(
@@ -69,7 +72,7 @@ impl Tables {
         client: &Client,
         options: &PostgresSinkOptions,
         topic: &Arc<str>,
-        rows: &[(&Arc<str>, Row<'_>)],
+        records: &[&Record],
     ) -> Result<(), TaskError> {
         let name = TableName::of_topic(&options.table_format, topic);
         let mut found = table::look_up(client, &name).await?;
@@ -77,13 +80,16 @@ impl Tables {
             let why = format!("table {name} does not exist: create it, or set auto.create=true");
             return Err(TaskError::fatal(why));
         }
-        // What was never written needs no deleting.
-        let of_topic = rows.iter().filter(|(other, _)| *other == topic).map(|(_, row)| row);
-        let mut written = of_topic.filter(|row| !row.is_delete);
-        if let (None, Some(first)) = (&found, written.next())
-            && table::create(client, &name, first, written).await?
-        {
-            found = table::look_up(client, &name).await?;
+        if found.is_none() {
+            let of_topic = records.iter().filter(|other| other.topic == *topic);
+            let rows = of_topic.filter_map(|record| Row::of(record, options).ok());
+            // What was never written needs no deleting.
+            let written: Vec<Row<'_>> = rows.filter(|row| !row.is_delete).collect();
+            if let Some((first, others)) = written.split_first()
+                && table::create(client, &name, first, others.iter()).await?
+            {
+                found = table::look_up(client, &name).await?;
+            }
         }
         self.known.insert(Arc::clone(topic), (name, found));
         Ok(())
