@@ -3,6 +3,7 @@
 mod access;
 mod events;
 mod line_reader;
+mod listen;
 mod places;
 mod refused;
 

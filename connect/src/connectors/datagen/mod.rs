@@ -20,6 +20,7 @@ pub use refused::Refused;
 use self::options::start_ms;
 use self::template::Maker;
 use crate::about::About;
+use crate::check::Finding;
 use crate::error::{ConnectError, TaskError};
 use crate::record::Record;
 use crate::source::{
@@ -29,6 +30,8 @@ use crate::source::{
 /// As positions have it.
 const NEXT: &str = "next";
 const START: &str = "start";
+/// How long topics keep records where nothing is said: Kafka's default of `log.retention.hours`.
+const RETENTION_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 /// The least time between two batches where a rate is asked for.
 const TICK: Duration = Duration::from_millis(10);
 
@@ -44,6 +47,22 @@ impl Source for Datagen {
         aliases: &["io.confluent.kafka.connect.datagen.DatagenConnector"],
         summary: "Makes up a web log, orders or metrics from a seed, with late records, hot keys and bursts of errors.",
     };
+
+    /// Whether the broker will keep what is made: its retention counts the records' own times.
+    async fn check(options: &DatagenOptions) -> Vec<Finding> {
+        let age =
+            start_ms(&options.start_time).map(|start| Utc::now().timestamp_millis().saturating_sub(start));
+        let what = format!("records from {}", options.start_time);
+        match age {
+            Some(age) if age > RETENTION_MS => vec![Finding::warning(
+                what,
+                "older than a topic keeps records where nothing is said (7 days), so they are deleted soon, read or not: write \
+                 start.time=now, or give the topic retention.ms=-1 (topic.creation.default.retention.ms=-1 where the connector \
+                 makes it, with topic.creation.default.partitions and .replication.factor)",
+            )],
+            _ => vec![Finding::fine(what, "recent enough to be kept")],
+        }
+    }
 
     /// As many tasks as may be: the numbers are dealt out to them in turns.
     async fn split(_options: &DatagenOptions, max: usize) -> Result<Vec<Share>, ConnectError> {

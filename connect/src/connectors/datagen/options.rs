@@ -26,7 +26,8 @@ pub struct DatagenOptions {
     /// How many records are handed over at once, at most.
     #[option(name = "batch.size", default = 1_000, range = 1..=100_000, importance = "low")]
     pub(super) batch_size: u64,
-    /// The time of the first record: RFC 3339, milliseconds since 1970, or now, which is kept for later starts.
+    /// The time of the first record: RFC 3339, milliseconds since 1970, or now, which is kept for later starts. Topics
+    /// delete by these times what is older than their `retention.ms`: with the default set that to -1 where records are to stay.
     #[option(name = "start.time", default = "2026-01-01T00:00:00Z", check = is_time)]
     pub(super) start_time: String,
     /// How many records a second there are by their timestamps. 0: as many as are written, or 1000 where that has no limit.

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use regex::Regex;
 
 use super::*;
+use crate::check::Severity;
 use crate::options::{Given, Options};
 
 fn options(pairs: &[(&str, &str)]) -> DatagenOptions {
@@ -124,4 +125,14 @@ async fn a_rate_is_kept() {
         assert!(made <= started.elapsed().as_millis() + 1, "{made} after {:?}", started.elapsed());
     }
     assert_eq!(made, 300);
+}
+
+#[tokio::test]
+async fn doctor_warns_of_records_that_retention_deletes() {
+    let said = async |start: &str| Datagen::check(&options(&[("start.time", start)])).await[0].clone();
+    let old = said("2001-01-01T00:00:00Z").await;
+    assert!(old.severity == Severity::Warning && old.said.contains("start.time=now"), "{old:?}");
+    assert_eq!(said("now").await.severity, Severity::Fine);
+    let recent = (Utc::now().timestamp_millis() - 1_000).to_string();
+    assert_eq!(said(&recent).await.severity, Severity::Fine);
 }

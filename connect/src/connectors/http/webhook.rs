@@ -14,6 +14,7 @@ use axum::routing::post;
 use tokio::time::timeout;
 
 use super::super::access::Access;
+use super::super::listen::is_host_and_port;
 use super::body::{BodyFormat, Reading, Unread, optional_pointer};
 use crate::data::SchemaAndValue;
 use crate::http::server::{Delivery, Door, Inbox, Receiving, bearable, plain_path};
@@ -30,7 +31,7 @@ pub struct WebhookOptions {
     #[option(importance = "high")]
     pub topic: String,
     /// Where requests are received, as HOST:PORT. Whoever can connect there can write, unless credentials are set.
-    #[option(importance = "high", default = "127.0.0.1:8085")]
+    #[option(importance = "high", default = "127.0.0.1:8085", check = is_host_and_port)]
     pub listen: String,
     /// The path that is posted to.
     #[option(default = "/", check = plain_path)]

@@ -1,5 +1,6 @@
 use super::framing::Framing;
 use super::message::{Format, Zone};
+use crate::connectors::listen::is_host_and_port;
 use crate::options::{Choice, Options};
 
 /// What can be said to a receiver of syslog.
@@ -9,7 +10,7 @@ pub struct SyslogOptions {
     #[option(importance = "high")]
     pub topic: String,
     /// Where messages are received, as HOST:PORT. Whoever can send there can write.
-    #[option(importance = "high", default = "127.0.0.1:5514")]
+    #[option(importance = "high", default = "127.0.0.1:5514", check = is_host_and_port)]
     pub listen: String,
     /// How messages come: `udp`, `tcp`, or `both` on the same port.
     #[option(default = "both")]

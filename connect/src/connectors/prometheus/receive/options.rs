@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::super::super::access::Access;
+use super::super::super::listen::is_host_and_port;
 use super::super::form::Form;
 use super::super::remote::Limits;
 use crate::http::server::{bearable, plain_path};
@@ -13,7 +14,7 @@ pub struct ReceiveOptions {
     #[option(importance = "high")]
     pub topic: String,
     /// Where writes are received, as HOST:PORT. Whoever can connect there can write, unless credentials are set.
-    #[option(importance = "high", default = "127.0.0.1:9201")]
+    #[option(importance = "high", default = "127.0.0.1:9201", check = is_host_and_port)]
     pub listen: String,
     /// The path that writes are sent to.
     #[option(default = "/api/v1/write", check = plain_path)]
