@@ -58,6 +58,7 @@ pub struct PollOptions {
     #[option(flatten)]
     pub client: ClientOptions,
     /// Bytes of an answer; a longer one is an error.
+    /// While it is read as JSON it takes several times as much memory, which is not of worker.memory.bytes.
     #[option(name = "body.bytes.max", default = 16_777_216, range = 1..=1_073_741_824, importance = "low")]
     pub body_max: usize,
 }
