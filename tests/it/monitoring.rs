@@ -24,11 +24,15 @@ const RIGHTLY_EMPTY: [(&str, &str); 2] = [
 ];
 
 /// Names that no page has where all is well.
-const RIGHTLY_MISSING: [(&str, &str); 5] = [
+const RIGHTLY_MISSING: [(&str, &str); 6] = [
     ("millstream_broker_partition_offline", "no storage has failed"),
     ("millstream_streams_store_restore_remaining_records", "no store is being restored"),
     ("millstream_streams_store_restored_records", "no store is being restored"),
     ("millstream_streams_outlet_records_total", "the topology ends in topics"),
+    (
+        "millstream_streams_task_away_seconds",
+        "no task has moved, where both instances came before there were any",
+    ),
     ("millstream_streams_outlet_held_bytes", "the topology ends in topics"),
 ];
 
