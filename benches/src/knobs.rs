@@ -52,7 +52,7 @@ pub(crate) struct Knobs {
     #[arg(long, env = "BENCH_LINES", default_value_t = 500_000)]
     pub(crate) lines: u64,
     /// Documents that go into OpenSearch
-    #[arg(long, env = "BENCH_DOCUMENTS", default_value_t = 200_000)]
+    #[arg(long, env = "BENCH_DOCUMENTS", default_value_t = 500_000)]
     pub(crate) documents: u64,
     /// Documents in a bulk request
     #[arg(long, env = "BENCH_BULK", default_value_t = 2_000)]
