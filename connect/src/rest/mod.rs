@@ -28,7 +28,9 @@ use crate::registry::Registry;
 use crate::runtime::{WorkerOptions, faults};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::StatusCode;
 use axum::middleware;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
 use error::ApiError;
 use std::sync::Arc;
@@ -116,8 +118,18 @@ pub fn router(rest: Rest) -> Router {
         .method_not_allowed_fallback(async || ApiError::no_such_method())
         .layer(middleware::from_fn(move |request, next| auth::asked(Arc::clone(&options), request, next)))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(middleware::map_response(too_large_told))
         .with_state(rest);
     Router::new().fallback_service(exact).layer(middleware::map_request(without_slash))
+}
+
+/// Every error is JSON.
+async fn too_large_told(response: Response) -> Response {
+    if response.status() != StatusCode::PAYLOAD_TOO_LARGE {
+        return response;
+    }
+    let message = format!("The body is longer than the {BODY_BYTES_MAX} bytes that a request may have");
+    ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, message).into_response()
 }
 
 /// A slash at the end of a path is as good as none, as in Kafka Connect.

@@ -70,7 +70,7 @@ impl Frames {
             }
             let Some(first) = self.buffer.first() else { return Ok(None) };
             let counted = match self.framing {
-                Framing::Auto => first.is_ascii_digit(),
+                Framing::Auto => first.is_ascii_digit() && self.may_be_counted(),
                 Framing::OctetCounting => true,
                 Framing::Newline => false,
             };
@@ -85,10 +85,9 @@ impl Frames {
     /// What is left at the end of the stream, where that ends without a line end.
     pub(super) fn finish(mut self) -> Option<Frame> {
         let is_whole = self.skip == Skip::Nothing && self.framing != Framing::OctetCounting;
-        let starts = self
-            .buffer
-            .first()
-            .is_some_and(|first| self.framing == Framing::Newline || !first.is_ascii_digit());
+        let starts = self.buffer.first().is_some_and(|first| {
+            self.framing == Framing::Newline || !first.is_ascii_digit() || !self.may_be_counted()
+        });
         let bytes = trimmed(self.buffer.split().freeze());
         (is_whole && starts && !bytes.is_empty()).then_some(Frame { bytes, is_cut: false })
     }
@@ -113,6 +112,16 @@ impl Frames {
         self.skip == Skip::Nothing
     }
 
+    /// Whether what is there begins as a length does, as far as it is there: a line may begin with a digit too.
+    fn may_be_counted(&self) -> bool {
+        let digits = self.digits();
+        digits <= DIGITS_MAX && self.buffer.get(digits).is_none_or(|next| *next == b' ')
+    }
+
+    fn digits(&self) -> usize {
+        self.buffer.iter().take_while(|byte| byte.is_ascii_digit()).count()
+    }
+
     /// A message behind its length and a blank.
     fn counted(&mut self) -> Result<Option<Frame>, NoLength> {
         // A line end behind what was counted.
@@ -120,7 +129,7 @@ impl Frames {
             self.buffer.advance(1);
             return Ok(Some(Frame { bytes: Bytes::new(), is_cut: false }));
         }
-        let digits = self.buffer.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let digits = self.digits();
         let told =
             || NoLength(String::from_utf8_lossy(&self.buffer[..self.buffer.len().min(20)]).into_owned());
         match self.buffer.get(digits) {
@@ -220,6 +229,15 @@ mod tests {
             assert_eq!(found.is_err(), stream.len() > 2, "{found:?}");
         }
         assert!(divided(Framing::OctetCounting, b"<1>a line\n", 100).is_err());
+    }
+
+    #[test]
+    fn a_line_that_begins_with_a_number_is_a_line_where_no_length_is_announced() {
+        for piece in [1, 2, 100] {
+            let of = |stream: &[u8]| divided(Framing::Auto, stream, piece).unwrap();
+            assert_eq!(of(b"12x\n3 <1>2026-11\n<2>a\n34x"), ["12x", "<1>", "2026-11", "<2>a", "34x"]);
+            assert_eq!(of(b"1234567890 a\n<2>b\n"), ["1234567890 CUT", "<2>b"]);
+        }
     }
 
     proptest! {

@@ -62,6 +62,7 @@ pub(crate) struct Taken<R> {
 
 impl<R> Taken<R> {
     /// Those of a lane stand one after the other.
+    #[cfg(any(test, feature = "streams"))]
     pub(crate) fn of(slots: Vec<Slot>, records: Vec<R>) -> Self {
         let mut runs: Vec<(TopicPartition, Vec<i64>)> = Vec::new();
         for Slot { partition, offset } in slots {
@@ -74,6 +75,7 @@ impl<R> Taken<R> {
     }
 
     /// Where each is from.
+    #[cfg(any(test, feature = "streams"))]
     pub(crate) fn slots(&self) -> impl Iterator<Item = Slot> {
         self.runs.iter().flat_map(|(partition, offsets)| {
             offsets.iter().map(|offset| Slot { partition: partition.clone(), offset: *offset })
