@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use millstream_client::TopicPartition;
@@ -16,6 +17,12 @@ use super::volleys::{Place, Volleys};
 use crate::http::requests::{Answered, Limits, Sent, send_all};
 use crate::http::{Verdict, verdict};
 use crate::{Assigned, Outcome, Record, SinkContext, SinkTask, TaskError, Written, async_trait};
+
+/// How many times what may be under way a write has records for: those that are under way when it ends come again, and each time
+/// costs.
+const TURNS: usize = 4;
+/// How long a write goes on sending once it has something to tell.
+const WRITE_MAX: Duration = Duration::from_millis(250);
 
 /// Keeps as many requests under way as it may: what is under way when a write returns is left untried and comes again with
 /// the next, which finds it under way or done.
@@ -133,14 +140,19 @@ impl SinkTask for ElasticsearchTask {
         self.volleys.forget(partitions);
     }
 
-    /// All that may be under way, and one request more.
     fn batch_records(&self) -> Option<usize> {
-        Some(self.limits.records.saturating_mul(self.limits.in_flight + 1))
+        Some(self.window().saturating_mul(TURNS))
     }
 }
 
 impl ElasticsearchTask {
+    /// All that may be under way, and one request more.
+    fn window(&self) -> usize {
+        self.limits.records.saturating_mul(self.limits.in_flight + 1)
+    }
+
     async fn advance(&mut self, records: &[Record]) -> Result<Written, TaskError> {
+        self.volleys.begin();
         let places = self.volleys.places(records);
         let places =
             places.ok_or_else(|| TaskError::fatal("a record without an offset names no document"))?;
@@ -148,12 +160,9 @@ impl ElasticsearchTask {
         let new: Vec<(Place, &Record)> = all.filter(|(place, _)| !self.volleys.knows(*place)).collect();
         self.make_indices(&new).await?;
         if new.iter().any(|(_, record)| self.preparation.is_ordered(record)) {
-            self.in_order(&new).await?;
+            self.in_order(&new[..new.len().min(self.window())]).await?;
         } else {
-            self.at_once(&new);
-        }
-        while self.volleys.len() > 0 && !places.iter().any(|place| self.volleys.is_settled(*place)) {
-            self.listen().await?;
+            self.in_turns(&places, &new).await?;
         }
         let outcomes: Vec<Outcome> = places
             .into_iter()
@@ -167,8 +176,28 @@ impl ElasticsearchTask {
         Ok(if all { Written::All } else { Written::Each(outcomes) })
     }
 
-    /// Sends what there is room for.
-    fn at_once(&mut self, new: &[(Place, &Record)]) {
+    /// Sends one request after the other, until no whole one is left, something is wrong or time is over; and until there is
+    /// something to tell.
+    async fn in_turns(&mut self, places: &[Place], new: &[(Place, &Record)]) -> Result<(), TaskError> {
+        let until = Instant::now() + WRITE_MAX;
+        let mut rest = self.at_once(new);
+        while self.volleys.len() > 0 {
+            let enough =
+                rest.len() < self.limits.records || Instant::now() >= until || self.volleys.is_troubled();
+            if enough && places.iter().any(|place| self.volleys.is_settled(*place)) {
+                break;
+            }
+            self.listen().await?;
+            if !self.volleys.is_troubled() {
+                rest = self.at_once(rest);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends what there is room for, and returns the rest.
+    fn at_once<'a, 'r>(&mut self, new: &'a [(Place, &'r Record)]) -> &'a [(Place, &'r Record)] {
+        let mut sent = 0;
         for request in new.chunks(self.limits.records) {
             // What is no whole request yet may become one while others are under way.
             let waits = request.len() < self.limits.records && self.volleys.len() > 0;
@@ -176,7 +205,9 @@ impl ElasticsearchTask {
                 break;
             }
             self.fire(request, Limits { in_flight: 1, ..self.limits });
+            sent += request.len();
         }
+        &new[sent..]
     }
 
     /// Sends records in the order of their lanes, which no other request knows of.

@@ -22,6 +22,8 @@ pub(super) struct Volleys {
     lanes: Vec<Lane>,
     /// How many there have been: none has the number of another.
     numbered: u64,
+    /// Whether the server did not take a record, in the write that goes on.
+    troubled: bool,
 }
 
 /// A partition from when it is assigned until it is another's.
@@ -61,6 +63,16 @@ impl Volleys {
             self.lanes.push(Lane { number: self.numbered, topic: Arc::clone(topic), partition: *partition });
             self.lanes.len() - 1
         })
+    }
+
+    /// The runtime knows of all that was wrong before.
+    pub(super) fn begin(&mut self) {
+        self.troubled = false;
+    }
+
+    /// Whether something is wrong with one of the records, which the runtime is to hear of before more are sent.
+    pub(super) fn is_troubled(&self) -> bool {
+        self.troubled
     }
 
     /// How many are under way.
@@ -104,6 +116,7 @@ impl Volleys {
             for (place, outcome) in places.into_iter().zip(sent.outcomes) {
                 // Forgotten meanwhile where it is another's now.
                 if let Some(known) = self.known.get_mut(&place) {
+                    self.troubled |= outcome != Outcome::Ok;
                     *known = Some(outcome);
                 }
             }
