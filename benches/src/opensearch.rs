@@ -115,7 +115,15 @@ struct Run {
     peak_mib: f64,
 }
 
+/// Has everything on the disk that was written so far: the server syncs with each request, and would wait for what was made
+/// ready for one of the sides.
+fn settle_disk() -> Result<()> {
+    ensure!(Command::new("sync").status()?.success(), "sync failed");
+    Ok(())
+}
+
 fn load(target: &Target, knobs: &Knobs) -> Result<Run> {
+    settle_disk()?;
     let begun = Instant::now();
     let report = peers::output(&mut target.loader(knobs)?)?;
     let seconds = begun.elapsed().as_secs_f64();
@@ -133,6 +141,7 @@ fn sink(target: &Target, knobs: &Knobs) -> Result<Run> {
     let mut command = Command::new(program("millstream")?);
     command.args(["connect", "run"]).args(configure(folder.path(), &node, target, knobs)?);
 
+    settle_disk()?;
     let begun = Instant::now();
     let mut worker = Process::spawn(&mut command)?;
     let pid = Pid(worker.id());
