@@ -81,6 +81,11 @@ fn build(name: &str) -> Result<PathBuf> {
     if !cfg!(debug_assertions) {
         build.arg("--release");
     }
+    // Build scripts look at what cargo says of the package that it runs, and run anew for another.
+    let of_package = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in std::env::vars().filter(|(name, _)| of_package(name)) {
+        build.env_remove(name);
+    }
     ensure!(build.status()?.success(), "{name} does not build");
     // A test is target/PROFILE/deps/it-HASH, a program target/PROFILE/NAME.
     let own = std::env::current_exe()?;
