@@ -1,5 +1,7 @@
 //! Where a database is, and how much the way there is to be trusted, as one address says it.
 
+use std::time::Duration;
+
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
@@ -10,6 +12,10 @@ use crate::options::Secret;
 pub(super) struct Address {
     pub(super) config: Config,
     pub(super) encryption: Encryption,
+    /// How long the server may be silent, where the address says so.
+    pub(super) silence: Option<Duration>,
+    /// How long a connection may take, where the address says so.
+    pub(super) timeout: Option<Duration>,
 }
 
 /// What is asked of the way to the server: `sslmode` of libpq and JDBC.
@@ -40,17 +46,46 @@ pub(super) fn parse(url: &Secret) -> Result<Address, String> {
     let mut config: Config = rest.parse().map_err(|_| {
         "must be like postgres://host:5432/database or jdbc:postgresql://host:5432/database".to_owned()
     })?;
+    let (silence, timeout) = (asked.silence, asked.timeout);
+    if let Some(schema) = &asked.schema {
+        let options = config.get_options().map_or_else(String::new, |options| format!("{options} "));
+        config
+            .options(format!("{options}-c search_path={}", schema.replace('\\', "\\\\").replace(' ', "\\ ")));
+    }
     let (mode, encryption) = asked.encryption()?;
     config.ssl_mode(mode);
-    Ok(Address { config, encryption })
+    Ok(Address { config, encryption, silence, timeout })
 }
 
-/// What an address says of encryption.
+/// What an address says that the client's own reading of it does not know.
 #[derive(Default)]
 struct Asked {
     mode: Option<String>,
     roots: Option<String>,
+    silence: Option<Duration>,
+    timeout: Option<Duration>,
+    schema: Option<String>,
 }
+
+/// What the client reads itself.
+const KNOWN: [&str; 16] = [
+    "user",
+    "password",
+    "dbname",
+    "options",
+    "application_name",
+    "host",
+    "hostaddr",
+    "port",
+    "tcp_user_timeout",
+    "keepalives",
+    "keepalives_idle",
+    "keepalives_interval",
+    "keepalives_retries",
+    "target_session_attrs",
+    "channel_binding",
+    "load_balance_hosts",
+];
 
 /// Takes out of an address what the client's own reading of it does not know.
 fn asked(text: &str) -> Result<(String, Asked), String> {
@@ -64,21 +99,43 @@ fn asked(text: &str) -> Result<(String, Asked), String> {
             // Of JDBC.
             "ssl" if value == "true" => _ = asked.mode.get_or_insert_with(|| "verify-full".to_owned()),
             "ssl" => {}
-            "sslrootcert" => asked.roots = Some(unescaped(value)?),
+            "sslrootcert" => asked.roots = Some(unescaped(name, value)?),
+            "socketTimeout" => asked.silence = Some(seconds(name, value)?),
+            "connectTimeout" | "connect_timeout" | "loginTimeout" => {
+                asked.timeout = Some(seconds(name, value)?)
+            }
+            "currentSchema" => asked.schema = Some(unescaped(name, value)?),
+            "ApplicationName" => kept.push(format!("application_name={value}")),
+            // They are always asked for, or have nothing to say here: batches are copied, types are the columns'.
+            "tcpKeepAlive"
+            | "reWriteBatchedInserts"
+            | "stringtype"
+            | "prepareThreshold"
+            | "defaultRowFetchSize" => {}
             "sslcert" | "sslkey" | "sslpassword" | "sslcrl" => {
                 return Err(format!("{name} is not known: the user's password or its host must do"));
             }
-            _ => kept.push(parameter),
+            _ if KNOWN.contains(&name) => kept.push(parameter.to_owned()),
+            _ => {
+                return Err(format!(
+                    "{name} behind the ? is not known: leave it out, or write one of {}",
+                    KNOWN.join(", ")
+                ));
+            }
         }
     }
     let rest = if kept.is_empty() { before.to_owned() } else { format!("{before}?{}", kept.join("&")) };
     Ok((rest, asked))
 }
 
-fn unescaped(value: &str) -> Result<String, String> {
+fn seconds(name: &str, value: &str) -> Result<Duration, String> {
+    value.parse().map(Duration::from_secs).map_err(|_| format!("{name} is a number of seconds"))
+}
+
+fn unescaped(name: &str, value: &str) -> Result<String, String> {
     let url = reqwest::Url::parse(&format!("file:///?{}", value.replace('+', "%2B")));
     let pair = url.ok().and_then(|url| url.query_pairs().next().map(|(text, _)| text.into_owned()));
-    pair.ok_or_else(|| "sslrootcert must name a file of certificates".to_owned())
+    pair.ok_or_else(|| format!("{name} has no value"))
 }
 
 impl Asked {
@@ -129,9 +186,21 @@ mod tests {
             ("h:1/db", "must be like"),
             ("postgres://h/db?sslmode=verify", "verify-ca or verify-full"),
             ("postgres://h/db?sslkey=k", "sslkey is not known"),
+            ("postgres://h/db?socketTimeout=1m", "socketTimeout is a number of seconds"),
+            ("postgres://h/db?currentScheme=s", "currentScheme behind the ? is not known"),
         ] {
             assert!(parse(&Secret::new(url)).unwrap_err().contains(why), "{url}");
         }
+    }
+
+    #[test]
+    fn what_the_driver_of_java_knows_is_known() {
+        let url = "jdbc:postgresql://h/db?socketTimeout=30&connectTimeout=3&tcpKeepAlive=true&currentSchema=a%20b&ApplicationName=etl";
+        let read = parse(&Secret::new(url)).unwrap();
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        assert_eq!((read.silence, read.timeout), (seconds(30), seconds(3)));
+        assert_eq!(read.config.get_options(), Some("-c search_path=a\\ b"));
+        assert_eq!(read.config.get_application_name(), Some("etl"));
     }
 
     #[test]

@@ -15,9 +15,14 @@ const NAME: &str = "millstream-connect doctor";
 pub(super) async fn sink(options: &PostgresSinkOptions) -> Vec<Finding> {
     let (mut findings, session) = connect(&options.connection).await;
     let Some(session) = session else { return findings };
-    findings.extend(rights(&session.client, options).await);
-    if !options.table_format.contains("${topic}") {
-        findings.push(target(&session.client, options).await);
+    let look = async {
+        findings.extend(rights(&session.client, options).await);
+        if !options.table_format.contains("${topic}") {
+            findings.push(target(&session.client, options).await);
+        }
+    };
+    if let Err(silent) = session.silence.bound(look).await {
+        findings.push(Finding::wrong("connection", silent.to_string()));
     }
     findings
 }
@@ -25,6 +30,15 @@ pub(super) async fn sink(options: &PostgresSinkOptions) -> Vec<Finding> {
 pub(super) async fn source(options: &PostgresSourceOptions) -> Vec<Finding> {
     let (mut findings, session) = connect(&options.connection).await;
     let Some(session) = session else { return findings };
+    let look = sources(&session.client, options, &mut findings);
+    if let Err(silent) = session.silence.bound(look).await {
+        findings.push(Finding::wrong("connection", silent.to_string()));
+    }
+    findings
+}
+
+/// Whether what is read can be.
+async fn sources(client: &Client, options: &PostgresSourceOptions, findings: &mut Vec<Finding>) {
     let sources: Vec<(String, From)> = match options.query() {
         Some(query) => vec![("query".to_owned(), From::Query(query.to_owned()))],
         None => {
@@ -33,12 +47,12 @@ pub(super) async fn source(options: &PostgresSourceOptions) -> Vec<Finding> {
         }
     };
     for (what, from) in sources {
-        findings.push(match Reading::plan(&session.client, &from, options).await {
+        findings.push(match Reading::plan(client, &from, options).await {
             Ok(_) => Finding::fine(what.clone(), "it is there, with the columns that are asked for"),
             Err(error) => Finding::wrong(what.clone(), error.to_string()),
         });
         if let (From::Table(name), Some(column)) = (&from, &options.incrementing)
-            && let Ok(Some(cached)) = cached(&session.client, name, column).await
+            && let Ok(Some(cached)) = cached(client, name, column).await
         {
             findings.push(Finding::warning(
                 what,
@@ -49,7 +63,6 @@ pub(super) async fn source(options: &PostgresSourceOptions) -> Vec<Finding> {
             ));
         }
     }
-    findings
 }
 
 /// How many numbers a column's sequence hands out at a time, if it is more than one.
@@ -68,9 +81,13 @@ async fn connect(options: &Connection) -> (Vec<Finding>, Option<Session>) {
         Ok(session) => {
             const SAID: &str = "SELECT version() || coalesce((SELECT '; encrypted by ' || version FROM pg_stat_ssl \
                  WHERE pid = pg_backend_pid() AND ssl), '; not encrypted')";
-            let version = session.client.query_one(SAID, &[]).await;
-            let said = version.map_or_else(|error| describe(&error), |row| row.get(0));
-            (vec![Finding::fine("connection", said)], Some(session))
+            match session.silence.bound(session.client.query_one(SAID, &[])).await {
+                Ok(version) => {
+                    let said = version.map_or_else(|error| describe(&error), |row| row.get(0));
+                    (vec![Finding::fine("connection", said)], Some(session))
+                }
+                Err(silent) => (vec![Finding::wrong("connection", silent.to_string())], None),
+            }
         }
         Err(error) => (vec![Finding::wrong("connection", error.to_string())], None),
     }

@@ -18,6 +18,7 @@ mod plan;
 mod reading;
 mod refused;
 mod row;
+mod silence;
 mod sink;
 mod sound;
 mod source;

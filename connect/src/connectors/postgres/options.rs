@@ -9,7 +9,8 @@ pub struct Connection {
     /// Where the database is: `postgres://host:5432/database`, or `jdbc:postgresql://host:5432/database`. Behind a `?`, `sslmode` says
     /// what is asked of the way there: `disable`; `prefer`, the default, and `require` encrypt and trust whoever answers; `verify-ca`
     /// and `verify-full` trust those whom a certificate in the file `sslrootcert` vouches for (of the system's without), the latter
-    /// under the very name of the host.
+    /// under the very name of the host. What JDBC's driver knows as `socketTimeout`, `connectTimeout`, `currentSchema` and
+    /// `ApplicationName` is known too.
     #[option(name = "connection.url", importance = "high", group = "Connection", check = super::address::check_url)]
     pub url: Secret,
     /// Who connects.
@@ -18,9 +19,15 @@ pub struct Connection {
     /// The user's password.
     #[option(name = "connection.password", importance = "high", group = "Connection")]
     pub password: Option<Secret>,
-    /// How long a connection may take to be made.
+    /// How long a connection may take to be made, and as long again the server's greeting. `connectTimeout`, in seconds, in the address
+    /// counts more.
     #[option(name = "connection.timeout.ms", default = "10s", importance = "low", group = "Connection")]
     pub timeout: Duration,
+    /// How long the server may be silent while something is asked of it; then the session is given up, and all that was under way in
+    /// it is tried again in another. It must be longer than any single statement takes. 0: without end. `socketTimeout`, in seconds,
+    /// in the address counts more.
+    #[option(name = "socket.timeout.ms", default = "5m", importance = "low", group = "Connection")]
+    pub silence: Duration,
     /// The only dialect there is; a name of another is refused.
     #[option(
         name = "dialect.name",

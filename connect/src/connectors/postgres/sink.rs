@@ -55,7 +55,7 @@ impl Sink for PostgresSink {
         let forget = async {
             let name = format!("millstream-connect {connector}");
             let session = Session::open(&options.connection, &name, Purpose::Write).await?;
-            offsets.forget(&session.client, of).await
+            session.silence.bound(offsets.forget(&session.client, of)).await?
         };
         forget.await.map_err(|error: TaskError| ConnectError::Refused(error.to_string()))
     }
@@ -120,7 +120,10 @@ impl SinkTask for Task {
         self.connect().await?;
         match (&self.offsets, &self.session) {
             (Some(offsets), Some(session)) => {
-                offsets.read(&session.client, partitions).await.map_err(|error| task_error(&error))
+                let silence = session.silence.clone();
+                let read = silence.bound(offsets.read(&session.client, partitions)).await;
+                let read = read.inspect_err(|_| self.session = None)?;
+                read.map_err(|error| task_error(&error))
             }
             _ => Ok(BTreeMap::new()),
         }
@@ -166,10 +169,14 @@ impl Task {
         self.tables.forget();
         self.staging = Staging::default();
         let session = Session::open(&self.options.connection, &self.name, Purpose::Write).await?;
-        if let Some(offsets) = &self.offsets {
-            self.statements = Some(offsets.prepare(&session.client).await?);
-        }
-        self.check = Some(table::prepare_check(&session.client).await?);
+        let prepare = async {
+            if let Some(offsets) = &self.offsets {
+                self.statements = Some(offsets.prepare(&session.client).await?);
+            }
+            self.check = Some(table::prepare_check(&session.client).await?);
+            Ok::<_, TaskError>(())
+        };
+        session.silence.bound(prepare).await??;
         self.session = Some(session);
         Ok(())
     }
@@ -177,8 +184,17 @@ impl Task {
     /// Writes records in one transaction, up to the first of each partition that cannot be a row.
     async fn transaction(&mut self, records: &[&Record]) -> Result<Done, TaskError> {
         for _ in 0..LOOKS {
-            if let Some(done) = self.attempt(records).await? {
-                return Ok(done);
+            self.connect().await?;
+            let Some(session) = &self.session else { continue };
+            let silence = session.silence.clone();
+            match silence.bound(self.attempt(records)).await {
+                Ok(Ok(Some(done))) => return Ok(done),
+                Ok(Ok(None)) => {}
+                Ok(Err(error)) => return Err(error),
+                Err(silent) => {
+                    self.session = None;
+                    return Err(silent);
+                }
             }
             self.tables.forget();
         }
@@ -187,7 +203,6 @@ impl Task {
 
     /// `None`: a table was changed since it was looked up, and nothing was written.
     async fn attempt(&mut self, records: &[&Record]) -> Result<Option<Done>, TaskError> {
-        self.connect().await?;
         let options = Arc::clone(&self.options);
         let mut batch = Batch::new(records, &options, Places::of(records, &self.ids));
         let (Some(session), Some(check)) = (&mut self.session, &self.check) else {

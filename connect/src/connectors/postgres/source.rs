@@ -146,7 +146,10 @@ impl SourceTask for Task {
                 .or_else(|| self.lanes.iter().position(|lane| lane.due <= Instant::now()))
                 .unwrap_or(0);
             self.lanes.rotate_left(at);
-            let batch = self.read().await?;
+            let Some(session) = &self.session else { continue };
+            let silence = session.silence.clone();
+            let read = silence.bound(self.read()).await;
+            let batch = read.inspect_err(|_| self.session = None)??;
             self.lanes.rotate_left(1);
             if !batch.records.is_empty() {
                 return Ok(Some(batch));

@@ -31,7 +31,7 @@ async fn the_way_is_encrypted_and_leads_to_whom_somebody_vouches_for() -> Result
     for (host, query, expected) in [
         ("127.0.0.1", "sslmode=disable".to_owned(), "f"),
         ("127.0.0.1", "sslmode=prefer".to_owned(), "t"),
-        ("127.0.0.1", "application_name=x".to_owned(), "t"),
+        ("127.0.0.1", "connect_timeout=3".to_owned(), "t"),
         ("localhost", "sslmode=require".to_owned(), "t"),
         ("localhost", by("verify-ca", &vouch), "t"),
         ("127.0.0.1", by("verify-full", &vouch), "t"),
