@@ -80,6 +80,7 @@ async fn a_source_whose_server_is_cut_off_anywhere_reads_each_row_once() -> Resu
         ("table.whitelist", "orders"),
         ("incrementing.column.name", "id"),
         ("batch.max.rows", "300"),
+        ("connection.timeout.ms", "200"),
         SILENCE,
     ];
     let mut source = open::source("postgres-query", &options).await?;
