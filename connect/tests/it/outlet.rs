@@ -98,7 +98,9 @@ fn held_and_retried(app: &Streams) -> (u64, u64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_record_is_written_once_and_committed_behind_the_flush() -> Result<()> {
     let case = Case::new(3, 1_000).await?;
-    let app = case.start_with(case.sink(), |app| app.num_stream_threads(2)).await?;
+    // What is safe makes room: all of them at once do not fit.
+    let sink = case.sink().with("sink.buffer.bytes", 20_000);
+    let app = case.start_with(sink, |app| app.num_stream_threads(2)).await?;
     case.committed(1_000).await;
     assert_eq!((case.shelf.texts().len(), case.written()), (1_000, numbered(0, 1_000).collect()));
     assert!(*case.shelf.flushes.lock() > 0);
@@ -114,6 +116,7 @@ async fn every_record_is_written_once_and_committed_behind_the_flush() -> Result
                 == 1_000
     })
     .await;
+    eventually("an empty buffer", async || held_and_retried(&app).0 == 0).await;
     app.close().await?;
     append(&case.topic, 3, numbered(1_000, 1_100)).await;
     let app = case.start().await?;
@@ -235,6 +238,25 @@ async fn a_target_that_is_away_for_too_long_ends_the_application_and_so_does_the
     case.committed(500).await;
     app.close().await?;
     assert_eq!(case.written().len(), 500);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_brake_counts_what_went_well_before_and_after_what_is_refused_however_it_is_written() -> Result<()>
+{
+    // Every tenth of one batch; and a ninth of all, most of them in batches of nothing else.
+    for (poison, batch) in [("7.", 1_000), ("text 9", 50)] {
+        let case = Case::new(1, 1_000).await?;
+        behave(&case.shelf, Behaviour { poison: Some(poison.to_owned()), ..Behaviour::default() });
+        let sink = case.sink().with("sink.batch.records", batch).with("errors.brake.percent", 20);
+        let app = case.start_with(sink, |app| app.on_error(|_| Action::Skip)).await?;
+        eventually("the commit, or the end", async || {
+            app.state() == AppState::Error || committed(&case.name).await == 1_000
+        })
+        .await;
+        app.close().await?;
+        assert_eq!(case.written(), numbered(0, 1_000).filter(|text| !text.contains(poison)).collect());
+    }
     Ok(())
 }
 

@@ -66,38 +66,46 @@ pub(crate) async fn append(topic: &str, partitions: i32, values: impl IntoIterat
 
 /// All that lies in a topic now; nothing where there is no topic.
 pub(crate) async fn contents(topic: &str) -> Vec<Stored> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let mut stored = Vec::new();
+    read(topic, |partition, record| {
+        let headers = record.headers.into_iter();
+        let header = |header: millstream_client::Header<'_>| {
+            (text(header.key), header.value.map(text).unwrap_or_default())
+        };
+        stored.push(Stored {
+            partition,
+            key: record.key.map(text),
+            value: record.value.map(text),
+            headers: headers.map(header).collect(),
+        });
+    })
+    .await;
+    stored
+}
+
+/// Calls `each` with the partition and the record, for all that lies in a topic now.
+pub(crate) async fn read(topic: &str, mut each: impl FnMut(i32, &millstream_client::Record<'_>)) {
     let described = admin().await.describe_topics([topic]).await.unwrap().into_iter().next();
-    let Some((_, Ok(described))) = described else { return Vec::new() };
+    let Some((_, Ok(described))) = described else { return };
     let mut consumer = Consumer::builder().bootstrap(&bootstrap().await).build().await.unwrap();
     let partitions = described.partitions.iter().map(|part| TopicPartition::new(topic, part.partition));
     let partitions: Vec<TopicPartition> = partitions.collect();
     let ends = consumer.end_offsets(partitions.clone()).await.unwrap();
     partitions.iter().for_each(|partition| consumer.assign_at(partition.clone(), Offset(0)));
-    let mut stored = Vec::new();
     let behind = |consumer: &Consumer| {
         partitions.iter().any(|partition| consumer.position(partition) < ends.get(partition).copied())
     };
     while behind(&consumer) {
         let Some(event) = consumer.poll(Duration::from_secs(10)).await.unwrap() else { break };
         let millstream_client::Event::Fetched(fetched) = event else { continue };
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let partition = fetched.partition.partition;
-        let each = |record: &millstream_client::Record<'_>| {
-            let headers = record.headers.into_iter();
-            let header = |header: millstream_client::Header<'_>| {
-                (text(header.key), header.value.map(text).unwrap_or_default())
-            };
-            stored.push(Stored {
-                partition,
-                key: record.key.map(text),
-                value: record.value.map(text),
-                headers: headers.map(header).collect(),
-            });
+        let told = |record: &millstream_client::Record<'_>| {
+            each(partition, record);
             Ok(())
         };
-        fetched.for_each(each).unwrap();
+        fetched.for_each(told).unwrap();
     }
-    stored
 }
 
 /// What a group has committed, summed over partitions.

@@ -39,6 +39,9 @@ pub(crate) struct LinesOptions {
     /// Every so many lines one is for a partition that there is not; 0: none.
     #[option(name = "lines.astray.every", default = 0)]
     astray_every: u64,
+    /// From this one on all are.
+    #[option(name = "lines.astray.from")]
+    astray_from: Option<u64>,
     /// Asks to be asked again so many times before each batch.
     #[option(name = "lines.retries", default = 0)]
     retries: u32,
@@ -90,8 +93,10 @@ impl SourceTask for LinesTask {
             true => format!("line {line} {}", "x".repeat(1_100_000)),
             false => format!("line {line}"),
         };
-        let astray =
-            |line: u64| self.options.astray_every > 0 && line.is_multiple_of(self.options.astray_every);
+        let astray = |line: u64| {
+            let is_every = self.options.astray_every > 0 && line.is_multiple_of(self.options.astray_every);
+            is_every || self.options.astray_from.is_some_and(|from| line >= from)
+        };
         let record = |line| Record {
             partition: astray(line).then_some(1_000),
             ..Record::new(Arc::clone(&self.topic), SchemaAndValue::string(text(line)))

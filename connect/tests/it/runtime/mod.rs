@@ -1,7 +1,9 @@
 //! Tasks against a broker.
 
+mod brake;
 pub(crate) mod broker;
 mod kept;
+mod letters;
 mod lines;
 mod positions;
 pub(crate) mod shelf;

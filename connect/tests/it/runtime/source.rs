@@ -91,23 +91,6 @@ async fn a_record_that_no_broker_takes_is_a_dead_letter_and_the_rest_goes_on() {
 }
 
 #[tokio::test]
-async fn a_tenth_of_bad_records_is_a_tenth_however_many_are_polled_at_once() {
-    let (topic, dir) = (unique("lines"), tempfile::tempdir().unwrap());
-    let pairs = [
-        ("connector.class", "lines"),
-        ("topic", topic.as_str()),
-        ("lines", "10000"),
-        ("lines.batch", "10000"),
-        ("lines.astray.every", "10"),
-        ("errors.brake.percent", "20"),
-    ];
-    let task = OneTask::start(&topic, &pairs, position_file(&dir)).await;
-    let metrics = task.until("the end", |metrics| metrics.exhausted || metrics.state == State::Halted).await;
-    assert_eq!((metrics.state, metrics.why), (State::Running, None));
-    assert_eq!((metrics.records_written, metrics.dead_letters), (9_000, 1_000));
-}
-
-#[tokio::test]
 async fn a_record_that_its_broker_refuses_is_a_dead_letter_made_of_what_was_sent() {
     let (topic, dir) = (unique("lines"), tempfile::tempdir().unwrap());
     let pairs = [
