@@ -2,6 +2,7 @@
 
 mod fault_server;
 mod faults;
+mod json;
 mod kills;
 mod real;
 

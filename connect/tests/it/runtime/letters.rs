@@ -8,6 +8,7 @@ use super::shelf::{Behaviour, ShelfState};
 use super::worker::{OneTask, eventually, position_file};
 
 type Bytes = Option<Vec<u8>>;
+type Said = Option<&'static [u8]>;
 
 /// A record as it lies in a topic.
 #[derive(Debug, PartialEq, Eq)]
@@ -49,7 +50,7 @@ impl Raw {
 }
 
 /// None of them gets through: keys and values that do not convert, and what the shelf refuses.
-const BAD: [(Option<&[u8]>, Option<&[u8]>); 6] = [
+const BAD: [(Said, Said); 6] = [
     (Some(b"1"), Some(b"\x00\xff\x80")),
     (Some(b"\xff{"), None),
     (Some(b"{"), Some(b"")),
