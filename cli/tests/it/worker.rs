@@ -36,7 +36,7 @@ fn the_tasks_of_a_worker_that_is_killed_go_on_elsewhere_and_any_worker_takes_a_r
     });
     let [mut first, mut second] = workers;
     let source = json!({"connector.class": "file-source", "file": input, "topic": "killed"});
-    let sink = json!({"connector.class": "file-sink", "file": output, "topics": "killed", "consumer.override.session.timeout.ms": "6000"});
+    let sink = json!({"connector.class": "file-sink", "file": output, "topics": "killed"});
     first.as_ref().unwrap().make("in", &source);
     second.as_ref().unwrap().make("out", &sink);
     let there = || std::fs::read_to_string(&output).unwrap_or_default();

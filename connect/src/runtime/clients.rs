@@ -1,6 +1,7 @@
 //! The clients of tasks: what the worker says of its cluster, and what a connector may override.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use millstream_client::{
     Admin, AdminConfig, ConfigError, Consumer, ConsumerConfig, OffsetReset, Producer, ProducerConfig,
@@ -15,6 +16,10 @@ const BUFFER_MEMORY: usize = 8 << 20;
 const BATCH_SIZE: usize = 128 << 10;
 /// Bytes that a task's consumer fetches ahead at most.
 const FETCH_MAX: &str = "4194304";
+
+/// How long a sink's group waits for a member that says nothing: as long as the other workers wait for its worker, by default. A
+/// consumer's own default of 45 s would leave the partitions of a killed worker lying when its tasks have long been taken over.
+const SESSION: Duration = Duration::from_secs(10);
 
 /// What connectors may say of their clients (`connector.client.config.override.policy`, KIP-458).
 #[derive(Choice, Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,6 +172,7 @@ impl Clients {
             .client_id(format!("connector-consumer-{}", self.id))
             .group_id(format!("connect-{connector}"))
             .auto_offset_reset(OffsetReset::Earliest)
+            .session_timeout(SESSION)
             .set("fetch.max.bytes", FETCH_MAX)?;
         let config =
             self.settings("consumer").try_fold(config, |config, (name, value)| config.set(&name, &value))?;
@@ -233,6 +239,10 @@ mod tests {
         let consumer = clients.consumer_config("c").unwrap();
         assert_eq!((consumer.max_poll_records, consumer.group_id.as_deref()), (7, Some("connect-c")));
         assert!(!consumer.auto_commit);
+        assert_eq!(consumer.session_timeout.as_secs(), 10);
+        let patient = map(&[("consumer.override.session.timeout.ms", "45000")]);
+        let patient = Clients::new(&worker, &patient, "c-0".into()).consumer_config("c").unwrap();
+        assert_eq!(patient.session_timeout.as_secs(), 45);
         let without = Clients::new(&worker, &map(&[]), "c-0".into());
         assert_eq!(without.producer_config("connector-producer").unwrap().linger.as_millis(), 2);
     }
