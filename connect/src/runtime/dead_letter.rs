@@ -75,7 +75,7 @@ impl DeadLetters {
         with_context: bool,
     ) -> Result<Self, RunError> {
         let admin = clients.admin().await?;
-        ensure(&admin, &topic, || {
+        ensure(&admin, &topic, "errors.deadletterqueue.topic.replication.factor", || {
             let mut new = NewTopic::new(topic.clone(), 1).config("max.message.bytes", LETTER_MAX.to_string());
             new.replication_factor = replication.filter(|factor| *factor > 0);
             Some(new)

@@ -107,10 +107,11 @@ fn number<T: OptionType + PartialOrd + From<i8>>(
     }
 }
 
-/// Makes a topic unless it is there; `new` says how, and that it may be made at all.
+/// Makes a topic unless it is there; `new` says how, and that it may be made at all; `factor` is the option that says how many copies.
 pub(crate) async fn ensure(
     admin: &Admin,
     topic: &str,
+    factor: &str,
     new: impl FnOnce() -> Option<NewTopic>,
 ) -> Result<(), RunError> {
     let described = admin.describe_topics([topic]).await?.into_iter().next();
@@ -131,6 +132,13 @@ pub(crate) async fn ensure(
             Ok(_) => tracing::info!(topic, "topic created"),
             // Another task was quicker.
             Err(error) if error.code() == Some(ErrorCode::TopicAlreadyExists) => {}
+            Err(error) if error.code() == Some(ErrorCode::InvalidReplicationFactor) => {
+                let why = error.to_string();
+                return Err(RunError::Refused(format!(
+                    "{}; set {factor} to no more than there are brokers, or to -1 for their own default",
+                    why.trim_end_matches('.')
+                )));
+            }
             Err(error) => return Err(error.into()),
         }
     }

@@ -259,7 +259,10 @@ impl HttpTask {
         let (status, verdict) = (response.status(), verdict(response.status(), response.headers()));
         // The status is the answer; what follows it is only shown.
         let said = body_within(response, SHOWN_BYTES_MAX).await.unwrap_or_default();
-        let why = || format!("status {}: {}", status.as_u16(), String::from_utf8_lossy(&said).trim());
+        let why = || match String::from_utf8_lossy(&said).trim() {
+            "" => format!("status {}", status.as_u16()),
+            said => format!("status {}: {said}", status.as_u16()),
+        };
         Ok(match verdict {
             Verdict::Ok => Answered::Each(vec![Fate::Done; request.len()]),
             Verdict::Retry(after) => Answered::None { after, why: why() },

@@ -25,6 +25,8 @@ pub(crate) struct Lanes<R> {
     budget: RetryBudget,
     /// Which lane gives first, so that a busy one does not starve the others.
     turn: usize,
+    /// What the target said of the first record that it last wanted again, for those who ask why nothing moves.
+    complaint: Option<String>,
 }
 
 #[derive(Debug)]
@@ -94,7 +96,7 @@ pub(crate) struct GivenUp {
 
 impl<R> Lanes<R> {
     pub(crate) fn new(budget: RetryBudget) -> Self {
-        Self { lanes: BTreeMap::new(), budget, turn: 0 }
+        Self { lanes: BTreeMap::new(), budget, turn: 0, complaint: None }
     }
 
     /// Nothing is held of these partitions any more; what was in flight is not heard of again.
@@ -199,6 +201,7 @@ impl<R> Lanes<R> {
         random: f64,
     ) -> Vec<GivenUp> {
         let (mut given_up, mut passed) = (Vec::new(), 0);
+        let mut complaint = None;
         let mut settled = taken.records.into_iter().zip(verdicts);
         for (partition, offsets) in taken.runs {
             let Some(lane) = self.lanes.get_mut(&partition) else {
@@ -219,6 +222,7 @@ impl<R> Lanes<R> {
                     Verdict::Reject { why } => give_up(offset, why, &mut passed),
                     Verdict::Untried => back.push((offset, record)),
                     Verdict::Retry { after, why } => {
+                        complaint.get_or_insert_with(|| why.clone());
                         let attempts = lane.failing.entry(offset).or_insert_with(|| Attempts::begin(now));
                         match self.budget.next(attempts, after, now, random) {
                             Some(at) => {
@@ -233,6 +237,7 @@ impl<R> Lanes<R> {
             // From the back, so that each goes before those that follow it.
             back.into_iter().rev().for_each(|waits| lane.waiting.push_front(waits));
         }
+        self.complaint = complaint.or(self.complaint.take());
         given_up
     }
 
@@ -258,6 +263,11 @@ impl<R> Lanes<R> {
     /// Since when the longest failing record has been tried.
     pub(crate) fn failing_since(&self) -> Option<Instant> {
         self.lanes.values().flat_map(|lane| lane.failing.values()).map(|attempts| attempts.since).min()
+    }
+
+    /// What the target said when it last wanted a record again.
+    pub(crate) fn complaint(&self) -> Option<&str> {
+        self.complaint.as_deref()
     }
 
     /// The offset below which all of a partition is done.

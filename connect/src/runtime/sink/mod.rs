@@ -178,8 +178,9 @@ impl SinkRun {
         let reporter = &self.environment.reporter;
         let failing = self.lanes.failing_since().is_some_and(|since| since.elapsed() > WORTH_TELLING);
         if failing {
-            let why = "the target asks to send records again and again";
-            reporter.state(State::Degraded, Some(why)).await;
+            let said = self.lanes.complaint().unwrap_or_default();
+            let why = format!("the target asks to send records again and again: {said}");
+            reporter.state(State::Degraded, Some(&why)).await;
         } else if self.outage.is_none() && self.given_up_at.is_none_or(|at| at.elapsed() > GIVEN_UP_SHOWN) {
             reporter.state(State::Running, None).await;
         }

@@ -180,7 +180,10 @@ impl SourceRun {
     /// A topic is written to for the first time.
     async fn begin(&mut self, topic: &Arc<str>) -> Result<(), RunError> {
         let may = self.environment.creates_topics;
-        ensure(&self.admin, topic, || may.then(|| self.creation.new_topic(topic))).await?;
+        ensure(&self.admin, topic, "topic.creation.default.replication.factor", || {
+            may.then(|| self.creation.new_topic(topic))
+        })
+        .await?;
         self.topics.insert(Arc::clone(topic));
         self.topic = Some(Arc::clone(topic));
         self.environment.reporter.topic(topic).await;

@@ -138,6 +138,21 @@ async fn bytes_that_no_converter_takes_are_dead_letters() {
 }
 
 #[tokio::test]
+async fn dead_letters_that_have_more_copies_than_there_are_brokers_are_told_with_the_option() {
+    let topic = topic_of("texts", 1, ["{"].map(str::to_owned)).await;
+    let name = unique("shelf");
+    let dir = tempfile::tempdir().unwrap();
+    let mut pairs = pairs(&topic, &name);
+    let factor = "errors.deadletterqueue.topic.replication.factor";
+    pairs.extend([("value.converter", "json"), (factor, "3")]);
+    let task = OneTask::start(&name, &pairs, position_file(&dir)).await;
+    let metrics = task.until_state(State::Restarting).await;
+    let why = metrics.why.unwrap_or_default();
+    assert!(why.contains(&format!("registered; set {factor} to no more than")), "{why}");
+    task.runner.stop(&task.id).await;
+}
+
+#[tokio::test]
 async fn no_tolerance_ends_the_task_at_the_first_bad_record() {
     let topic = topic_of("texts", 1, numbered(0, 10)).await;
     let name = unique("shelf");
@@ -179,6 +194,8 @@ async fn a_busy_record_holds_up_its_own_partition_alone() {
         shelf.written.lock().iter().filter(|(partition, _, _)| *partition == 1).count() == 100
     })
     .await;
+    let why = task.until_state(State::Degraded).await.why.unwrap_or_default();
+    assert!(why.ends_with("again and again: busy"), "{why}");
     assert!(committed(&format!("connect-{name}")).await <= 110, "the busy record is not committed past");
     behave(&shelf, Behaviour::default());
     let group = format!("connect-{name}");
