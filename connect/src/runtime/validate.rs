@@ -85,9 +85,29 @@ fn faults_of(registry: &Registry, worker: &WorkerOptions, config: &BTreeMap<Stri
         }
     }
     faults.extend(Conversion::read(config, &BTreeMap::new()).err().unwrap_or_default());
+    faults.extend(
+        ["key.converter", "value.converter", "header.converter"]
+            .into_iter()
+            .flat_map(|side| without_effect(side, config)),
+    );
     faults.extend(worker.override_policy.faults(config));
     faults.extend(overrides(config));
     faults
+}
+
+/// Options of a converter count only beside its name, in Kafka Connect too, which says nothing: the worker's converter holds, with
+/// the worker's options.
+fn without_effect(side: &str, config: &BTreeMap<String, String>) -> Vec<Fault> {
+    let lost = if config.contains_key(side) {
+        BTreeMap::new()
+    } else {
+        Given::new(config).below(&format!("{side}."))
+    };
+    let told = |(name, value): (&String, &String)| {
+        let why = format!("it has no effect without {side}: write {side} as well, or leave it out");
+        Fault::invalid(&format!("{side}.{name}"), value, &why)
+    };
+    lost.iter().map(told).collect()
 }
 
 /// What is wrong with a sink's topics and its options. What is wrong with the others has been told.
@@ -127,6 +147,25 @@ mod tests {
         assert!(said("ünï/ code").is_empty());
         assert!(said("")[0].contains("String may not be empty"));
         assert!(said("a\u{1}\nb")[0].ends_with("ASCII chars: 1, 10"), "{:?}", said("a\u{1}\nb"));
+    }
+
+    #[test]
+    fn options_of_a_converter_without_its_name_are_told_to_have_no_effect() {
+        let worker = BTreeMap::from([("bootstrap.servers".to_owned(), "localhost:1".to_owned())]);
+        let worker = WorkerOptions::read(&Given::new(&worker)).unwrap();
+        let said = |more: &[(&str, &str)]| {
+            let all = [&[("connector.class", "datagen"), ("name", "a"), ("topic", "t")], more].concat();
+            let config = all.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+            let faults = faults(&Registry::built_in(), &worker, &config);
+            faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+        };
+        let plain = ("value.converter.schemas.enable", "false");
+        assert!(
+            said(&[plain]).contains("no effect without value.converter: write value.converter as well"),
+            "{}",
+            said(&[plain])
+        );
+        assert_eq!(said(&[plain, ("value.converter", "json")]), "");
     }
 
     #[test]
