@@ -195,7 +195,7 @@ impl PollTask {
     async fn ask(&mut self) -> Result<SourceBatch, TaskError> {
         let response = self.request().send().await.map_err(|error| TaskError::retry(describe(error)))?;
         let (status, headers) = (response.status(), response.headers().clone());
-        if status == StatusCode::NOT_MODIFIED {
+        if [StatusCode::NOT_MODIFIED, StatusCode::NO_CONTENT].contains(&status) {
             return Ok(SourceBatch::default());
         }
         let max = self.options.body_max;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use millstream_client::TopicPartition;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Row, Statement, Transaction};
 
@@ -56,7 +57,24 @@ impl Offsets {
                 store: client.prepare(&self.update()).await?,
             })
         };
-        prepared.await.map_err(|error: Error| task_error(&error))
+        prepared.await.map_err(|error: Error| self.refused(&error))
+    }
+
+    /// What an error means, of this table or of those beside it. Who configured the connector may never
+    /// have heard of it, so what it needs is told.
+    pub(super) fn refused(&self, error: &Error) -> TaskError {
+        let is_mine = error.as_db_error().is_some_and(|refusal| {
+            *refusal.code() == SqlState::INSUFFICIENT_PRIVILEGE
+                && refusal.message().ends_with(&self.table.table)
+        });
+        if !is_mine {
+            return task_error(error);
+        }
+        let (why, table) = (describe(error), &self.table);
+        TaskError::fatal(format!(
+            "{why}: this is where offsets are kept: GRANT SELECT, INSERT, UPDATE ON {table}, or name a table of its own in \
+             offsets.table (empty: none, and records may be written again after a crash)"
+        ))
     }
 
     /// Whether the table keeps offsets by the topic's id. `None`: there is none.

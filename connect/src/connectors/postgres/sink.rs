@@ -123,7 +123,7 @@ impl SinkTask for Task {
                 let silence = session.silence.clone();
                 let read = silence.bound(offsets.read(&session.client, partitions)).await;
                 let read = read.inspect_err(|_| self.session = None)?;
-                read.map_err(|error| task_error(&error))
+                read.map_err(|error| offsets.refused(&error))
             }
             _ => Ok(BTreeMap::new()),
         }
@@ -249,7 +249,10 @@ impl Task {
                     self.tables.forget();
                     return Err(TaskError::retry(describe(&error)));
                 }
-                Err(task_error(&error))
+                Err(self
+                    .offsets
+                    .as_ref()
+                    .map_or_else(|| task_error(&error), |offsets| offsets.refused(&error)))
             }
         }
     }

@@ -75,7 +75,7 @@ async fn an_answer_that_has_not_changed_brings_nothing() -> Result<()> {
             .header("etag", "\"v1\"")
             .header("last-modified", "Sun, 22 Nov 2026 12:00:00 GMT"),
         Reply::status(304, ""),
-        Reply::status(304, ""),
+        Reply::status(204, ""),
         Reply::ok(r#"{"id": 2}"#),
         Reply::Hang,
     ];
