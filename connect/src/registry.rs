@@ -85,9 +85,9 @@ impl Registry {
     /// There is none; the fault names those whose names are alike.
     pub fn find(&self, class: &str) -> Result<Plugin<'_>, Fault> {
         self.all().find(|plugin| plugin.about().is_called(class)).ok_or_else(|| {
-            let mut names: Vec<&str> = self.all().map(|plugin| plugin.about().name).collect();
-            names.sort_by(|a, b| strsim::jaro_winkler(class, b).total_cmp(&strsim::jaro_winkler(class, a)));
-            names.truncate(3);
+            let mut named: Vec<_> = self.all().map(|plugin| plugin.about().nearest(class)).collect();
+            named.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+            let names: Vec<String> = named.into_iter().take(3).map(|(_, name)| name).collect();
             let why = format!("there is no such connector; the nearest are: {}", names.join(", "));
             Fault::invalid("connector.class", class, &why)
         })

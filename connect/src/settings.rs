@@ -1,7 +1,7 @@
 //! What can be said to a worker, all of it: a name that nobody reads would be taken for an option that counts.
 
 use crate::herder::{ClusterOptions, Config};
-use crate::options::{Fault, Given, Options, unknown};
+use crate::options::{Fault, Given, Options, unknown_beside};
 use crate::rest::RestOptions;
 use crate::runtime::WorkerOptions;
 
@@ -79,13 +79,12 @@ pub fn faults(settings: &Config) -> Vec<Fault> {
     known.extend(ClusterOptions::definitions());
     let begins = |name: &str, with: &[&str]| with.iter().any(|prefix| name.starts_with(prefix));
     let belongs = |name: &str| {
-        KNOWN.contains(&name)
-            || INERT.contains(&name)
+        INERT.contains(&name)
             || INSTEAD.iter().any(|(own, _)| *own == name)
             || begins(name, &OTHERS)
             || begins(name, &INERT_BELOW)
     };
-    let mut faults = unknown(&Given::new(settings), &known, belongs);
+    let mut faults = unknown_beside(&KNOWN, &Given::new(settings), &known, belongs);
     let said = INSTEAD.iter().filter(|(name, _)| settings.get(*name).is_some_and(|value| counts(value)));
     faults.extend(said.map(|(name, instead)| Fault::new(*name, format!("{name}: {instead}"))));
     faults
@@ -108,8 +107,14 @@ mod tests {
     #[test]
     fn a_name_that_nobody_reads_is_told_with_the_one_that_is_meant() {
         assert_eq!(
-            said(&[("sesion.timeout.ms", "1"), ("rest.user", "me:secret"), ("xyzzy", "1")]),
+            said(&[
+                ("key.convertor", "json"),
+                ("sesion.timeout.ms", "1"),
+                ("rest.user", "me:secret"),
+                ("xyzzy", "1")
+            ]),
             [
+                "Unknown configuration key.convertor; did you mean key.converter?",
                 "Unknown configuration rest.user; did you mean rest.users?",
                 "Unknown configuration sesion.timeout.ms; did you mean session.timeout.ms?",
                 "Unknown configuration xyzzy",

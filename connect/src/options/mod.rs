@@ -51,6 +51,7 @@ pub use kinds::OptionType;
 pub use millstream_connect_derive::{Choice, Options};
 pub use secret::Secret;
 pub use unknown::unknown;
+pub(crate) use unknown::unknown_beside;
 
 /// A struct of options. Derive it: the module has the example, `#[option(…)]` on a field takes
 ///

@@ -6,16 +6,25 @@ const ALIKE: f64 = 0.8;
 /// A fault for each name that none of the definitions has; `belongs` says which names are others' matter.
 #[must_use]
 pub fn unknown(given: &Given<'_>, definitions: &[Definition], belongs: impl Fn(&str) -> bool) -> Vec<Fault> {
-    let known = |name: &str| {
-        definitions.iter().any(|known| known.name == name || known.aliases.contains(&name)) || belongs(name)
-    };
-    given.all().keys().filter(|name| !known(name)).map(|name| fault(name, definitions)).collect()
+    unknown_beside(&[], given, definitions, belongs)
 }
 
-fn fault(name: &str, definitions: &[Definition]) -> Fault {
-    let names =
-        definitions.iter().flat_map(|known| std::iter::once(known.name).chain(known.aliases.iter().copied()));
-    let scored = names.map(|known| (strsim::jaro_winkler(name, known), known));
+/// As [`unknown`]; `others` are names that are read in other places, and may be the ones that are meant.
+pub(crate) fn unknown_beside(
+    others: &[&'static str],
+    given: &Given<'_>,
+    definitions: &[Definition],
+    belongs: impl Fn(&str) -> bool,
+) -> Vec<Fault> {
+    let defined =
+        definitions.iter().flat_map(|known| [known.name].into_iter().chain(known.aliases.iter().copied()));
+    let names: Vec<&str> = defined.chain(others.iter().copied()).collect();
+    let strange = given.all().keys().filter(|name| !names.contains(&name.as_str()) && !belongs(name));
+    strange.map(|name| fault(name, &names)).collect()
+}
+
+fn fault(name: &str, names: &[&str]) -> Fault {
+    let scored = names.iter().map(|known| (strsim::jaro_winkler(name, known), known));
     let nearest = scored.filter(|(score, _)| *score >= ALIKE).max_by(|(a, _), (b, _)| a.total_cmp(b));
     let hint = nearest.map_or_else(String::new, |(_, known)| format!("; did you mean {known}?"));
     Fault::new(name, format!("Unknown configuration {name}{hint}"))

@@ -56,13 +56,22 @@ impl Pipeline {
     }
 
     fn add_yaml(&mut self, text: &str) -> Result<(), String> {
-        let tree: Tree = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
+        // The parser's advice to programmers is none for those who write a file.
+        let said = |error: serde_saphyr::Error| {
+            error.to_string().replace(", set DuplicateKeyPolicy in Options if acceptable", "")
+        };
+        let tree: Tree = serde_saphyr::from_str(text).map_err(said)?;
         let Tree::Map(sections) = tree else { return Err(EXPECTED.to_owned()) };
         for (name, section) in sections {
             match (name.as_str(), section) {
-                ("worker", worker) => self.worker.extend(worker.flat()),
+                ("worker", worker @ (Tree::Map(_) | Tree::Null)) => self.worker.extend(worker.flat()),
                 ("connectors", Tree::Map(connectors)) => {
                     for (name, connector) in connectors {
+                        if !matches!(connector, Tree::Map(_)) {
+                            return Err(format!(
+                                "connectors: {name}: expected its options, `name: value` each"
+                            ));
+                        }
                         let mut config = connector.flat();
                         config.insert("name".to_owned(), name);
                         self.add(config)?;
@@ -138,7 +147,14 @@ mod tests {
     fn what_is_no_pipeline_is_told_with_its_file() {
         let said = |files: &[(&str, &str)]| pipeline(files).unwrap_err();
         assert!(said(&[("a.yaml", "conectors: {}")]).contains("a.yaml: conectors: expected `worker:`"));
-        assert!(said(&[("a.yaml", "connectors: {x: 1}\nworker: [")]).contains("a.yaml"));
+        assert!(said(&[("a.yaml", "connectors: {x: {}}\nworker: [")]).contains("a.yaml"));
+        assert!(said(&[("a.yaml", "worker: []")]).contains("a.yaml: worker: expected `worker:`"));
+        for none in ["x:", "x: [1]", "x: stdout"] {
+            let yaml = format!("connectors: {{{none}}}");
+            assert!(said(&[("a.yaml", &yaml)]).contains("connectors: x: expected its options"), "{none}");
+        }
+        let twice = said(&[("a.yaml", "connectors:\n  x:\n    file: a\n    file: b\n")]);
+        assert!(twice.contains("duplicate mapping key: file") && !twice.contains("Policy"), "{twice}");
         assert!(said(&[("w.properties", ""), ("c.json", "{}")]).contains("must have a name"));
         let twice = "name=x\nconnector.class=y\n";
         assert!(
