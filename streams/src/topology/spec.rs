@@ -33,7 +33,7 @@ pub struct WindowSpec {
     pub advance_ms: i64,
     /// A window that starts this long (ms) before the latest one is gone.
     pub retention_ms: i64,
-    /// How much time (ms) a segment covers; on disk a segment is dropped as a whole.
+    /// How much time (ms) a segment covers; on disk what has expired is deleted by whole segments.
     pub segment_ms: i64,
 }
 

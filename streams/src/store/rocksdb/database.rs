@@ -26,7 +26,10 @@ const STORE: &str = "kv.";
 /// What the names of table files begin with that are not the database's yet.
 const LOAD_FILE: &str = "load-";
 
-/// Column families come and go with the segments of window stores while backends share the database.
+/// So many records a deleted range counts for in what may be unflushed: whoever reads a memtable looks at all that it has.
+const RECORDS_PER_RANGE: u64 = 1_000;
+
+/// Families of window stores are made, and made anew, while backends share the database.
 pub(super) type Database = DBWithThreadMode<MultiThreaded>;
 
 /// The database of one task, shared by the backends of its stores.
@@ -104,7 +107,7 @@ impl TaskDatabase {
         RocksBackend::open(Arc::clone(self), name, family_of(name))
     }
 
-    /// The backend of a window store; its segments need not be named when the database is opened.
+    /// The backend of a window store; it need not be named when the database is opened.
     pub fn windows(
         self: &Arc<Self>,
         name: &str,
@@ -156,6 +159,21 @@ impl TaskDatabase {
         Ok(())
     }
 
+    /// Writes a batch, and deletes with it what a family has in a range of keys, the last of them not among it.
+    pub(super) fn write_and_expire<K: AsRef<[u8]>>(
+        &self,
+        mut batch: WriteBatch,
+        family: &str,
+        [first, behind]: [K; 2],
+    ) -> Result<(), ::rocksdb::Error> {
+        let family = self.family(family);
+        batch.delete_range_cf(&family, first.as_ref(), behind.as_ref());
+        self.unflushed_records.fetch_add(RECORDS_PER_RANGE, Ordering::Relaxed);
+        self.write(batch)?;
+        // Files that hold nothing else go at once, unread.
+        self.db.delete_file_in_range_cf(&family, first, behind)
+    }
+
     /// What the table files of a family are made with.
     pub(super) fn table_options(&self, family: &str) -> Options {
         self.options.of(family)
@@ -178,7 +196,7 @@ impl TaskDatabase {
 
     #[expect(
         clippy::expect_used,
-        reason = "the database was opened with every family of its stores, and segments are dropped by their store"
+        reason = "the database was opened with every family of its stores, or their backends have made it"
     )]
     pub(super) fn family(&self, name: &str) -> Arc<BoundColumnFamily<'_>> {
         self.db.cf_handle(name).expect("a family of the database")
@@ -218,8 +236,8 @@ impl StoreOptions {
         self.budget.store_options(&self.chosen_for(family), false)
     }
 
-    /// The same, its memtables with a filter if the family is that of a store with filters and there is memory for it. Segments
-    /// of windows come and go and have none.
+    /// The same, its memtables with a filter if the family is that of a store with filters and there is memory for it. Windows
+    /// that are read were written just before, and have none.
     fn with_filters(&self, family: &str, filters: &mut Filters) -> Options {
         let chosen = self.chosen_for(family);
         let is_store = family.starts_with(STORE) && chosen.bloom_bits > 0;
@@ -229,7 +247,7 @@ impl StoreOptions {
 
     /// What the store has chosen that the family belongs to.
     pub(super) fn chosen_for(&self, family: &str) -> RocksOptions {
-        let is_of = |store: &str| family == family_of(store) || windows::parse(store, family).is_some();
+        let is_of = |store: &str| family == family_of(store) || family == windows::family_of(store);
         let chosen = self.chosen.iter().find(|(store, _)| is_of(store));
         chosen.map_or(RocksOptions::new(), |(_, options)| *options)
     }

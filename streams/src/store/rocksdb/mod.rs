@@ -1,13 +1,12 @@
-//! State in RocksDB: one database per task, a column family per store, per segment of a window store, and one for the
-//! changelog positions (S6).
+//! State in RocksDB: one database per task, a column family per store, and one for the changelog positions (S6).
 //!
 //! ```text
 //! <state dir>/<task>/rocksdb/
 //!     default     unused, RocksDB insists on it
 //!     offsets     store name -> next_offset, written_at (8 bytes each, big-endian) ++ id of the changelog topic (16 bytes)
 //!     kv.<store>  key bytes -> value bytes
-//!     win.<store>.<length>.<start>
-//!                 a segment of a window store, both in ms: start ++ key bytes -> value bytes
+//!     windows.<store>
+//!                 start (8 bytes, big-endian, ms) ++ key bytes -> value bytes
 //!     load-<n>    a file of the restore that the database has not taken over yet
 //! ```
 //!

@@ -260,13 +260,13 @@ fn a_store_is_kept_as_it_has_chosen() {
 }
 
 #[test]
-fn segments_are_kept_as_their_store_has_chosen() {
+fn windows_are_kept_as_their_store_has_chosen() {
     let budget = ample_budget();
     let chosen = [("views".to_owned(), RocksOptions::new().bloom_bits(0))].into();
     let options = super::database::StoreOptions::new(budget, chosen);
     let bits = |family: &str| options.chosen_for(family).bloom_bits;
-    assert_eq!([bits("kv.views"), bits("win.views.60000.0")], [0, 0]);
-    assert_eq!([bits("kv.view"), bits("win.views-2.60000.0"), bits("offsets")], [10, 10, 10]);
+    assert_eq!([bits("kv.views"), bits("windows.views")], [0, 0]);
+    assert_eq!([bits("kv.view"), bits("windows.views-2"), bits("offsets")], [10, 10, 10]);
 }
 
 /// Holds whose bytes a process of this test's own loads.

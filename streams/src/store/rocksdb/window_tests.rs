@@ -2,6 +2,8 @@ use std::cell::Cell;
 use std::ops::{Bound, ControlFlow};
 use std::path::Path;
 
+use ::rocksdb::WriteBatch;
+
 use super::tests::{at, budget, crash};
 use super::{RocksWindowBackend, TaskDatabase};
 use crate::store::backend::{Direction, KeyValueBackend, Position};
@@ -38,10 +40,16 @@ fn starts(store: &RocksWindowBackend) -> Vec<i64> {
     starts
 }
 
-/// The column families of the segments on disk.
-fn segments(path: &Path) -> Vec<String> {
-    let families = TaskDatabase::open(path, &[], &budget()).unwrap().families();
-    families.into_iter().filter(|family| family.starts_with("win.")).collect()
+/// The starts of all windows that are on disk, expired ones too.
+fn on_disk(database: &TaskDatabase) -> Vec<i64> {
+    let mut starts = Vec::new();
+    let all = (Bound::Unbounded, Bound::Unbounded);
+    let scanned = database.scan("windows.store", all, Direction::Forward, &mut |key, _| {
+        starts.push(i64::from_be_bytes(*key.first_chunk().unwrap()));
+        ControlFlow::Continue(())
+    });
+    assert!(scanned.unwrap().is_continue());
+    starts
 }
 
 #[test]
@@ -65,7 +73,7 @@ fn conforms() {
 }
 
 #[test]
-fn a_segment_in_which_all_has_expired_is_dropped_whole() {
+fn what_has_expired_is_deleted_a_segment_at_a_time() {
     let directory = tempfile::tempdir().unwrap();
     let mut store = open(directory.path(), spec(100_000));
     for start in (0..300_000).step_by(10_000) {
@@ -74,15 +82,45 @@ fn a_segment_in_which_all_has_expired_is_dropped_whole() {
     assert_eq!(starts(&store), (200_000..300_000).step_by(10_000).collect::<Vec<_>>());
     store.flush().unwrap();
     drop(store);
-    assert_eq!(
-        segments(directory.path()),
-        ["win.store.60000.180000", "win.store.60000.240000"],
-        "and those of which a part lives are kept"
-    );
-    let mut store = open(directory.path(), spec(100_000));
+    let database = TaskDatabase::open(directory.path(), &[], &budget()).unwrap();
+    let segments_with_life = (180_000..300_000).step_by(10_000).collect::<Vec<_>>();
+    assert_eq!(on_disk(&database), segments_with_life);
+    let mut store = database.windows("store", spec(100_000)).unwrap();
     assert_eq!((store.newest_window(), starts(&store).len()), (290_000, 10));
     put(&mut store, 150_000, Position::Unchanged);
     assert_eq!(starts(&store).len(), 10, "what has expired stays away");
+}
+
+#[test]
+fn a_file_in_which_all_has_expired_goes_unread() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = TaskDatabase::open(directory.path(), &[], &budget()).unwrap();
+    let mut store = database.windows("store", spec(100_000)).unwrap();
+    put(&mut store, 10_000, at(1));
+    store.flush().unwrap();
+    // Files of the first level may lie over one another and stay.
+    database.db().compact_range_cf(&database.family("windows.store"), None::<&[u8]>, None::<&[u8]>);
+    let files = || {
+        let files = database.db().live_files().unwrap();
+        files.iter().filter(|file| file.column_family_name == "windows.store").count()
+    };
+    assert_eq!(files(), 1);
+    put(&mut store, 500_000, at(2));
+    assert_eq!(files(), 0);
+}
+
+#[test]
+fn a_long_silence_in_a_backlog_makes_no_files() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = TaskDatabase::open(directory.path(), &[], &budget()).unwrap();
+    let mut store = database.windows("store", spec(100_000)).unwrap();
+    let entries = || directory.path().read_dir().unwrap().count();
+    put(&mut store, 0, at(0));
+    let before = (database.families().len(), entries());
+    for minute in 0..500 {
+        put(&mut store, minute * SEGMENT_MS, at(minute));
+    }
+    assert_eq!((database.families().len(), entries()), before);
 }
 
 #[test]
@@ -100,7 +138,7 @@ fn a_crash_loses_segments_and_position_together() {
 }
 
 #[test]
-fn a_store_whose_segments_were_cut_another_way_is_rebuilt() {
+fn what_lives_is_kept_when_the_retention_becomes_another() {
     let directory = tempfile::tempdir().unwrap();
     let mut store = open(directory.path(), spec(100_000));
     put(&mut store, 0, at(1));
@@ -108,5 +146,32 @@ fn a_store_whose_segments_were_cut_another_way_is_rebuilt() {
     drop(store);
     let other = WindowSpec { segment_ms: 90_000, ..spec(180_000) };
     let store = open(directory.path(), other);
+    assert_eq!((starts(&store), store.position().map(|position| position.next_offset)), (vec![0], Some(1)));
+}
+
+#[test]
+fn a_store_whose_segments_were_families_is_rebuilt() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = TaskDatabase::open(directory.path(), &[], &budget()).unwrap();
+    for family in ["win.store.60000.0", "win.store.60000.60000", "win.store-2.60000.0"] {
+        database.create_family(family).unwrap();
+    }
+    let mut batch = WriteBatch::default();
+    let Position::At(position) = at(1) else { panic!("a position") };
+    database.stage_position(&mut batch, "store", position);
+    database.write(batch).unwrap();
+    database.flush().unwrap();
+    let mut store = database.windows("store", spec(100_000)).unwrap();
     assert_eq!((starts(&store), store.position()), (vec![], None));
+    put(&mut store, 0, Position::Unchanged);
+
+    let image = crash(directory.path());
+    let database = TaskDatabase::open(image.path(), &[], &budget()).unwrap();
+    assert_eq!(database.families(), ["default", "offsets", "win.store-2.60000.0", "windows.store"]);
+    let store = database.windows("store", spec(100_000)).unwrap();
+    assert_eq!(
+        (starts(&store), store.position()),
+        (vec![], None),
+        "the new family is not taken for complete"
+    );
 }

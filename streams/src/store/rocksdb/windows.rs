@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::mem;
 use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
@@ -11,19 +10,21 @@ use crate::store::error::StoreError;
 use crate::store::window::{key, live_from};
 use crate::topology::WindowSpec;
 
-/// A window store of a task: a column family for each span of [`WindowSpec::segment_ms`] that has live windows. A segment in
-/// which everything has expired is dropped as a whole, which costs nothing however much is in it.
+/// A window store of a task: a column family in which the time comes first, so that what expires is the beginning of it. That is
+/// deleted as a range, a segment ([`WindowSpec::segment_ms`]) at a time, which costs little however much is in it.
+///
+/// A segment is no family of its own: to make one and to drop it RocksDB writes all options of all families and syncs them, 20 ms
+/// together, and a backlog with a segment a minute has thousands.
 pub struct RocksWindowBackend {
     database: Arc<TaskDatabase>,
     store: String,
+    family: String,
     spec: WindowSpec,
-    /// The column family of each segment by the first start (ms) that belongs to it.
-    segments: BTreeMap<i64, String>,
     /// The latest start (ms) of a window that was staged; `-1` before the first.
     newest: i64,
+    /// All windows were deleted since this was opened that start before, ms.
+    deleted_to: i64,
     staged: WriteBatch,
-    /// Why a segment could not be made; [`write`](KeyValueBackend::write) says it.
-    failure: Option<StoreError>,
     position: Option<Checkpoint>,
     /// For the store's bytes of a changelog's key.
     scratch: Vec<u8>,
@@ -39,74 +40,60 @@ impl RocksWindowBackend {
         let mut backend = Self {
             database,
             store: store.to_owned(),
+            family: family_of(store),
             spec,
-            segments: BTreeMap::new(),
             newest: -1,
+            deleted_to: 0,
             staged: WriteBatch::default(),
-            failure: None,
             position,
             scratch: Vec::new(),
         };
-        backend.find_segments()?;
-        backend.find_newest()?;
+        backend.find_family()?;
+        backend.newest = backend.find_newest()?;
         Ok(backend)
     }
 
-    /// Finds the segments that are there. If they were cut another way, because the retention was another one, the store
-    /// cannot be read any more and is restored from its changelog.
-    fn find_segments(&mut self) -> Result<(), StoreError> {
-        let mut foreign = None;
-        for family in self.database.families() {
-            let Some((segment_ms, start)) = parse(&self.store, &family) else { continue };
-            if segment_ms != self.spec.segment_ms {
-                foreign = Some(segment_ms);
-            }
-            self.segments.insert(start, family);
+    /// Makes the family where there is none. A position beside it is that of segments as they were kept before, each a family:
+    /// the store is restored from its changelog.
+    fn find_family(&mut self) -> Result<(), StoreError> {
+        let families = self.database.families();
+        if families.contains(&self.family) {
+            return Ok(());
         }
-        if let Some(was) = foreign {
-            let (store, is) = (&self.store, self.spec.segment_ms);
-            tracing::warn!(%store, "segments of {was} ms became segments of {is} ms: the store is rebuilt from its changelog");
-            self.clear()?;
+        for segment in families.iter().filter(|family| is_old_segment(&self.store, family)) {
+            self.database.drop_family(segment).map_err(|error| self.failed(error))?;
         }
-        Ok(())
+        self.forget_position()?;
+        self.database.create_family(&self.family).map_err(|error| self.failed(error))
     }
 
-    fn find_newest(&mut self) -> Result<(), StoreError> {
+    fn find_newest(&self) -> Result<i64, StoreError> {
         let mut newest = -1;
         self.scan((Bound::Unbounded, Bound::Unbounded), Direction::Reverse, &mut |key, _| {
             newest = key::start(key);
             ControlFlow::Break(())
         })?;
-        self.newest = newest;
-        Ok(())
+        Ok(newest)
+    }
+
+    /// On disk too: a family that is made anew is there after a crash, empty, and must not be taken for complete.
+    fn forget_position(&mut self) -> Result<(), StoreError> {
+        if self.position.take().is_none() {
+            return Ok(());
+        }
+        let mut batch = WriteBatch::default();
+        self.database.forget_position(&mut batch, &self.store);
+        let forgotten = self.database.write(batch).and_then(|()| self.database.flush());
+        forgotten.map_err(|error| self.failed(error))
     }
 
     fn live_from(&self) -> i64 {
         live_from(self.newest, self.spec.retention_ms)
     }
 
-    fn segment_of(&self, start: i64) -> i64 {
-        start / self.spec.segment_ms * self.spec.segment_ms
-    }
-
-    fn make_segment(&mut self, segment: i64) {
-        let family = format!("win.{}.{}.{segment}", self.store, self.spec.segment_ms);
-        match self.database.create_family(&family) {
-            Ok(()) => drop(self.segments.insert(segment, family)),
-            Err(error) => self.failure = Some(self.failed(error)),
-        }
-    }
-
-    fn drop_expired(&mut self) -> Result<(), StoreError> {
-        let live_from = self.live_from();
-        while let Some(oldest) = self.segments.first_entry() {
-            if oldest.key().saturating_add(self.spec.segment_ms) > live_from {
-                break;
-            }
-            let family = oldest.remove();
-            self.database.drop_family(&family).map_err(|error| self.failed(error))?;
-        }
-        Ok(())
+    /// The start (ms) of the first segment in which a window lives.
+    fn oldest_segment(&self) -> i64 {
+        self.live_from() / self.spec.segment_ms * self.spec.segment_ms
     }
 
     fn failed(&self, error: ::rocksdb::Error) -> StoreError {
@@ -117,13 +104,10 @@ impl RocksWindowBackend {
 impl KeyValueBackend for RocksWindowBackend {
     fn get(&self, key: &[u8], value: &mut Vec<u8>) -> Result<bool, StoreError> {
         value.clear();
-        let start = key::start(key);
-        match self.segments.get(&self.segment_of(start)) {
-            Some(family) if start >= self.live_from() => {
-                self.database.get(family, key, value).map_err(|error| self.failed(error))
-            }
-            _ => Ok(false),
+        if key::start(key) < self.live_from() {
+            return Ok(false);
         }
+        self.database.get(&self.family, key, value).map_err(|error| self.failed(error))
     }
 
     fn stage(&mut self, key: &[u8], value: Option<&[u8]>) {
@@ -132,12 +116,7 @@ impl KeyValueBackend for RocksWindowBackend {
         if start < self.live_from() {
             return;
         }
-        let segment = self.segment_of(start);
-        if !self.segments.contains_key(&segment) {
-            self.make_segment(segment);
-        }
-        let Some(family) = self.segments.get(&segment) else { return };
-        let family = self.database.family(family);
+        let family = self.database.family(&self.family);
         match value {
             Some(value) => self.staged.put_cf(&family, key, value),
             None => self.staged.delete_cf(&family, key),
@@ -154,9 +133,6 @@ impl KeyValueBackend for RocksWindowBackend {
 
     fn write(&mut self, position: Position) -> Result<(), StoreError> {
         let mut batch = mem::take(&mut self.staged);
-        if let Some(failure) = self.failure.take() {
-            return Err(failure);
-        }
         if let Position::At(checkpoint) = position {
             self.database.stage_position(&mut batch, &self.store, checkpoint);
             self.position = Some(checkpoint);
@@ -164,8 +140,14 @@ impl KeyValueBackend for RocksWindowBackend {
         if batch.is_empty() {
             return Ok(());
         }
-        self.database.write(batch).map_err(|error| self.failed(error))?;
-        self.drop_expired()
+        let oldest_segment = self.oldest_segment();
+        if oldest_segment <= self.deleted_to {
+            return self.database.write(batch).map_err(|error| self.failed(error));
+        }
+        let expired = [self.deleted_to.to_be_bytes(), oldest_segment.to_be_bytes()];
+        self.deleted_to = oldest_segment;
+        let written = self.database.write_and_expire(batch, &self.family, expired);
+        written.map_err(|error| self.failed(error))
     }
 
     fn position(&self) -> Option<Checkpoint> {
@@ -175,23 +157,12 @@ impl KeyValueBackend for RocksWindowBackend {
     fn scan(&self, range: KeyRange<'_>, direction: Direction, visit: Visit<'_>) -> Result<(), StoreError> {
         let live_from = self.live_from().to_be_bytes();
         let range = (from_at_least(range.0, &live_from), range.1);
-        let mut segments = self.segments.values();
-        let mut next = || match direction {
-            Direction::Forward => segments.next(),
-            Direction::Reverse => segments.next_back(),
-        };
-        // The time comes first in the keys: the order of the segments is that of the keys.
-        while let Some(family) = next() {
-            let scanned = self.database.scan(family, range, direction, visit);
-            if scanned.map_err(|error| self.failed(error))?.is_break() {
-                break;
-            }
-        }
-        Ok(())
+        let scanned = self.database.scan(&self.family, range, direction, visit);
+        scanned.map(drop).map_err(|error| self.failed(error))
     }
 
     fn approximate_len(&self) -> u64 {
-        self.segments.values().map(|family| self.database.approximate_len(family)).sum()
+        self.database.approximate_len(&self.family)
     }
 
     fn newest_window(&self) -> i64 {
@@ -200,13 +171,11 @@ impl KeyValueBackend for RocksWindowBackend {
 
     fn clear(&mut self) -> Result<(), StoreError> {
         self.staged.clear();
-        while let Some((_, family)) = self.segments.pop_first() {
-            self.database.drop_family(&family).map_err(|error| self.failed(error))?;
-        }
         self.newest = -1;
-        self.database.forget_position(&mut self.staged, &self.store);
-        self.position = None;
-        self.write(Position::Unchanged)
+        self.deleted_to = 0;
+        self.forget_position()?;
+        let emptied = self.database.drop_family(&self.family);
+        emptied.and_then(|()| self.database.create_family(&self.family)).map_err(|error| self.failed(error))
     }
 
     fn flush(&mut self) -> Result<(), StoreError> {
@@ -222,9 +191,14 @@ fn from_at_least<'a>(from: Bound<&'a [u8]>, least: &'a [u8]) -> Bound<&'a [u8]> 
     }
 }
 
-/// The length and the start (ms) of the segment that a column family is, if it is one of this store's.
-pub(super) fn parse(store: &str, family: &str) -> Option<(i64, i64)> {
-    let segment = family.strip_prefix("win.")?.strip_prefix(store)?.strip_prefix('.')?;
-    let (segment_ms, start) = segment.split_once('.')?;
-    Some((segment_ms.parse().ok()?, start.parse().ok()?))
+/// Prefixed, so that no key-value store has the same.
+pub(super) fn family_of(store: &str) -> String {
+    format!("windows.{store}")
+}
+
+/// Whether a column family is a segment of this store as they were kept before: `win.<store>.<length>.<start>`, both in ms.
+fn is_old_segment(store: &str, family: &str) -> bool {
+    let segment = family.strip_prefix("win.").and_then(|rest| rest.strip_prefix(store)?.strip_prefix('.'));
+    let times = segment.and_then(|segment| segment.split_once('.'));
+    times.is_some_and(|(length, start)| length.parse::<i64>().is_ok() && start.parse::<i64>().is_ok())
 }
