@@ -156,22 +156,19 @@ impl ElasticsearchTask {
         let places = self.volleys.places(records);
         let places =
             places.ok_or_else(|| TaskError::fatal("a record without an offset names no document"))?;
-        let all = places.iter().copied().zip(records);
-        let new: Vec<(Place, &Record)> = all.filter(|(place, _)| !self.volleys.knows(*place)).collect();
+        let new = self.volleys.unknown(&places, records);
         self.make_indices(&new).await?;
         if new.iter().any(|(_, record)| self.preparation.is_ordered(record)) {
             self.in_order(&new[..new.len().min(self.window())]).await?;
         } else {
             self.in_turns(&places, &new).await?;
         }
-        let outcomes: Vec<Outcome> = places
-            .into_iter()
-            .zip(records)
-            .map(|(place, record)| match self.volleys.take(place) {
-                Some(Outcome::Reject { why }) => self.malformed(record, why),
-                outcome => outcome.unwrap_or(Outcome::Untried),
-            })
-            .collect();
+        let mut outcomes = self.volleys.tell(&places);
+        for (outcome, record) in outcomes.iter_mut().zip(records) {
+            if let Outcome::Reject { why } = outcome {
+                *outcome = self.malformed(record, std::mem::take(why));
+            }
+        }
         let all = outcomes.iter().all(|outcome| *outcome == Outcome::Ok);
         Ok(if all { Written::All } else { Written::Each(outcomes) })
     }
@@ -184,7 +181,7 @@ impl ElasticsearchTask {
         while self.volleys.len() > 0 {
             let enough =
                 rest.len() < self.limits.records || Instant::now() >= until || self.volleys.is_troubled();
-            if enough && places.iter().any(|place| self.volleys.is_settled(*place)) {
+            if enough && self.volleys.is_any_settled(places) {
                 break;
             }
             self.listen().await?;

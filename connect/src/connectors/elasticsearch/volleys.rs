@@ -1,10 +1,9 @@
 //! Requests that stay under way while the runtime gets the next records ready.
 
-use std::collections::HashMap;
+use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::Arc;
 
-use foldhash::fast::RandomState;
 use millstream_client::TopicPartition;
 use tokio::task::JoinSet;
 
@@ -16,8 +15,6 @@ use crate::{Origin, Outcome, Record, TaskError};
 #[derive(Default)]
 pub(super) struct Volleys {
     under_way: JoinSet<(Vec<Place>, Result<Sent, TaskError>)>,
-    /// What became of a record; `None`: it is under way.
-    known: HashMap<Place, Option<Outcome>, RandomState>,
     /// The partitions that places are of.
     lanes: Vec<Lane>,
     /// How many there have been: none has the number of another.
@@ -31,15 +28,32 @@ struct Lane {
     number: u64,
     topic: Arc<str>,
     partition: i32,
+    /// What was sent or settled and not told yet, by offset: records come in this order, so that none needs to be looked for.
+    known: VecDeque<(i64, Known)>,
 }
 
-/// Where a record was read: what it is known by when it comes again. Each is looked up with every write until it is settled, so
-/// it is small.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// What became of a record.
+#[derive(Debug, PartialEq)]
+enum Known {
+    UnderWay,
+    Settled(Outcome),
+    /// The runtime knows, and gives it again only to be tried again.
+    Told,
+}
+
+/// Where a record was read: what it is known by when it comes again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
     /// The number of its lane.
     lane: u64,
     offset: i64,
+}
+
+/// Goes from place to place. Where they come by lane and offset each step is short; it finds every other place too.
+#[derive(Default)]
+struct Cursor {
+    lane: usize,
+    at: usize,
 }
 
 impl Volleys {
@@ -60,7 +74,8 @@ impl Volleys {
     fn lane(&mut self, Origin { topic, partition, .. }: &Origin) -> usize {
         self.lanes.iter().position(|lane| lane.is_of(topic, *partition)).unwrap_or_else(|| {
             self.numbered += 1;
-            self.lanes.push(Lane { number: self.numbered, topic: Arc::clone(topic), partition: *partition });
+            let (topic, partition) = (Arc::clone(topic), *partition);
+            self.lanes.push(Lane { number: self.numbered, topic, partition, known: VecDeque::new() });
             self.lanes.len() - 1
         })
     }
@@ -80,19 +95,23 @@ impl Volleys {
         self.under_way.len()
     }
 
-    /// Whether it was sent or settled already.
-    pub(super) fn knows(&self, place: Place) -> bool {
-        self.known.contains_key(&place)
+    /// Those that were neither sent nor settled.
+    pub(super) fn unknown<'r>(&self, places: &[Place], records: &'r [Record]) -> Vec<(Place, &'r Record)> {
+        let mut cursor = Cursor::default();
+        let all = places.iter().copied().zip(records);
+        all.filter(|(place, _)| cursor.find(&self.lanes, *place).is_none()).collect()
     }
 
-    /// Whether it is known what became of it.
-    pub(super) fn is_settled(&self, place: Place) -> bool {
-        matches!(self.known.get(&place), Some(Some(_)))
+    /// Whether it is known what became of one of them.
+    pub(super) fn is_any_settled(&self, places: &[Place]) -> bool {
+        let mut cursor = Cursor::default();
+        let is_settled = |fate: &Known| matches!(fate, Known::Settled(_));
+        places.iter().any(|place| cursor.find(&self.lanes, *place).is_some_and(is_settled))
     }
 
     /// A record needs no request.
     pub(super) fn settle(&mut self, place: Place, outcome: Outcome) {
-        self.known.insert(place, Some(outcome));
+        self.know(&[place], || Known::Settled(outcome.clone()));
     }
 
     /// Sends records, whose outcomes are those of `send` in their order.
@@ -101,8 +120,17 @@ impl Volleys {
         places: Vec<Place>,
         send: impl Future<Output = Result<Sent, TaskError>> + Send + 'static,
     ) {
-        self.known.extend(places.iter().map(|place| (*place, None)));
+        self.know(&places, || Known::UnderWay);
         self.under_way.spawn(async move { (places, send.await) });
+    }
+
+    fn know(&mut self, places: &[Place], fate: impl Fn() -> Known) {
+        let mut cursor = Cursor::default();
+        for place in places {
+            if let Some(lane) = cursor.seek(&self.lanes, *place) {
+                self.lanes[lane].known.insert(cursor.at, (place.offset, fate()));
+            }
+        }
     }
 
     /// Waits until one has an answer, and takes in all that have. Returns how many of their records were there before.
@@ -113,11 +141,12 @@ impl Volleys {
             let (places, sent) = joined.map_err(|error| TaskError::fatal(format!("a request: {error}")))?;
             let sent = sent?;
             replayed += sent.replayed;
+            let mut cursor = Cursor::default();
             for (place, outcome) in places.into_iter().zip(sent.outcomes) {
                 // Forgotten meanwhile where it is another's now.
-                if let Some(known) = self.known.get_mut(&place) {
+                if let Some(fate) = cursor.find_mut(&mut self.lanes, place) {
                     self.troubled |= outcome != Outcome::Ok;
-                    *known = Some(outcome);
+                    *fate = Known::Settled(outcome);
                 }
             }
             next = self.under_way.try_join_next();
@@ -125,23 +154,68 @@ impl Volleys {
         Ok(replayed)
     }
 
-    /// What became of a record, which is told once; `None`: it is under way, or not sent yet.
-    pub(super) fn take(&mut self, place: Place) -> Option<Outcome> {
-        if self.is_settled(place) { self.known.remove(&place).flatten() } else { None }
+    /// What became of records, each of which is told once; [`Outcome::Untried`]: it is under way, or not sent yet.
+    pub(super) fn tell(&mut self, places: &[Place]) -> Vec<Outcome> {
+        let mut cursor = Cursor::default();
+        let tell = |place: &Place| match cursor.find_mut(&mut self.lanes, *place) {
+            Some(fate @ Known::Settled(_)) => std::mem::replace(fate, Known::Told).outcome(),
+            _ => Outcome::Untried,
+        };
+        let told = places.iter().map(tell).collect();
+        self.lanes.iter_mut().for_each(|lane| lane.known.retain(|(_, fate)| *fate != Known::Told));
+        told
     }
 
     /// Records of these partitions do not come again, or come as new ones, of which no answer to what is under way says anything:
     /// they may be of another topic of the same name.
     pub(super) fn forget(&mut self, partitions: &[TopicPartition]) {
-        let is_of = |lane: &mut Lane| partitions.iter().any(|one| lane.is_of(&one.topic, one.partition));
-        for Lane { number, .. } in self.lanes.extract_if(.., is_of) {
-            self.known.retain(|place, _| place.lane != number);
-        }
+        self.lanes.retain(|lane| !partitions.iter().any(|one| lane.is_of(&one.topic, one.partition)));
     }
 }
 
 impl Lane {
     fn is_of(&self, topic: &Arc<str>, partition: i32) -> bool {
         self.partition == partition && (Arc::ptr_eq(&self.topic, topic) || self.topic == *topic)
+    }
+}
+
+impl Known {
+    fn outcome(self) -> Outcome {
+        match self {
+            Self::Settled(outcome) => outcome,
+            Self::UnderWay | Self::Told => Outcome::Untried,
+        }
+    }
+}
+
+impl Cursor {
+    /// Goes to a place, or to where it would be, in the lane that is returned. `None`: the lane is forgotten.
+    fn seek(&mut self, lanes: &[Lane], Place { lane, offset }: Place) -> Option<usize> {
+        if lanes.get(self.lane).is_none_or(|at| at.number != lane) {
+            *self = Self { lane: lanes.iter().position(|at| at.number == lane)?, at: 0 };
+        }
+        let known = &lanes[self.lane].known;
+        let is_before = |at: usize| known.get(at).is_some_and(|(known, _)| *known < offset);
+        // One step on is where the next place most often is.
+        if is_before(self.at) {
+            self.at += 1;
+        }
+        let is_there = !is_before(self.at) && (self.at == 0 || is_before(self.at - 1));
+        if !is_there {
+            self.at = known.partition_point(|(known, _)| *known < offset);
+        }
+        Some(self.lane)
+    }
+
+    fn find<'l>(&mut self, lanes: &'l [Lane], place: Place) -> Option<&'l Known> {
+        let lane = self.seek(lanes, place)?;
+        let (offset, fate) = lanes[lane].known.get(self.at)?;
+        (*offset == place.offset).then_some(fate)
+    }
+
+    fn find_mut<'l>(&mut self, lanes: &'l mut [Lane], place: Place) -> Option<&'l mut Known> {
+        let lane = self.seek(lanes, place)?;
+        let (offset, fate) = lanes[lane].known.get_mut(self.at)?;
+        (*offset == place.offset).then_some(fate)
     }
 }

@@ -8,6 +8,9 @@ use tokio::sync::mpsc;
 
 /// How often the machine is told that time has passed.
 const TICK: Duration = Duration::from_millis(100);
+/// How long after something was read: what is free now may be this worker's, and whoever asked for it waits. What is written in
+/// one go is read in one go, so not at once.
+const SOON: Duration = Duration::from_millis(2);
 
 /// Where records are read from and written to.
 pub(super) enum Source {
@@ -66,6 +69,7 @@ impl Driver {
     pub(super) async fn run(mut self) {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut is_soon = false;
         loop {
             let event = tokio::select! {
                 biased;
@@ -78,6 +82,14 @@ impl Driver {
                     None => return,
                 },
             };
+            match event {
+                Event::Tick => is_soon = false,
+                Event::Read { .. } | Event::CaughtUp if !is_soon => {
+                    ticks.reset_after(SOON);
+                    is_soon = true;
+                }
+                _ => {}
+            }
             self.take(event).await;
         }
     }
