@@ -20,9 +20,9 @@ use crate::{Assigned, Outcome, Record, SinkContext, SinkTask, TaskError, Written
 
 /// How many times what may be under way a write has records for: those that are under way when it ends come again, and each time
 /// costs.
-const TURNS: usize = 4;
+const TURNS: usize = 2;
 /// How long a write goes on sending once it has something to tell.
-const WRITE_MAX: Duration = Duration::from_millis(250);
+const WRITE_MAX: Duration = Duration::from_millis(500);
 
 /// Keeps as many requests under way as it may: what is under way when a write returns is left untried and comes again with
 /// the next, which finds it under way or done.

@@ -219,3 +219,91 @@ impl Cursor {
         (*offset == place.offset).then_some(fate)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use rand::rngs::StdRng;
+    use rand::seq::{IndexedRandom, SliceRandom};
+    use rand::{RngExt, SeedableRng};
+
+    use super::*;
+    use crate::TimestampType;
+    use crate::data::SchemaAndValue;
+
+    const PARTITIONS: i32 = 3;
+    const OFFSETS: i64 = 40;
+
+    fn record(partition: i32, offset: i64) -> Record {
+        let topic: Arc<str> = "web".into();
+        let timestamp_type = TimestampType::CreateTime;
+        let origin = Some(Origin { topic: Arc::clone(&topic), partition, offset, timestamp_type });
+        Record { origin, ..Record::new(topic, SchemaAndValue::NULL) }
+    }
+
+    /// Any records in any order: what the runtime gives is not all that a lane has.
+    fn some_records(random: &mut StdRng) -> Vec<Record> {
+        let mut all: Vec<Record> =
+            (0..PARTITIONS).flat_map(|lane| (0..OFFSETS).map(move |offset| record(lane, offset))).collect();
+        all.retain(|_| random.random_range(0..3) > 0);
+        if random.random() {
+            all.shuffle(random);
+        }
+        all
+    }
+
+    fn outcome(random: &mut StdRng) -> Outcome {
+        let again = Outcome::Retry { after: None, why: "busy".to_owned() };
+        let refused = Outcome::Reject { why: "no".to_owned() };
+        [Outcome::Ok, Outcome::Ok, again, refused].choose(random).unwrap().clone()
+    }
+
+    #[tokio::test]
+    async fn a_record_is_sent_once_and_told_of_once_in_whatever_order_it_comes() {
+        for seed in 0..200 {
+            let mut random = StdRng::seed_from_u64(seed);
+            let mut volleys = Volleys::default();
+            // By partition and offset; `None`: under way.
+            let mut model: BTreeMap<(i32, i64), Option<Outcome>> = BTreeMap::new();
+            for _ in 0..30 {
+                let records = some_records(&mut random);
+                let names: Vec<(i32, i64)> =
+                    records.iter().flat_map(|one| &one.origin).map(|at| (at.partition, at.offset)).collect();
+                let places = volleys.places(&records).unwrap();
+                let new = volleys.unknown(&places, &records);
+                let is_new = |name: &&(i32, i64)| !model.contains_key(*name);
+                let expected: Vec<(i32, i64)> = names.iter().filter(is_new).copied().collect();
+                let given = new.iter().flat_map(|(_, one)| &one.origin).map(|at| (at.partition, at.offset));
+                assert_eq!(given.collect::<Vec<_>>(), expected, "seed {seed}");
+
+                let fired = random.random_range(0..=new.len());
+                for (request, names) in new[..fired].chunks(7).zip(expected[..fired].chunks(7)) {
+                    let outcomes: Vec<Outcome> = names.iter().map(|_| outcome(&mut random)).collect();
+                    model.extend(names.iter().copied().zip(outcomes.iter().cloned().map(Some)));
+                    let sent = Sent { outcomes, replayed: 0 };
+                    volleys.fire(request.iter().map(|(place, _)| *place).collect(), async { Ok(sent) });
+                }
+                if let (Some((place, _)), Some(name)) = (new.get(fired), expected.get(fired)) {
+                    volleys.settle(*place, Outcome::Ok);
+                    model.insert(*name, Some(Outcome::Ok));
+                }
+                while volleys.len() > 0 {
+                    volleys.answered().await.unwrap();
+                }
+                let known = |name: &(i32, i64)| model.contains_key(name);
+                assert_eq!(volleys.is_any_settled(&places), names.iter().any(known), "seed {seed}");
+                if random.random_range(0..4) == 0 {
+                    let gone = random.random_range(0..PARTITIONS);
+                    volleys.forget(&[TopicPartition::new("web", gone)]);
+                    model.retain(|(partition, _), _| *partition != gone);
+                }
+                let told: Vec<Outcome> = names
+                    .iter()
+                    .map(|name| model.remove(name).flatten().unwrap_or(Outcome::Untried))
+                    .collect();
+                assert_eq!(volleys.tell(&places), told, "seed {seed}");
+            }
+        }
+    }
+}
