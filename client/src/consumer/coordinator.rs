@@ -99,6 +99,8 @@ impl Coordinator {
         };
         crate::error::check(code, what)?;
         let node = NodeId(node.0);
+        // It can be found before the first metadata has come, which knows of no broker.
+        cluster.ready(Instant::now() + cluster.config().request_timeout).await?;
         if !cluster.snapshot().brokers.contains_key(&node) {
             cluster.request_refresh();
             return Err(Error::broker(ErrorCode::CoordinatorNotAvailable, what()));
