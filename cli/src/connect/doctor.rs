@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use anyhow::{Result, bail};
 use clap::Args;
 use millstream_connect::config::Secrets;
+use millstream_connect::runtime::concealed;
 use millstream_connect::standalone::cluster;
 use millstream_connect::{Finding, Registry, Severity};
 use serde::Serialize;
 
-use super::files::{Files, worker, wrong};
+use super::files::{Files, warnings, worker, wrong};
 use crate::output::{self, Format, Row};
 
 #[derive(Args)]
@@ -59,6 +60,9 @@ impl Doctor {
         for (connector, fault) in wrong(&registry, &pipeline) {
             add(&connector, Finding::wrong(format!("option {}", fault.option), fault.message));
         }
+        for (connector, fault) in warnings(&registry, &pipeline) {
+            add(&connector, Finding::warning(format!("option {}", fault.option), fault.message));
+        }
         // What is wrong with the worker is told above; the rest is looked at as if it had said nothing.
         let secrets = worker(&pipeline).map(|worker| worker.secrets()).unwrap_or_default();
         add("worker", look_at_cluster(&pipeline.worker, &secrets).await);
@@ -68,7 +72,10 @@ impl Doctor {
                 Err(error) => vec![Finding::wrong("secrets", error.to_string())],
                 Ok(resolved) => look(&registry, &resolved).await,
             };
-            findings.into_iter().for_each(|finding| add(name, finding));
+            for finding in findings {
+                let said = concealed(&registry, &secrets, config, &finding.said);
+                add(name, Finding { said, ..finding });
+            }
         }
         let wrong = found.iter().filter(|found| found.severity == "wrong").count();
         output::rows(self.output, &found)?;

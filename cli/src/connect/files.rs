@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use millstream_connect::Registry;
 use millstream_connect::options::{Fault, Given, Options};
-use millstream_connect::runtime::{WorkerOptions, faults};
+use millstream_connect::runtime::{self, WorkerOptions, faults};
 use millstream_connect::settings;
 use millstream_connect::standalone::Pipeline;
 
@@ -63,6 +63,17 @@ pub(crate) fn wrong(registry: &Registry, pipeline: &Pipeline) -> Vec<(String, Fa
     };
     let unknown = settings::faults(&pipeline.worker).into_iter().map(of_worker);
     unknown.chain(pipeline.connectors.iter().flat_map(of)).collect()
+}
+
+/// What works and will hurt one day, by the connector's name.
+pub(crate) fn warnings(registry: &Registry, pipeline: &Pipeline) -> Vec<(String, Fault)> {
+    let of = |name: &str, config: &BTreeMap<String, String>| {
+        let warnings = runtime::warnings(registry, config).into_iter();
+        warnings.map(|fault| (name.to_owned(), fault)).collect::<Vec<_>>()
+    };
+    let name = |config: &BTreeMap<String, String>| config.get("name").cloned().unwrap_or_default();
+    let of_connectors = pipeline.connectors.iter().flat_map(|config| of(&name(config), config));
+    of("worker", &pipeline.worker).into_iter().chain(of_connectors).collect()
 }
 
 /// Ends the command if anything is wrong.

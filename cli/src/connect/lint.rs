@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use millstream_connect::Registry;
 
-use super::files::{Files, wrong};
+use super::files::{Files, warnings, wrong};
 use crate::output::say;
 
 #[derive(Args)]
@@ -16,7 +16,11 @@ pub(crate) struct Lint {
 impl Lint {
     pub(crate) fn run(self) -> Result<()> {
         let pipeline = self.files.read()?;
-        let wrong = wrong(&Registry::built_in(), &pipeline);
+        let registry = Registry::built_in();
+        for (connector, warning) in warnings(&registry, &pipeline) {
+            say(format!("{connector}: warning: {warning}"))?;
+        }
+        let wrong = wrong(&registry, &pipeline);
         for (connector, fault) in &wrong {
             say(format!("{connector}: {fault}"))?;
         }

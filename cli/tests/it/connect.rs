@@ -129,6 +129,35 @@ connectors:
 }
 
 #[test]
+fn a_password_that_is_written_as_it_is_is_told_and_shown_nowhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let class = "connector.class: http, topics: x";
+    let pipeline = written(
+        &dir,
+        "pipeline.yaml",
+        &format!(
+            "
+connectors:
+  a: {{{class}, url: 'http://me:pl4nted@127.0.0.1:1/x', batch.sise: 1}}
+  b: {{{class}, url: 'http://me:${{env:HOME}}@127.0.0.1:1/x'}}
+  c: {{{class}, url: 'http://me:[hidden]@127.0.0.1:1/x'}}
+"
+        ),
+    );
+    let output = bare(&["connect", "lint", &pipeline]).output().unwrap();
+    let said = text(&output.stdout);
+    assert!(said.contains("a: warning: ") && said.contains("write ${env:NAME}"), "{said}");
+    assert!(!said.contains("b: ") && said.contains("c: ") && said.contains("was hidden when"), "{said}");
+    let looked =
+        bare(&["connect", "doctor", "--bootstrap-server", "127.0.0.1:1", &pipeline]).output().unwrap();
+    let looked = format!("{}{}", text(&looked.stdout), text(&looked.stderr));
+    assert!(looked.contains("write ${env:NAME}"), "{looked}");
+    for told in [&said, &looked] {
+        assert!(!told.contains("pl4nted"), "{told}");
+    }
+}
+
+#[test]
 fn doctor_looks_at_the_cluster_and_the_connectors_and_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     written(&dir, "in.txt", "a\n");

@@ -1,11 +1,13 @@
 //! Where configurations come from: files, and references in them.
 
+mod address;
 mod passwords;
 pub mod properties;
 mod secrets;
 mod veil;
 
-pub(crate) use passwords::is_password;
+pub(crate) use address::{hidden, is_hidden, restored};
+pub(crate) use passwords::{is_password, is_written};
 pub(crate) use secrets::is_reference;
 pub use secrets::{SecretError, Secrets};
 pub use veil::ConcealedLog;

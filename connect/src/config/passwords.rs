@@ -1,6 +1,7 @@
 //! Which options are passwords, and what of their texts is secret.
 
-use super::secrets::is_reference;
+use super::address::{self, is_hidden};
+use super::secrets::{has_reference, is_reference};
 use crate::options::{Definition, Kind};
 
 /// Words that tell a password in options that nobody has typed: those of clients, converters and other people's classes.
@@ -14,6 +15,15 @@ pub(crate) fn is_password(known: &[Definition], name: &str) -> bool {
     }
 }
 
+/// Whether the value of an option has a password in it that is written down as it is.
+pub(crate) fn is_written(value: &str, is_password: bool) -> bool {
+    if is_hidden(value, is_password) {
+        return false;
+    }
+    let is_word = is_password && !value.is_empty() && !value.contains("://") && !has_reference(value);
+    is_word || !address::passwords(value).is_empty()
+}
+
 /// What is secret in the value of an option that is written down as it is: all of a password, and of an address that names a user
 /// what stands behind the name.
 pub(super) fn secrets_of(value: &str, is_password: bool) -> Vec<&str> {
@@ -24,12 +34,12 @@ pub(super) fn secrets_of(value: &str, is_password: bool) -> Vec<&str> {
         let quoted = value.split("password=\"").skip(1).filter_map(|rest| rest.split('"').next());
         secrets.extend(quoted);
     }
-    for rest in value.split("://").skip(1) {
-        let authority = rest.split(['/', '?', '#', ',']).next().unwrap_or_default();
-        let user = authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':'));
+    let in_addresses = address::passwords(value).into_iter().filter(|one| {
         // Whoever is called as the word is has none.
-        secrets.extend(user.filter(|(user, word)| user != word).map(|(_, word)| word));
-    }
+        let user = value[..one.at.start].trim_end_matches(':').rsplit('/').next();
+        user != Some(&value[one.at.clone()])
+    });
+    secrets.extend(in_addresses.map(|one| &value[one.at]));
     // A number or a word that is everywhere would hide what people must see.
     secrets.retain(|text| !matches!(*text, "true" | "false") && text.parse::<f64>().is_err());
     secrets
@@ -38,6 +48,23 @@ pub(super) fn secrets_of(value: &str, is_password: bool) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_written_down_as_it_is() {
+        for value in ["word", "user=\"me\" password=\"word\";", "postgres://me:word@h/db"] {
+            assert!(is_written(value, true), "{value}");
+        }
+        for value in [
+            "",
+            "${env:WORD}",
+            "postgres://h/db",
+            "user=\"me\" password=\"${env:WORD}\";",
+            "postgres://me:${env:WORD}@h",
+        ] {
+            assert!(!is_written(value, true), "{value}");
+        }
+        assert!(!is_written("word", false) && is_written("http://me:word@h", false));
+    }
 
     #[test]
     fn what_is_secret_in_a_value() {

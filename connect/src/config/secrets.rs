@@ -209,6 +209,11 @@ pub(crate) fn is_reference(text: &str) -> bool {
     next_reference(text).is_some_and(|(before, _, after)| before.is_empty() && after.is_empty())
 }
 
+/// Whether there is a reference in a text.
+pub(super) fn has_reference(text: &str) -> bool {
+    next_reference(text).is_some()
+}
+
 /// What stands before the first reference, the reference, and what stands after it. Other `${...}` are left alone: topic names and
 /// patterns of connectors have them.
 fn next_reference(text: &str) -> Option<(&str, Reference<'_>, &str)> {

@@ -1,28 +1,35 @@
-//! What is typed as a password is not shown. References to secrets are shown as they are written.
+//! What is typed as a password is not shown, nor is one within an address. References to secrets are shown as they are written.
 
 use super::catalog::Catalog;
-use crate::config::{is_password, is_reference};
+use crate::config::{hidden, is_hidden, is_password, is_reference, restored};
 use crate::herder::Config;
-use crate::options::Secret;
+use crate::options::{Definition, Secret};
 use crate::runtime::all_of;
 
 impl Catalog {
     /// The configuration as it may be shown.
     pub(super) fn masked(&self, config: &Config) -> Config {
-        let plugin = config.get("connector.class").and_then(|class| self.connector(class));
-        let known = plugin.map(all_of).unwrap_or_default();
+        let known = self.options_of(config);
         let shown = |(name, value): (&String, &String)| {
             let hide = !is_reference(value) && is_password(&known, name);
-            (name.clone(), if hide { Secret::HIDDEN.to_owned() } else { value.clone() })
+            (name.clone(), if hide { Secret::HIDDEN.to_owned() } else { hidden(value) })
         };
         config.iter().map(shown).collect()
     }
 
+    fn options_of(&self, config: &Config) -> Vec<Definition> {
+        let plugin = config.get("connector.class").and_then(|class| self.connector(class));
+        plugin.map(all_of).unwrap_or_default()
+    }
+
     /// A configuration that was read here, changed and written back: what was hidden is as it was.
     pub(super) fn unmasked(&self, mut config: Config, before: Option<&Config>) -> Config {
-        for (name, value) in config.iter_mut().filter(|(_, value)| *value == Secret::HIDDEN) {
-            if let Some(kept) = before.and_then(|before| before.get(name)) {
-                value.clone_from(kept);
+        let known = self.options_of(&config);
+        for (name, value) in &mut config {
+            if let Some(kept) = before.and_then(|before| before.get(name))
+                && is_hidden(value, is_password(&known, name))
+            {
+                *value = if value == Secret::HIDDEN { kept.clone() } else { restored(value, kept) };
             }
         }
         config
@@ -41,6 +48,7 @@ mod tests {
         let config = Config::from([
             ("topic".into(), "a".into()),
             ("db.password".into(), "geheim".into()),
+            ("url".into(), "http://me:geheim@host/path".into()),
             ("other.password".into(), "${file:/run/secrets:word}".into()),
             ("producer.override.sasl.jaas.config".into(), "x password=\"geheim\";".into()),
         ]);
@@ -48,5 +56,10 @@ mod tests {
         assert!(!format!("{masked:?}").contains("geheim"));
         assert_eq!(masked["other.password"], "${file:/run/secrets:word}");
         assert_eq!(catalog.unmasked(masked, Some(&config)), config);
+
+        // What is no password may be called so.
+        let replacement = |text: &str| Config::from([("transforms.mask.replacement".into(), text.into())]);
+        let changed = catalog.unmasked(replacement("[hidden]"), Some(&replacement("x")));
+        assert_eq!(changed, replacement("[hidden]"));
     }
 }

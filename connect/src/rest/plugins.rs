@@ -43,7 +43,13 @@ pub(super) async fn validate(
     if rest.catalog.connector(class).is_none() {
         return Err(ApiError::internal(rest.catalog.no_such_class(class)));
     }
-    Ok(Json(rest.catalog.validated(class, &config)))
+    // What was read of a connector, and is about to be written back.
+    let before = match config.get("name") {
+        Some(name) => rest.herder.info(name).await.ok(),
+        None => None,
+    };
+    let unmasked = rest.catalog.unmasked(config.clone(), before.as_ref().map(|info| &info.config));
+    Ok(Json(rest.catalog.validated(class, &unmasked)))
 }
 
 /// Without `Connector` at its end.

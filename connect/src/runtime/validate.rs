@@ -8,7 +8,7 @@ use super::options::{ConnectorOptions, ErrorOptions, SinkOptions, SourceOptions,
 use super::subscription::Subscription;
 use super::topics::TopicCreation;
 use super::worker::WorkerOptions;
-use crate::config::is_password;
+use crate::config::{Secrets, is_hidden, is_password, is_written};
 use crate::options::{Fault, Given, Options, unknown};
 use crate::registry::{Plugin, Registry};
 
@@ -92,6 +92,14 @@ fn faults_of(registry: &Registry, worker: &WorkerOptions, config: &BTreeMap<Stri
     );
     faults.extend(worker.override_policy.faults(config));
     faults.extend(overrides(config));
+    let all = all_of_named(registry, config);
+    let shown = config.iter().filter(|(name, value)| is_hidden(value, is_password(&all, name)));
+    faults.extend(shown.map(|(name, _)| {
+        let why = format!(
+            "what stood in {name} was hidden when it was shown: write the password, or a reference as ${{env:NAME}}"
+        );
+        Fault::new(name, why)
+    }));
     faults
 }
 
@@ -108,6 +116,33 @@ fn without_effect(side: &str, config: &BTreeMap<String, String>) -> Vec<Fault> {
         Fault::invalid(&format!("{side}.{name}"), value, &why)
     };
     lost.iter().map(told).collect()
+}
+
+/// What works and will hurt one day: passwords that everybody has who has the file.
+#[must_use]
+pub fn warnings(registry: &Registry, config: &BTreeMap<String, String>) -> Vec<Fault> {
+    let known = all_of_named(registry, config);
+    let written = config.iter().filter(|(name, value)| is_written(value, is_password(&known, name)));
+    let warning = |(name, _): (&String, &String)| {
+        let why = format!(
+            "a password is written as it is in {name}: write ${{env:NAME}}, ${{file:/path:key}} or ${{dir:/path:file}} in its place, \
+             and only the worker has it"
+        );
+        Fault::new(name, why)
+    };
+    written.map(warning).collect()
+}
+
+/// A text about a connector, as it may be shown: what its configuration keeps secret is hidden.
+#[must_use]
+pub fn concealed(
+    registry: &Registry,
+    secrets: &Secrets,
+    config: &BTreeMap<String, String>,
+    text: &str,
+) -> String {
+    let known = all_of_named(registry, config);
+    secrets.veil(config, |name| is_password(&known, name)).over(text).into_owned()
 }
 
 /// What is wrong with a sink's topics and its options. What is wrong with the others has been told.

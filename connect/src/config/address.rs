@@ -1,0 +1,136 @@
+//! Passwords within addresses: `scheme://user:password@host`, and `?password=…` behind them.
+
+use std::ops::Range;
+
+use super::secrets::has_reference;
+use crate::options::Secret;
+
+/// A password that stands in an address as it is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Password {
+    /// Where in the text.
+    pub(super) at: Range<usize>,
+    /// Whose it is and where it is sent: the address up to its path, without the password.
+    place: String,
+}
+
+/// All passwords of a text. References are none: they are there to be seen.
+pub(super) fn passwords(text: &str) -> Vec<Password> {
+    let mut found = Vec::new();
+    for (colon, separator) in text.match_indices("://") {
+        let is_scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+        let begin = text[..colon].trim_end_matches(is_scheme).len();
+        let start = colon + separator.len();
+        let end = start + end_of_authority(&text[start..]);
+        let user_end = text[start..end].rfind('@').map(|at| start + at);
+        let word = user_end.and_then(|user_end| {
+            let user = start + outside(&text[start..user_end], |c| c == ':')?;
+            Some(user + 1..user_end)
+        });
+        let place = match &word {
+            Some(word) => format!("{}{}", &text[begin..word.start], &text[word.end..end]),
+            None => text[begin..end].to_owned(),
+        };
+        let queried = parameters(text, end).map(|at| Password { at, place: format!("{place}?") });
+        found.extend(word.map(|at| Password { at, place: place.clone() }).into_iter().chain(queried));
+    }
+    found.retain(|one| !one.at.is_empty() && !has_reference(&text[one.at.clone()]));
+    found
+}
+
+/// The text with every password hidden.
+pub(crate) fn hidden(text: &str) -> String {
+    passwords(text).into_iter().rev().fold(text.to_owned(), |mut shown, one| {
+        shown.replace_range(one.at, Secret::HIDDEN);
+        shown
+    })
+}
+
+/// A text that was hidden, and perhaps changed: what was hidden is as it was, where it is of the same user at the same place. A
+/// password is sent nowhere else than where it was meant for.
+pub(crate) fn restored(text: &str, before: &str) -> String {
+    let known = passwords(before);
+    passwords(text).into_iter().rev().fold(text.to_owned(), |mut restored, one| {
+        let kept = known.iter().find(|kept| kept.place == one.place);
+        if let Some(kept) = kept.filter(|_| text[one.at.clone()] == *Secret::HIDDEN) {
+            restored.replace_range(one.at, &before[kept.at.clone()]);
+        }
+        restored
+    })
+}
+
+/// Whether somebody put down what was shown in the place of a password.
+pub(crate) fn is_hidden(text: &str, is_password: bool) -> bool {
+    let is_word = is_password && text == Secret::HIDDEN;
+    is_word || passwords(text).iter().any(|one| text[one.at.clone()] == *Secret::HIDDEN)
+}
+
+fn end_of_authority(rest: &str) -> usize {
+    outside(rest, |c| matches!(c, '/' | '?' | '#') || c.is_whitespace()).unwrap_or(rest.len())
+}
+
+/// Where the first such letter is that stands in no reference.
+fn outside(text: &str, wanted: impl Fn(char) -> bool) -> Option<usize> {
+    let mut is_inside = false;
+    text.char_indices().find_map(|(at, c)| {
+        is_inside = if is_inside { c != '}' } else { text[at..].starts_with("${") };
+        (!is_inside && wanted(c)).then_some(at)
+    })
+}
+
+/// The values of `password=` in the query of the address whose authority ends there.
+fn parameters(text: &str, end: usize) -> impl Iterator<Item = Range<usize>> {
+    let rest = &text[end..];
+    let rest = &rest[..rest.find(char::is_whitespace).unwrap_or(rest.len())];
+    let pieces = rest.split(['?', '&', ';', '#']);
+    pieces.filter_map(move |piece| {
+        let (name, value) = piece.split_once('=')?;
+        let start = value.as_ptr() as usize - text.as_ptr() as usize;
+        name.to_ascii_lowercase().ends_with("password").then_some(start..start + value.len())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_secret_is_hidden_and_comes_back() {
+        for (text, shown) in [
+            ("http://host:1/a:b@c?q=1", "http://host:1/a:b@c?q=1"),
+            ("http://me@host", "http://me@host"),
+            (
+                "http://me:w:o@rd@host/x, https://you:1234@h",
+                "http://me:[hidden]@host/x, https://you:[hidden]@h",
+            ),
+            ("http://a:1,https://me:word@b:2", "http://a:1,https://me:[hidden]@b:2"),
+            (
+                "jdbc:postgresql://h/db?user=me&password=word&ssl=true",
+                "jdbc:postgresql://h/db?user=me&password=[hidden]&ssl=true",
+            ),
+            ("http://${env:ME}:${file:/run/x:word}@host", "http://${env:ME}:${file:/run/x:word}@host"),
+            ("http://${file:/run/x:me}:word@host", "http://${file:/run/x:me}:[hidden]@host"),
+            ("http://me:[hidden]@[::1]:80", "http://me:[hidden]@[::1]:80"),
+        ] {
+            assert_eq!(hidden(text), shown);
+            assert_eq!(restored(shown, text), text);
+            assert_eq!(is_hidden(shown, false), shown.contains("[hidden]"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_password_goes_only_where_it_was_meant_for() {
+        let before = "https://me:word@host:1/path?password=other";
+        assert_eq!(
+            restored("https://me:[hidden]@host:1/elsewhere", before),
+            "https://me:word@host:1/elsewhere"
+        );
+        assert_eq!(restored("https://me:new@host:1", before), "https://me:new@host:1");
+        for elsewhere in
+            ["https://me:[hidden]@host:2", "https://you:[hidden]@host:1", "http://me:[hidden]@host:1"]
+        {
+            assert_eq!(restored(elsewhere, before), elsewhere);
+            assert!(is_hidden(elsewhere, false));
+        }
+    }
+}
