@@ -127,7 +127,7 @@ fn what_is_sent_back_and_what_is_exported_is_to_the_byte_the_record_that_it_was(
         ok(&["topic", "create", topic, "--partitions", "3"]);
     }
     produce("straight", &[], &hard());
-    let origin = |number: usize| if number % 2 == 0 { "hard-even" } else { "hard-odd" };
+    let origin = |number: usize| if number.is_multiple_of(2) { "hard-even" } else { "hard-odd" };
     let letters: Vec<Value> =
         hard().iter().enumerate().map(|(number, record)| letter_of(record, origin(number), number)).collect();
     produce("hard.dlq", &[], &letters);

@@ -5,6 +5,7 @@ pub(crate) mod broker;
 mod kept;
 mod letters;
 mod lines;
+mod memory;
 mod positions;
 pub(crate) mod shelf;
 mod sink;

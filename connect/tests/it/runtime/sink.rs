@@ -1,7 +1,6 @@
 //! Sinks: every record is written or a dead letter, and offsets are committed behind that only.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use millstream_connect::herder::{State, Worker};
 
@@ -214,62 +213,6 @@ async fn a_flush_that_fails_means_that_all_since_the_last_is_written_again() {
     eventually("the commit", async || committed(&group).await == 100).await;
     assert!(shelf.texts().len() > 100, "written again: {}", shelf.texts().len());
     task.runner.stop(&task.id).await;
-}
-
-#[tokio::test]
-async fn a_hanging_target_holds_memory_within_the_budget_and_loses_nothing() {
-    let filler = "x".repeat(2_000);
-    let topic = topic_of("texts", 2, (0..5_000).map(|number| format!("text {number}. {filler}"))).await;
-    let name = unique("shelf");
-    behave(&ShelfState::named(&name), Behaviour { hangs: true, ..Behaviour::default() });
-    let dir = tempfile::tempdir().unwrap();
-    let worker = [
-        ("worker.memory.bytes", "2000000"),
-        ("task.shutdown.graceful.timeout.ms", "200"),
-        ("consumer.max.partition.fetch.bytes", "200000"),
-        ("consumer.max.poll.records", "100"),
-    ];
-    let task = OneTask::start_with(&name, &pairs(&topic, &name), position_file(&dir), &worker).await;
-    task.until("the first records", |metrics| metrics.records_read > 0).await;
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    let (used, limit) = task.runner.memory();
-    assert!(used > 0 && used as u64 <= limit, "{used} of {limit}");
-    assert!(task.metrics().records_read < 1_000, "it goes on reading: {}", task.metrics().records_read);
-    // It does not end by itself: it is ended, and another goes on where it was.
-    let shelf = ShelfState::named(&name);
-    task.runner.stop(&task.id).await;
-    behave(&shelf, Behaviour::default());
-    task.runner.start(task.start.clone()).await;
-    let group = format!("connect-{name}");
-    eventually("the commit", async || committed(&group).await == 5_000).await;
-    assert_eq!(shelf.texts().into_iter().collect::<BTreeSet<_>>().len(), 5_000);
-    task.runner.stop(&task.id).await;
-    assert_eq!(task.runner.memory().0, 0, "all memory came back");
-}
-
-#[tokio::test]
-async fn a_target_that_stays_away_gives_its_memory_to_others_and_gets_all_later() {
-    let filler = "x".repeat(2_000);
-    let texts = || (0..2_000).map(|number| format!("text {number}. {filler}"));
-    let (topic, other) = (topic_of("texts", 2, texts()).await, topic_of("texts", 1, texts()).await);
-    let (name, neighbour) = (unique("shelf"), unique("shelf"));
-    behave(&ShelfState::named(&name), Behaviour { away: true, ..Behaviour::default() });
-    let dir = tempfile::tempdir().unwrap();
-    let worker = [("worker.memory.bytes", "1000000"), ("consumer.max.poll.records", "100")];
-    let task = OneTask::start_with(&name, &pairs(&topic, &name), position_file(&dir), &worker).await;
-    task.until("all of the memory", |_| task.runner.memory().0 > 600_000).await;
-    let beside = task.beside(&neighbour, 0, &pairs(&other, &neighbour)).await;
-    let group = format!("connect-{neighbour}");
-    eventually("the neighbour's commit", async || committed(&group).await == 2_000).await;
-    assert_eq!(task.metrics().state, State::Degraded);
-    behave(&ShelfState::named(&name), Behaviour::default());
-    let group = format!("connect-{name}");
-    eventually("the commit", async || committed(&group).await == 2_000).await;
-    let texts = ShelfState::named(&name).texts();
-    assert_eq!((texts.len(), texts.into_iter().collect::<BTreeSet<_>>().len()), (2_000, 2_000));
-    task.runner.stop(&task.id).await;
-    task.runner.stop(&beside).await;
-    assert_eq!(task.runner.memory().0, 0, "all memory came back");
 }
 
 #[tokio::test]
