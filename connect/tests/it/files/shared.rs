@@ -155,6 +155,33 @@ async fn what_was_noted_and_never_written_is_written_before_anything_else() -> R
 }
 
 #[tokio::test]
+async fn a_note_that_is_cut_or_changed_brings_nothing() -> Result<()> {
+    let shared = Shared::new()?;
+    let (mut task, _) = shared.open().await?;
+    task.write(&records(0, 0, 1)).await?;
+    task.flush().await?;
+    task.write(&records(0, 1, 3)).await?;
+    drop(task);
+    let (flushed, note) = (text(0, 0) + "\n", fs::read(shared.beside("writing"))?);
+    let progress = fs::read(shared.beside("progress"))?;
+    let end_of_head = note.iter().position(|byte| *byte == b'\n').context("a head")?;
+    let mut broken: Vec<Vec<u8>> = (0..note.len()).map(|end| note[..end].to_vec()).collect();
+    broken.extend((end_of_head + 1..note.len()).map(|at| {
+        let mut changed = note.clone();
+        changed[at] ^= 1;
+        changed
+    }));
+    for broken in broken {
+        fs::write(shared.path(), &flushed)?;
+        fs::write(shared.beside("progress"), &progress)?;
+        fs::write(shared.beside("writing"), &broken)?;
+        let (_, next) = shared.open().await?;
+        assert_eq!((next, shared.text()?), ([1, 0], flushed.clone()), "{}", String::from_utf8_lossy(&broken));
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn half_a_line_of_ours_that_another_has_written_behind_stays_and_the_line_comes_again() -> Result<()> {
     let mut shared = Shared::new()?;
     let (mut task, _) = shared.open().await?;

@@ -34,11 +34,16 @@ async fn is_silent(source: &mut dyn SourceTask) -> bool {
 #[tokio::test]
 async fn a_row_that_is_committed_late_is_not_passed_over() -> Result<()> {
     let Some(server) = Postgres::start(&[])? else { return Ok(()) };
-    let (mut slow, quick) = (session(&server).await?, session(&server).await?);
-    quick.batch_execute("CREATE TABLE orders (id serial PRIMARY KEY, item text)").await?;
-    let options =
-        [("table.whitelist", "orders"), ("incrementing.column.name", "id"), ("topic.prefix", "db-")];
-    let mut source = source(&server, &options).await?;
+    late_and_early(&server, ("table.whitelist", "orders"), "db-orders").await?;
+    late_and_early(&server, ("query", "SELECT * FROM orders"), "db-").await
+}
+
+async fn late_and_early(server: &Postgres, from: (&str, &str), topic: &str) -> Result<()> {
+    let (mut slow, quick) = (session(server).await?, session(server).await?);
+    let anew = "DROP TABLE IF EXISTS orders; CREATE TABLE orders (id serial PRIMARY KEY, item text)";
+    quick.batch_execute(anew).await?;
+    let options = [from, ("incrementing.column.name", "id"), ("topic.prefix", "db-")];
+    let mut source = source(server, &options).await?;
 
     let transaction = slow.transaction().await?;
     transaction.execute("INSERT INTO orders (item) VALUES ('late')", &[]).await?;
@@ -47,7 +52,7 @@ async fn a_row_that_is_committed_late_is_not_passed_over() -> Result<()> {
     transaction.commit().await?;
     let batch = source.poll().await?.context("both are there")?;
     assert_eq!(numbers(&batch), [1, 2]);
-    assert_eq!(&*batch.records[0].topic, "db-orders");
+    assert_eq!(&*batch.records[0].topic, topic);
     assert_eq!(serde_json::to_string(&batch.positions[0].1)?, r#"{"incrementing":2}"#);
     Ok(())
 }
