@@ -17,7 +17,7 @@ const BATCH_SIZE: usize = 128 << 10;
 /// Bytes that a task's consumer fetches ahead at most.
 const FETCH_MAX: &str = "4194304";
 
-/// How long a sink's group waits for a member that says nothing: as long as the other workers wait for its worker, by default. A
+/// How long a sink's group waits for a member that says nothing: little longer than the other workers wait for its worker. A
 /// consumer's own default of 45 s would leave the partitions of a killed worker lying when its tasks have long been taken over.
 const SESSION: Duration = Duration::from_secs(10);
 
