@@ -90,12 +90,13 @@ fn key(connector: &str, partition: SourcePartition) -> Vec<u8> {
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(directory)?;
     let beside = path.with_added_extension("new");
     let mut file = std::fs::File::create(&beside)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     std::fs::rename(&beside, path)?;
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::File::open(directory)?.sync_all()
 }
 
@@ -129,11 +130,16 @@ mod tests {
     #[tokio::test]
     async fn a_file_that_cannot_be_written_changes_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("no/such/directory/offsets");
+        let path = dir.path().join("made/offsets");
         let file = PositionFile::open(&path).unwrap();
-        let error = file.store("one", vec![(map(json!({})), Some(map(json!({}))))]).await.unwrap_err();
-        assert!(error.to_string().contains("no/such/directory/offsets"), "{error}");
-        assert!(file.load("one").await.unwrap().is_empty());
+        let one = || vec![(map(json!({})), Some(map(json!({}))))];
+        file.store("one", one()).await.unwrap();
+        std::fs::remove_dir_all(dir.path().join("made")).unwrap();
+        std::fs::write(dir.path().join("made"), "in its way").unwrap();
+        let error = file.store("two", one()).await.unwrap_err();
+        assert!(error.to_string().contains("made/offsets"), "{error}");
+        assert_eq!(file.load("one").await.unwrap().len(), 1);
+        assert!(file.load("two").await.unwrap().is_empty());
         std::fs::write(dir.path().join("text"), "hello").unwrap();
         assert!(PositionFile::open(dir.path().join("text")).is_err());
     }
