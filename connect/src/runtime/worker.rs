@@ -1,6 +1,6 @@
 //! The worker: runs the tasks that a herder gives it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,7 @@ use crate::options::{Fault, Given, Options};
 use crate::registry::{Plugin, Registry};
 use crate::sink::Forget;
 use crate::source::Share;
-use millstream_client::TopicPartition;
+use millstream_client::{Admin, TopicPartition};
 
 /// What a worker can be told, besides its cluster (`bootstrap.servers`, `security.*`, `ssl.*`, `sasl.*`), its clients
 /// (`producer.*`, `consumer.*`, `admin.*`) and the converters of connectors that name none.
@@ -248,6 +248,8 @@ impl TaskRunner {
                 Some(offset) => set.push((partition, sink_offset(&offset)?)),
             }
         }
+        // A group takes no offset of what is not there, and a client would wait for it to come.
+        are_there(&admin, set.iter().map(|(partition, _)| partition)).await?;
         let moved = set.iter().map(|(partition, _)| partition).chain(&forget);
         self.forget_kept(connector, config, Forget::Of(moved.cloned().collect())).await?;
         let mut failed = Vec::new();
@@ -261,6 +263,24 @@ impl TaskRunner {
         }
         failed.first().map_or(Ok(()), |error| Err(error.to_string()))
     }
+}
+
+/// Whether the cluster has these partitions.
+async fn are_there(admin: &Admin, partitions: impl Iterator<Item = &TopicPartition>) -> Result<(), String> {
+    let partitions: Vec<&TopicPartition> = partitions.collect();
+    let topics: BTreeSet<&str> = partitions.iter().map(|partition| &*partition.topic).collect();
+    let described = admin.describe_topics(topics).await.map_err(|error| error.to_string())?;
+    let counts: BTreeMap<String, usize> = described
+        .into_iter()
+        .filter_map(|(topic, described)| Some((topic, described.ok()?.partitions.len())))
+        .collect();
+    for TopicPartition { topic, partition } in partitions {
+        let count = counts.get(&**topic).ok_or_else(|| format!("there is no topic {topic}"))?;
+        if usize::try_from(*partition).is_ok_and(|index| index >= *count) {
+            return Err(format!("topic {topic} has no partition {partition}, but {count}, from 0 on"));
+        }
+    }
+    Ok(())
 }
 
 fn object(value: serde_json::Value) -> Map<String, serde_json::Value> {

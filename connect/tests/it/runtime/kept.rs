@@ -62,11 +62,17 @@ async fn offsets_that_are_moved_or_reset_count_more_than_what_the_sink_keeps() {
     eventually("the lines", async || committed(&group).await == 10).await;
     task.runner.stop(&task.id).await;
 
-    let offsets: ConnectorOffsets = serde_json::from_value(json!({"offsets": [{
-        "partition": {"kafka_topic": topic, "kafka_partition": 0}, "offset": {"kafka_offset": 7}
-    }]}))
-    .unwrap();
-    task.runner.alter_offsets(&name, &task.start.connector, offsets).await.unwrap();
+    let offsets = |topic: &str, partition: u32| -> ConnectorOffsets {
+        let partition = json!({"kafka_topic": topic, "kafka_partition": partition});
+        serde_json::from_value(json!({"offsets": [{"partition": partition, "offset": {"kafka_offset": 7}}]}))
+            .unwrap()
+    };
+    let alter = |offsets| task.runner.alter_offsets(&name, &task.start.connector, offsets);
+    let error = alter(offsets("nowhere", 0)).await.unwrap_err();
+    assert_eq!(error, "there is no topic nowhere");
+    let error = alter(offsets(&topic, 1)).await.unwrap_err();
+    assert_eq!(error, format!("topic {topic} has no partition 1, but 1, from 0 on"));
+    alter(offsets(&topic, 0)).await.unwrap();
     let task = start(&name, &topic, &file).await;
     eventually("those from 7", async || committed(&group).await == 10).await;
     task.runner.stop(&task.id).await;
