@@ -35,9 +35,11 @@ judges:
 	@.ci/install wanted 'ls /usr/lib/postgresql/*/bin/postgres' "to test with PostgreSQL" postgresql
 	@.ci/install wanted 'victoria-metrics --version && vmagent --version' "to test with VictoriaMetrics" victoria-metrics
 
+# All programs are built as members of the workspace, with the same features: what one command has built the next one has.
 # Each runs Apache Kafka beside us, in turns; the last line is a JSON object. benches/src/knobs.rs has what can be tuned.
 $(COMPARISONS): bench-%: needs judges
-	@source .ci/env; cargo build --release --package millstream-cli --package millstream-benches; \
+	@source .ci/env; cargo build --release --workspace --bin millstream --bin compare --bin count_words --bin run_topology \
+		--bin bulk_load; \
 		"$$CARGO_TARGET_DIR/release/compare" $*
 
 # A line's cost on its way through the whole monitoring ETL; the servers' apart.
