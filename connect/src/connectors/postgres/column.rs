@@ -19,6 +19,17 @@ pub(super) struct Column {
     pub(super) kind: ColumnKind,
     /// Whether a null is refused.
     pub(super) is_required: bool,
+    /// Whether what the server takes for equal is written alike: 1.0 and 1.00 are one number, and `a` and `A` may be one text.
+    pub(super) is_exact: bool,
+}
+
+/// The types of which that is so.
+const EXACT: [&str; 11] =
+    ["bool", "int2", "int4", "int8", "text", "varchar", "bytea", "date", "time", "timestamp", "timestamptz"];
+
+/// Whether that is so of a type in `pg_type`.
+pub(super) fn is_exact(type_name: &str) -> bool {
+    EXACT.contains(&type_name)
 }
 
 /// What the text of a column must be, as far as it is looked at before the server does.

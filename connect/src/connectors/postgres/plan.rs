@@ -6,7 +6,7 @@ use std::ops::Range;
 use bytes::BufMut;
 
 use super::binary::Unfit;
-use super::column::Column;
+use super::column::{Column, ColumnKind};
 use super::names::{TableName, quoted};
 use super::row::Row;
 use super::table::Table;
@@ -252,6 +252,20 @@ impl Run {
             }
         }
         self.rows.push(Some(start..self.bytes.len()));
+    }
+
+    /// Whether rows of one key have keys that are written alike, so that the last of them is known. A time that is text may be written
+    /// in many ways.
+    pub(super) fn is_exact(&self) -> bool {
+        let plain = |kind| {
+            matches!(
+                kind,
+                ColumnKind::Boolean | ColumnKind::Integer(_) | ColumnKind::Text | ColumnKind::Bytes
+            )
+        };
+        let is_exact =
+            |column: &Column| column.is_exact && (self.format == Format::Binary || plain(column.kind));
+        self.fields[..self.keys].iter().all(|(_, column)| column.as_ref().is_some_and(is_exact))
     }
 
     /// Whether there was no row.

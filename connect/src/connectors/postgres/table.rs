@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 
 use tokio_postgres::{Client, Error, Statement, Transaction};
 
-use super::column::{Column, ColumnKind};
+use super::column::{Column, ColumnKind, is_exact};
 use super::error::{describe, task_error};
 use super::names::{TableName, quoted};
 use super::row::{Cell, Row};
@@ -68,7 +68,7 @@ fn read(rows: &[tokio_postgres::Row]) -> Option<Table> {
         let name: String = row.get(0);
         let kind = ColumnKind::of(row.get(1));
         (&name, row.get::<_, u32>(3), row.get::<_, i32>(4)).hash(&mut shape);
-        (name.clone(), Column { name, kind, is_required: row.get(2) })
+        (name.clone(), Column { name, kind, is_required: row.get(2), is_exact: is_exact(row.get(1)) })
     });
     let columns: HashMap<_, _, _> = columns.collect();
     (!columns.is_empty()).then(|| Table { columns, shape: shape.finish() })

@@ -128,15 +128,25 @@ fn merge(run: &Run, mode: InsertMode) -> String {
     format!("INSERT INTO {target} ({all}) SELECT {all} FROM {staging} ON CONFLICT ({keys}) DO {action}")
 }
 
-/// The staged rows that count.
+/// The staged rows that count. Where keys may be equal that are not written alike, the server tells which are.
 fn counted(run: &Run) -> String {
     let staging = staging::name(run);
-    if run.replaced.is_empty() {
-        return format!("{staging} AS staged");
+    let mut wanted = String::new();
+    if !run.replaced.is_empty() {
+        let replaced = run.replaced.iter().map(i32::to_string).collect::<Vec<_>>().join(",");
+        wanted = format!(
+            " WHERE NOT EXISTS (SELECT FROM unnest('{{{replaced}}}'::int[]) AS replaced (nth) WHERE replaced.nth = one.{NTH})"
+        );
     }
-    let replaced = run.replaced.iter().map(i32::to_string).collect::<Vec<_>>().join(",");
-    format!(
-        "(SELECT * FROM {staging} AS one WHERE NOT EXISTS \
-         (SELECT FROM unnest('{{{replaced}}}'::int[]) AS replaced (nth) WHERE replaced.nth = one.{NTH})) AS staged"
-    )
+    if !run.is_delete && !run.is_exact() {
+        let keys = quoted_list(run.columns().take(run.keys));
+        return format!(
+            "(SELECT DISTINCT ON ({keys}) * FROM {staging} AS one{wanted} ORDER BY {keys}, {NTH} DESC) AS staged"
+        );
+    }
+    if wanted.is_empty() {
+        format!("{staging} AS staged")
+    } else {
+        format!("(SELECT * FROM {staging} AS one{wanted}) AS staged")
+    }
 }

@@ -382,6 +382,45 @@ async fn the_last_row_of_a_key_counts_among_rows_that_were_sent_long_before() ->
     Ok(())
 }
 
+/// The server's equality is what counts: one key may be written in many ways.
+#[tokio::test]
+async fn the_last_row_of_a_key_counts_however_it_is_written() -> Result<()> {
+    let Some(server) = Postgres::start(&[])? else { return Ok(()) };
+    let client = session(&server).await?;
+    for (kind, spellings) in [
+        ("numeric", ["1", "1.0", "1.00"]),
+        ("double precision", ["0", "-0", "0.0"]),
+        ("char(5)", ["a", "a ", "a  "]),
+        (
+            "uuid",
+            [
+                "00000000-0000-0000-0000-00000000000A",
+                "0000000000000000000000000000000a",
+                "{00000000-0000-0000-0000-00000000000a}",
+            ],
+        ),
+        ("date", ["1970-01-02", "19700102", "Jan 2 1970"]),
+    ] {
+        for mode in ["upsert", "update"] {
+            let anew = "DROP TABLE IF EXISTS orders, millstream_connect_offsets";
+            client
+                .batch_execute(&format!("{anew}; CREATE TABLE orders (id {kind} PRIMARY KEY, item text)"))
+                .await?;
+            let fill = format!("INSERT INTO orders VALUES ('{}', 'old')", spellings[0]);
+            client.batch_execute(&fill).await?;
+            let options = [("insert.mode", mode), ("pk.mode", "record_value"), ("pk.fields", "id")];
+            let mut sink = sink(&server, &options).await?;
+            let spelt = |(offset, text): (i64, &str)| {
+                record(offset, &[("id", Value::string(text)), ("item", Value::string(format!("n{offset}")))])
+            };
+            let batch: Vec<Record> = (0..).zip(spellings).map(spelt).collect();
+            assert_eq!(sink.write(&batch).await?, Written::All, "{kind} {mode}");
+            assert_eq!(rows(&client, "SELECT item FROM orders").await?, ["n2"], "{kind} {mode}");
+        }
+    }
+    Ok(())
+}
+
 /// Eight bytes are a number as well as a float: what they mean is what the column says when they are written.
 #[tokio::test]
 async fn a_column_that_becomes_another_of_the_same_width_gets_what_was_meant() -> Result<()> {
