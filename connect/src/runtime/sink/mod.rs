@@ -210,9 +210,10 @@ impl SinkRun {
     async fn fill(&mut self, task: &mut dyn SinkTask) -> Result<bool, RunError> {
         let started = Instant::now();
         self.rebalance(task).await?;
-        self.choke();
         let enough = if self.begun { self.options.batch_records } else { 1 };
         while self.lanes.ready(started) < enough {
+            // With each that arrives: what is held up counts for nothing here.
+            self.choke();
             if let Some(fetched) = self.waiting_for_memory.take() {
                 if !self.arrive(task, fetched).await? {
                     break;

@@ -7,7 +7,7 @@ use millstream_connect::herder::{State, Worker};
 
 use super::broker::{committed, topic_of, unique};
 use super::shelf::{Behaviour, ShelfState};
-use super::sink::{behave, pairs};
+use super::sink::{behave, numbered, pairs};
 use super::worker::{OneTask, eventually, position_file};
 
 #[tokio::test]
@@ -82,4 +82,27 @@ async fn what_is_written_makes_room_long_before_it_is_committed() {
     assert!(*shelf.flushes.lock() <= 1, "nothing but the first look at the clock");
     task.runner.stop(&task.id).await;
     assert_eq!(task.runner.memory().0, 0, "all memory came back");
+}
+
+#[tokio::test]
+async fn a_record_that_is_tried_again_keeps_its_partition_from_being_read_far_ahead() {
+    let topic = topic_of("texts", 2, numbered(0, 10_000)).await;
+    let name = unique("shelf");
+    let shelf = ShelfState::named(&name);
+    // An even number: partition 0.
+    behave(&shelf, Behaviour { busy: Some("text 20.".into()), ..Behaviour::default() });
+    let (dir, worker) = (tempfile::tempdir().unwrap(), [("consumer.max.poll.records", "100")]);
+    let task = OneTask::start_with(&name, &pairs(&topic, &name), position_file(&dir), &worker).await;
+    eventually("partition 1", async || {
+        shelf.written.lock().iter().filter(|(partition, _, _)| *partition == 1).count() == 5_000
+    })
+    .await;
+    let retries = task.metrics().retries;
+    task.until("more attempts", |metrics| metrics.retries > retries + 5).await;
+    let read = task.metrics().records_read;
+    assert!(read < 5_000 + 2_000, "{read} records are read");
+    behave(&shelf, Behaviour::default());
+    let group = format!("connect-{name}");
+    eventually("the commit", async || committed(&group).await == 10_000).await;
+    task.runner.stop(&task.id).await;
 }
