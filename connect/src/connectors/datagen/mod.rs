@@ -1,5 +1,6 @@
 //! Records that are made up, from a seed: for demonstrations, tests and measurements.
 
+mod lanes;
 mod options;
 mod random;
 mod refused;
@@ -12,11 +13,12 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use chrono::Utc;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 pub use options::{DatagenOptions, Template};
 pub use refused::Refused;
 
+use self::lanes::Lanes;
 use self::options::start_ms;
 use self::template::Maker;
 use crate::about::About;
@@ -50,18 +52,26 @@ impl Source for Datagen {
 
     /// Whether the broker will keep what is made: its retention counts the records' own times.
     async fn check(options: &DatagenOptions) -> Vec<Finding> {
-        let age =
-            start_ms(&options.start_time).map(|start| Utc::now().timestamp_millis().saturating_sub(start));
         let what = format!("records from {}", options.start_time);
-        match age {
-            Some(age) if age > RETENTION_MS => vec![Finding::warning(
-                what,
-                "older than a topic keeps records where nothing is said (7 days), so they are deleted soon, read or not: write \
-                 start.time=now, or give the topic retention.ms=-1 (topic.creation.default.retention.ms=-1 where the connector \
-                 makes it, with topic.creation.default.partitions and .replication.factor)",
-            )],
-            _ => vec![Finding::fine(what, "recent enough to be kept")],
+        let Some(start) = start_ms(&options.start_time) else {
+            return vec![match options.runs_ahead() {
+                true => Finding::warning(
+                    what,
+                    "they are made faster than their own time passes, and Kafka 4 refuses what is more than an hour ahead of its \
+                     clock (message.timestamp.after.max.ms): write rate, or a higher events.per.second, or an earlier start.time",
+                ),
+                false => Finding::fine(what, "recent enough to be kept"),
+            }];
+        };
+        if Utc::now().timestamp_millis().saturating_sub(start) <= RETENTION_MS {
+            return vec![Finding::fine(what, "recent enough to be kept")];
         }
+        vec![Finding::warning(
+            what,
+            "older than a topic keeps records where nothing is said (7 days), so they are deleted soon, read or not: write \
+             start.time=now, or give the topic retention.ms=-1 (topic.creation.default.retention.ms=-1 where the connector \
+             makes it, with topic.creation.default.partitions and .replication.factor)",
+        )]
     }
 
     /// As many tasks as may be: the numbers are dealt out to them in turns.
@@ -85,6 +95,8 @@ struct DatagenTask {
     /// The number of the next record, and how far it is from that to the one after.
     next: u64,
     step: u64,
+    /// What was made before, which other tasks may have done.
+    stored: Lanes,
     /// Where there are no more; `None`: there are always more.
     end: Option<u64>,
     batch_size: u64,
@@ -101,15 +113,10 @@ struct Pace {
 impl DatagenTask {
     fn new(options: DatagenOptions, context: &SourceContext) -> Self {
         let (lane, lanes) = (context.task as u64, context.tasks.max(1) as u64);
-        let partition = [
-            ("template".to_owned(), json!(options.template.name())),
-            ("task".to_owned(), json!(lane)),
-            ("tasks".to_owned(), json!(lanes)),
-        ];
-        let partition: SourcePartition = partition.into_iter().collect();
-        let stored = context.position(&partition);
-        let next = stored.and_then(|offset| offset.get(NEXT)).and_then(Json::as_u64).unwrap_or(lane);
-        let begun = stored.and_then(|offset| offset.get(START)).and_then(Json::as_i64);
+        let partition = lanes::partition(options.template, lane, lanes);
+        let stored = Lanes::read(options.template, &context.positions);
+        let known = context.position(&partition).and_then(|offset| offset.get(START)?.as_i64());
+        let begun = known.or_else(|| stored.start_ms());
         let start_ms =
             start_ms(&options.start_time).or(begun).unwrap_or_else(|| Utc::now().timestamp_millis());
         let pace = (options.rate > 0).then(|| Pace { rate: options.rate, since: Instant::now(), made: 0 });
@@ -117,7 +124,8 @@ impl DatagenTask {
             topic: Arc::from(options.topic.as_str()),
             partition,
             start_ms,
-            next,
+            next: stored.first_left(lane, lanes),
+            stored,
             step: lanes,
             end: (options.count > 0).then_some(options.count),
             batch_size: options.batch_size,
@@ -126,7 +134,7 @@ impl DatagenTask {
         }
     }
 
-    /// How many records there are left.
+    /// How many records there are left at most: some may have been made.
     fn left(&self) -> u64 {
         self.end.map_or(u64::MAX, |end| end.saturating_sub(self.next).div_ceil(self.step))
     }
@@ -134,8 +142,11 @@ impl DatagenTask {
     fn batch(&mut self, count: u64) -> SourceBatch {
         let mut records = Vec::with_capacity(usize::try_from(count).unwrap_or_default());
         for _ in 0..count {
+            if self.end.is_some_and(|end| self.next >= end) {
+                break;
+            }
             let made = self.maker.make(self.next);
-            self.next += self.step;
+            self.next = self.stored.first_left_from(self.next + self.step, self.step);
             records.push(Record {
                 key: made.key,
                 timestamp: Some(made.timestamp),

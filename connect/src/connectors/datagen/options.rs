@@ -62,6 +62,25 @@ pub struct DatagenOptions {
     pub(super) _refused: Refused,
 }
 
+impl DatagenOptions {
+    /// Whether the records' own time comes to pass more than an hour before the time that it takes to make them.
+    pub(super) fn runs_ahead(&self) -> bool {
+        const HOUR_S: u64 = 3_600;
+        let lasts = self.count / self.per_second();
+        let is_short = self.count > 0 && lasts <= HOUR_S;
+        !is_short && (self.rate == 0 || self.rate > self.per_second())
+    }
+
+    /// How many records a second there are by their timestamps.
+    pub(super) fn per_second(&self) -> u64 {
+        let rates = [self.events_per_second, self.rate];
+        rates.into_iter().find(|rate| *rate > 0).unwrap_or(PER_SECOND)
+    }
+}
+
+/// What events have a second where nothing limits them.
+const PER_SECOND: u64 = 1_000;
+
 /// What is made up.
 #[derive(Choice, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Template {

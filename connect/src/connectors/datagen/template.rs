@@ -34,13 +34,9 @@ struct Event {
     is_error: bool,
 }
 
-/// What events have a second where nothing limits them.
-const PER_SECOND: u64 = 1_000;
-
 impl Maker {
     pub(super) fn new(options: DatagenOptions, start_ms: i64) -> Self {
-        let per_second = [options.events_per_second, options.rate, PER_SECOND];
-        let per_second = per_second.into_iter().find(|rate| *rate > 0).unwrap_or(PER_SECOND);
+        let per_second = options.per_second();
         let second = (i64::MIN, String::new());
         Self { options, start_ms, per_second, line: String::new(), second }
     }

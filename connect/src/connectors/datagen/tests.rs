@@ -17,6 +17,9 @@ fn context(task: usize, tasks: usize) -> SourceContext {
     SourceContext { task, tasks, ..SourceContext::default() }
 }
 
+/// The beginning of a year.
+const START: &str = "1767225600000";
+
 /// All that a task makes, and where each of its batches ends.
 async fn run(options: DatagenOptions, context: &SourceContext) -> (Vec<Record>, Vec<SourceBatch>) {
     let mut task = DatagenTask::new(options, context);
@@ -37,6 +40,7 @@ async fn the_same_seed_makes_the_same_records_wherever_a_task_goes_on() {
             ("batch.size", "37"),
             ("late.share", "0.1"),
             ("seed", "9"),
+            ("start.time", START),
         ];
         let (all, batches) = run(options(&pairs), &context(0, 1)).await;
         assert_eq!(all.len(), 500);
@@ -73,6 +77,7 @@ async fn a_web_log_has_the_late_lines_hot_paths_and_bursts_that_were_asked_for()
         ("burst.every.ms", "100s"),
         ("burst.length.ms", "10s"),
         ("burst.error.share", "0.5"),
+        ("start.time", START),
     ];
     let (all, _) = run(options(&pairs), &context(0, 1)).await;
     let combined = Regex::new(
@@ -80,7 +85,7 @@ async fn a_web_log_has_the_late_lines_hot_paths_and_bursts_that_were_asked_for()
     )
     .unwrap();
     let (mut late, mut hot, mut in_burst, mut in_calm, mut bytes) = (0, 0, (0, 0), (0, 0), 0);
-    let start = 1_767_225_600_000_i64;
+    let start = START.parse::<i64>().unwrap();
     for (number, record) in all.iter().enumerate() {
         let line = record.value.value.as_str().unwrap();
         let parts = combined.captures(line).unwrap_or_else(|| panic!("{line:?} is not in combined format"));
@@ -116,6 +121,46 @@ async fn now_is_the_time_of_the_first_start() {
 }
 
 #[tokio::test]
+async fn another_number_of_tasks_goes_on_where_those_before_were() {
+    const RECORDS: usize = 3_000;
+    let count = RECORDS.to_string();
+    let mut random = super::random::Draw::of(seed(), 0);
+    let mut positions = BTreeMap::new();
+    let mut made = Vec::new();
+    while made.len() < RECORDS {
+        let tasks = 1 + random.below(5) as usize;
+        let batch_size = (1 + random.below(20)).to_string();
+        let pairs =
+            [("template", "orders"), ("count", &count), ("batch.size", &batch_size), ("start.time", START)];
+        let known: Vec<_> = positions.values().cloned().collect();
+        for task in 0..tasks {
+            let context = SourceContext { positions: known.clone(), ..context(task, tasks) };
+            let mut task = DatagenTask::new(options(&pairs), &context);
+            for _ in 0..random.below(30) {
+                let Some(batch) = task.poll().await.unwrap() else { break };
+                made.extend(batch.records.iter().map(|record| format!("{:?}", record.value)));
+                positions.extend(
+                    batch.positions.into_iter().map(|position| (format!("{:?}", position.0), position)),
+                );
+            }
+        }
+    }
+    let pairs = [("template", "orders"), ("count", &count), ("start.time", START)];
+    let (all, _) = run(options(&pairs), &context(0, 1)).await;
+    let mut all: Vec<String> = all.iter().map(|record| format!("{:?}", record.value)).collect();
+    all.sort();
+    made.sort();
+    assert!(made == all, "seed {}: {} made, {} are different", seed(), made.len(), all.len());
+}
+
+/// Another one each second.
+fn seed() -> u64 {
+    static SEED: std::sync::LazyLock<u64> =
+        std::sync::LazyLock::new(|| Utc::now().timestamp().unsigned_abs());
+    *SEED
+}
+
+#[tokio::test]
 async fn a_rate_is_kept() {
     let mut task = DatagenTask::new(options(&[("rate", "1000"), ("count", "300")]), &context(0, 1));
     let started = Instant::now();
@@ -132,7 +177,12 @@ async fn doctor_warns_of_records_that_retention_deletes() {
     let said = async |start: &str| Datagen::check(&options(&[("start.time", start)])).await[0].clone();
     let old = said("2001-01-01T00:00:00Z").await;
     assert!(old.severity == Severity::Warning && old.said.contains("start.time=now"), "{old:?}");
-    assert_eq!(said("now").await.severity, Severity::Fine);
+    assert_eq!(said("now").await.severity, Severity::Warning, "nothing limits them");
+    for limit in [("rate", "500"), ("count", "10000"), ("events.per.second", "1000000")] {
+        let is_ahead = limit.0 == "events.per.second";
+        let said = Datagen::check(&options(&[("start.time", "now"), limit])).await[0].clone();
+        assert_eq!(said.severity == Severity::Warning, is_ahead, "{limit:?}: {said:?}");
+    }
     let recent = (Utc::now().timestamp_millis() - 1_000).to_string();
     assert_eq!(said(&recent).await.severity, Severity::Fine);
 }
