@@ -160,10 +160,12 @@ impl Load {
         let empty = if self.writing.len() < MAX_WRITING { Run::default() } else { self.wait()? };
         let run = mem::replace(&mut self.run, empty);
         let (table, tied) = (self.table.clone(), self.tied);
+        // Named here, so that files are numbered in the order of their entries, whichever thread is the faster.
+        let path = table.database.next_load_file();
         let (done, next) = mpsc::sync_channel(1);
         let before = mem::replace(&mut self.last, next);
         let write = move || {
-            let run = table.write(run, tied, &before)?;
+            let run = table.write(run, path, tied, &before)?;
             // Nobody waits after the last one.
             let _ = done.send(());
             Ok(run)
@@ -215,6 +217,7 @@ impl Table {
     fn write(
         &self,
         mut run: Run,
+        path: PathBuf,
         tied: Option<Checkpoint>,
         before: &mpsc::Receiver<()>,
     ) -> Result<Run, WriteError> {
@@ -223,7 +226,7 @@ impl Table {
             run.put_into(&mut batch, &self.database.family(&self.family));
             None
         } else {
-            Some(self.make_file(&run)?)
+            Some(self.make_file(&run, path)?)
         };
         before.recv().map_err(|_| WriteError::Before)?;
         if let Some(path) = file {
@@ -238,8 +241,7 @@ impl Table {
         Ok(run)
     }
 
-    fn make_file(&self, run: &Run) -> Result<PathBuf, ::rocksdb::Error> {
-        let path = self.database.next_load_file();
+    fn make_file(&self, run: &Run, path: PathBuf) -> Result<PathBuf, ::rocksdb::Error> {
         let options = self.database.table_options(&self.family);
         let mut file = SstFileWriter::create(&options);
         file.open(&path)?;
