@@ -72,8 +72,6 @@ pub(crate) struct SinkRun {
     commit_at: Instant,
     /// When it is found out next how much there is to be done.
     measure_at: Instant,
-    /// The target has been given something: until then it has nothing to do while more is read.
-    begun: bool,
     /// Something was written since the last flush.
     unflushed: bool,
     /// The target did not answer in time when partitions were to go or the task was to end: it is not asked before that is done.
@@ -123,7 +121,6 @@ impl SinkRun {
             topics: BTreeSet::new(),
             commit_at: Instant::now(),
             measure_at: Instant::now(),
-            begun: false,
             unflushed: false,
             abandoned: false,
             given_up_at: None,
@@ -210,8 +207,7 @@ impl SinkRun {
     async fn fill(&mut self, task: &mut dyn SinkTask) -> Result<bool, RunError> {
         let started = Instant::now();
         self.rebalance(task).await?;
-        let enough = if self.begun { self.options.batch_records } else { 1 };
-        while self.lanes.ready(started) < enough {
+        while self.lanes.ready(started) < self.options.batch_records {
             // With each that arrives: what is held up counts for nothing here.
             self.choke();
             if let Some(fetched) = self.waiting_for_memory.take() {

@@ -24,7 +24,6 @@ impl SinkRun {
         if taken.records.is_empty() {
             return Ok(());
         }
-        self.begun = true;
         let mut bisection = Bisection::new(taken.records.len());
         let outcome = self.put(task, &taken.records, &mut bisection).await;
         let verdicts = bisection.into_verdicts();
