@@ -40,7 +40,8 @@ pub(crate) struct Shown {
 #[derive(Args)]
 pub(crate) struct TopicName {
     /// Name of the topic
-    #[arg(value_name = "TOPIC", required_unless_present = "named")]
+    // Required, as the usage shows it: what another option excludes may be missing all the same.
+    #[arg(value_name = "TOPIC", required = true)]
     topic: Option<String>,
     #[arg(long = "topic", id = "named", hide = true, conflicts_with = "topic")]
     named: Option<String>,

@@ -10,6 +10,11 @@ use tokio::signal::unix::{SignalKind, signal};
 pub(crate) struct Stopped(i32);
 
 impl Stopped {
+    /// By ctrl-c, where a terminal gives it as a key.
+    pub(crate) fn by_key() -> Self {
+        Self(SignalKind::interrupt().as_raw_value())
+    }
+
     /// What shells expect of a program that a signal ended.
     pub(crate) fn code(self) -> u8 {
         u8::try_from(128 + self.0).unwrap_or(u8::MAX)

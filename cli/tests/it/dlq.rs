@@ -216,6 +216,14 @@ fn a_letter_is_shown_with_where_it_lies_where_it_came_from_and_why() {
 }
 
 #[test]
+fn a_topic_must_be_said_and_may_be_said_as_to_kafkas_tools() {
+    assert!(ok(&["dlq", "show", "--help"]).contains("dlq show [OPTIONS] <TOPIC>"));
+    assert!(refused(&["dlq", "show"]).contains("<TOPIC>"));
+    letters("dlq-named", "dlq-named-from");
+    assert_eq!(ok(&["dlq", "show", "--topic", "dlq-named"]), ok(&["dlq", "show", "dlq-named"]));
+}
+
+#[test]
 fn none_is_none() {
     letters("untouched.dlq", "untouched");
     assert_eq!(ok(&["dlq", "replay", "untouched.dlq", "-n", "0"]), "nothing to send\n");

@@ -1,6 +1,8 @@
 //! `millstream connect top`.
 
+use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::process::{Command, Stdio};
 
 use serde_json::json;
 
@@ -69,4 +71,50 @@ fn it_shows_what_a_run_with_metrics_moves() {
     assert!(seen.contains(" of 32.0 MiB") && seen.contains('·'), "{seen}");
     assert!(refused(&["connect", "top", "--once", "--url", &listen]).contains(&listen), "it is gone");
     assert!(ok(&["connect", "top", "--help"]).contains("--url"));
+}
+
+/// What a terminal shows of `connect top` and how it ended: `keys` are pressed when a frame is there. `None`: there is no `script`, which
+/// makes the terminal.
+fn at_a_terminal(keys: &[u8]) -> Option<String> {
+    if Command::new("script").arg("--version").output().is_err() {
+        println!("SKIPPED: connect top at a terminal because there is no script(1)");
+        return None;
+    }
+    let top =
+        format!("{} connect top --url http://127.0.0.1:{}", env!("CARGO_BIN_EXE_millstream"), free_port());
+    let told = format!("stty rows 30 cols 100; {top}; echo ended $?; stty -a");
+    let mut terminal = Command::new("script");
+    terminal.args(["-qec", &told, "/dev/null"]).env("SHELL", "/bin/sh").env("TERM", "xterm");
+    let mut terminal = terminal.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut input, mut output) = (terminal.stdin.take().unwrap(), terminal.stdout.take().unwrap());
+    let (mut seen, mut chunk, mut pressed) = (Vec::new(), [0; 4096], false);
+    loop {
+        let read = output.read(&mut chunk).unwrap();
+        if read == 0 {
+            break;
+        }
+        seen.extend_from_slice(&chunk[..read]);
+        if !pressed && String::from_utf8_lossy(&seen).contains("the worker does not answer") {
+            input.write_all(keys).unwrap();
+            pressed = true;
+        }
+    }
+    terminal.wait().unwrap();
+    Some(String::from_utf8_lossy(&seen).into_owned())
+}
+
+#[test]
+fn q_and_escape_and_ctrl_c_end_it_and_leave_the_terminal_as_it_was() {
+    for (keys, code) in [(b"xq".as_slice(), 0), (b"\x1b", 0), (b"\x03", 130)] {
+        let Some(seen) = at_a_terminal(keys) else { return };
+        assert!(seen.contains(&format!("ended {code}")), "{keys:?}: {seen}");
+        let after = seen.split("ended").last().unwrap_or_default();
+        for (entered, left) in [("\x1b[?1049h", "\x1b[?1049l"), ("\x1b[?25l", "\x1b[?25h")] {
+            assert!(seen.find(entered) < seen.rfind(left), "{keys:?}: {seen:?}");
+        }
+        for flag in ["icanon", "echo", "isig", "opost", "icrnl"] {
+            let is_set = |word: &str| word.trim_end_matches(';') == flag;
+            assert!(after.split_whitespace().any(is_set), "{keys:?}: no {flag} in {after}");
+        }
+    }
 }

@@ -2,18 +2,19 @@
 
 mod frame;
 mod look;
+mod screen;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use crossterm::{cursor, queue, style, terminal};
 
-use self::frame::{LINES_MAX, frame};
-use self::look::{Look, Looker};
+use self::frame::frame;
+use self::look::Looker;
+use self::screen::{Key, Screen};
 use crate::output::say;
-use crate::stop::stopped;
+use crate::stop::{Stopped, stopped};
 
 /// How often the frame is drawn, and what rates are the rates of.
 const REFRESH: Duration = Duration::from_secs(1);
@@ -43,50 +44,30 @@ impl Top {
             }
             return frame(&last, &now, usize::MAX).into_iter().try_for_each(say);
         }
-        let _screen = Screen::enter()?;
         let mut stop = std::pin::pin!(stopped()?);
+        let mut before = last.clone();
+        let mut screen = Screen::enter()?;
         let mut ticks = tokio::time::interval(REFRESH);
         loop {
+            let look = async {
+                ticks.tick().await;
+                looker.look().await
+            };
             tokio::select! {
                 stopped = &mut stop => return Err(stopped.into()),
-                _ = ticks.tick() => {}
+                key = screen.key() => match key {
+                    Key::Quit => return Ok(()),
+                    Key::Interrupt => return Err(Stopped::by_key().into()),
+                    Key::Redraw => {}
+                },
+                now = look => {
+                    let seen = std::mem::replace(&mut last, now);
+                    if seen.failure.is_none() {
+                        before = seen;
+                    }
+                }
             }
-            let now = looker.look().await;
-            draw(&mut io::stdout().lock(), &last, &now)?;
-            if now.failure.is_none() {
-                last = now;
-            }
+            screen.draw(&before, &last)?;
         }
-    }
-}
-
-/// Draws a frame over the last one.
-fn draw(out: &mut impl Write, last: &Look, now: &Look) -> io::Result<()> {
-    let (width, height) = terminal::size().unwrap_or((200, 50));
-    queue!(out, cursor::MoveTo(0, 0))?;
-    let room = usize::from(height).saturating_sub(1).min(LINES_MAX);
-    for line in frame(last, now, usize::from(width)).iter().take(room) {
-        let rest = terminal::Clear(terminal::ClearType::UntilNewLine);
-        queue!(out, style::Print(line), rest, cursor::MoveToNextLine(1))?;
-    }
-    queue!(out, terminal::Clear(terminal::ClearType::FromCursorDown))?;
-    out.flush()
-}
-
-/// The terminal's other screen: what was there before is there again when this is dropped.
-struct Screen;
-
-impl Screen {
-    fn enter() -> io::Result<Self> {
-        queue!(io::stdout(), terminal::EnterAlternateScreen, cursor::Hide)?;
-        Ok(Self)
-    }
-}
-
-impl Drop for Screen {
-    fn drop(&mut self) {
-        let mut out = io::stdout();
-        // A terminal that is gone needs nothing given back.
-        let _ = queue!(out, cursor::Show, terminal::LeaveAlternateScreen).and_then(|()| out.flush());
     }
 }
