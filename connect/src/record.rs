@@ -69,6 +69,15 @@ impl Record {
         self
     }
 
+    /// The same with the time at which a sender says that it happened, where a broker takes that: Kafka knows none before 1970, which
+    /// is left to the producer, and refuses what lies ahead (`message.timestamp.after.max.ms`), with all that was sent along, which
+    /// becomes `now`.
+    #[must_use]
+    pub fn said_at(mut self, said: i64, now: i64) -> Self {
+        self.timestamp = (said >= 0).then_some(said.min(now));
+        self
+    }
+
     /// The same with one more header.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<SchemaAndValue>) -> Self {

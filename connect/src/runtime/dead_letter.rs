@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::Utc;
 use millstream_client::{Delivery, Header, NewTopic, Producer, ProducerRecord};
 
 use super::RunError;
@@ -104,7 +105,8 @@ impl DeadLetters {
             key: corpse.key,
             value: corpse.value,
             headers: &all,
-            timestamp: corpse.timestamp,
+            // A time that lies ahead may be why the record failed: no topic but one that is told to takes it.
+            timestamp: corpse.timestamp.map(|time| time.min(Utc::now().timestamp_millis())),
         };
         Ok(self.producer.send(record).await?)
     }

@@ -169,3 +169,16 @@ async fn who_sends_nonsense_or_nothing_disturbs_nobody() -> Result<()> {
     drop(idle);
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_ahead_is_its_senders_and_not_the_records() -> Result<()> {
+    let (mut task, listen) = receiver(&[]).await?;
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
+    socket.send_to(b"<34>1 2099-10-11T22:14:15Z h a - - - ahead", &listen)?;
+    let record = take(&mut task, 1).await?.remove(0);
+    let said = record.value.value.get("timestamp").and_then(Value::as_i64);
+    assert_eq!(said, Some(4_095_440_055_000));
+    let (time, now) = (record.timestamp.context("no time")?, chrono::Utc::now().timestamp_millis());
+    assert!((now - 60_000..=now).contains(&time), "no broker takes {time}");
+    Ok(())
+}

@@ -17,8 +17,8 @@ pub enum Form {
     Series,
 }
 
-/// The records of a series, keyed with its labels, so that it stays in one partition and in order.
-pub(crate) fn records(topic: &Arc<str>, series: Series, form: Form, out: &mut Vec<Record>) {
+/// The records of a series that came at `now`, keyed with its labels, so that it stays in one partition and in order.
+pub(crate) fn records(topic: &Arc<str>, series: Series, form: Form, now: i64, out: &mut Vec<Record>) {
     let Some(newest) = series.samples.iter().map(|sample| sample.timestamp).max() else { return };
     let key: Arc<str> = series.labels.to_string().into();
     let labels: Map = series.labels.others().collect();
@@ -26,9 +26,8 @@ pub(crate) fn records(topic: &Arc<str>, series: Series, form: Form, out: &mut Ve
     let record = |value: Map, timestamp: i64| {
         let mut record = Record::new(topic.clone(), SchemaAndValue::schemaless(value));
         record.key = SchemaAndValue::string(key.clone());
-        // Kafka knows no time before 1970; the sample keeps its own.
-        record.timestamp = (timestamp >= 0).then_some(timestamp);
-        record
+        // The sample keeps its own time, whatever that is.
+        record.said_at(timestamp, now)
     };
     match form {
         Form::Sample => out.extend(series.samples.iter().map(|sample| {
@@ -114,9 +113,11 @@ mod tests {
         Series { labels: Labels::new(labels).unwrap(), samples }
     }
 
+    const NOW: i64 = 100;
+
     fn written(series: &Series, form: Form) -> Vec<Record> {
         let mut out = Vec::new();
-        records(&"t".into(), series.clone(), form, &mut out);
+        records(&"t".into(), series.clone(), form, NOW, &mut out);
         out
     }
 
@@ -135,8 +136,13 @@ mod tests {
 
     #[test]
     fn a_record_is_keyed_with_its_series_and_carries_its_time() {
-        let found = written(&series(&[(-5, 1.0), (7, 2.0)]), Form::Sample);
-        assert_eq!(found.iter().map(|record| record.timestamp).collect::<Vec<_>>(), [None, Some(7)]);
+        let found = written(&series(&[(-5, 1.0), (7, 2.0), (NOW + 1, 3.0)]), Form::Sample);
+        assert_eq!(
+            found.iter().map(|record| record.timestamp).collect::<Vec<_>>(),
+            [None, Some(7), Some(NOW)],
+            "no broker takes a time that lies ahead"
+        );
+        assert_eq!(found[2].value.value.get("timestamp").and_then(Value::as_i64), Some(NOW + 1));
         assert!(found.iter().all(|record| record.key.value.as_str() == Some(r#"m{a="1",b="x"}"#)));
         assert_eq!(written(&series(&[(9, 1.0), (7, 2.0)]), Form::Series)[0].timestamp, Some(9));
         assert!(written(&series(&[]), Form::Series).is_empty());

@@ -101,8 +101,7 @@ impl SyslogTask {
         let mut record =
             Record::new(topic.clone(), SchemaAndValue::schemaless(parsed.value.with("peer", peer)));
         record.key = key.map_or(SchemaAndValue::NULL, SchemaAndValue::string);
-        let time = parsed.timestamp.filter(|time| *time >= 0);
-        record.timestamp = Some(time.unwrap_or_else(|| now.timestamp_millis()));
-        record
+        let now = now.timestamp_millis();
+        record.said_at(parsed.timestamp.filter(|time| *time >= 0).unwrap_or(now), now)
     }
 }

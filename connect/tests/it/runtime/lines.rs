@@ -42,6 +42,9 @@ pub(crate) struct LinesOptions {
     /// From this one on all are.
     #[option(name = "lines.astray.from")]
     astray_from: Option<u64>,
+    /// How far ahead of the clock the lines' times lie, in ms; they have none without.
+    #[option(name = "lines.ahead.ms")]
+    ahead: Option<i64>,
     /// Asks to be asked again so many times before each batch.
     #[option(name = "lines.retries", default = 0)]
     retries: u32,
@@ -97,8 +100,10 @@ impl SourceTask for LinesTask {
             let is_every = self.options.astray_every > 0 && line.is_multiple_of(self.options.astray_every);
             is_every || self.options.astray_from.is_some_and(|from| line >= from)
         };
+        let ahead = self.options.ahead.map(|ahead| chrono::Utc::now().timestamp_millis() + ahead);
         let record = |line| Record {
             partition: astray(line).then_some(1_000),
+            timestamp: ahead,
             ..Record::new(Arc::clone(&self.topic), SchemaAndValue::string(text(line)))
         };
         let records = (self.next..end).map(record).collect();

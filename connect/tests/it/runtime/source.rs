@@ -121,6 +121,24 @@ async fn a_record_that_its_broker_refuses_is_a_dead_letter_made_of_what_was_sent
 }
 
 #[tokio::test]
+async fn a_dead_letter_is_written_even_where_its_record_s_time_is_what_no_broker_takes() {
+    let (topic, dir) = (unique("lines"), tempfile::tempdir().unwrap());
+    let pairs = [
+        ("connector.class", "lines"),
+        ("topic", topic.as_str()),
+        ("lines", "5"),
+        ("lines.ahead.ms", "9000000"),
+    ];
+    let task = OneTask::start(&topic, &pairs, position_file(&dir)).await;
+    let metrics = task.until("the end", |metrics| metrics.exhausted).await;
+    assert_eq!((metrics.records_written, metrics.records_failed, metrics.dead_letters), (0, 5, 5));
+    let letters = contents(&format!("{topic}.dlq")).await;
+    assert_eq!(lines(&letters), numbered(5));
+    let why = letters[0].headers.iter().find(|(key, _)| key == "__connect.errors.exception.message");
+    assert!(why.unwrap().1.contains("timestamp"), "{why:?}");
+}
+
+#[tokio::test]
 async fn a_source_that_asks_for_patience_gets_it_and_says_so() {
     let (topic, dir) = (unique("lines"), tempfile::tempdir().unwrap());
     let pairs =

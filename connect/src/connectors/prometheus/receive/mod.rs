@@ -12,6 +12,7 @@ use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use chrono::Utc;
 use tokio::time::timeout;
 
 use super::form::{Form, records};
@@ -131,8 +132,9 @@ fn understood(headers: &HeaderMap) -> Result<(), &'static str> {
 impl Receiver {
     fn records(&self, body: &[u8]) -> Result<Vec<Record>, String> {
         let mut out = Vec::new();
+        let now = Utc::now().timestamp_millis();
         for series in decode(body, &self.limits).map_err(|refusal| refusal.to_string())? {
-            records(&self.topic, series, self.form, &mut out);
+            records(&self.topic, series, self.form, now, &mut out);
         }
         Ok(out)
     }

@@ -199,7 +199,7 @@ impl Scraper {
         });
         let mut out = Vec::new();
         for series in answer.into_iter().flatten().chain(about) {
-            records(&self.topic, series, self.options.form, &mut out);
+            records(&self.topic, series, self.options.form, asked, &mut out);
         }
         out
     }

@@ -69,7 +69,7 @@ fn record(metric: &str, timestamp: i64) -> Record {
     let labels = Labels::new(vec![(NAME.to_owned(), metric.to_owned())]).unwrap();
     let mut out = Vec::new();
     let series = Series { labels, samples: vec![Sample { timestamp, value: 1.0 }] };
-    form::records(&"t".into(), series, form::Form::Sample, &mut out);
+    form::records(&"t".into(), series, form::Form::Sample, i64::MAX, &mut out);
     out.remove(0)
 }
 
