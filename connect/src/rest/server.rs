@@ -14,8 +14,6 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::Semaphore;
 
-/// How long the head of a request may take.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Between two looks at a worker that starts.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -50,7 +48,7 @@ impl RestServer {
 
     /// Answers until the future is dropped, which ends the connections too.
     pub async fn serve(self, rest: Rest) {
-        self.0.serve(Limits { head: HEAD_TIMEOUT, ..Limits::default() }, router(rest)).await;
+        self.0.serve(Limits::default(), router(rest)).await;
     }
 }
 

@@ -10,7 +10,7 @@ use super::standing::remarks;
 use crate::herder::{State, TaskId};
 use crate::http::server::HttpServer;
 
-/// Scrapes at the same time; more wait to be accepted.
+/// Scrapes at the same time.
 const CONNECTIONS_MAX: usize = 32;
 
 /// What a task can be in, each with a sample of its own that is 0 or 1.
