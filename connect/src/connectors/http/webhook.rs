@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::header::{CONTENT_ENCODING, RETRY_AFTER};
+use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -17,7 +17,7 @@ use super::super::access::Access;
 use super::super::listen::is_host_and_port;
 use super::body::{BodyFormat, Reading, Unread, optional_pointer};
 use crate::data::SchemaAndValue;
-use crate::http::server::{Delivery, Door, Inbox, Receiving, bearable, plain_path};
+use crate::http::server::{Bounds, Delivery, Door, Inbox, Receiving, bearable, plain_path, turn_away};
 use crate::options::Options;
 use crate::{About, ConnectError, Finding, Record, Source, SourceContext, SourceTask};
 
@@ -54,7 +54,7 @@ pub struct WebhookOptions {
     /// How long a request waits for its turn before it is told to come again.
     #[option(name = "turn.timeout.ms", default = 1000, check = bearable, importance = "low")]
     pub turn: Duration,
-    /// Connections at once; more wait to be accepted.
+    /// Connections at once. One more gets the place of whoever has sent no request for longest, and waits where all have.
     #[option(name = "connections.max", default = 256, range = 1..=65_536, importance = "low")]
     pub connections_max: usize,
     /// Requests at once; more are told to come again.
@@ -63,7 +63,7 @@ pub struct WebhookOptions {
     /// Records of a request.
     #[option(name = "request.records.max", default = 10_000, range = 1..=1_000_000, importance = "low")]
     pub records_max: usize,
-    /// Bytes of a request.
+    /// Bytes of a request, as it is sent and, where it is compressed by gzip, as it is then.
     #[option(name = "request.bytes.max", default = 1_048_576, range = 1..=268_435_456, importance = "low")]
     pub request_max: usize,
 }
@@ -102,8 +102,7 @@ impl Source for WebhookSource {
                 .map_err(|error| ConnectError::Refused(error.to_string()))?,
             reading,
             headers: options.headers,
-            body_max: options.request_max,
-            patience: options.patience,
+            bounds: Bounds { bytes: options.request_max, patience: options.patience },
             turn: options.turn,
         };
         let router = Router::new().route(&options.path, post(receive)).with_state(Arc::new(receiver));
@@ -119,30 +118,23 @@ struct Receiver {
     reading: Reading,
     /// Names of HTTP headers that are handed on.
     headers: Vec<String>,
-    /// Bytes of a body.
-    body_max: usize,
-    /// How long a body may take to arrive.
-    patience: Duration,
+    /// How far a body may go.
+    bounds: Bounds,
     /// How long a request may wait before its body is read.
     turn: Duration,
 }
 
 async fn receive(State(receiver): State<Arc<Receiver>>, headers: HeaderMap, body: Body) -> Response {
     if !receiver.door.opens(&headers) {
-        return StatusCode::UNAUTHORIZED.into_response();
-    }
-    if headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
-        return (StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the body uncompressed").into_response();
+        return turn_away(&headers, body, StatusCode::UNAUTHORIZED.into_response());
     }
     let Ok(Some(_room)) = timeout(receiver.turn, receiver.inbox.enter()).await else {
-        return come_again(StatusCode::TOO_MANY_REQUESTS, "too many requests are under way");
+        let busy = come_again(StatusCode::TOO_MANY_REQUESTS, "too many requests are under way");
+        return turn_away(&headers, body, busy);
     };
-    let body = match timeout(receiver.patience, axum::body::to_bytes(body, receiver.body_max)).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(_)) => {
-            return (StatusCode::PAYLOAD_TOO_LARGE, "longer than request.bytes.max").into_response();
-        }
-        Err(_) => return StatusCode::REQUEST_TIMEOUT.into_response(),
+    let body = match receiver.bounds.read_plain(&headers, body).await {
+        Ok(body) => body,
+        Err(answer) => return answer,
     };
     let records = match receiver.records(&body, &headers) {
         Ok(records) => records,

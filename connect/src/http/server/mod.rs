@@ -1,5 +1,6 @@
 //! HTTP servers of connectors: bounded in connections, and in requests that wait for their records to be stored.
 
+mod body;
 mod door;
 mod inbox;
 mod receiving;
@@ -11,6 +12,7 @@ use axum::Router;
 use millstream_http::{Limits, Server};
 use tokio::task::JoinHandle;
 
+pub(crate) use self::body::{Bounds, turn_away};
 pub(crate) use self::door::Door;
 pub(crate) use self::inbox::{Delivery, Inbox};
 pub(crate) use self::receiving::Receiving;
@@ -37,7 +39,7 @@ pub(crate) struct HttpServer {
 }
 
 impl HttpServer {
-    /// Serves `router` on `HOST:PORT` to at most so many connections; others wait to be accepted. The error says what to do.
+    /// Serves `router` on `HOST:PORT` to at most so many connections. The error says what to do.
     pub(crate) async fn start(listen: &str, connections_max: usize, router: Router) -> Result<Self, String> {
         let server = Server::bind(listen).await.map_err(|error| {
             format!("{listen} cannot be listened on ({error}): give another address, or end what has it")

@@ -1,10 +1,15 @@
+use std::io::Write;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use millstream_connect::{Record, SourceBatch, SourceTask};
 use millstream_tests::daemon::free_address;
 use millstream_tests::process::{PATIENCE, Process};
 use reqwest::StatusCode;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -98,6 +103,8 @@ async fn who_may_not_and_what_cannot_be_taken_is_refused() -> Result<()> {
         StatusCode::UNAUTHORIZED
     );
     assert_eq!(post("12345678901").await?.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    let packed = client.post(&url).bearer_auth("t0ken").header("content-encoding", "br").body("1");
+    assert_eq!(packed.send().await?.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
     assert_eq!(post("[0,0,0]").await?.status(), StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(post("{").await?.status(), StatusCode::BAD_REQUEST);
     assert_eq!(post("[]").await?.status(), StatusCode::OK, "nothing is stored soon");
@@ -118,5 +125,66 @@ async fn curl_posts_with_headers_that_are_handed_on() -> Result<()> {
     assert_eq!(headers, [("x-shop", Some("berlin"))]);
     batch.receipt.context("no receipt")?.send(()).ok().context("curl has gone")?;
     assert_eq!(tokio::task::spawn_blocking(|| curl.finish()).await??, ["{\"stored\":1}"]);
+    Ok(())
+}
+
+/// A connection to the webhook, and the path with the head of a request that has so many bytes.
+async fn connected(url: &str, length: usize, more: &str) -> Result<TcpStream> {
+    let address = url.strip_prefix("http://").and_then(|url| url.split_once('/')).context("no address")?.0;
+    let mut stream = TcpStream::connect(address).await?;
+    let head = format!("POST /in HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n{more}\r\n");
+    stream.write_all(head.as_bytes()).await?;
+    Ok(stream)
+}
+
+async fn first_line(stream: &mut TcpStream) -> Result<String> {
+    let mut line = String::new();
+    timeout(PATIENCE, BufReader::new(stream).read_line(&mut line)).await.context("no answer")??;
+    Ok(line.trim().to_owned())
+}
+
+#[tokio::test]
+async fn a_body_that_says_it_is_too_long_is_refused_at_once() -> Result<()> {
+    // It would be waited for till long after the test has given up.
+    let (_task, url) = webhook(&[("request.bytes.max", "1000"), ("ack.timeout.ms", "60000")]).await?;
+    for more in ["", "Expect: 100-continue\r\n"] {
+        let mut stream = connected(&url, 1_001, more).await?;
+        assert_eq!(first_line(&mut stream).await?, "HTTP/1.1 413 Payload Too Large", "{more}");
+    }
+    let mut stream = connected(&url, 1_000, "Expect: 100-continue\r\n").await?;
+    assert_eq!(first_line(&mut stream).await?, "HTTP/1.1 100 Continue");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_client_that_sends_all_before_it_reads_comes_to_read_why_it_is_refused() -> Result<()> {
+    const LENGTH: usize = 8 << 20;
+    let (_task, url) = webhook(&[("request.bytes.max", "1000"), ("auth.token", "t0ken")]).await?;
+    for (more, status) in
+        [("", "401 Unauthorized"), ("Authorization: Bearer t0ken\r\n", "413 Payload Too Large")]
+    {
+        let mut stream = connected(&url, LENGTH, more).await?;
+        stream.write_all(&vec![b'x'; LENGTH]).await?;
+        assert_eq!(first_line(&mut stream).await?, format!("HTTP/1.1 {status}"));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_compressed_is_taken_and_a_bomb_is_not() -> Result<()> {
+    let (mut task, url) = webhook(&[("body.format", "text")]).await?;
+    let gzip = |plain: &[u8]| -> Result<Vec<u8>> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(plain)?;
+        Ok(encoder.finish()?)
+    };
+    let post = |body| client().map(|client| client.post(&url).header("content-encoding", "gzip").body(body));
+    let posting = tokio::spawn(post(gzip(b"small")?)?.send());
+    let batch = batch(&mut task).await?;
+    assert_eq!(values(&batch.records), ["\"small\""]);
+    batch.receipt.context("no receipt")?.send(()).ok().context("the sender has gone")?;
+    assert_eq!(posting.await??.status(), StatusCode::OK);
+    let bomb = post(gzip(&vec![b'0'; 64 << 20])?)?.send().await?;
+    assert_eq!(bomb.status(), StatusCode::PAYLOAD_TOO_LARGE);
     Ok(())
 }

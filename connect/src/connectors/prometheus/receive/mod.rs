@@ -13,17 +13,19 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use chrono::Utc;
-use tokio::time::timeout;
 
 use super::form::{Form, records};
-use super::remote::{Limits, decode};
-use crate::http::server::{Delivery, Door, Inbox, Receiving};
+use super::remote::{Limits, Series, decode};
+use crate::http::server::{Bounds, Delivery, Door, Inbox, Receiving, turn_away};
 use crate::record::Record;
 use crate::{About, ConnectError, Finding, Source, SourceContext, SourceTask};
 pub use options::ReceiveOptions;
 
 /// How long a sender that was turned away is asked to wait.
 const COME_AGAIN_S: &str = "1";
+
+/// What a body is, in the words of remote write 2.0: its own message has another name.
+const WRITE_REQUEST: &str = "prometheus.WriteRequest";
 
 /// Receives remote writes.
 pub struct RemoteWriteSource;
@@ -53,9 +55,8 @@ impl Source for RemoteWriteSource {
                 .map_err(|error| ConnectError::Refused(error.to_string()))?,
             topic: options.topic.as_str().into(),
             form: options.form,
-            body_max: options.request_max,
+            bounds: Bounds { bytes: options.request_max, patience: options.patience },
             limits: options.limits(),
-            patience: options.patience,
         };
         let router = Router::new().route(&options.path, post(receive)).with_state(Arc::new(receiver));
         let receiving = Receiving::start(&options.listen, options.connections_max, router, waiting).await?;
@@ -69,42 +70,42 @@ struct Receiver {
     door: Door,
     topic: Arc<str>,
     form: Form,
-    /// Bytes of a body.
-    body_max: usize,
+    /// How far a body may go as it is sent.
+    bounds: Bounds,
     limits: Limits,
-    /// How long a body may take to arrive.
-    patience: std::time::Duration,
 }
 
 async fn receive(State(receiver): State<Arc<Receiver>>, headers: HeaderMap, body: Body) -> Response {
     if !receiver.door.opens(&headers) {
-        return StatusCode::UNAUTHORIZED.into_response();
+        return turn_away(&headers, body, StatusCode::UNAUTHORIZED.into_response());
     }
     if let Err(why) = understood(&headers) {
-        return (StatusCode::UNSUPPORTED_MEDIA_TYPE, why).into_response();
+        return turn_away(&headers, body, (StatusCode::UNSUPPORTED_MEDIA_TYPE, why).into_response());
     }
     let Some(_room) = receiver.inbox.enter().await else {
-        return come_again("too many requests are under way");
+        return turn_away(&headers, body, come_again("too many requests are under way"));
     };
-    let body = axum::body::to_bytes(body, receiver.body_max);
-    let body = match timeout(receiver.patience, body).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(_)) => {
-            return (StatusCode::PAYLOAD_TOO_LARGE, "longer than request.bytes.max").into_response();
+    let body = match receiver.bounds.read(&headers, body).await {
+        Ok(body) => body,
+        Err(answer) => return answer,
+    };
+    let decoded = match decode(&body, &receiver.limits) {
+        Ok(decoded) => decoded,
+        Err(refusal) => return (StatusCode::BAD_REQUEST, refusal.to_string()).into_response(),
+    };
+    let records = receiver.records(decoded.series);
+    let delivery = match records.is_empty() {
+        true => Delivery::Stored,
+        false => receiver.inbox.deliver(records).await,
+    };
+    match (delivery, decoded.left_out) {
+        (Delivery::Stored, None) => StatusCode::NO_CONTENT.into_response(),
+        (Delivery::Stored, Some(left_out)) => {
+            // The sender counts what it is refused; it does not say why anywhere but in its log.
+            (StatusCode::BAD_REQUEST, left_out.to_string()).into_response()
         }
-        Err(_) => return StatusCode::REQUEST_TIMEOUT.into_response(),
-    };
-    let records = match receiver.records(&body) {
-        Ok(records) => records,
-        Err(why) => return (StatusCode::BAD_REQUEST, why).into_response(),
-    };
-    if records.is_empty() {
-        return StatusCode::NO_CONTENT.into_response();
-    }
-    match receiver.inbox.deliver(records).await {
-        Delivery::Stored => StatusCode::NO_CONTENT.into_response(),
-        Delivery::Lost => come_again("the samples could not be stored"),
-        Delivery::Late => come_again("the samples are not stored yet"),
+        (Delivery::Lost, _) => come_again("the samples could not be stored"),
+        (Delivery::Late, _) => come_again("the samples are not stored yet"),
     }
 }
 
@@ -120,22 +121,22 @@ fn understood(headers: &HeaderMap) -> Result<(), &'static str> {
         return Err("the body must be a block of snappy");
     }
     let kind = text(CONTENT_TYPE);
-    let (media, parameters) = kind.split_once(';').unwrap_or((kind, ""));
-    if !["", "application/x-protobuf"].contains(&media.trim())
-        || parameters.contains("io.prometheus.write.v2")
-    {
-        return Err("the body must be a WriteRequest of remote write 1.0");
+    let mut parts = kind.split(';').map(str::trim);
+    let is_protobuf = ["", "application/x-protobuf"].contains(&parts.next().unwrap_or_default());
+    let mut messages = parts.filter_map(|part| part.strip_prefix("proto="));
+    if !is_protobuf || !messages.all(|message| message.trim_matches('"') == WRITE_REQUEST) {
+        return Err("the body must be a WriteRequest of remote write 1.0 (prometheus.WriteRequest)");
     }
     Ok(())
 }
 
 impl Receiver {
-    fn records(&self, body: &[u8]) -> Result<Vec<Record>, String> {
+    fn records(&self, series: Vec<Series>) -> Vec<Record> {
         let mut out = Vec::new();
         let now = Utc::now().timestamp_millis();
-        for series in decode(body, &self.limits).map_err(|refusal| refusal.to_string())? {
-            records(&self.topic, series, self.form, now, &mut out);
+        for one in series {
+            records(&self.topic, one, self.form, now, &mut out);
         }
-        Ok(out)
+        out
     }
 }

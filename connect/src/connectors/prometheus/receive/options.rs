@@ -28,7 +28,7 @@ pub struct ReceiveOptions {
     /// How long a sender waits for its samples to be stored before it is told to send them again. Prometheus itself waits 30 s.
     #[option(name = "ack.timeout.ms", default = 20_000, check = bearable)]
     pub patience: Duration,
-    /// Connections at once; more wait to be accepted.
+    /// Connections at once. One more gets the place of whoever has sent no request for longest, and waits where all have.
     #[option(name = "connections.max", default = 256, range = 1..=65_536, importance = "low")]
     pub connections_max: usize,
     /// Requests at once; more are told to come again once they have waited for ack.timeout.ms.

@@ -16,15 +16,18 @@ pub(crate) struct TimeSeries {
     pub(crate) labels: Vec<Label>,
     #[prost(message, repeated, tag = "2")]
     pub(crate) samples: Vec<Point>,
+    /// Native histograms, which have no form here: they are counted.
+    #[prost(message, repeated, tag = "4")]
+    pub(crate) histograms: Vec<()>,
 }
 
-/// One label; the metric's name is that of `__name__`.
+/// One label; the metric's name is that of `__name__`. Bytes, since a label that is no UTF-8 is a fault of its series alone.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Label {
-    #[prost(string, tag = "1")]
-    pub(crate) name: String,
-    #[prost(string, tag = "2")]
-    pub(crate) value: String,
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) name: Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) value: Vec<u8>,
 }
 
 /// One sample.

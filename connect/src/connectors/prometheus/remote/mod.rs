@@ -5,6 +5,9 @@ mod messages;
 mod tests;
 mod walk;
 
+use std::fmt;
+use std::string::FromUtf8Error;
+
 use prost::Message;
 use thiserror::Error;
 
@@ -39,10 +42,53 @@ pub(crate) enum Refusal {
     Message(prost::DecodeError),
     #[error("the body is no WriteRequest of remote write 1.0: a field ends behind its message")]
     Short,
-    #[error("native histograms are not supported: set send_native_histograms to false")]
-    Histograms,
+}
+
+/// What is read of a request.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Decoded {
+    /// In the request's order.
+    pub(crate) series: Vec<Series>,
+    /// What it has besides, where that is anything.
+    pub(crate) left_out: Option<LeftOut>,
+}
+
+/// What of a request is not taken, while the rest is: sent again, it will not be taken either.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct LeftOut {
+    /// Samples of series that are none.
+    samples: usize,
+    /// Native histograms.
+    histograms: usize,
+    /// What is wrong with the first of these series.
+    why: Option<SeriesFault>,
+}
+
+/// What is wrong with a series.
+#[derive(Debug, Error, PartialEq)]
+pub(crate) enum SeriesFault {
     #[error("{0}")]
     Labels(#[from] LabelFault),
+    #[error("a label is no UTF-8")]
+    NoText(#[from] FromUtf8Error),
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the rest is stored, but not ")?;
+        if let Some(why) = &self.why {
+            write!(f, "{} samples of series that are none ({why})", self.samples)?;
+        }
+        if self.histograms > 0 {
+            let and = if self.why.is_some() { " and " } else { "" };
+            let n = self.histograms;
+            write!(
+                f,
+                "{and}{n} native histograms, which are not supported: set send_native_histograms to false"
+            )?;
+        }
+        Ok(())
+    }
 }
 
 impl Refusal {
@@ -51,14 +97,26 @@ impl Refusal {
     }
 }
 
-/// The series of a request's body, in its order.
-pub(crate) fn decode(body: &[u8], limits: &Limits) -> Result<Vec<Series>, Refusal> {
+/// What a request's body holds. A series that is none leaves the others be: who sent them will not send them again.
+pub(crate) fn decode(body: &[u8], limits: &Limits) -> Result<Decoded, Refusal> {
     let request = decompress(body, limits.bytes)?;
-    if walk::walk(&request, limits)?.histograms > 0 {
-        return Err(Refusal::Histograms);
-    }
+    walk::walk(&request, limits)?;
     let request = WriteRequest::decode(request.as_slice()).map_err(Refusal::message)?;
-    request.timeseries.into_iter().map(Series::try_from).collect()
+    let mut left_out = LeftOut::default();
+    let mut series = Vec::with_capacity(request.timeseries.len());
+    for one in request.timeseries {
+        left_out.histograms += one.histograms.len();
+        let samples = one.samples.len();
+        match Series::try_from(one) {
+            Ok(one) => series.push(one),
+            Err(why) => {
+                left_out.samples += samples;
+                left_out.why.get_or_insert(why);
+            }
+        }
+    }
+    let left_out = Some(left_out).filter(|left_out| *left_out != LeftOut::default());
+    Ok(Decoded { series, left_out })
 }
 
 fn decompress(body: &[u8], max: usize) -> Result<Vec<u8>, Refusal> {
@@ -80,10 +138,14 @@ pub(crate) fn encode(series: impl IntoIterator<Item = Series>) -> Result<Vec<u8>
 }
 
 impl TryFrom<TimeSeries> for Series {
-    type Error = Refusal;
+    type Error = SeriesFault;
 
-    fn try_from(series: TimeSeries) -> Result<Self, Refusal> {
-        let labels = series.labels.into_iter().map(|label| (label.name, label.value)).collect();
+    fn try_from(series: TimeSeries) -> Result<Self, SeriesFault> {
+        let texts = series
+            .labels
+            .into_iter()
+            .map(|label| Ok((String::from_utf8(label.name)?, String::from_utf8(label.value)?)));
+        let labels = texts.collect::<Result<_, FromUtf8Error>>()?;
         let samples =
             series.samples.into_iter().map(|point| Sample { timestamp: point.timestamp, value: point.value });
         Ok(Self { labels: Labels::new(labels)?, samples: samples.collect() })
@@ -92,11 +154,12 @@ impl TryFrom<TimeSeries> for Series {
 
 impl From<Series> for TimeSeries {
     fn from(series: Series) -> Self {
-        let label = |(name, value): (&str, &str)| Label { name: name.to_owned(), value: value.to_owned() };
+        let label = |(name, value): (&str, &str)| Label { name: name.into(), value: value.into() };
         let point = |sample: &Sample| Point { value: sample.value, timestamp: sample.timestamp };
         Self {
             labels: series.labels.iter().map(label).collect(),
             samples: series.samples.iter().map(point).collect(),
+            histograms: Vec::new(),
         }
     }
 }

@@ -29,20 +29,20 @@ fn a_request_has_the_bytes_of_the_protocol() {
     request.extend([&[0x0a, label.len() as u8][..], label, &[0x12, point.len() as u8], point].concat());
     let sent = series(&[], &[(1_000, 1.0)]);
     assert_eq!(snap::raw::Decoder::new().decompress_vec(&encode([sent.clone()]).unwrap()).unwrap(), request);
-    assert_eq!(decode(&block(&request), &LIMITS).unwrap(), [sent]);
+    assert_eq!(decode(&block(&request), &LIMITS).unwrap().series, [sent]);
 }
 
 #[test]
 fn the_mark_of_staleness_travels_bit_by_bit() {
     let sent = [series(&[("job", "a")], &[(1, 1.5), (2, stale()), (3, f64::NAN), (4, f64::NEG_INFINITY)])];
-    assert_eq!(decode(&encode(sent.clone()).unwrap(), &LIMITS).unwrap(), sent);
+    assert_eq!(decode(&encode(sent.clone()).unwrap(), &LIMITS).unwrap().series, sent);
 }
 
 #[test]
 fn what_is_beyond_a_limit_is_refused_before_it_is_decoded() {
     let refusal = |body: &[u8], limits: &Limits| decode(body, limits).unwrap_err().to_string();
     let many = |count: usize| encode(vec![series(&[], &[]); count]).unwrap();
-    assert_eq!(decode(&many(10), &LIMITS).unwrap().len(), 10);
+    assert_eq!(decode(&many(10), &LIMITS).unwrap().series.len(), 10);
     assert!(refusal(&many(11), &LIMITS).contains("more than 10 series"));
     let samples = encode([series(&[], &[(1, 1.0); 21])]).unwrap();
     assert!(refusal(&samples, &LIMITS).contains("more than 20 samples"));
@@ -63,18 +63,54 @@ fn what_is_no_request_is_told() {
     // A field of 100 bytes in a message of two.
     assert!(refusal(&block(&[0x0a, 100])).contains("ends behind"));
     assert!(refusal(&block(&[0x0a, 2, 0x0a, 100])).contains("ends behind"));
-    assert!(refusal(&block(&[0x0a, 2, 0x22, 0])).contains("native histograms"));
     assert!(refusal(&encode([series(&[], &[])]).unwrap()[..3]).contains("snappy"));
-    assert!(refusal(&block(&[0x0a, 0])).contains("without a metric name"));
-    let name = b"\x0a\x0e\x0a\x08__name__\x12\x02up".as_slice();
-    let twice = [&[0x0a, 32][..], name, name].concat();
-    assert!(refusal(&block(&twice)).contains("twice"), "{}", refusal(&block(&twice)));
+}
+
+/// A series by the rules of protobuf: its labels, and a sample of 1 at 1 s.
+fn raw(labels: &[(&[u8], &[u8])]) -> Vec<u8> {
+    let field = |tag: u8, bytes: &[u8]| [&[tag, bytes.len() as u8][..], bytes].concat();
+    let labels = labels
+        .iter()
+        .flat_map(|(name, value)| field(0x0a, &[field(0x0a, name), field(0x12, value)].concat()));
+    let sample = field(0x12, b"\x09\x00\x00\x00\x00\x00\x00\xf0\x3f\x10\xe8\x07");
+    field(0x0a, &labels.chain(sample).collect::<Vec<u8>>())
+}
+
+#[test]
+fn a_series_that_is_none_leaves_the_others_be() {
+    let good = raw(&[(b"__name__", b"up")]);
+    for (bad, why) in [
+        (raw(&[(b"a", b"b")]), "1 samples of series that are none (a series without a metric name"),
+        (raw(&[(b"__name__", b"up"), (b"a", b"b"), (b"a", b"c")]), "(label \"a\" is given twice)"),
+        (raw(&[(b"__name__", b"up"), (b"", b"b")]), "(a label without a name)"),
+        (raw(&[(b"__name__", b"up"), (b"a", b"\xff")]), "(a label is no UTF-8)"),
+        (vec![0x0a, 2, 0x0a, 0], "0 samples of series that are none"),
+    ] {
+        for request in [[&*good, &*bad].concat(), [&*bad, &*good].concat()] {
+            let found = decode(&block(&request), &LIMITS).unwrap();
+            assert_eq!(found.series, [series(&[], &[(1_000, 1.0)])], "{why}");
+            let told = found.left_out.unwrap().to_string();
+            assert!(told.contains("the rest is stored") && told.contains(why), "{told}");
+        }
+    }
+    let found = decode(&block(&good), &LIMITS).unwrap();
+    assert_eq!(found.left_out, None);
+}
+
+#[test]
+fn a_native_histogram_is_left_out_and_the_samples_beside_it_are_not() {
+    let histogram = b"\x0a\x13\x0a\x0d\x0a\x08__name__\x12\x01h\x22\x02\x08\x05".as_slice();
+    let request = [raw(&[(b"__name__", b"up")]).as_slice(), histogram].concat();
+    let found = decode(&block(&request), &LIMITS).unwrap();
+    assert_eq!(found.series.iter().map(|one| one.samples.len()).collect::<Vec<_>>(), [1, 0]);
+    let told = found.left_out.unwrap().to_string();
+    assert!(told.contains("not 1 native histograms"), "{told}");
 }
 
 #[test]
 fn what_has_no_form_here_is_passed_over() {
     // Metadata, and a field that nobody knows.
-    assert_eq!(decode(&block(&[0x1a, 2, 0x08, 1, 0x48, 7]), &LIMITS).unwrap(), []);
+    assert_eq!(decode(&block(&[0x1a, 2, 0x08, 1, 0x48, 7]), &LIMITS).unwrap(), Decoded::default());
 }
 
 proptest! {
@@ -102,6 +138,7 @@ proptest! {
             ("[a-z]{1,5}", ".{1,5}", proptest::collection::vec((any::<i64>(), any::<f64>().prop_map(|value| value + 0.0)), 0..2)), 0..10),
     ) {
         let sent: Vec<Series> = sent.iter().map(|(name, value, samples)| series(&[(name, value)], samples)).collect();
-        prop_assert_eq!(decode(&encode(sent.clone()).unwrap(), &LIMITS).unwrap(), sent);
+        let read = Decoded { series: sent.clone(), left_out: None };
+        prop_assert_eq!(decode(&encode(sent).unwrap(), &LIMITS).unwrap(), read);
     }
 }

@@ -23,8 +23,6 @@ pub(crate) struct Counts {
     pub(crate) series: usize,
     pub(crate) samples: usize,
     pub(crate) labels: usize,
-    /// Native histograms, which have no form here.
-    pub(crate) histograms: usize,
 }
 
 impl Limits {
@@ -54,7 +52,6 @@ pub(crate) fn walk(request: &[u8], limits: &Limits) -> Result<Counts, Refusal> {
             match tag {
                 1 => counts.labels += 1,
                 2 => counts.samples += 1,
-                4 => counts.histograms += 1,
                 _ => {}
             }
             limits.hold(&counts)

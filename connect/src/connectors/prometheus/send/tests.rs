@@ -36,7 +36,7 @@ impl Scripted {
                 (&headers["content-encoding"], &headers["content-type"]),
                 (&"snappy".parse().unwrap(), &"application/x-protobuf".parse().unwrap())
             );
-            let series = decode(&body, &LIMITS).unwrap();
+            let series = decode(&body, &LIMITS).unwrap().series;
             let mut kept = kept.lock().unwrap();
             kept.push(series);
             let (code, said) = say(&kept[kept.len() - 1], kept.len());
