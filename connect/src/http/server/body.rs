@@ -64,17 +64,18 @@ impl Bounds {
             }
         };
         let body = self.read(headers, body).await?;
-        if is_compressed { self.decompressed(&body) } else { Ok(body) }
+        if is_compressed { decompressed(&body, self.bytes) } else { Ok(body) }
     }
+}
 
-    fn decompressed(&self, body: &[u8]) -> Result<Bytes, Response> {
-        let mut plain = Vec::new();
-        let max = self.bytes as u64;
-        match MultiGzDecoder::new(body).take(max.saturating_add(1)).read_to_end(&mut plain) {
-            Ok(_) if plain.len() > self.bytes => Err(too_long()),
-            Ok(_) => Ok(plain.into()),
-            Err(why) => Err((StatusCode::BAD_REQUEST, format!("the body is no gzip: {why}")).into_response()),
-        }
+#[expect(clippy::result_large_err, reason = "it is handed on once, as it is")]
+fn decompressed(body: &[u8], bytes_max: usize) -> Result<Bytes, Response> {
+    let mut plain = Vec::new();
+    let max = bytes_max as u64;
+    match MultiGzDecoder::new(body).take(max.saturating_add(1)).read_to_end(&mut plain) {
+        Ok(_) if plain.len() > bytes_max => Err(too_long()),
+        Ok(_) => Ok(plain.into()),
+        Err(why) => Err((StatusCode::BAD_REQUEST, format!("the body is no gzip: {why}")).into_response()),
     }
 }
 
