@@ -3,7 +3,7 @@
 use crate::herder::{ClusterOptions, Config};
 use crate::options::{Fault, Given, Options, unknown_beside};
 use crate::rest::RestOptions;
-use crate::runtime::WorkerOptions;
+use crate::runtime::{WorkerOptions, converter_faults};
 
 /// Names that begin so are read by what they configure, which finds their faults.
 const OTHERS: [&str; 9] = [
@@ -87,6 +87,7 @@ pub fn faults(settings: &Config) -> Vec<Fault> {
     let mut faults = unknown_beside(&KNOWN, &Given::new(settings), &known, belongs);
     let said = INSTEAD.iter().filter(|(name, _)| settings.get(*name).is_some_and(|value| counts(value)));
     faults.extend(said.map(|(name, instead)| Fault::new(*name, format!("{name}: {instead}"))));
+    faults.extend(converter_faults(settings));
     faults
 }
 
@@ -133,7 +134,12 @@ mod tests {
                      offset.storage.file.filename producer.acks consumer.max.poll.records admin.request.timeout.ms \
                      security.protocol sasl.mechanism ssl.truststore.location config.providers \
                      config.providers.file.class heartbeat.interval.ms session.timeout.ms client.id";
-        let pairs: Vec<(&str, &str)> = names.split_whitespace().map(|name| (name, "1")).collect();
+        let value = |name: &str| match name {
+            "key.converter" | "value.converter" => "org.apache.kafka.connect.json.JsonConverter",
+            name if name.ends_with("enable") => "true",
+            _ => "1",
+        };
+        let pairs: Vec<(&str, &str)> = names.split_whitespace().map(|name| (name, value(name))).collect();
         assert_eq!(said(&pairs), [""; 0]);
     }
 

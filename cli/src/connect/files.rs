@@ -50,18 +50,18 @@ pub(crate) fn worker(pipeline: &Pipeline) -> Result<WorkerOptions, Vec<Fault>> {
 /// All that is wrong, by the connector's name.
 pub(crate) fn wrong(registry: &Registry, pipeline: &Pipeline) -> Vec<(String, Fault)> {
     let of_worker = |fault: Fault| ("worker".to_owned(), fault);
-    let worker = match worker(pipeline) {
-        Ok(worker) => worker,
-        Err(faults) => return faults.into_iter().map(of_worker).collect(),
-    };
+    let unknown = settings::faults(&pipeline.worker);
+    if let Err(faults) = worker(pipeline) {
+        return faults.into_iter().chain(unknown).map(of_worker).collect();
+    }
     let of = |config: &BTreeMap<String, String>| {
         let name = config.get("name").cloned().unwrap_or_default();
-        faults(registry, &worker, config)
+        faults(registry, &pipeline.worker, config)
             .into_iter()
             .map(move |fault| (name.clone(), fault))
             .collect::<Vec<_>>()
     };
-    let unknown = settings::faults(&pipeline.worker).into_iter().map(of_worker);
+    let unknown = unknown.into_iter().map(of_worker);
     unknown.chain(pipeline.connectors.iter().flat_map(of)).collect()
 }
 

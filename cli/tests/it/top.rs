@@ -77,7 +77,7 @@ fn it_shows_what_a_run_with_metrics_moves() {
 /// makes the terminal.
 fn at_a_terminal(keys: &[u8]) -> Option<String> {
     if Command::new("script").arg("--version").output().is_err() {
-        println!("SKIPPED: connect top at a terminal because there is no script(1)");
+        eprintln!("SKIPPED: connect top at a terminal because there is no script(1)");
         return None;
     }
     let top =

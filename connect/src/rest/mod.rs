@@ -76,7 +76,8 @@ impl Rest {
         loggers: Arc<Loggers>,
         options: RestOptions,
     ) -> Result<Self, Vec<Fault>> {
-        let worker = WorkerOptions::read(&Given::new(settings))?;
+        WorkerOptions::read(&Given::new(settings))?;
+        let settings = settings.clone();
         let strangers = options.strangers(&registry);
         if !strangers.is_empty() {
             return Err(strangers);
@@ -85,7 +86,7 @@ impl Rest {
         let allows = Arc::clone(&options);
         let catalog = Catalog::new(registry, move |config| {
             let refusal = allows.refusal(&known, config);
-            faults(&known, &worker, config).into_iter().chain(refusal).collect()
+            faults(&known, &settings, config).into_iter().chain(refusal).collect()
         });
         Ok(Self { herder, catalog: Arc::new(catalog), loggers, options, page: None })
     }

@@ -45,7 +45,8 @@ type EncodedHeader<'a> = (Cow<'a, str>, Option<Cow<'a, [u8]>>);
 const DEFAULTS: [(&str, &str); 3] = [("key", "string"), ("value", "json"), ("header", "simple-header")];
 
 impl Conversion {
-    /// What a connector says, or else its worker. A converter's options are those of whoever names it.
+    /// What a connector says, or else its worker. Whoever names a converter begins anew; options that a connector has without a
+    /// name are said to the worker's converter, for this connector. Kafka Connect takes those and does nothing with them.
     pub(crate) fn read(
         connector: &BTreeMap<String, String>,
         worker: &BTreeMap<String, String>,
@@ -148,14 +149,17 @@ impl Side {
         worker: &BTreeMap<String, String>,
     ) -> Result<Self, Vec<Fault>> {
         let option = format!("{side}.converter");
-        let said = [connector, worker].into_iter().find_map(|said| Some((said.get(&option)?.as_str(), said)));
-        let (name, mut options) = match said {
-            Some((name, said)) => (name, Given::new(said).below(&format!("{option}."))),
-            None => (default, BTreeMap::new()),
-        };
-        if said.is_none() && default == "json" {
+        let (mut name, mut options) = (default, BTreeMap::new());
+        if default == "json" {
             options.insert("schemas.enable".to_owned(), "false".to_owned());
         }
+        for said in [worker, connector] {
+            if let Some(named) = said.get(&option) {
+                (name, options) = (named.as_str(), BTreeMap::new());
+            }
+            options.extend(Given::new(said).below(&format!("{option}.")));
+        }
+        let is_own = connector.contains_key(&option);
         let behind = |fault: Fault| {
             if fault.option == "converter" {
                 // The converter does not know which it is to be.
@@ -166,7 +170,9 @@ impl Side {
                 );
                 return Fault::new(option.clone(), message);
             }
-            Fault::new(format!("{option}.{}", fault.option), fault.message)
+            let whole = format!("{option}.{}", fault.option);
+            let message = fault.message.replacen(&fault.option, &whole, 1);
+            Fault::new(whole, if is_own { message } else { format!("{message} ({option} is {name})") })
         };
         let made =
             converter(name, &options).map_err(|faults| faults.into_iter().map(behind).collect::<Vec<_>>())?;
@@ -235,5 +241,30 @@ fn held(whole: &Bytes, part: &[u8]) -> Bytes {
         whole.slice_ref(part)
     } else {
         Bytes::copy_from_slice(part)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_without_a_converters_name_are_said_to_the_one_that_holds() {
+        let map = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
+        let written = |connector: &[(&str, &str)], worker: &[(&str, &str)]| {
+            let conversion = Conversion::read(&map(connector), &map(worker)).unwrap();
+            let record = Record::new("t".into(), SchemaAndValue::string("é"));
+            String::from_utf8_lossy(&conversion.encode(&record).unwrap().value.unwrap()).into_owned()
+        };
+        let (json, plain) = (("value.converter", "json"), ("value.converter.schemas.enable", "false"));
+        let enveloped = r#"{"schema":{"type":"string","optional":false},"payload":"é"}"#;
+        assert_eq!(written(&[], &[json]), enveloped);
+        assert_eq!(written(&[plain], &[json]), "\"é\"");
+        assert_eq!(written(&[], &[("value.converter.schemas.enable", "true")]), enveloped);
+        // Who names a converter is not told what others said to theirs.
+        assert_eq!(written(&[json], &[json, plain]), enveloped);
+        assert_eq!(written(&[("value.converter", "string")], &[json, plain]), "é");
     }
 }

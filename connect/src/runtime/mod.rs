@@ -49,5 +49,5 @@ pub use standing::{Standing, TaskStanding};
 pub(crate) use subscription::Subscription;
 #[cfg(feature = "streams")]
 pub(crate) use task::panicked;
-pub use validate::{concealed, faults, warnings};
+pub use validate::{concealed, converter_faults, faults, warnings};
 pub use worker::{TaskRunner, WorkerOptions};

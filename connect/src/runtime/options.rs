@@ -22,13 +22,13 @@ pub struct ConnectorOptions {
     /// Whether to fail where a connector makes more tasks than tasks.max. Accepted; ours never do.
     #[option(name = "tasks.max.enforce", default = true, importance = "low", group = "Common")]
     pub tasks_max_enforce: bool,
-    /// Converter class for keys; the worker's without it.
+    /// Converter class for keys; the worker's without it: key.converter.… then says more to that, for this connector.
     #[option(name = "key.converter", importance = "low", group = "Common")]
     pub key_converter: Option<String>,
-    /// Converter class for values; the worker's without it.
+    /// Converter class for values; the worker's without it: value.converter.… then says more to that, for this connector.
     #[option(name = "value.converter", importance = "low", group = "Common")]
     pub value_converter: Option<String>,
-    /// Converter class for headers; the worker's without it.
+    /// Converter class for headers; the worker's without it: header.converter.… then says more to that, for this connector.
     #[option(name = "header.converter", importance = "low", group = "Common")]
     pub header_converter: Option<String>,
     /// Aliases for the transformations to be applied to records.

@@ -30,7 +30,15 @@ const INERT: [&str; 2] = ["connector.plugin.version", "task.class"];
 /// All that is wrong: what is missing, what cannot be, and names that nobody knows. What references stand for is looked at, and
 /// not shown.
 #[must_use]
-pub fn faults(registry: &Registry, worker: &WorkerOptions, config: &BTreeMap<String, String>) -> Vec<Fault> {
+pub fn faults(
+    registry: &Registry,
+    settings: &BTreeMap<String, String>,
+    config: &BTreeMap<String, String>,
+) -> Vec<Fault> {
+    let worker = match WorkerOptions::read(&Given::new(settings)) {
+        Ok(worker) => worker,
+        Err(faults) => return faults,
+    };
     let secrets = worker.secrets();
     let mut resolved = BTreeMap::new();
     let mut unresolved = Vec::new();
@@ -51,10 +59,19 @@ pub fn faults(registry: &Registry, worker: &WorkerOptions, config: &BTreeMap<Str
         option: veil.over(&fault.option).into_owned(),
         message: veil.over(&fault.message).into_owned(),
     };
-    faults_of(registry, worker, &resolved).into_iter().map(hide).collect()
+    let beside = Beside { registry, settings, worker: &worker };
+    faults_of(&beside, &resolved).into_iter().map(hide).collect()
 }
 
-fn faults_of(registry: &Registry, worker: &WorkerOptions, config: &BTreeMap<String, String>) -> Vec<Fault> {
+/// What a configuration is looked at beside.
+struct Beside<'a> {
+    registry: &'a Registry,
+    settings: &'a BTreeMap<String, String>,
+    worker: &'a WorkerOptions,
+}
+
+fn faults_of(beside: &Beside<'_>, config: &BTreeMap<String, String>) -> Vec<Fault> {
+    let Beside { registry, settings, worker } = *beside;
     let given = Given::new(config);
     let mut faults = ConnectorOptions::read(&given).err().unwrap_or_default();
     let mut known = ConnectorOptions::definitions();
@@ -84,12 +101,9 @@ fn faults_of(registry: &Registry, worker: &WorkerOptions, config: &BTreeMap<Stri
             faults.extend(unknown(&given, &known, others));
         }
     }
-    faults.extend(Conversion::read(config, &BTreeMap::new()).err().unwrap_or_default());
-    faults.extend(
-        ["key.converter", "value.converter", "header.converter"]
-            .into_iter()
-            .flat_map(|side| without_effect(side, config)),
-    );
+    let of_worker = converter_faults(settings);
+    let conversion = Conversion::read(config, settings).err().unwrap_or_default();
+    faults.extend(conversion.into_iter().filter(|fault| !of_worker.contains(fault)));
     faults.extend(worker.override_policy.faults(config));
     faults.extend(overrides(config));
     let all = all_of_named(registry, config);
@@ -103,19 +117,10 @@ fn faults_of(registry: &Registry, worker: &WorkerOptions, config: &BTreeMap<Stri
     faults
 }
 
-/// Options of a converter count only beside its name, in Kafka Connect too, which says nothing: the worker's converter holds, with
-/// the worker's options.
-fn without_effect(side: &str, config: &BTreeMap<String, String>) -> Vec<Fault> {
-    let lost = if config.contains_key(side) {
-        BTreeMap::new()
-    } else {
-        Given::new(config).below(&format!("{side}."))
-    };
-    let told = |(name, value): (&String, &String)| {
-        let why = format!("it has no effect without {side}: write {side} as well, or leave it out");
-        Fault::invalid(&format!("{side}.{name}"), value, &why)
-    };
-    lost.iter().map(told).collect()
+/// What is wrong with the converters that a worker's settings name.
+#[must_use]
+pub fn converter_faults(settings: &BTreeMap<String, String>) -> Vec<Fault> {
+    Conversion::read(&BTreeMap::new(), settings).err().unwrap_or_default()
 }
 
 /// What works and will hurt one day: passwords that everybody has who has the file.
@@ -170,7 +175,6 @@ mod tests {
     #[test]
     fn a_name_that_no_path_can_have_is_refused() {
         let worker = BTreeMap::from([("bootstrap.servers".to_owned(), "localhost:1".to_owned())]);
-        let worker = WorkerOptions::read(&Given::new(&worker)).unwrap();
         let said = |name: &str| {
             let config = [("connector.class", "datagen"), ("name", name), ("topic", "t")];
             let config = config.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
@@ -185,22 +189,28 @@ mod tests {
     }
 
     #[test]
-    fn options_of_a_converter_without_its_name_are_told_to_have_no_effect() {
-        let worker = BTreeMap::from([("bootstrap.servers".to_owned(), "localhost:1".to_owned())]);
-        let worker = WorkerOptions::read(&Given::new(&worker)).unwrap();
-        let said = |more: &[(&str, &str)]| {
+    fn options_of_a_converter_without_its_name_are_those_of_the_workers() {
+        let said = |worker: &[(&str, &str)], more: &[(&str, &str)]| {
+            let map = |pairs: Vec<(&str, &str)>| {
+                pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+            };
+            let settings = map([&[("bootstrap.servers", "localhost:1")], worker].concat());
             let all = [&[("connector.class", "datagen"), ("name", "a"), ("topic", "t")], more].concat();
-            let config = all.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-            let faults = faults(&Registry::built_in(), &worker, &config);
+            let faults = faults(&Registry::built_in(), &settings, &map(all));
             faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
         };
-        let plain = ("value.converter.schemas.enable", "false");
-        assert!(
-            said(&[plain]).contains("no effect without value.converter: write value.converter as well"),
-            "{}",
-            said(&[plain])
-        );
-        assert_eq!(said(&[plain, ("value.converter", "json")]), "");
+        let (plain, encoding) =
+            (("value.converter.schemas.enable", "false"), ("value.converter.encoding", "latin1"));
+        let string = ("value.converter", "string");
+        assert_eq!(said(&[], &[plain]), "");
+        assert_eq!(said(&[string], &[plain, encoding]), "");
+        let none = said(&[], &[encoding]);
+        assert_eq!(none, "Unknown configuration value.converter.encoding (value.converter is json)");
+        let near = said(&[string], &[("value.converter.encodng", "latin1")]);
+        assert!(near.contains("did you mean encoding? (value.converter is string)"), "{near}");
+        // What is wrong with the worker is told of the worker, once.
+        assert_eq!(said(&[("value.converter", "jsn")], &[]), "");
+        assert!(said(&[("value.converter", "jsn")], &[("value.converter", "jsn2")]).contains("jsn2"));
     }
 
     #[test]
@@ -208,11 +218,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("of.properties");
         std::fs::write(&file, "good=http://host:1/write\nbad=s3cret\n").unwrap();
-        let worker = WorkerOptions::read(&Given::new(&BTreeMap::from([(
-            "bootstrap.servers".to_owned(),
-            "localhost:1".to_owned(),
-        )])));
-        let worker = worker.unwrap();
+        let worker = BTreeMap::from([("bootstrap.servers".to_owned(), "localhost:1".to_owned())]);
         let said = |key: &str| {
             let url = format!("${{file:{}:{key}}}", file.display());
             let config = [
