@@ -73,13 +73,9 @@ fn it_shows_what_a_run_with_metrics_moves() {
     assert!(ok(&["connect", "top", "--help"]).contains("--url"));
 }
 
-/// What a terminal shows of `connect top` and how it ended: `keys` are pressed when a frame is there. `None`: there is no `script`, which
-/// makes the terminal.
-fn at_a_terminal(keys: &[u8]) -> Option<String> {
-    if Command::new("script").arg("--version").output().is_err() {
-        eprintln!("SKIPPED: connect top at a terminal because there is no script(1)");
-        return None;
-    }
+/// What a terminal shows of `connect top` and how it ended: `keys` are pressed when a frame is there. The terminal is made by
+/// script(1), which every Debian has.
+fn at_a_terminal(keys: &[u8]) -> String {
     let top =
         format!("{} connect top --url http://127.0.0.1:{}", env!("CARGO_BIN_EXE_millstream"), free_port());
     let told = format!("stty rows 30 cols 100; {top}; echo ended $?; stty -a");
@@ -100,13 +96,13 @@ fn at_a_terminal(keys: &[u8]) -> Option<String> {
         }
     }
     terminal.wait().unwrap();
-    Some(String::from_utf8_lossy(&seen).into_owned())
+    String::from_utf8_lossy(&seen).into_owned()
 }
 
 #[test]
 fn q_and_escape_and_ctrl_c_end_it_and_leave_the_terminal_as_it_was() {
     for (keys, code) in [(b"xq".as_slice(), 0), (b"\x1b", 0), (b"\x03", 130)] {
-        let Some(seen) = at_a_terminal(keys) else { return };
+        let seen = at_a_terminal(keys);
         assert!(seen.contains(&format!("ended {code}")), "{keys:?}: {seen}");
         let after = seen.split("ended").last().unwrap_or_default();
         for (entered, left) in [("\x1b[?1049h", "\x1b[?1049l"), ("\x1b[?25l", "\x1b[?25h")] {
