@@ -10,7 +10,7 @@ use millstream_connect::standalone::cluster;
 use millstream_connect::{Finding, Registry, Severity};
 use serde::Serialize;
 
-use super::files::{Files, warnings, worker, wrong};
+use super::files::{Files, Told, warnings, worker, wrong};
 use crate::output::{self, Format, Row};
 
 #[derive(Args)]
@@ -57,11 +57,17 @@ impl Doctor {
                 said: finding.said,
             });
         };
-        for (connector, fault) in wrong(&registry, &pipeline) {
-            add(&connector, Finding::wrong(format!("option {}", fault.option), fault.message));
+        let of_option = |told: &Told| {
+            let place = told.place.as_ref().map_or_else(String::new, |place| format!(" ({place})"));
+            (format!("option {}", told.fault.option), format!("{}{place}", told.fault.message))
+        };
+        for told in wrong(&registry, &pipeline) {
+            let (what, said) = of_option(&told);
+            add(&told.who, Finding::wrong(what, said));
         }
-        for (connector, fault) in warnings(&registry, &pipeline) {
-            add(&connector, Finding::warning(format!("option {}", fault.option), fault.message));
+        for told in warnings(&registry, &pipeline) {
+            let (what, said) = of_option(&told);
+            add(&told.who, Finding::warning(what, said));
         }
         // What is wrong with the worker is told above; the rest is looked at as if it had said nothing.
         let secrets = worker(&pipeline).map(|worker| worker.secrets()).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! The files that say what a worker runs.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
@@ -47,33 +48,54 @@ pub(crate) fn worker(pipeline: &Pipeline) -> Result<WorkerOptions, Vec<Fault>> {
     WorkerOptions::read(&Given::new(&pipeline.worker))
 }
 
-/// All that is wrong, by the connector's name.
-pub(crate) fn wrong(registry: &Registry, pipeline: &Pipeline) -> Vec<(String, Fault)> {
-    let of_worker = |fault: Fault| ("worker".to_owned(), fault);
-    let unknown = settings::faults(&pipeline.worker);
-    if let Err(faults) = worker(pipeline) {
-        return faults.into_iter().chain(unknown).map(of_worker).collect();
-    }
-    let of = |config: &BTreeMap<String, String>| {
-        let name = config.get("name").cloned().unwrap_or_default();
-        faults(registry, &pipeline.worker, config)
-            .into_iter()
-            .map(move |fault| (name.clone(), fault))
-            .collect::<Vec<_>>()
-    };
-    let unknown = unknown.into_iter().map(of_worker);
-    unknown.chain(pipeline.connectors.iter().flat_map(of)).collect()
+/// Something to be told of a file.
+pub(crate) struct Told {
+    /// `worker`, or the name of a connector.
+    pub(crate) who: String,
+    pub(crate) fault: Fault,
+    /// `FILE:LINE`, where something stands that it is about.
+    pub(crate) place: Option<String>,
 }
 
-/// What works and will hurt one day, by the connector's name.
-pub(crate) fn warnings(registry: &Registry, pipeline: &Pipeline) -> Vec<(String, Fault)> {
-    let of = |name: &str, config: &BTreeMap<String, String>| {
-        let warnings = runtime::warnings(registry, config).into_iter();
-        warnings.map(|fault| (name.to_owned(), fault)).collect::<Vec<_>>()
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = &self.place {
+            write!(f, "{place}: ")?;
+        }
+        write!(f, "{}: {}", self.who, self.fault)
+    }
+}
+
+/// What is told of the worker, where no connector is named, or of one of its connectors.
+fn told(pipeline: &Pipeline, connector: Option<&str>, faults: Vec<Fault>) -> Vec<Told> {
+    let who = connector.unwrap_or("worker");
+    let one = |fault: Fault| {
+        let place = pipeline.place(connector, &fault.option);
+        Told { who: who.to_owned(), fault, place }
     };
-    let name = |config: &BTreeMap<String, String>| config.get("name").cloned().unwrap_or_default();
-    let of_connectors = pipeline.connectors.iter().flat_map(|config| of(&name(config), config));
-    of("worker", &pipeline.worker).into_iter().chain(of_connectors).collect()
+    faults.into_iter().map(one).collect()
+}
+
+fn name(config: &BTreeMap<String, String>) -> &str {
+    config.get("name").map_or("", String::as_str)
+}
+
+/// All that is wrong.
+pub(crate) fn wrong(registry: &Registry, pipeline: &Pipeline) -> Vec<Told> {
+    let of_worker = |faults| told(pipeline, None, faults);
+    let strange = settings::faults(&pipeline.worker);
+    if let Err(faults) = worker(pipeline) {
+        return of_worker(faults.into_iter().chain(strange).collect());
+    }
+    let of = |config| told(pipeline, Some(name(config)), faults(registry, &pipeline.worker, config));
+    of_worker(strange).into_iter().chain(pipeline.connectors.iter().flat_map(of)).collect()
+}
+
+/// What works and will hurt one day.
+pub(crate) fn warnings(registry: &Registry, pipeline: &Pipeline) -> Vec<Told> {
+    let of = |connector, config| told(pipeline, connector, runtime::warnings(registry, config));
+    let of_connectors = pipeline.connectors.iter().flat_map(|config| of(Some(name(config)), config));
+    of(None, &pipeline.worker).into_iter().chain(of_connectors).collect()
 }
 
 /// Ends the command if anything is wrong.
@@ -82,6 +104,5 @@ pub(crate) fn checked(registry: &Registry, pipeline: &Pipeline) -> Result<()> {
     if wrong.is_empty() {
         return Ok(());
     }
-    let lines: Vec<String> = wrong.iter().map(|(connector, fault)| format!("{connector}: {fault}")).collect();
-    bail!("{}", lines.join("\n"))
+    bail!("{}", wrong.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
 }

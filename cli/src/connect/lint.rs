@@ -17,13 +17,12 @@ impl Lint {
     pub(crate) fn run(self) -> Result<()> {
         let pipeline = self.files.read()?;
         let registry = Registry::built_in();
-        for (connector, warning) in warnings(&registry, &pipeline) {
-            say(format!("{connector}: warning: {warning}"))?;
+        for mut warning in warnings(&registry, &pipeline) {
+            warning.fault.message.insert_str(0, "warning: ");
+            say(warning)?;
         }
         let wrong = wrong(&registry, &pipeline);
-        for (connector, fault) in &wrong {
-            say(format!("{connector}: {fault}"))?;
-        }
+        wrong.iter().try_for_each(say)?;
         match (wrong.len(), pipeline.connectors.len()) {
             (0, 1) => say("1 connector, nothing wrong"),
             (0, connectors) => say(format!("{connectors} connectors, nothing wrong")),

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use millstream_connect::Registry;
 use millstream_connect::options::Fault;
@@ -42,6 +42,14 @@ impl Run {
         let pipeline = self.files.read()?;
         let registry = Arc::new(Registry::built_in());
         checked(&registry, &pipeline)?;
+        if pipeline.connectors.is_empty()
+            && !self.files.are_of_java()
+            && !pipeline.worker.contains_key("listeners")
+        {
+            bail!(
+                "there are no connectors: write them below `connectors:`, or listeners of the worker, to make them by request"
+            );
+        }
         let mut stop = std::pin::pin!(stopped()?);
         let surface = Surface::bind(&pipeline.worker, self.files.are_of_java() && !self.once).await?;
         let loggers = Arc::new(Loggers::new("WARN", levels::set));
@@ -62,7 +70,8 @@ impl Run {
             let _ = writeln!(io::stderr(), "{}", metrics::line(metrics));
         }
         for config in pipeline.connectors {
-            standalone.put(config).await?;
+            let initial = config.get("name").and_then(|name| pipeline.initial.get(name)).copied();
+            standalone.put_as(config, initial).await?;
         }
         let shows = !self.quiet && io::stderr().is_terminal();
         let outcome = tokio::select! {

@@ -106,7 +106,7 @@ fn lint_names_all_that_is_wrong_and_the_nearest_of_what_is_unknown() {
     let pipeline = written(
         &dir,
         "pipeline.yaml",
-        "
+        "worker: {value.converter: jsn}
 connectors:
   a: {connector.class: file-sorce, topic: x}
   b: {connector.class: file-source, file: /tmp/x, topic: x, batch.sise: 3, errors.tolerance: some}
@@ -117,15 +117,18 @@ connectors:
     assert!(!output.status.success());
     let said = text(&output.stdout);
     for part in [
-        "a: Invalid value file-sorce for configuration connector.class: there is no such connector; the nearest are: file-source",
-        "b: Unknown configuration batch.sise; did you mean batch.size?",
-        "b: Invalid value some for configuration errors.tolerance: must be one of: none, all",
-        "c: Must configure one of topics or topics.regex",
-        "c: producer.override.bootstrap.servers may not be overridden",
+        "pipeline.yaml:1: worker: Invalid value jsn for configuration value.converter: there is no converter of that name, but json",
+        "pipeline.yaml:3: a: Invalid value file-sorce for configuration connector.class: there is no such connector; the nearest are: file-source",
+        "pipeline.yaml:4: b: Unknown configuration batch.sise; did you mean batch.size?",
+        "pipeline.yaml:4: b: Invalid value some for configuration errors.tolerance: must be one of: none, all",
+        "pipeline.yaml:5: c: Must configure one of topics or topics.regex",
+        "pipeline.yaml:5: c: producer.override.bootstrap.servers may not be overridden",
     ] {
         assert!(said.contains(part), "{part}\nis not in\n{said}");
     }
     assert!(refused(&["connect", "run", &pipeline]).contains("did you mean batch.size?"), "nor does it run");
+    let nothing = written(&dir, "nothing.yaml", "worker: {value.converter: json}\n");
+    assert!(refused(&["connect", "run", &nothing]).contains("no connectors: write them below `connectors:`"));
 }
 
 #[test]

@@ -4,9 +4,14 @@
 /// comments, a backslash at the end of a line that goes on, `\t`, `\n`, `\uXXXX`.
 #[must_use]
 pub fn parse(text: &str) -> Vec<(String, String)> {
+    lines(text).into_iter().map(|(_, pair)| pair).collect()
+}
+
+/// The same, each with the line that it begins in, from 1.
+pub(crate) fn lines(text: &str) -> Vec<(usize, (String, String))> {
     let mut pairs = Vec::new();
-    let mut lines = text.lines();
-    while let Some(first) = lines.next() {
+    let mut lines = text.lines().enumerate();
+    while let Some((at, first)) = lines.next() {
         let first = first.trim_start();
         if first.is_empty() || first.starts_with(['#', '!']) {
             continue;
@@ -14,9 +19,9 @@ pub fn parse(text: &str) -> Vec<(String, String)> {
         let mut line = first.to_owned();
         while goes_on(&line) {
             line.pop();
-            line.push_str(lines.next().unwrap_or_default().trim_start());
+            line.push_str(lines.next().map_or("", |(_, more)| more).trim_start());
         }
-        pairs.push(pair(&line));
+        pairs.push((at + 1, pair(&line)));
     }
     pairs
 }

@@ -63,10 +63,6 @@ pub(super) fn create(body: &Bytes) -> Result<Create, ApiError> {
 }
 
 fn target(state: &str) -> Result<TargetState, ApiError> {
-    match state.to_ascii_uppercase().as_str() {
-        "RUNNING" => Ok(TargetState::Started),
-        "PAUSED" => Ok(TargetState::Paused),
-        "STOPPED" => Ok(TargetState::Stopped),
-        _ => Err(ApiError::internal(format!("initial_state {state} is none of RUNNING, PAUSED and STOPPED"))),
-    }
+    let none = || ApiError::internal(format!("initial_state {state} is none of RUNNING, PAUSED and STOPPED"));
+    TargetState::from_name(state).ok_or_else(none)
 }

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod files;
+mod lines;
 mod once;
 mod tap;
 mod tree;

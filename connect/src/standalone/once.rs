@@ -54,6 +54,11 @@ async fn exhausted(runner: &TaskRunner, herder: &dyn Herder, name: &str) -> Resu
 /// Whether a connector may still get there.
 async fn healthy(herder: &dyn Herder, name: &str) -> Result<(), String> {
     let status = herder.status(name).await.map_err(|error| error.to_string())?;
+    if let State::Paused | State::Stopped = status.connector.state {
+        return Err(format!(
+            "connector {name} does not run, so it never has all: leave its initial_state out"
+        ));
+    }
     let tasks = status.tasks.into_iter().map(|task| (format!("task {name}-{}", task.id), task.state));
     let mut all = std::iter::once((format!("connector {name}"), status.connector)).chain(tasks);
     match all.find(|(_, state)| matches!(state.state, State::Failed | State::Halted)) {

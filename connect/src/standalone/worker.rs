@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::once;
 use crate::config::SecretError;
-use crate::herder::{Answer, Config, Herder, Levels, Parts, Running, TaskId, alone};
+use crate::herder::{Answer, Config, Herder, Levels, Parts, Running, TargetState, TaskId, alone};
 use crate::options::{Fault, Given, Options};
 use crate::registry::Registry;
 use crate::runtime::{PositionError, PositionFile, Positions, TaskMetrics, TaskRunner, WorkerOptions};
@@ -96,8 +96,16 @@ impl Standalone {
     /// # Errors
     /// It is not decided in time.
     pub async fn put(&self, config: Config) -> Answer<()> {
+        self.put_as(config, None).await
+    }
+
+    /// The same; one that is new begins in this state.
+    ///
+    /// # Errors
+    /// It is not decided in time.
+    pub async fn put_as(&self, config: Config, initial: Option<TargetState>) -> Answer<()> {
         let name = config.get("name").cloned().unwrap_or_default();
-        self.herder().put_config(&name, config, None, true).await.map(drop)
+        self.herder().put_config(&name, config, initial, true).await.map(drop)
     }
 
     /// What each task has done so far.

@@ -44,6 +44,19 @@ pub enum TargetState {
     Stopped,
 }
 
+impl TargetState {
+    /// What `initial_state` says, large or small.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name.to_ascii_uppercase().as_str() {
+            "RUNNING" => Some(Self::Started),
+            "PAUSED" => Some(Self::Paused),
+            "STOPPED" => Some(Self::Stopped),
+            _ => None,
+        }
+    }
+}
+
 /// A thing, and whether the call has made it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Created<T> {
