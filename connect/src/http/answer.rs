@@ -16,11 +16,14 @@ pub enum Verdict {
     Ok,
     /// Send it again; not before this, where the server said so.
     Retry(Option<Duration>),
+    /// The same, and no other request would have done either: nobody is there behind the address, or it has too much to do.
+    Away(Option<Duration>),
     /// The same request will never do.
     Reject,
 }
 
-/// The verdict of a status: 2xx is done; 408, 425, 429 and 5xx pass; the rest stays.
+/// The verdict of a status: 2xx is done; 408, 425, 429 and 5xx pass, of which 429, 502, 503 and 504 speak of the server alone; the
+/// rest stays.
 ///
 /// Redirects count as the rest: a client that does not follow them was pointed at the wrong address.
 pub fn verdict(status: StatusCode, headers: &HeaderMap) -> Verdict {
@@ -28,7 +31,8 @@ pub fn verdict(status: StatusCode, headers: &HeaderMap) -> Verdict {
         200..=299 => Verdict::Ok,
         // Not implemented, HTTP version not supported: no later try will be answered otherwise.
         501 | 505 => Verdict::Reject,
-        408 | 425 | 429 | 500..=599 => Verdict::Retry(retry_after(headers)),
+        429 | 502 | 503 | 504 => Verdict::Away(retry_after(headers)),
+        408 | 425 | 500..=599 => Verdict::Retry(retry_after(headers)),
         _ => Verdict::Reject,
     }
 }
@@ -73,8 +77,11 @@ mod tests {
         for code in [200, 201, 202, 204] {
             assert_eq!(verdict(code), Verdict::Ok, "{code}");
         }
-        for code in [408, 425, 429, 500, 502, 503, 504] {
+        for code in [408, 425, 500, 507] {
             assert_eq!(verdict(code), Verdict::Retry(None), "{code}");
+        }
+        for code in [429, 502, 503, 504] {
+            assert_eq!(verdict(code), Verdict::Away(None), "{code}");
         }
         for code in [301, 304, 400, 401, 403, 404, 409, 413, 415, 422, 501] {
             assert_eq!(verdict(code), Verdict::Reject, "{code}");

@@ -127,6 +127,11 @@ impl<T> Held<T> {
         all
     }
 
+    /// The target takes nothing: nothing that is held counts as tried.
+    pub(super) fn forgive(&mut self) {
+        self.lanes.forgive();
+    }
+
     /// All that was written is safe: lets it go. Returns how many bytes that were.
     pub(super) fn flushed(&mut self) -> usize {
         let done = self.lanes.committable();

@@ -183,6 +183,7 @@ impl Writer {
         let Some(until) = next else { return Err(Ended(format!("errors.retry.timeout is over: {why}"))) };
         tracing::warn!(why, failed = attempts.failed, "a sink takes nothing; it is tried again");
         self.outage = Some((attempts, until));
+        self.held.forgive();
         Ok(())
     }
 }

@@ -74,8 +74,9 @@ pub enum Reload {
 #[options(check = ErrorOptions::agree)]
 pub struct ErrorOptions {
     /// How long a failed operation is tried again, in ms; 0 is not at all, -1 for ever. Without it, a record that its target asks to
-    /// send again is tried for 10 minutes and then is a dead letter, and a target that takes nothing at all is tried for ever,
-    /// which the status shows; with it, such a target halts the task once the time is over.
+    /// send again while it takes others, or that it answers with a failure of its own (408, 425, 500), is tried for 10 minutes and
+    /// then is a dead letter; a target that is away or takes nothing at all (no answer, 429, 502, 503, 504) is tried for ever, which
+    /// the status shows as DEGRADED. With it, such a target halts the task once the time is over.
     #[option(name = "errors.retry.timeout", group = "Error Handling")]
     pub retry_timeout_ms: Option<i64>,
     /// The longest pause between attempts.

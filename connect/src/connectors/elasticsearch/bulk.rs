@@ -73,10 +73,11 @@ impl ItemResult {
             200..=299 => Fate::Done,
             404 if operation.is_delete => Fate::Done,
             409 if operation.on_conflict == OnConflict::Replayed => Fate::Replayed,
-            409 | 429 | 500..=599 => Fate::Again(self.why()),
+            429 | 503 => Fate::Away(self.why()),
+            409 | 500..=599 => Fate::Again(self.why()),
             // The index is read-only while a disk is full, or is gone: nothing is wrong with the document.
             _ if matches!(kind, "cluster_block_exception" | "index_not_found_exception") => {
-                Fate::Again(self.why())
+                Fate::Away(self.why())
             }
             _ => Fate::Refused(self.why()),
         }
@@ -129,10 +130,10 @@ mod tests {
                 Fate::Replayed,
                 Fate::Again(conflict.into()),
                 Fate::Done,
-                Fate::Again("es_rejected_execution_exception: full".into()),
-                Fate::Again("cluster_block_exception: disk".into()),
-                Fate::Again("index_not_found_exception: no such index [b]".into()),
-                Fate::Again("status 503".into()),
+                Fate::Away("es_rejected_execution_exception: full".into()),
+                Fate::Away("cluster_block_exception: disk".into()),
+                Fate::Away("index_not_found_exception: no such index [b]".into()),
+                Fate::Away("status 503".into()),
             ]
         );
     }

@@ -164,6 +164,9 @@ impl ElasticsearchTask {
             self.in_turns(&places, &new).await?;
         }
         let mut outcomes = self.volleys.tell(&places);
+        if let Some(away) = self.volleys.away() {
+            return Err(away);
+        }
         for (outcome, record) in outcomes.iter_mut().zip(records) {
             if let Outcome::Reject { why } = outcome {
                 *outcome = self.malformed(record, std::mem::take(why));
@@ -275,7 +278,7 @@ async fn bulk(
 ) -> Result<Answered, TaskError> {
     let answer = match server.ask(Method::POST, &["_bulk"], Some(FILTER), Some((Body::Lines, body))).await {
         Ok(answer) => answer,
-        Err(why) => return Ok(Answered::None { after: None, why }),
+        Err(why) => return Ok(Answered::Away { after: None, why }),
     };
     Ok(match (answer.status, verdict(answer.status, &answer.headers)) {
         (_, Verdict::Ok) => {
@@ -286,6 +289,7 @@ async fn bulk(
             }
         }
         (_, Verdict::Retry(after)) => Answered::None { after, why: answer.why() },
+        (_, Verdict::Away(after)) => Answered::Away { after, why: answer.why() },
         (StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE, _) => Answered::Refused(answer.why()),
         (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _) => {
             let advice = "allow the user of connection.username or connection.api.key to write to the index";

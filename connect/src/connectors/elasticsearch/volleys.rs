@@ -21,6 +21,10 @@ pub(super) struct Volleys {
     numbered: u64,
     /// Whether the server did not take a record, in the write that goes on.
     troubled: bool,
+    /// What it said in that write if it took nothing of a request, for no fault of the records.
+    away: Option<TaskError>,
+    /// Whether another request of that write was answered.
+    is_heard: bool,
 }
 
 /// A partition from when it is assigned until it is another's.
@@ -83,6 +87,13 @@ impl Volleys {
     /// The runtime knows of all that was wrong before.
     pub(super) fn begin(&mut self) {
         self.troubled = false;
+        self.away = None;
+        self.is_heard = false;
+    }
+
+    /// What the server said if it took nothing, for no fault of the records.
+    pub(super) fn away(&mut self) -> Option<TaskError> {
+        self.away.take().filter(|_| !self.is_heard)
     }
 
     /// Whether something is wrong with one of the records, which the runtime is to hear of before more are sent.
@@ -141,6 +152,8 @@ impl Volleys {
             let (places, sent) = joined.map_err(|error| TaskError::fatal(format!("a request: {error}")))?;
             let sent = sent?;
             replayed += sent.replayed;
+            self.is_heard |= sent.away.is_none();
+            self.away = self.away.take().or(sent.away);
             let mut cursor = Cursor::default();
             for (place, outcome) in places.into_iter().zip(sent.outcomes) {
                 // Forgotten meanwhile where it is another's now.
@@ -281,7 +294,7 @@ mod tests {
                 for (request, names) in new[..fired].chunks(7).zip(expected[..fired].chunks(7)) {
                     let outcomes: Vec<Outcome> = names.iter().map(|_| outcome(&mut random)).collect();
                     model.extend(names.iter().copied().zip(outcomes.iter().cloned().map(Some)));
-                    let sent = Sent { outcomes, replayed: 0 };
+                    let sent = Sent { outcomes, replayed: 0, away: None };
                     volleys.fire(request.iter().map(|(place, _)| *place).collect(), async { Ok(sent) });
                 }
                 if let (Some((place, _)), Some(name)) = (new.get(fired), expected.get(fired)) {

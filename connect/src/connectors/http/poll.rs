@@ -204,7 +204,7 @@ impl PollTask {
             .map_err(|error| TaskError::retry(describe(error)))?;
         match verdict(status, &headers) {
             Verdict::Ok => {}
-            Verdict::Retry(after) => {
+            Verdict::Retry(after) | Verdict::Away(after) => {
                 return Err(TaskError::Retry { after, why: format!("the server answers {status}") });
             }
             Verdict::Reject => {

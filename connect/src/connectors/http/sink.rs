@@ -254,7 +254,7 @@ impl HttpTask {
         let response = match sending.headers(self.headers.clone()).send().await {
             Ok(response) => response,
             Err(error) if error.is_builder() => return Ok(Answered::Refused(describe(error))),
-            Err(error) => return Ok(Answered::None { after: None, why: describe(error) }),
+            Err(error) => return Ok(Answered::Away { after: None, why: describe(error) }),
         };
         let (status, verdict) = (response.status(), verdict(response.status(), response.headers()));
         // The status is the answer; what follows it is only shown.
@@ -266,6 +266,7 @@ impl HttpTask {
         Ok(match verdict {
             Verdict::Ok => Answered::Each(vec![Fate::Done; request.len()]),
             Verdict::Retry(after) => Answered::None { after, why: why() },
+            Verdict::Away(after) => Answered::Away { after, why: why() },
             Verdict::Reject => match status {
                 // What was to go has gone: after a crash a DELETE comes again.
                 StatusCode::NOT_FOUND | StatusCode::GONE if first.body.is_none() => {
@@ -321,6 +322,9 @@ impl SinkTask for HttpTask {
         }
         let sizes = parts.iter().map(|part| (Some(part.lane), part.body.as_ref().map_or(0, Vec::len)));
         let sent = send_all(sizes, self.limits(), |request| self.send(&parts, request)).await?;
+        if let Some(away) = sent.away {
+            return Err(away);
+        }
         let mut sent = sent.outcomes.into_iter();
         let unsent = || Outcome::Retry { after: None, why: "it was not sent".to_owned() };
         let outcomes: Vec<Outcome> =

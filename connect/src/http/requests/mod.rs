@@ -9,7 +9,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
 use self::plan::{Plan, Step};
-use crate::Outcome;
+use crate::{Outcome, TaskError};
 
 /// How much is sent at once, and how often.
 #[derive(Debug, Clone, Copy)]
@@ -35,8 +35,10 @@ pub(crate) enum Fate {
     Done,
     /// Done before: it is there in this version or a newer one.
     Replayed,
-    /// The server was too busy, or not all of it is there.
+    /// To be sent again.
     Again(String),
+    /// The same, for no fault of its own: the server was too busy, or not all of it is there.
+    Away(String),
     /// It will never be taken.
     Refused(String),
 }
@@ -46,8 +48,14 @@ pub(crate) enum Fate {
 pub(crate) enum Answered {
     /// Each operation has its fate.
     Each(Vec<Fate>),
-    /// None has: the server could not be asked, or was too busy for all of them.
+    /// None has: the server failed.
     None {
+        /// How long it wants to be left alone.
+        after: Option<Duration>,
+        why: String,
+    },
+    /// None has, and no other request would have done: the server could not be asked, or was too busy.
+    Away {
         /// How long it wants to be left alone.
         after: Option<Duration>,
         why: String,
@@ -62,6 +70,8 @@ pub(crate) struct Sent {
     pub(crate) outcomes: Vec<Outcome>,
     /// How many were done before.
     pub(crate) replayed: u64,
+    /// What to say instead if the server took nothing, for no fault of any operation: then none counts as tried.
+    pub(crate) away: Option<TaskError>,
 }
 
 /// Sends operations, given by lane and size, with `send`, which takes their indices; ends when each has its outcome. Operations
@@ -92,8 +102,8 @@ pub(crate) async fn send_all<E, F: Future<Output = Result<Answered, E>>>(
             () = wait(pause) => {}
         }
     }
-    let replayed = plan.replayed;
-    Ok(Sent { outcomes: plan.outcomes().collect(), replayed })
+    let (replayed, away) = (plan.replayed, plan.away());
+    Ok(Sent { outcomes: plan.outcomes().collect(), replayed, away })
 }
 
 async fn wait(until: Option<Instant>) {

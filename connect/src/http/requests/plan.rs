@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::{Answered, Fate, Limits};
-use crate::Outcome;
+use crate::{Outcome, TaskError};
 
 /// No wait between tries is longer, whatever their number.
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
@@ -49,6 +49,10 @@ pub(super) struct Plan {
     give_up_at: Instant,
     /// How many were done before.
     pub(super) replayed: u64,
+    /// Whether something was said of an operation itself, rather than of the server.
+    is_heard: bool,
+    /// What was said of the server first by an answer that ended the tries of an operation.
+    away: Option<TaskError>,
 }
 
 struct Entry {
@@ -81,6 +85,8 @@ impl Plan {
             not_before: now,
             give_up_at: now + limits.patience,
             replayed: 0,
+            is_heard: false,
+            away: None,
         }
     }
 
@@ -156,7 +162,7 @@ impl Plan {
         let sent_at = request.first().map_or(now, |&at| self.entries[at].sent_at);
         match answer {
             Answered::Each(fates) => {
-                let failed = fates.iter().any(|fate| matches!(fate, Fate::Again(_)));
+                let failed = fates.iter().any(|fate| matches!(fate, Fate::Again(_) | Fate::Away(_)));
                 self.pause(failed, None, sent_at, now);
                 self.settle(request.into_iter().zip(fates), None, now);
             }
@@ -164,6 +170,11 @@ impl Plan {
                 self.pause(true, after, sent_at, now);
                 let again = request.into_iter().map(|at| (at, Fate::Again(why.clone())));
                 self.settle(again, after, now);
+            }
+            Answered::Away { after, why } => {
+                self.pause(true, after, sent_at, now);
+                let away = request.into_iter().map(|at| (at, Fate::Away(why.clone())));
+                self.settle(away, after, now);
             }
             Answered::Refused(why) => self.divide(request, why, now),
         }
@@ -194,17 +205,18 @@ impl Plan {
     }
 
     fn settle(&mut self, fates: impl Iterator<Item = (usize, Fate)>, after: Option<Duration>, now: Instant) {
-        // Lanes in which something of this request must be done again, with why.
-        let mut behind: HashMap<u64, String> = HashMap::new();
+        // Lanes in which something of this request must be done again, with what became of that.
+        let mut behind: HashMap<u64, Fate> = HashMap::new();
         let mut redo = Vec::new();
         for (at, fate) in fates {
             let lane = self.entries[at].lane;
             let is_stuck = lane.is_some_and(|lane| self.stuck.contains(&lane));
             let fate = match (lane.and_then(|lane| behind.get(&lane)), fate) {
-                (Some(why), Fate::Done | Fate::Again(_)) => Fate::Again(why.clone()),
+                (Some(first), Fate::Done | Fate::Again(_) | Fate::Away(_)) => first.clone(),
                 (None, Fate::Done) if is_stuck => Fate::Again(BEHIND.to_owned()),
                 (_, fate) => fate,
             };
+            self.is_heard |= !matches!(fate, Fate::Away(_));
             match fate {
                 Fate::Done => self.entries[at].outcome = Some(Outcome::Ok),
                 Fate::Replayed => {
@@ -212,9 +224,9 @@ impl Plan {
                     self.entries[at].outcome = Some(Outcome::Ok);
                 }
                 Fate::Refused(why) => self.entries[at].outcome = Some(Outcome::Reject { why }),
-                Fate::Again(why) => {
+                Fate::Again(ref why) | Fate::Away(ref why) => {
                     if let Some(lane) = lane {
-                        behind.insert(lane, why.clone());
+                        behind.insert(lane, fate.clone());
                     }
                     if self.again(at, after, why, now) {
                         redo.push(at);
@@ -231,7 +243,7 @@ impl Plan {
     }
 
     /// Whether it is to be sent again; else the runtime is told to.
-    fn again(&mut self, at: usize, after: Option<Duration>, why: String, now: Instant) -> bool {
+    fn again(&mut self, at: usize, after: Option<Duration>, why: &str, now: Instant) -> bool {
         let limits = self.limits;
         let entry = &mut self.entries[at];
         entry.tries += 1;
@@ -240,7 +252,9 @@ impl Plan {
         if entry.tries <= limits.retries && !is_late && !is_stuck {
             return true;
         }
-        entry.outcome = Some(Outcome::Retry { after, why: why.clone() });
+        self.away.get_or_insert_with(|| TaskError::Retry { after, why: why.to_owned() });
+        let put_off = Outcome::Retry { after, why: why.to_owned() };
+        entry.outcome = Some(put_off.clone());
         let Some(lane) = entry.lane else { return false };
         self.stuck.insert(lane);
         // What follows in the lane comes again with it, in order.
@@ -248,9 +262,14 @@ impl Plan {
             self.waiting.iter().copied().filter(|&one| self.entries[one].lane == Some(lane)).collect();
         for one in behind {
             self.waiting.remove(&one);
-            self.entries[one].outcome = Some(Outcome::Retry { after, why: why.clone() });
+            self.entries[one].outcome = Some(put_off.clone());
         }
         false
+    }
+
+    /// What to say of the server, if nothing was heard but that it takes nothing. Only once the plan is finished.
+    pub(super) fn away(&mut self) -> Option<TaskError> {
+        self.away.take().filter(|_| !self.is_heard)
     }
 
     /// What became of each operation, in order. Only once the plan is finished.

@@ -241,6 +241,14 @@ impl<R> Lanes<R> {
         given_up
     }
 
+    /// The target takes nothing: that a record failed before was no fault of its own, and it is as good as never tried.
+    pub(crate) fn forgive(&mut self) {
+        for lane in self.lanes.values_mut() {
+            lane.failing.clear();
+            lane.blocked_until = None;
+        }
+    }
+
     /// The dead letter of this record is written.
     pub(crate) fn buried(&mut self, slot: &Slot) {
         if let Some(lane) = self.lanes.get_mut(&slot.partition) {

@@ -119,6 +119,26 @@ fn nothing_is_lost_whatever_fails_and_whenever_it_crashes() {
 }
 
 #[test]
+fn an_outage_takes_nothing_from_the_time_that_a_record_has() {
+    let budget = RetryBudget { timeout: Some(Duration::from_secs(60)), delay_max: Duration::from_secs(1) };
+    let (start, lane) = (Instant::now(), TopicPartition::new("t", 0));
+    for forgiven in [false, true] {
+        let mut lanes = Lanes::new(budget);
+        lanes.arrive(&lane, 0, [(0, 0), (1, 1)], 2);
+        let busy = || Verdict::Retry { after: Duration::ZERO, why: "busy".into() };
+        let taken = lanes.take(start, 1);
+        assert!(lanes.settle(taken, vec![busy()], start, 0.0).is_empty());
+        if forgiven {
+            lanes.forgive();
+        }
+        let later = start + Duration::from_secs(3600);
+        let taken = lanes.take(later, 1);
+        assert_eq!(taken.records, [0]);
+        assert_eq!(lanes.settle(taken, vec![busy()], later, 0.0).is_empty(), forgiven);
+    }
+}
+
+#[test]
 fn a_record_that_is_tried_again_holds_up_its_own_lane_alone_and_goes_first() {
     let mut lanes = Lanes::new(RetryBudget { timeout: None, delay_max: Duration::from_secs(1) });
     let start = Instant::now();

@@ -75,6 +75,7 @@ impl SinkRun {
             return Err(RunError::Halted(format!("errors.retry.timeout is over: {why}")));
         };
         self.outage = Some(Outage { attempts, until });
+        self.lanes.forgive();
         self.environment.reporter.state(State::Degraded, Some(why)).await;
         Ok(())
     }

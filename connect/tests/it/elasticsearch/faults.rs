@@ -130,12 +130,37 @@ async fn a_server_that_stays_busy_is_left_to_the_runtime_with_what_it_asked_for(
     let server = FaultServer::start(&[Fault::Status(429, Some(120)); 3]).await?;
     let mut sink = sink(&server, &[("max.retries", "3"), ("flush.timeout.ms", "1000")]).await?;
     let begun = Instant::now();
-    let Written::Each(outcomes) = sink.write(&[record("a", 0, schemaless("k"), number(1))]).await? else {
-        panic!("written")
-    };
+    let error = sink.write(&[record("a", 0, schemaless("k"), number(1))]).await.unwrap_err();
     assert!(begun.elapsed() < Duration::from_secs(60), "two minutes are beyond flush.timeout.ms");
-    let Outcome::Retry { after, why } = &outcomes[0] else { panic!("{outcomes:?}") };
+    let TaskError::Retry { after, why } = &error else { panic!("{error:?}") };
     assert_eq!((*after, &**why), (Some(Duration::from_secs(120)), "status 429: too busy"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_document_is_to_blame_for_a_server_that_takes_none() -> Result<()> {
+    let away = [Fault::Status(503, None), Fault::CutBefore, Fault::Items(1, 429), Fault::Items(1, 503)];
+    for fault in away {
+        let server = FaultServer::start(&[fault; 2]).await?;
+        let mut sink = sink(&server, &[("max.retries", "1"), ("key.ignore", "true")]).await?;
+        let records = [record("a", 0, schemaless("k"), number(1))];
+        let error = sink.write(&records).await.unwrap_err();
+        assert!(matches!(error, TaskError::Retry { .. }), "{fault:?}: {error:?}");
+        all_ok(&write(&mut *sink, &records).await?);
+        server.state(|state| assert_eq!(state.documents.len(), 1, "{fault:?}"));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_document_that_fails_while_others_are_taken_is_tried_for_itself() -> Result<()> {
+    let server = FaultServer::start(&[Fault::Items(2, 503); 2]).await?;
+    let mut sink = sink(&server, &[("max.retries", "1"), ("key.ignore", "true")]).await?;
+    let records: Vec<Record> = (0..4).map(|n| record("a", n, schemaless("k"), number(n))).collect();
+    let Written::Each(outcomes) = sink.write(&records).await? else { panic!("taken") };
+    let again = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Retry { .. })).count();
+    let taken = outcomes.iter().filter(|outcome| **outcome == Outcome::Ok).count();
+    assert!(again > 0 && taken > 0 && again + taken == 4, "{outcomes:?}");
     Ok(())
 }
 

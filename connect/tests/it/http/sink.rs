@@ -202,12 +202,27 @@ async fn what_the_server_asks_for_is_handed_on_and_a_refusal_of_who_asks_is_fata
     })
     .await?;
     let mut sink = server.sink("/", &[("retry.timeout.ms", "1000")]).await?;
-    let Written::Each(outcomes) = sink.write(&[numbered(1)]).await? else { panic!("taken") };
+    let error = sink.write(&[numbered(1)]).await.unwrap_err();
     assert!(
-        matches!(outcomes[0], Outcome::Retry { after: Some(after), .. } if after == Duration::from_secs(120))
+        matches!(error, TaskError::Retry { after: Some(after), .. } if after == Duration::from_secs(120))
     );
     let error = sink.write(&[numbered(1)]).await.unwrap_err();
     assert!(matches!(&error, TaskError::Fatal { why } if why.contains("auth.token")), "{error:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_fails_at_a_record_is_not_one_that_is_away() -> Result<()> {
+    let server = Server::start(|_, request| {
+        let fails = request.body.windows(3).any(|three| three == b"500");
+        Some(Reply::status(if fails { 500 } else { 503 }, ""))
+    })
+    .await?;
+    let mut sink = server.sink("/", &[("max.retries", "1"), ("retry.backoff.ms", "1")]).await?;
+    let Written::Each(outcomes) = sink.write(&[numbered(500)]).await? else { panic!("taken") };
+    assert!(matches!(outcomes[0], Outcome::Retry { .. }), "{outcomes:?}");
+    let error = sink.write(&[numbered(1)]).await.unwrap_err();
+    assert!(matches!(&error, TaskError::Retry { why, .. } if why.contains("503")), "{error:?}");
     Ok(())
 }
 

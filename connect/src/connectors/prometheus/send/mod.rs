@@ -79,8 +79,12 @@ impl SinkTask for SendTask {
         }
         let shards = divide(prepared, self.options.shards);
         let sent = try_join_all(shards.iter().map(|shard| self.send(shard))).await?;
+        let sent: Vec<(usize, Fate)> = sent.into_iter().flatten().collect();
+        if let Some(away) = away(&sent) {
+            return Err(away);
+        }
         let mut passed_over = 0;
-        for (record, fate) in sent.into_iter().flatten() {
+        for (record, fate) in sent {
             outcomes[record] = match fate {
                 Fate::Is(outcome) => outcome,
                 Fate::PassedOver(why) if passed_over == 0 => {
@@ -113,6 +117,16 @@ enum Fate {
     Is(Outcome),
     /// The server has newer samples of its series.
     PassedOver(String),
+}
+
+/// What a server says that takes nothing: no record is to blame, and none is a dead letter however long that lasts.
+fn away(sent: &[(usize, Fate)]) -> Option<TaskError> {
+    let mut first = None;
+    for (_, fate) in sent {
+        let Fate::Is(Outcome::Retry { after, why }) = fate else { return None };
+        first.get_or_insert_with(|| TaskError::Retry { after: *after, why: why.clone() });
+    }
+    first
 }
 
 impl SendTask {

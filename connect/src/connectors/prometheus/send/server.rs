@@ -81,7 +81,7 @@ fn answer(status: StatusCode, verdict: http::Verdict, body: &str) -> Answer {
     let why = format!("the server answers {status}: {said}");
     match verdict {
         http::Verdict::Ok => Answer::Taken,
-        http::Verdict::Retry(after) => Answer::Retry { after, why },
+        http::Verdict::Retry(after) | http::Verdict::Away(after) => Answer::Retry { after, why },
         http::Verdict::Reject => match status.as_u16() {
             400 | 409 | 422 if LATE.iter().any(|late| body.to_ascii_lowercase().contains(late)) => {
                 Answer::Late(why)

@@ -127,6 +127,18 @@ async fn what_is_put_off_holds_up_what_follows_and_comes_again() {
 }
 
 #[tokio::test]
+async fn no_sample_is_to_blame_for_a_server_that_takes_none() {
+    let server = Scripted::start(|_, number| if number < 3 { (503, "away") } else { (204, "") }).await;
+    let mut sink = server.sink(&[]).await;
+    let records = [record("a", 1), record("b", 2)];
+    for _ in 0..2 {
+        let error = sink.write(&records).await.unwrap_err();
+        assert!(matches!(&error, TaskError::Retry { why, .. } if why.contains("503")), "{error:?}");
+    }
+    assert_eq!(written(&mut sink, &records).await, [Outcome::Ok, Outcome::Ok]);
+}
+
+#[tokio::test]
 async fn what_comes_too_late_is_counted_or_rejected() {
     let late = |series: &Series| series.samples.iter().any(|sample| sample.timestamp < 10);
     let say = move |request: &[Series], _| match request.iter().any(late) {

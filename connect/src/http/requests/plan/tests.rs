@@ -91,6 +91,27 @@ fn waits_grow_and_the_servers_wish_counts_where_it_is_more() {
 }
 
 #[test]
+fn no_operation_is_to_blame_for_a_server_that_takes_nothing() {
+    let away = || Answered::Away { after: Some(Duration::from_secs(7)), why: "away".into() };
+    let limits = Limits { retries: 0, records: 2, ..LIMITS };
+    let said = |second: Answered| {
+        let (mut plan, now) = plan(&[(None, 1), (None, 1), (None, 1)], limits);
+        for answer in [away(), second] {
+            let request = sent(plan.next(now));
+            plan.answered(request, answer, now);
+            plan.not_before = now;
+        }
+        assert_eq!(plan.next(now), Step::Finished);
+        plan.away().map(|error| error.to_string())
+    };
+    assert_eq!(said(away()).as_deref(), Some("away"));
+    assert_eq!(said(Answered::Each(vec![Fate::Away("full".into())])).as_deref(), Some("away"));
+    assert_eq!(said(done(1)), None, "it takes others");
+    assert_eq!(said(Answered::None { after: None, why: "failed".into() }), None, "it fails at this one");
+    assert_eq!(said(Answered::Refused("bad".into())), None);
+}
+
+#[test]
 fn what_was_under_way_together_doubles_the_wait_once() {
     let (mut plan, now) = plan(&[(None, 60), (None, 60)], LIMITS);
     let requests = [sent(plan.next(now)), sent(plan.next(now))];
