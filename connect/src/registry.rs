@@ -11,7 +11,7 @@ use crate::connectors;
 use crate::error::ConnectError;
 use crate::options::{Definition, Fault, Given, Options};
 use crate::sink::{Forget, Replay, Sink, SinkContext, SinkTask};
-use crate::source::{Share, Source, SourceContext, SourceTask};
+use crate::source::{Share, Source, SourceContext, SourceOffset, SourcePartition, SourceTask};
 
 /// The connectors that a worker has: those built in, and what a program adds.
 #[derive(Default)]
@@ -152,6 +152,14 @@ pub trait AnySource: Send + Sync {
     /// As [`Source::split`].
     async fn split(&self, config: &BTreeMap<String, String>, max: usize) -> Result<Vec<Share>, ConnectError>;
 
+    /// As [`Source::check_position`], for all that are set at once; `stored` is what the connector has now.
+    fn check_positions(
+        &self,
+        config: &BTreeMap<String, String>,
+        set: &[(SourcePartition, Option<SourceOffset>)],
+        stored: Vec<(SourcePartition, SourceOffset)>,
+    ) -> Result<(), ConnectError>;
+
     /// As [`Source::open`].
     async fn open(
         &self,
@@ -224,6 +232,27 @@ impl<S: Source> AnySource for Typed<S> {
 
     async fn split(&self, config: &BTreeMap<String, String>, max: usize) -> Result<Vec<Share>, ConnectError> {
         S::split(&read(config)?, max).await
+    }
+
+    fn check_positions(
+        &self,
+        config: &BTreeMap<String, String>,
+        set: &[(SourcePartition, Option<SourceOffset>)],
+        stored: Vec<(SourcePartition, SourceOffset)>,
+    ) -> Result<(), ConnectError> {
+        let options = read(config)?;
+        if !S::KEEPS_POSITIONS && set.iter().any(|(_, offset)| offset.is_some()) {
+            let why = "Offsets cannot be set: this source keeps none, and begins each time with what comes then. What is stored can \
+                       be deleted: \"offset\": null";
+            return Err(ConnectError::Refused(why.to_owned()));
+        }
+        let stored = SourceContext { positions: stored, ..SourceContext::default() };
+        set.iter().filter_map(|(partition, offset)| Some((partition, offset.as_ref()?))).try_for_each(
+            |(partition, offset)| {
+                let checked = S::check_position(&options, partition, offset, stored.position(partition));
+                checked.map_err(ConnectError::Refused)
+            },
+        )
     }
 
     async fn open(

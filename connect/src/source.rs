@@ -18,6 +18,9 @@ pub trait Source: Send + Sync + 'static {
     /// What it is called.
     const ABOUT: About;
 
+    /// Whether it goes on from where it was. One that does not takes none from anybody.
+    const KEEPS_POSITIONS: bool = true;
+
     /// Looks at the other side: what would go wrong, and what to do about it. Changes nothing there.
     async fn check(_options: &Self::Options) -> Vec<Finding> {
         Vec::new()
@@ -29,6 +32,21 @@ pub trait Source: Send + Sync + 'static {
     /// The other side must be asked, and refuses.
     async fn split(_options: &Self::Options, _max: usize) -> Result<Vec<Share>, ConnectError> {
         Ok(vec![Share::new()])
+    }
+
+    /// Whether a task could go on from a position that somebody sets for a connector at rest (KIP-875, Kafka's
+    /// `SourceConnector.alterOffsets`). All that are set at once are asked about before any is stored, and `stored` is what is there of
+    /// the part now. Whoever deletes a position is not asked about. Without this, any will do.
+    ///
+    /// # Errors
+    /// None could; the text says what to write.
+    fn check_position(
+        _options: &Self::Options,
+        _partition: &SourcePartition,
+        _offset: &SourceOffset,
+        _stored: Option<&SourceOffset>,
+    ) -> Result<(), String> {
+        Ok(())
     }
 
     /// Makes a task ready to read where its positions say.

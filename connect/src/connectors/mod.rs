@@ -4,6 +4,7 @@ mod access;
 mod events;
 mod line_reader;
 mod listen;
+mod parts;
 mod places;
 mod refused;
 

@@ -14,4 +14,5 @@ mod outlet;
 mod postgres;
 mod prometheus;
 mod runtime;
+mod set_positions;
 mod syslog;

@@ -13,6 +13,37 @@ pub(super) fn partition(template: Template, lane: u64, of: u64) -> SourcePartiti
     entries.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
+/// Whether a position is one that [`Lanes::read`] reads, and that no lane runs off its own numbers by.
+pub(super) fn check(
+    template: Template,
+    partition: &SourcePartition,
+    offset: &SourceOffset,
+) -> Result<(), String> {
+    let number = |map: &SourcePartition, name: &str| map.get(name).and_then(Json::as_u64);
+    let lane = number(partition, "task").zip(number(partition, "tasks")).filter(|(lane, of)| lane < of);
+    let name = template.name();
+    let is_known = partition.len() == 3 && partition.get("template").and_then(Json::as_str) == Some(name);
+    let Some((lane, of)) = lane.filter(|_| is_known) else {
+        return Err(format!(
+            "The partition is none of this connector's: {{\"template\": \"{name}\", \"task\": 0, \"tasks\": 1}} is what the first \
+             of one task makes"
+        ));
+    };
+    let is_time = offset.get(START).is_none_or(Json::is_i64);
+    let next = number(offset, NEXT).filter(|_| is_time).ok_or_else(|| {
+        format!(
+            "The offset must have \"{NEXT}\", the number of the record to go on with, from 0, and may have \"{START}\", the time of \
+             the first in milliseconds since 1970"
+        )
+    })?;
+    if next % of == lane {
+        return Ok(());
+    }
+    Err(format!(
+        "\"{NEXT}\": {next} is not made by task {lane} of {of}, which makes each number that leaves {lane} when it is divided by {of}"
+    ))
+}
+
 /// The numbers that leave `lane` when they are divided by `of`.
 #[derive(Debug, Clone, Copy)]
 struct Lane {

@@ -79,6 +79,15 @@ impl Source for Datagen {
         Ok(vec![Share::new(); max.max(1)])
     }
 
+    fn check_position(
+        options: &DatagenOptions,
+        partition: &SourcePartition,
+        offset: &SourceOffset,
+        _: Option<&SourceOffset>,
+    ) -> Result<(), String> {
+        lanes::check(options.template, partition, offset)
+    }
+
     async fn open(
         options: DatagenOptions,
         context: SourceContext,

@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 use super::child::{Program, Said};
 use super::pause::Pause;
 use crate::about::About;
+use crate::connectors::parts;
 use crate::data::{SchemaAndValue, Value};
 use crate::error::{ConnectError, TaskError};
 use crate::options::{Choice, Options};
@@ -57,6 +58,21 @@ impl Source for ExecSource {
         summary: "Runs a program and writes its lines, or the records that it prints as JSON, to a topic.",
     };
 
+    /// Any offset: what it means only the program knows. It is given to it as it is.
+    fn check_position(
+        options: &ExecSourceOptions,
+        partition: &SourcePartition,
+        _: &SourceOffset,
+        _: Option<&SourceOffset>,
+    ) -> Result<(), String> {
+        if options.format == Spoken::Lines {
+            let why = "Offsets cannot be set with format=lines: a program's lines say nothing of where they are; those of \
+                       format=records can";
+            return Err(why.to_owned());
+        }
+        parts::is_read(partition, &[part(options)])
+    }
+
     async fn open(
         options: ExecSourceOptions,
         context: SourceContext,
@@ -64,8 +80,7 @@ impl Source for ExecSource {
         if context.task > 0 {
             return Err(ConnectError::Refused("a program is run once: set tasks.max=1".to_owned()));
         }
-        let partition: SourcePartition =
-            [("command".to_owned(), json!(options.command))].into_iter().collect();
+        let partition = part(&options);
         let position = context.position(&partition).cloned();
         Ok(Box::new(ExecTask {
             topic: options.topic.as_str().into(),
@@ -78,6 +93,11 @@ impl Source for ExecSource {
             is_over: false,
         }))
     }
+}
+
+/// The one part that there is.
+fn part(options: &ExecSourceOptions) -> SourcePartition {
+    [("command".to_owned(), json!(options.command))].into_iter().collect()
 }
 
 struct ExecTask {

@@ -47,6 +47,11 @@ impl Mark {
         self.position > 0
     }
 
+    /// What proves it.
+    pub(super) fn proof(&self) -> (&Print, &Print) {
+        (&self.head, &self.tail)
+    }
+
     /// Whether this was taken of what is in the file.
     pub(super) fn fits<D: Disk>(&self, disk: &mut D, file: &mut D::File) -> io::Result<bool> {
         Ok(disk.look(file)?.size >= self.position

@@ -10,6 +10,7 @@ mod mark;
 mod options;
 mod place;
 mod rescue;
+mod set;
 #[cfg(test)]
 mod simulation;
 mod tailer;
@@ -29,7 +30,7 @@ use super::events::Events;
 use crate::about::About;
 use crate::check::Finding;
 use crate::error::ConnectError;
-use crate::source::{Share, Source, SourceContext, SourceTask};
+use crate::source::{Share, Source, SourceContext, SourceOffset, SourcePartition, SourceTask};
 
 /// Follows files and writes each of their lines to a topic.
 ///
@@ -55,6 +56,15 @@ impl Source for FileSource {
     /// Files are shared out by their directories, so that one task sees all that rotation makes of a file.
     async fn split(options: &FileSourceOptions, max: usize) -> Result<Vec<Share>, ConnectError> {
         Ok(share_out(&options.file, max))
+    }
+
+    fn check_position(
+        _: &FileSourceOptions,
+        partition: &SourcePartition,
+        offset: &SourceOffset,
+        stored: Option<&SourceOffset>,
+    ) -> Result<(), String> {
+        set::check(partition, offset, stored)
     }
 
     async fn open(

@@ -19,8 +19,8 @@ use crate::source::{End, SourceBatch, SourceContext, SourceOffset, SourcePartiti
 /// How many batches wait to be polled.
 const WAITING_BATCHES: usize = 2;
 /// As Kafka's connector calls them.
-const FILENAME: &str = "filename";
-const POSITION: &str = "position";
+pub(super) const FILENAME: &str = "filename";
+pub(super) const POSITION: &str = "position";
 
 /// Hands over what a thread reads: a disk may be slow, and one that reads while others send is faster.
 pub(super) struct FileTask {

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::body::{BodyFormat, Reading, Unread, optional_pointer, pointer};
 use super::client::ClientOptions;
 use super::headers;
+use crate::connectors::parts;
 use crate::http::{Verdict, body_within, describe, verdict};
 use crate::options::{Fault, Options, Secret};
 use crate::{
@@ -108,12 +109,41 @@ impl Source for HttpPollSource {
         }]
     }
 
+    fn check_position(
+        options: &PollOptions,
+        partition: &SourcePartition,
+        offset: &SourceOffset,
+        _: Option<&SourceOffset>,
+    ) -> Result<(), String> {
+        parts::is_read(partition, &[part(options)])?;
+        let example = match options.cursor {
+            Some(_) => format!(r#"{{"{CURSOR}": "..."}}, of which the next request begins"#),
+            None if offset.contains_key(CURSOR) => {
+                return Err(format!(
+                    "The offset has a {CURSOR}, and without cursor.parameter no request has one"
+                ));
+            }
+            None => format!(r#"{{"{ETAG_STORED}": "\"...\""}}, of the version that is known"#),
+        };
+        parts::is_whole(offset, &[], &[ETAG_STORED, MODIFIED, CURSOR], Json::is_string, &example)
+    }
+
     async fn open(options: PollOptions, context: SourceContext) -> Result<Box<dyn SourceTask>, ConnectError> {
         Ok(Box::new(PollTask::new(options, &context).map_err(ConnectError::Refused)?))
     }
 }
 
-/// Where the next request goes on. What is stored has these names.
+/// As positions have them.
+const ETAG_STORED: &str = "etag";
+const MODIFIED: &str = "last-modified";
+const CURSOR: &str = "cursor";
+
+/// The one part that there is.
+fn part(options: &PollOptions) -> SourcePartition {
+    Map::from_iter([("url".to_owned(), Json::from(&*options.url))])
+}
+
+/// Where the next request goes on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Position {
     /// What the server said of the version it answered with.
@@ -126,11 +156,11 @@ struct Position {
 impl Position {
     fn read(offset: &SourceOffset) -> Self {
         let text = |name: &str| offset.get(name).and_then(Json::as_str).map(str::to_owned);
-        Self { etag: text("etag"), modified: text("last-modified"), cursor: text("cursor") }
+        Self { etag: text(ETAG_STORED), modified: text(MODIFIED), cursor: text(CURSOR) }
     }
 
     fn written(&self) -> SourceOffset {
-        let named = [("etag", &self.etag), ("last-modified", &self.modified), ("cursor", &self.cursor)];
+        let named = [(ETAG_STORED, &self.etag), (MODIFIED, &self.modified), (CURSOR, &self.cursor)];
         let said =
             named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?.into())));
         said.collect()
@@ -153,7 +183,7 @@ struct PollTask {
 
 impl PollTask {
     fn new(options: PollOptions, context: &SourceContext) -> Result<Self, String> {
-        let partition: SourcePartition = Map::from_iter([("url".to_owned(), Json::from(&*options.url))]);
+        let partition = part(&options);
         let position = context.position(&partition).map(Position::read).unwrap_or_default();
         Ok(Self {
             client: options.client.build(true)?,

@@ -81,6 +81,9 @@ impl Source for WebhookSource {
         summary: "Receives what is posted to it, and answers once it is stored.",
     };
 
+    /// What was posted does not come again.
+    const KEEPS_POSITIONS: bool = false;
+
     async fn check(options: &WebhookOptions) -> Vec<Finding> {
         Receiving::check(&options.listen).await
     }

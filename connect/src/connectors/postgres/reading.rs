@@ -11,11 +11,16 @@ use super::names::{TableName, quoted};
 use super::options::{Awaited, PostgresSourceOptions, SourceMode};
 use super::sound;
 use super::statement::Wanted;
+use crate::connectors::parts;
 use crate::data::{Schema, SchemaAndValue, SchemaBuilder, Struct};
 use crate::{SourceOffset, TaskError};
 
 /// The cursor of a session that reads all rows of a table.
 const CURSOR: &str = "millstream_all";
+
+/// As positions have them.
+const NUMBER: &str = "incrementing";
+const CHANGED: &str = "timestamp_us";
 
 /// What is read.
 #[derive(Debug, Clone)]
@@ -36,7 +41,23 @@ pub(super) struct Position {
 impl Position {
     pub(super) fn of(offset: &SourceOffset) -> Self {
         let number = |name: &str| offset.get(name).and_then(serde_json::Value::as_i64);
-        Self { number: number("incrementing"), changed: number("timestamp_us") }
+        Self { number: number(NUMBER), changed: number(CHANGED) }
+    }
+
+    /// Whether an offset says as much as a mode goes on from.
+    pub(super) fn check(offset: &SourceOffset, mode: SourceMode) -> Result<(), String> {
+        let (number, changed) = (format!("\"{NUMBER}\": 7"), format!("\"{CHANGED}\": 1700000000000000"));
+        let (names, example) = match mode {
+            SourceMode::Bulk => {
+                return Err("Offsets cannot be set with mode=bulk, which reads all rows each time".to_owned());
+            }
+            SourceMode::Incrementing => (&[NUMBER][..], number),
+            SourceMode::Timestamp => (&[CHANGED][..], changed),
+            SourceMode::TimestampIncrementing => (&[NUMBER, CHANGED][..], format!("{number}, {changed}")),
+        };
+        let example = format!("{{{example}}}, the last that was read (times in microseconds since 1970)");
+        // What another mode has stored besides is passed over.
+        parts::is_whole(offset, names, &[NUMBER, CHANGED], serde_json::Value::is_i64, &example)
     }
 
     /// This, and where it knows nothing, another.
@@ -46,7 +67,7 @@ impl Position {
 
     pub(super) fn to_offset(self) -> SourceOffset {
         let mut offset = SourceOffset::new();
-        let parts = [("incrementing", self.number), ("timestamp_us", self.changed)];
+        let parts = [(NUMBER, self.number), (CHANGED, self.changed)];
         for (name, value) in parts {
             if let Some(value) = value {
                 offset.insert(name.to_owned(), value.into());

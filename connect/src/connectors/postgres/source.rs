@@ -11,13 +11,17 @@ use super::fence::Fence;
 use super::names::TableName;
 use super::options::{PostgresSourceOptions, SourceMode};
 use super::reading::{From, Position, Reading};
+use crate::connectors::parts;
 use crate::{
-    About, ConnectError, End, Finding, Record, Share, Source, SourceBatch, SourceContext, SourcePartition,
-    SourceTask, TaskError,
+    About, ConnectError, End, Finding, Record, Share, Source, SourceBatch, SourceContext, SourceOffset,
+    SourcePartition, SourceTask, TaskError,
 };
 
 /// The name in a share of the tables that a task reads.
 const TABLES: &str = "task.tables";
+
+/// What positions call a query.
+const QUERY: &str = "query";
 
 /// Reads rows of PostgreSQL: whole tables, or what is new by a growing number or a time of change. A row that is committed out
 /// of order is not passed over: what was there is read once every transaction has ended that was open then and may write before
@@ -51,6 +55,20 @@ impl Source for PostgresSource {
         Ok((0..tasks).map(|task| Share::from([(TABLES.to_owned(), tables(task).join(","))])).collect())
     }
 
+    fn check_position(
+        options: &Self::Options,
+        partition: &SourcePartition,
+        offset: &SourceOffset,
+        _: Option<&SourceOffset>,
+    ) -> Result<(), String> {
+        let parts: Vec<_> = match options.query() {
+            Some(_) => vec![part(QUERY)],
+            None => options.tables.iter().map(|table| part(table)).collect(),
+        };
+        parts::is_read(partition, &parts)?;
+        Position::check(offset, options.mode)
+    }
+
     async fn open(
         options: Self::Options,
         context: SourceContext,
@@ -62,7 +80,7 @@ impl Source for PostgresSource {
         };
         let lanes: Vec<Lane> = match options.query() {
             Some(query) => {
-                vec![Lane::new(From::Query(query.to_owned()), "query", &options.topic_prefix, &context)]
+                vec![Lane::new(From::Query(query.to_owned()), QUERY, &options.topic_prefix, &context)]
             }
             None => names
                 .iter()
@@ -82,6 +100,11 @@ impl Source for PostgresSource {
             at_end: watch::Sender::new(false),
         }))
     }
+}
+
+/// A table, or [`QUERY`].
+fn part(name: &str) -> SourcePartition {
+    SourcePartition::from_iter([("table".to_owned(), name.into())])
 }
 
 struct Task {
@@ -116,8 +139,7 @@ struct Lane {
 
 impl Lane {
     fn new(from: From, name: &str, topic: &str, context: &SourceContext) -> Self {
-        let mut partition = SourcePartition::new();
-        partition.insert("table".to_owned(), name.into());
+        let partition = part(name);
         let position = context.position(&partition).map(Position::of).unwrap_or_default();
         Self {
             from,

@@ -40,6 +40,9 @@ impl Source for StdinSource {
         summary: "Writes each line of the worker's standard input to a topic, until it ends.",
     };
 
+    /// What was read is gone.
+    const KEEPS_POSITIONS: bool = false;
+
     async fn open(
         options: StdinOptions,
         context: SourceContext,

@@ -37,6 +37,9 @@ impl Source for SyslogSource {
         summary: "Receives syslog by UDP and TCP (RFC 3164, RFC 5424, RFC 6587).",
     };
 
+    /// What was sent does not come again.
+    const KEEPS_POSITIONS: bool = false;
+
     async fn check(options: &SyslogOptions) -> Vec<Finding> {
         vec![match TcpListener::bind(&options.listen).await {
             Ok(_) => Finding::fine(&options.listen, "can be listened on"),

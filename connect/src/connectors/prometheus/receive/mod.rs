@@ -40,6 +40,9 @@ impl Source for RemoteWriteSource {
         summary: "Receives what Prometheus, vmagent and others write remotely (remote write 1.0).",
     };
 
+    /// What was sent does not come again.
+    const KEEPS_POSITIONS: bool = false;
+
     async fn check(options: &ReceiveOptions) -> Vec<Finding> {
         Receiving::check(&options.listen).await
     }

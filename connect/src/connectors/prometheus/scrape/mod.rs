@@ -49,6 +49,9 @@ impl Source for PrometheusSource {
         summary: "Scrapes the metrics of targets in Prometheus's text format or OpenMetrics.",
     };
 
+    /// What was not asked for in time nobody knows any more.
+    const KEEPS_POSITIONS: bool = false;
+
     async fn check(options: &ScrapeOptions) -> Vec<Finding> {
         let scraper = match Scraper::new(options.clone(), "doctor") {
             Ok(scraper) => scraper,
