@@ -37,10 +37,10 @@ pub trait Sink: Send + Sync + 'static {
     }
 
     /// Forgets the offsets that the sink keeps itself for a connector, none of whose tasks runs: somebody moves those of its group
-    /// (KIP-875, Kafka's `SinkConnector.alterOffsets`), and they alone are to count. Comes before the group's are moved.
+    /// (KIP-875, Kafka's `SinkConnector.alterOffsets`), and they alone are to count. Comes when the group's are moved.
     ///
     /// # Errors
-    /// They cannot be forgotten: the group's stay as they are.
+    /// They cannot be forgotten, and count still; whoever asked is told, and may ask again.
     async fn forget_offsets(
         _options: &Self::Options,
         _connector: &str,

@@ -1,4 +1,5 @@
 use super::entity::{Config, ConnectorOffsets, ConnectorType, State, TaskId};
+use super::error::HerderError;
 use async_trait::async_trait;
 use std::sync::Arc;
 
@@ -29,13 +30,14 @@ pub trait Worker: Send + Sync + 'static {
     /// How far a connector has come: stored positions of a source, offsets of a sink's group.
     async fn offsets(&self, connector: &str, config: &Config) -> Result<ConnectorOffsets, String>;
 
-    /// Sets (or, without an offset, forgets) positions of a connector none of whose tasks runs.
+    /// Sets (or, without an offset, forgets) positions of a connector none of whose tasks runs: all, or none that it could not go
+    /// on from.
     async fn alter_offsets(
         &self,
         connector: &str,
         config: &Config,
         offsets: ConnectorOffsets,
-    ) -> Result<(), String>;
+    ) -> Result<(), HerderError>;
 
     /// Forgets all positions of a connector none of whose tasks runs, those that a sink keeps itself too.
     async fn reset_offsets(&self, connector: &str, config: &Config) -> Result<(), String>;

@@ -13,6 +13,7 @@ mod failure;
 mod lens;
 mod memory;
 mod meter;
+mod offsets;
 mod options;
 mod positions;
 mod sink;

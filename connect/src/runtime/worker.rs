@@ -1,13 +1,12 @@
 //! The worker: runs the tasks that a herder gives it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use serde_json::{Map, json};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinHandle};
 
@@ -22,13 +21,11 @@ use super::task::TaskLife;
 use crate::config::{Secrets, Veil, is_password};
 use crate::error::ConnectError;
 use crate::herder::{
-    Config, ConnectorOffset, ConnectorOffsets, ConnectorType, State, TaskEvent, TaskId, TaskStart, Worker,
+    Config, ConnectorOffsets, ConnectorType, HerderError, State, TaskEvent, TaskId, TaskStart, Worker,
 };
 use crate::options::{Fault, Given, Options};
 use crate::registry::{Plugin, Registry};
-use crate::sink::Forget;
 use crate::source::Share;
-use millstream_client::{Admin, TopicPartition};
 
 /// What a worker can be told, besides its cluster (`bootstrap.servers`, `security.*`, `ssl.*`, `sasl.*`), its clients
 /// (`producer.*`, `consumer.*`, `admin.*`) and the converters of connectors that name none.
@@ -95,7 +92,7 @@ impl Shared {
 
 /// Runs tasks on the tokio runtime that it is called in.
 pub struct TaskRunner {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     events: mpsc::Sender<TaskEvent>,
     /// Not held over an await.
     tasks: Mutex<HashMap<TaskId, Running>>,
@@ -194,119 +191,11 @@ impl TaskRunner {
         self.clients(name, config)?.group(name).map_err(|error| error.to_string())
     }
 
-    fn clients(&self, connector: &str, config: &Config) -> Result<Clients, String> {
+    pub(super) fn clients(&self, connector: &str, config: &Config) -> Result<Clients, String> {
         let worker = self.shared.secrets.resolve(&self.shared.settings).map_err(|error| error.to_string())?;
         let config = self.shared.secrets.resolve(config).map_err(|error| error.to_string())?;
         Ok(Clients::new(&inherited(&worker), &config, connector.to_owned()))
     }
-
-    async fn group_offsets(&self, connector: &str, config: &Config) -> Result<ConnectorOffsets, String> {
-        let clients = self.clients(connector, config)?;
-        let group = clients.group(connector).map_err(|error| error.to_string())?;
-        let admin = clients.admin().await.map_err(|error| error.to_string())?;
-        let committed = admin.group_offsets(&group).await.map_err(|error| error.to_string())?;
-        let mut committed: Vec<_> = committed.into_iter().collect();
-        committed.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let one =
-            |(partition, offset): (TopicPartition, millstream_client::OffsetAndMetadata)| ConnectorOffset {
-                partition: object(
-                    json!({"kafka_topic": &*partition.topic, "kafka_partition": partition.partition}),
-                ),
-                offset: Some(object(json!({ "kafka_offset": offset.offset }))),
-            };
-        Ok(ConnectorOffsets { offsets: committed.into_iter().map(one).collect() })
-    }
-
-    /// A sink that keeps offsets itself forgets them: what it keeps would count more than what the group is told.
-    async fn forget_kept(&self, connector: &str, config: &Config, of: Forget) -> Result<(), String> {
-        if of == Forget::Of(Vec::new()) {
-            return Ok(());
-        }
-        let class = config.get("connector.class").map_or("", String::as_str);
-        let Plugin::Sink(sink) = self.shared.registry.find(class).map_err(|fault| fault.message)? else {
-            return Ok(());
-        };
-        let resolved = self.shared.secrets.resolve(config).map_err(|error| error.to_string())?;
-        let told = |error: ConnectError| self.shared.veil(config).over(&error.to_string()).into_owned();
-        sink.forget_offsets(&resolved, connector, &of).await.map_err(told)
-    }
-
-    async fn alter_group(
-        &self,
-        connector: &str,
-        config: &Config,
-        offsets: ConnectorOffsets,
-    ) -> Result<(), String> {
-        let clients = self.clients(connector, config)?;
-        let group = clients.group(connector).map_err(|error| error.to_string())?;
-        let admin = clients.admin().await.map_err(|error| error.to_string())?;
-        let (mut set, mut forget) = (Vec::new(), Vec::new());
-        for ConnectorOffset { partition, offset } in offsets.offsets {
-            let partition = sink_partition(&partition)?;
-            match offset {
-                None => forget.push(partition),
-                Some(offset) => set.push((partition, sink_offset(&offset)?)),
-            }
-        }
-        // A group takes no offset of what is not there, and a client would wait for it to come.
-        are_there(&admin, set.iter().map(|(partition, _)| partition)).await?;
-        let moved = set.iter().map(|(partition, _)| partition).chain(&forget);
-        self.forget_kept(connector, config, Forget::Of(moved.cloned().collect())).await?;
-        let mut failed = Vec::new();
-        if !set.is_empty() {
-            admin.alter_group_offsets(&group, set).await.map_err(|error| error.to_string())?;
-        }
-        if !forget.is_empty() {
-            let deleted =
-                admin.delete_group_offsets(&group, forget).await.map_err(|error| error.to_string())?;
-            failed.extend(deleted.into_iter().filter_map(|(_, outcome)| outcome.err()));
-        }
-        failed.first().map_or(Ok(()), |error| Err(error.to_string()))
-    }
-}
-
-/// Whether the cluster has these partitions.
-async fn are_there(admin: &Admin, partitions: impl Iterator<Item = &TopicPartition>) -> Result<(), String> {
-    let partitions: Vec<&TopicPartition> = partitions.collect();
-    let topics: BTreeSet<&str> = partitions.iter().map(|partition| &*partition.topic).collect();
-    let described = admin.describe_topics(topics).await.map_err(|error| error.to_string())?;
-    let counts: BTreeMap<String, usize> = described
-        .into_iter()
-        .filter_map(|(topic, described)| Some((topic, described.ok()?.partitions.len())))
-        .collect();
-    for TopicPartition { topic, partition } in partitions {
-        let count = counts.get(&**topic).ok_or_else(|| format!("there is no topic {topic}"))?;
-        if usize::try_from(*partition).is_ok_and(|index| index >= *count) {
-            return Err(format!("topic {topic} has no partition {partition}, but {count}, from 0 on"));
-        }
-    }
-    Ok(())
-}
-
-fn object(value: serde_json::Value) -> Map<String, serde_json::Value> {
-    match value {
-        serde_json::Value::Object(map) => map,
-        _ => Map::new(),
-    }
-}
-
-fn sink_partition(partition: &Map<String, serde_json::Value>) -> Result<TopicPartition, String> {
-    let topic = partition.get("kafka_topic").and_then(|topic| topic.as_str());
-    let index = partition.get("kafka_partition").and_then(number);
-    match (topic, index.and_then(|index| i32::try_from(index).ok())) {
-        (Some(topic), Some(index)) if index >= 0 => Ok(TopicPartition::new(topic, index)),
-        _ => Err("The partition of a sink's offset must have kafka_topic and kafka_partition".to_owned()),
-    }
-}
-
-fn sink_offset(offset: &Map<String, serde_json::Value>) -> Result<i64, String> {
-    let offset = offset.get("kafka_offset").and_then(number).filter(|offset| *offset >= 0);
-    offset.ok_or_else(|| "The offset of a sink must have kafka_offset, 0 or more".to_owned())
-}
-
-/// Numbers come as numbers or as texts.
-fn number(value: &serde_json::Value) -> Option<i64> {
-    value.as_i64().or_else(|| value.as_str()?.parse().ok())
 }
 
 #[async_trait]
@@ -400,12 +289,10 @@ impl Worker for TaskRunner {
     }
 
     async fn offsets(&self, connector: &str, config: &Config) -> Result<ConnectorOffsets, String> {
-        if self.kind(config) == ConnectorType::Sink {
-            return self.group_offsets(connector, config).await;
+        match self.kind(config) {
+            ConnectorType::Sink => self.group_offsets(connector, config).await,
+            _ => self.stored_offsets(connector).await,
         }
-        let stored = self.shared.positions.load(connector).await.map_err(|error| error.to_string())?;
-        let one = |(partition, offset)| ConnectorOffset { partition, offset: Some(offset) };
-        Ok(ConnectorOffsets { offsets: stored.into_iter().map(one).collect() })
     }
 
     async fn alter_offsets(
@@ -413,22 +300,18 @@ impl Worker for TaskRunner {
         connector: &str,
         config: &Config,
         offsets: ConnectorOffsets,
-    ) -> Result<(), String> {
-        if self.kind(config) == ConnectorType::Sink {
-            return self.alter_group(connector, config, offsets).await;
+    ) -> Result<(), HerderError> {
+        match self.kind(config) {
+            ConnectorType::Sink => self.alter_group(connector, config, offsets).await,
+            _ => self.alter_stored(connector, config, offsets).await.map_err(HerderError::Failed),
         }
-        let positions = offsets.offsets.into_iter().map(|one| (one.partition, one.offset)).collect();
-        self.shared.positions.store(connector, positions).await.map_err(|error| error.to_string())
     }
 
     async fn reset_offsets(&self, connector: &str, config: &Config) -> Result<(), String> {
-        if self.kind(config) == ConnectorType::Sink {
-            // Also where the group has none any more.
-            self.forget_kept(connector, config, Forget::All).await?;
+        match self.kind(config) {
+            ConnectorType::Sink => self.reset_group(connector, config).await,
+            _ => self.reset_stored(connector).await,
         }
-        let mut offsets = self.offsets(connector, config).await?;
-        offsets.offsets.iter_mut().for_each(|one| one.offset = None);
-        self.alter_offsets(connector, config, offsets).await
     }
 }
 

@@ -148,7 +148,7 @@ impl Herder for Shared {
 
     async fn alter_offsets(&self, connector: &str, offsets: ConnectorOffsets) -> Answer<String> {
         let config = self.stopped(connector).await?;
-        self.worker.alter_offsets(connector, &config, offsets).await.map_err(HerderError::Failed)?;
+        self.worker.alter_offsets(connector, &config, offsets).await?;
         Ok(ALTERED.to_owned())
     }
 

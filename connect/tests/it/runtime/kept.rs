@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
-use millstream_client::{NewTopic, TopicPartition};
-use millstream_connect::herder::{ConnectorOffsets, Worker};
+use std::time::Duration;
+
+use millstream_client::{Consumer, NewTopic, TopicPartition};
+use millstream_connect::herder::{ConnectorOffsets, HerderError, Worker};
 use serde_json::json;
 
-use super::broker::{admin, append, committed, topic_of, unique};
+use super::broker::{admin, append, bootstrap, committed, topic_of, unique};
 use super::worker::{OneTask, eventually, position_file};
 
 async fn start(name: &str, topic: &str, file: &Path) -> OneTask {
@@ -52,6 +54,12 @@ async fn a_topic_that_is_made_anew_is_read_from_its_start_while_the_sink_runs_an
     assert_eq!(lines(&file), [numbered("old", 10), numbered("new", 4), numbered("newest", 2)].concat());
 }
 
+fn offsets(topic: &str, partition: u32, offset: u32) -> ConnectorOffsets {
+    let partition = json!({"kafka_topic": topic, "kafka_partition": partition});
+    serde_json::from_value(json!({"offsets": [{"partition": partition, "offset": {"kafka_offset": offset}}]}))
+        .unwrap()
+}
+
 #[tokio::test]
 async fn offsets_that_are_moved_or_reset_count_more_than_what_the_sink_keeps() {
     let (dir, name) = (tempfile::tempdir().unwrap(), unique("kept"));
@@ -62,17 +70,12 @@ async fn offsets_that_are_moved_or_reset_count_more_than_what_the_sink_keeps() {
     eventually("the lines", async || committed(&group).await == 10).await;
     task.runner.stop(&task.id).await;
 
-    let offsets = |topic: &str, partition: u32| -> ConnectorOffsets {
-        let partition = json!({"kafka_topic": topic, "kafka_partition": partition});
-        serde_json::from_value(json!({"offsets": [{"partition": partition, "offset": {"kafka_offset": 7}}]}))
-            .unwrap()
-    };
     let alter = |offsets| task.runner.alter_offsets(&name, &task.start.connector, offsets);
-    let error = alter(offsets("nowhere", 0)).await.unwrap_err();
-    assert_eq!(error, "there is no topic nowhere");
-    let error = alter(offsets(&topic, 1)).await.unwrap_err();
-    assert_eq!(error, format!("topic {topic} has no partition 1, but 1, from 0 on"));
-    alter(offsets(&topic, 0)).await.unwrap();
+    let error = alter(offsets("nowhere", 0, 7)).await.unwrap_err();
+    assert_eq!(error.to_string(), "there is no topic nowhere");
+    let error = alter(offsets(&topic, 1, 7)).await.unwrap_err();
+    assert_eq!(error.to_string(), format!("topic {topic} has no partition 1, but 1, from 0 on"));
+    alter(offsets(&topic, 0, 7)).await.unwrap();
     let task = start(&name, &topic, &file).await;
     eventually("those from 7", async || committed(&group).await == 10).await;
     task.runner.stop(&task.id).await;
@@ -107,4 +110,63 @@ async fn what_the_group_has_passed_is_not_read_again_for_a_sink_that_keeps_less(
     eventually("the rest", async || committed(&group).await == 15).await;
     task.runner.stop(&task.id).await;
     assert_eq!(lines(&file), [numbered("text", 10), numbered("more", 2)].concat());
+}
+
+/// A member that nobody knows of: a group that has one is moved by nobody else.
+async fn member(group: &str, topic: &str) -> Consumer {
+    let builder = Consumer::builder().bootstrap(&bootstrap().await).group_id(group);
+    let mut consumer = builder.build().await.unwrap();
+    consumer.subscribe([topic]).unwrap();
+    while consumer.position(&TopicPartition::new(topic, 0)).is_none() {
+        consumer.poll(Duration::from_millis(100)).await.unwrap();
+    }
+    consumer
+}
+
+#[tokio::test]
+async fn a_group_that_cannot_be_moved_leaves_what_the_sink_keeps() {
+    let (dir, name) = (tempfile::tempdir().unwrap(), unique("kept"));
+    let file = dir.path().join("out");
+    let topic = topic_of("kept", 1, numbered("text", 10)).await;
+    let group = format!("connect-{name}");
+    let task = start(&name, &topic, &file).await;
+    eventually("the lines", async || committed(&group).await == 10).await;
+    task.runner.stop(&task.id).await;
+
+    // As after a crash between the sink's flush and the commit: the group is behind the sink.
+    admin().await.alter_group_offsets(&group, [(TopicPartition::new(&*topic, 0), 7)]).await.unwrap();
+    let member = member(&group, &topic).await;
+    let altered = task.runner.alter_offsets(&name, &task.start.connector, offsets(&topic, 0, 5)).await;
+    assert!(matches!(altered, Err(HerderError::Failed(_))), "{altered:?}");
+    task.runner.reset_offsets(&name, &task.start.connector).await.unwrap_err();
+    member.close().await.unwrap();
+
+    append(&topic, 1, numbered("more", 1)).await;
+    let task = start(&name, &topic, &file).await;
+    eventually("the last line", async || committed(&group).await == 11).await;
+    task.runner.stop(&task.id).await;
+    assert_eq!(lines(&file), [numbered("text", 10), numbered("more", 1)].concat());
+}
+
+#[tokio::test]
+async fn a_sink_that_cannot_forget_says_so_and_forgets_when_it_is_asked_again() {
+    let (dir, name) = (tempfile::tempdir().unwrap(), unique("kept"));
+    let (file, progress) = (dir.path().join("out"), dir.path().join(".out.progress"));
+    let topic = topic_of("kept", 1, numbered("text", 10)).await;
+    let group = format!("connect-{name}");
+    let task = start(&name, &topic, &file).await;
+    eventually("the lines", async || committed(&group).await == 10).await;
+    task.runner.stop(&task.id).await;
+
+    let kept = std::fs::read(&progress).unwrap();
+    std::fs::write(&progress, "no progress").unwrap();
+    let reset = task.runner.reset_offsets(&name, &task.start.connector).await.unwrap_err();
+    assert!(reset.contains("those that the sink keeps itself have not"), "{reset}");
+    std::fs::write(&progress, kept).unwrap();
+    task.runner.reset_offsets(&name, &task.start.connector).await.unwrap();
+
+    let task = start(&name, &topic, &file).await;
+    eventually("all of them", async || committed(&group).await == 10).await;
+    task.runner.stop(&task.id).await;
+    assert_eq!(lines(&file), [numbered("text", 10), numbered("text", 10)].concat());
 }
