@@ -1,12 +1,12 @@
 use super::Rest;
-use super::body::{self, Create};
+use super::body::{self, Create, Moved};
 use super::error::ApiError;
 use crate::herder::{
-    Config, ConnectorInfo, ConnectorOffsets, ConnectorType, Created, HerderError, RestartRequest,
-    TargetState, TaskId,
+    Config, ConnectorInfo, ConnectorOffset, ConnectorOffsets, ConnectorType, Created, HerderError,
+    RestartRequest, TargetState, TaskId,
 };
 use axum::body::Bytes;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, Query, State};
 use axum::http::header::{HOST, LOCATION};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -34,19 +34,21 @@ pub(super) fn routes() -> Router<Rest> {
         .route("/connectors/{connector}/offsets", get(offsets).patch(alter_offsets).delete(reset_offsets))
 }
 
-/// Every value of a name in the query, in order.
-fn values<'a>(query: Option<&'a str>, name: &str) -> Vec<&'a str> {
-    let pairs = query.unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
-    pairs.filter(|(key, _)| *key == name).map(|(_, value)| value).collect()
+/// What a query says, in order.
+type Said = Query<Vec<(String, String)>>;
+
+/// Every value of a name.
+fn values<'a>(query: &'a Said, name: &str) -> Vec<&'a str> {
+    query.iter().filter(|(key, _)| key == name).map(|(_, value)| &**value).collect()
 }
 
-fn is_true(query: Option<&str>, name: &str) -> bool {
+fn is_true(query: &Said, name: &str) -> bool {
     values(query, name).first().is_some_and(|value| value.eq_ignore_ascii_case("true"))
 }
 
-async fn list(State(rest): State<Rest>, RawQuery(query): RawQuery) -> Answer {
+async fn list(State(rest): State<Rest>, query: Said) -> Answer {
     let names = rest.herder.connectors().await?;
-    let expansions = values(query.as_deref(), "expand");
+    let expansions = values(&query, "expand");
     if expansions.is_empty() {
         return Ok(Json(names).into_response());
     }
@@ -80,9 +82,9 @@ fn shown(rest: &Rest, info: ConnectorInfo) -> ConnectorInfo {
 }
 
 async fn create(State(rest): State<Rest>, headers: HeaderMap, body: Bytes) -> Answer {
-    let Create { name, config, initial } = body::create(&body)?;
+    let Create { name, config, nulls, initial } = body::create(&body)?;
     let config = named(&name, config)?;
-    validate(&rest, &config)?;
+    validate(&rest, &config, &nulls)?;
     let Created { result, .. } = rest.herder.put_config(&name, config, initial, false).await?;
     Ok(made(&rest, &headers, result))
 }
@@ -101,14 +103,14 @@ fn named(name: &str, mut config: Config) -> Result<Config, ApiError> {
     }
 }
 
-fn validate(rest: &Rest, config: &Config) -> Result<(), ApiError> {
+fn validate(rest: &Rest, config: &Config, nulls: &[String]) -> Result<(), ApiError> {
     let Some(class) = config.get("connector.class") else {
         return Err(ApiError::bad_request("Connector config contains no connector type"));
     };
     if rest.catalog.connector(class).is_none() {
         return Err(ApiError::bad_request(rest.catalog.no_such_class(class)));
     }
-    rest.catalog.refusal(config).map_or(Ok(()), |refusal| Err(ApiError::bad_request(refusal)))
+    rest.catalog.refusal(config, nulls).map_or(Ok(()), |refusal| Err(ApiError::bad_request(refusal)))
 }
 
 fn made(rest: &Rest, headers: &HeaderMap, info: ConnectorInfo) -> Response {
@@ -141,10 +143,11 @@ async fn put_config(
     headers: HeaderMap,
     body: Bytes,
 ) -> Answer {
-    let config = named(&name, body::config(&body)?)?;
+    let (config, nulls) = body::config(&body)?;
+    let config = named(&name, config)?;
     let before = rest.herder.info(&name).await.ok();
     let config = rest.catalog.unmasked(config, before.as_ref().map(|info| &info.config));
-    validate(&rest, &config)?;
+    validate(&rest, &config, &nulls)?;
     match rest.herder.put_config(&name, config, None, true).await? {
         Created { created: true, result } => Ok(made(&rest, &headers, result)),
         Created { result, .. } => Ok(Json(shown(&rest, result)).into_response()),
@@ -152,11 +155,12 @@ async fn put_config(
 }
 
 async fn patch_config(State(rest): State<Rest>, Path(name): Path<String>, body: Bytes) -> Answer {
-    let patch = body::texts(body::parse(&body)?)?;
+    let patch = body::patch(&body)?;
     let before = rest.herder.info(&name).await?;
+    let patch = patch.ok_or_else(body::none)?;
     let config = rest.herder.patched(&name, &patch).await?;
     let config = rest.catalog.unmasked(config, Some(&before.config));
-    validate(&rest, &config)?;
+    validate(&rest, &config, &[])?;
     let changed = rest.herder.put_config(&name, config, None, true).await?;
     Ok(Json(shown(&rest, changed.result)).into_response())
 }
@@ -191,13 +195,8 @@ async fn restart_task(State(rest): State<Rest>, Path((name, number)): Path<(Stri
 }
 
 /// KIP-745: without tasks and all, it is the old request, which answers nothing.
-async fn restart(
-    State(rest): State<Rest>,
-    Path(connector): Path<String>,
-    RawQuery(query): RawQuery,
-) -> Answer {
-    let (only_failed, include_tasks) =
-        (is_true(query.as_deref(), "onlyFailed"), is_true(query.as_deref(), "includeTasks"));
+async fn restart(State(rest): State<Rest>, Path(connector): Path<String>, query: Said) -> Answer {
+    let (only_failed, include_tasks) = (is_true(&query, "onlyFailed"), is_true(&query, "includeTasks"));
     let status = rest.herder.restart(RestartRequest { connector, only_failed, include_tasks }).await?;
     if !only_failed && !include_tasks {
         return Ok(StatusCode::NO_CONTENT.into_response());
@@ -245,54 +244,22 @@ async fn offsets(State(rest): State<Rest>, Path(name): Path<String>) -> Answer {
 }
 
 async fn alter_offsets(State(rest): State<Rest>, Path(name): Path<String>, body: Bytes) -> Answer {
-    let offsets: ConnectorOffsets = body::parse(&body)?;
-    if offsets.offsets.is_empty() {
+    let asked = body::offsets(&body)?;
+    if asked.is_empty() {
         let why = "Partitions / offsets need to be provided for an alter offsets request";
         return Err(ApiError::bad_request(why));
     }
-    if rest.herder.info(&name).await?.kind == ConnectorType::Sink {
-        offsets.offsets.iter().try_for_each(|one| sink_position(&one.partition, one.offset.as_ref()))?;
-    }
-    let message = rest.herder.alter_offsets(&name, offsets).await?;
+    let of_sink = rest.herder.info(&name).await?.kind == ConnectorType::Sink;
+    let none = || match of_sink {
+        true => ApiError::bad_request("The partition for a sink connector offset cannot be null or missing"),
+        false => ApiError::internal("Partition objects cannot be null"),
+    };
+    let whole = |Moved { partition, offset }: Moved| {
+        Ok::<_, ApiError>(ConnectorOffset { partition: partition.ok_or_else(none)?, offset })
+    };
+    let offsets = asked.into_iter().map(whole).collect::<Result<_, _>>()?;
+    let message = rest.herder.alter_offsets(&name, ConnectorOffsets { offsets }).await?;
     Ok(Json(json!({ "message": message })).into_response())
-}
-
-/// Kafka Connect's `SinkUtils`, in its words.
-fn sink_position(
-    partition: &Map<String, Value>,
-    offset: Option<&Map<String, Value>>,
-) -> Result<(), ApiError> {
-    let is_number = |value: &Value| match value {
-        Value::String(text) => text.parse::<i64>().is_ok(),
-        value => value.as_i64().is_some(),
-    };
-    let refuse = |why: String| Err(ApiError::bad_request(why));
-    let (Some(topic), Some(number)) = (partition.get("kafka_topic"), partition.get("kafka_partition")) else {
-        let why = "The partition for a sink connector offset must contain the keys 'kafka_topic' and 'kafka_partition'";
-        return refuse(why.to_owned());
-    };
-    if !topic.is_string() {
-        return refuse("Kafka topic names must be valid strings and may not be null".to_owned());
-    }
-    if !is_number(number) {
-        let why = "Failed to parse the following Kafka partition value in the provided offsets";
-        return refuse(format!(
-            "{why}: '{number}'. Partition values for sink connectors need to be integers."
-        ));
-    }
-    match offset.map(|offset| offset.get("kafka_offset")) {
-        None => Ok(()),
-        Some(None) => {
-            let why =
-                "The offset for a sink connector should either be null or contain the key 'kafka_offset'";
-            refuse(why.to_owned())
-        }
-        Some(Some(offset)) if is_number(offset) => Ok(()),
-        Some(Some(offset)) => {
-            let why = "Failed to parse the following Kafka offset value in the provided offsets";
-            refuse(format!("{why}: '{offset}'. Offset values for sink connectors need to be integers."))
-        }
-    }
 }
 
 async fn reset_offsets(State(rest): State<Rest>, Path(name): Path<String>) -> Answer {

@@ -1,7 +1,7 @@
 //! Levels of loggers (KIP-495, KIP-976). A logger is a module path, as `millstream_connect::runtime`.
 
 use super::Rest;
-use super::body::parse;
+use super::body;
 use super::error::ApiError;
 use crate::herder::Levels;
 use axum::Json;
@@ -11,7 +11,6 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -41,24 +40,29 @@ impl Loggers {
         Self { set: Mutex::new(BTreeMap::from([("root".to_owned(), root)])), apply: Arc::new(apply) }
     }
 
-    /// Sets one, as a herder does that read so in the config topic. A level that there is not, or one logger too many, is ignored.
-    pub fn set(&self, logger: &str, level: &str) {
+    /// Sets one, as a herder does that read so in the config topic, and returns whether it had another. A level that there is not, or
+    /// one logger too many, is ignored.
+    pub fn set(&self, logger: &str, level: &str) -> bool {
         let level = level.to_ascii_uppercase();
         let mut set = self.set.lock();
         if !LEVELS.contains(&level.as_str()) || (set.len() >= LOGGERS_MAX && !set.contains_key(logger)) {
-            return;
+            return false;
+        }
+        if set.get(logger).is_some_and(|known| known.level == level) {
+            return false;
         }
         (self.apply)(logger, &level);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).ok();
         let last_modified = now.and_then(|now| u64::try_from(now.as_millis()).ok());
         set.insert(logger.to_owned(), Level { level, last_modified });
+        true
     }
 
     /// For a herder.
     #[must_use]
     pub fn levels(self: &Arc<Self>) -> Levels {
         let loggers = Arc::clone(self);
-        Arc::new(move |logger, level| loggers.set(logger, level))
+        Arc::new(move |logger, level| _ = loggers.set(logger, level))
     }
 }
 
@@ -83,16 +87,15 @@ pub(super) async fn set(
     Query(Scope { scope }): Query<Scope>,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    let body: Map<String, Value> = parse(&body)?;
     let missing = || ApiError::bad_request("Desired 'level' parameter was not specified in request.");
-    let level = body.get("level").and_then(Value::as_str).ok_or_else(missing)?;
+    let level = body::level(&body)?.ok_or_else(missing)?;
     if !LEVELS.contains(&level.to_ascii_uppercase().as_str()) {
         return Err(ApiError::not_found(format!("invalid log level '{level}'.")));
     }
     if scope.is_some_and(|scope| scope.eq_ignore_ascii_case("cluster")) {
-        rest.herder.set_cluster_level(&logger, level).await?;
+        rest.herder.set_cluster_level(&logger, &level).await?;
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    rest.loggers.set(&logger, level);
-    Ok(Json([logger]).into_response())
+    let is_news = rest.loggers.set(&logger, &level);
+    Ok(Json(is_news.then_some(logger).as_slice()).into_response())
 }

@@ -11,6 +11,7 @@ mod connectors;
 mod error;
 mod loggers;
 mod mask;
+mod negotiation;
 mod options;
 mod plugins;
 mod root;
@@ -105,13 +106,14 @@ pub fn router(rest: Rest) -> Router {
     let exact = Router::new()
         .route("/", get(root::info))
         .route("/health", get(root::health))
-        .route("/metrics", get(root::metrics))
         .merge(connectors::routes())
         .route("/connector-plugins", get(plugins::list))
         .route("/connector-plugins/{plugin}/config", get(plugins::config))
         .route("/connector-plugins/{plugin}/config/validate", put(plugins::validate))
         .route("/admin/loggers", get(loggers::list))
         .route("/admin/loggers/{logger}", get(loggers::one).put(loggers::set))
+        .route_layer(middleware::from_fn(negotiation::in_json))
+        .route("/metrics", get(root::metrics))
         .route_layer(middleware::from_fn(move |request, next| {
             server::in_turn(Arc::clone(&places), Arc::clone(&herder), request, next)
         }))
@@ -120,8 +122,13 @@ pub fn router(rest: Rest) -> Router {
         .layer(middleware::from_fn(move |request, next| auth::asked(Arc::clone(&options), request, next)))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::map_response(too_large_told))
+        .layer(middleware::map_response(negotiation::errors_in_json))
         .with_state(rest);
-    Router::new().fallback_service(exact).layer(middleware::map_request(without_slash))
+    // Which methods a path has is said when all else is done.
+    Router::new()
+        .fallback_service(exact)
+        .layer(middleware::from_fn(negotiation::options))
+        .layer(middleware::map_request(without_slash))
 }
 
 /// Every error is JSON.

@@ -32,7 +32,7 @@ pub(super) async fn validate(
     Path(plugin): Path<String>,
     body: Bytes,
 ) -> Result<Json<Value>, ApiError> {
-    let config = config_of(&body)?;
+    let (config, nulls) = config_of(&body)?;
     let Some(class) = config.get("connector.class") else {
         return Err(ApiError::internal("Connector config contains no connector type"));
     };
@@ -49,7 +49,7 @@ pub(super) async fn validate(
         None => None,
     };
     let unmasked = rest.catalog.unmasked(config.clone(), before.as_ref().map(|info| &info.config));
-    Ok(Json(rest.catalog.validated(class, &unmasked)))
+    Ok(Json(rest.catalog.validated(class, &unmasked, &nulls)))
 }
 
 /// Without `Connector` at its end.

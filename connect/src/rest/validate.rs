@@ -35,9 +35,9 @@ pub(super) fn key_infos(definitions: &[Definition]) -> Vec<Value> {
 
 impl Catalog {
     /// Kafka's `ConfigInfos`.
-    pub(super) fn validated(&self, class: &str, config: &Config) -> Value {
+    pub(super) fn validated(&self, class: &str, config: &Config, nulls: &[String]) -> Value {
         let definitions = self.connector(class).map(all_of).unwrap_or_default();
-        let faults = self.faults(config);
+        let faults: Vec<Fault> = self.faults(config).into_iter().chain(null_faults(nulls)).collect();
         let shown = self.masked(config);
         let keys = key_infos(&definitions);
         let mut configs: Vec<Value> = definitions
@@ -56,12 +56,12 @@ impl Catalog {
     }
 
     /// As `POST /connectors` says it; none where all is well.
-    pub(super) fn refusal(&self, config: &Config) -> Option<String> {
-        let faults = self.faults(config);
-        if faults.is_empty() {
+    pub(super) fn refusal(&self, config: &Config, nulls: &[String]) -> Option<String> {
+        let faults = self.faults(config).into_iter().chain(null_faults(nulls));
+        let lines: Vec<String> = faults.map(|fault| fault.to_string()).collect();
+        if lines.is_empty() {
             return None;
         }
-        let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
         Some(format!(
             "Connector configuration is invalid and contains the following {} error(s):\n{}\nYou can also find the above \
              list of errors at the endpoint `/connector-plugins/{{connectorType}}/config/validate`",
@@ -79,6 +79,11 @@ impl Catalog {
             names.join(", ")
         )
     }
+}
+
+fn null_faults(nulls: &[String]) -> impl Iterator<Item = Fault> {
+    let why = "Null value can not be supplied as the configuration value.";
+    nulls.iter().map(|name| Fault::new(name, why.to_owned()))
 }
 
 fn value(definition: &Definition, config: &Config, faults: &[Fault]) -> Value {

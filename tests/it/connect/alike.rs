@@ -19,12 +19,33 @@ const KAFKAS_OWN: [&str; 11] = [
     "schemas.cache.size",
 ];
 
+/// Whether ours answers alike, or otherwise where it means to. What agrees is none of what it means to answer otherwise.
+pub(super) fn as_meant(asked: &Request, theirs: &Answer, ours: &Answer) -> bool {
+    asked.ours.map_or_else(|| alike(asked, theirs, ours), |status| ours.status == status && theirs != ours)
+}
+
 pub(super) fn alike(asked: &Request, theirs: &Answer, ours: &Answer) -> bool {
-    if theirs.status != ours.status || theirs.location != ours.location {
+    if theirs == ours {
+        return true;
+    }
+    if theirs.status != ours.status || decoded(theirs) != decoded(ours) {
+        return false;
+    }
+    // Kafka Connect says only who asks for it what a path can be asked.
+    if theirs.allow.is_some() && theirs.allow != ours.allow {
+        return false;
+    }
+    let kind = theirs.kind.as_deref().unwrap_or_default();
+    if kind.starts_with("text/html") || theirs.status >= 400 && theirs.body.is_null() {
+        return asked.method == "HEAD" || ours.body["error_code"] == theirs.status;
+    }
+    // What fails before it comes to a resource has no type there.
+    if !kind.is_empty() && theirs.kind != ours.kind {
         return false;
     }
     let path = asked.path.split('?').next().unwrap_or_default();
     match path.rsplit('/').next().unwrap_or_default() {
+        _ if asked.method == "OPTIONS" && theirs.status == 200 => !ours.body.is_null(),
         _ if theirs.status == 500 => same_failure(asked, &theirs.body, &ours.body),
         "connector-plugins" => kafkas_plugins(&theirs.body).is_subset(&kafkas_plugins(&ours.body)),
         "config" if path.starts_with("/connector-plugins/") && theirs.status == 200 => {
@@ -38,16 +59,31 @@ pub(super) fn alike(asked: &Request, theirs: &Answer, ours: &Answer) -> bool {
     }
 }
 
+/// Where a connector was made: a name may be written more ways than one.
+fn decoded(answer: &Answer) -> Option<Vec<u8>> {
+    let mut bytes = answer.location.as_ref()?.bytes();
+    let mut decoded = Vec::new();
+    while let Some(byte) = bytes.next() {
+        let hex = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
+        let digits = (byte == b'%').then(|| hex(bytes.next()).zip(hex(bytes.next()))).flatten();
+        decoded.push(digits.map_or(byte, |(high, low)| (high * 16 + low) as u8));
+    }
+    Some(decoded)
+}
+
 /// What a body's parser says is its own, but that it names what it does not take.
 fn same_failure(asked: &Request, theirs: &Value, ours: &Value) -> bool {
-    let is_the_parsers =
-        |body: &Value| body["message"].as_str().is_some_and(|said| said.contains("[Source: "));
+    let is_the_parsers = |body: &Value| {
+        let said = body["message"].as_str().unwrap_or_default();
+        said.contains("[Source: ") || said.starts_with("Cannot invoke \"")
+    };
     if !is_the_parsers(theirs) {
         return theirs == ours;
     }
     let said = ours["message"].as_str().unwrap_or_default();
     let body = asked.body.as_deref().unwrap_or_default();
-    let named = ["ASLEEP", "\"more\""].into_iter().filter(|strange| body.contains(strange));
+    let named =
+        ["ASLEEP", "more", "Name"].into_iter().filter(|strange| body.contains(&format!("\"{strange}\"")));
     ours["error_code"] == 500 && !said.is_empty() && named.into_iter().all(|strange| said.contains(strange))
 }
 
