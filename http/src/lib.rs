@@ -7,6 +7,7 @@ mod server;
 
 use std::time::Duration;
 
+pub use places::{Place, Places};
 pub use server::Server;
 
 /// What clients may cost. How long a body or an answer takes is for the router to bound.

@@ -1,4 +1,4 @@
-//! The places of a server: who has one and has nothing to say for it gives it up to who comes.
+//! The places of a server: who has one and nothing to say for it gives it up to who comes.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 /// The connections that no request is being answered of. A lock of the standard library: it is held for a look-up and never across
 /// an await.
 #[derive(Debug, Default)]
-pub(crate) struct Places {
+pub struct Places {
     silent: Mutex<Silent>,
 }
 
@@ -22,7 +22,7 @@ struct Silent {
 
 /// The place of a connection: shared by the connection, which ends when it is taken, and by its requests, for which it may not be.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub struct Place {
     all: Arc<Places>,
     /// Its number while it is silent; 0 while a request is answered.
     number: Mutex<u64>,
@@ -37,7 +37,7 @@ impl Places {
     }
 
     /// Takes the place of whoever has been silent for longest, if that is longer than `patience`.
-    pub(crate) fn take_one(&self, patience: Duration) -> bool {
+    pub fn take_one(&self, patience: Duration) -> bool {
         let mut silent = self.lock();
         let Some(first) = silent.places.first_entry() else { return false };
         if first.get().0.elapsed() < patience {
@@ -50,7 +50,8 @@ impl Places {
 
 impl Place {
     /// A place for a connection that has yet to say something.
-    pub(crate) fn new(all: &Arc<Places>) -> Arc<Self> {
+    #[must_use]
+    pub fn new(all: &Arc<Places>) -> Arc<Self> {
         let place = Self {
             all: Arc::clone(all),
             number: Mutex::new(0),
@@ -65,15 +66,15 @@ impl Place {
         self.number.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A request has come. `false`: the place was taken just now, and nothing may be done for it any more.
-    pub(crate) fn speaks(&self) -> bool {
+    /// A request has come, or whatever else a connection is for. `false`: the place was taken just now, and nothing may be done for it any more.
+    pub fn speaks(&self) -> bool {
         self.spoken.notify_one();
         let number = std::mem::take(&mut *self.number());
         self.all.lock().places.remove(&number).is_some()
     }
 
     /// The request is answered.
-    pub(crate) fn falls_silent(&self) {
+    pub fn falls_silent(&self) {
         let mut silent = self.all.lock();
         silent.next += 1;
         let number = silent.next;
@@ -82,12 +83,12 @@ impl Place {
     }
 
     /// Completes once a first request has come.
-    pub(crate) async fn has_spoken(&self) {
+    pub async fn has_spoken(&self) {
         self.spoken.notified().await;
     }
 
     /// Completes when the place is taken.
-    pub(crate) async fn taken(&self) {
+    pub async fn taken(&self) {
         self.taken.notified().await;
     }
 }

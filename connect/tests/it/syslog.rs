@@ -164,8 +164,10 @@ async fn who_sends_nonsense_or_nothing_disturbs_nobody() -> Result<()> {
     std::io::Read::read_to_end(&mut nonsense, &mut Vec::new())?;
     let mut sender = TcpStream::connect(&listen)?;
     sender.write_all(b"24 <34>Oct 11 22:14:15 h a: ")?;
-    let records = timeout(PATIENCE, take(&mut task, 1)).await??;
-    assert_eq!(text(&records[0], "app"), Some("a"));
+    let records = timeout(PATIENCE, take(&mut task, 2)).await??;
+    let flags = ["raw", "truncated"].map(|flag| records[0].value.value.get(flag));
+    assert_eq!(flags, [Some(&true.into()); 2], "what it sent is not lost without a trace");
+    assert_eq!(text(&records[1], "app"), Some("a"));
     drop(idle);
     Ok(())
 }

@@ -82,14 +82,27 @@ impl Frames {
         }
     }
 
-    /// What is left at the end of the stream, where that ends without a line end.
-    pub(super) fn finish(mut self) -> Option<Frame> {
-        let is_whole = self.skip == Skip::Nothing && self.framing != Framing::OctetCounting;
-        let starts = self.buffer.first().is_some_and(|first| {
-            self.framing == Framing::Newline || !first.is_ascii_digit() || !self.may_be_counted()
-        });
-        let bytes = trimmed(self.buffer.split().freeze());
-        (is_whole && starts && !bytes.is_empty()).then_some(Frame { bytes, is_cut: false })
+    /// What is left at the end of the stream: a line without its end is whole where the stream was `closed` in order; what is less
+    /// than was announced, or was cut off, is marked so.
+    pub(super) fn finish(mut self, closed: bool) -> Option<Frame> {
+        // The message that this is the rest of was handed on.
+        if self.skip != Skip::Nothing {
+            return None;
+        }
+        let digits = self.digits();
+        let is_counted = self.framing != Framing::Newline
+            && (1..=DIGITS_MAX).contains(&digits)
+            && self.buffer.get(digits) == Some(&b' ');
+        if is_counted {
+            self.buffer.advance(digits + 1);
+        } else if self.framing == Framing::OctetCounting && digits == self.buffer.len() {
+            // A length, or a part of one, of which nothing came.
+            return None;
+        }
+        self.buffer.truncate(self.bytes_max);
+        let bytes = trimmed(self.buffer.freeze());
+        let is_cut = is_counted || !closed || self.framing == Framing::OctetCounting;
+        (!bytes.is_empty()).then_some(Frame { bytes, is_cut })
     }
 
     /// Leaves out what is to be skipped; `false` where more of it is to come.
@@ -198,7 +211,7 @@ mod tests {
                 out.push(shown(frame));
             }
         }
-        out.extend(frames.finish().map(shown));
+        out.extend(frames.finish(true).map(shown));
         Ok(out)
     }
 
@@ -208,7 +221,10 @@ mod tests {
             let of = |framing, stream: &[u8]| divided(framing, stream, piece).unwrap();
             assert_eq!(of(Framing::Auto, b"5 <1>ab<2>cd\n3 <3>\n\n<4>e"), ["<1>ab", "<2>cd", "<3>", "<4>e"]);
             assert_eq!(of(Framing::Newline, b"5 <1>ab\r\n\nx\0\n"), ["5 <1>ab", "x"]);
-            assert_eq!(of(Framing::OctetCounting, b"4 a\nb\n2 cd\n3 e"), ["a\nb", "cd"]);
+            assert_eq!(of(Framing::OctetCounting, b"4 a\nb\n2 cd\n3 e"), ["a\nb", "cd", "e CUT"]);
+            assert_eq!(of(Framing::Auto, b"<1>a\n12 <2>b"), ["<1>a", "<2>b CUT"], "ten bytes are missing");
+            assert_eq!(of(Framing::Auto, b"12 "), Vec::<String>::new());
+            assert_eq!(of(Framing::Auto, b"12"), ["12"], "what begins as a length may be a line");
         }
     }
 
@@ -220,6 +236,25 @@ mod tests {
             assert_eq!(of(b"17 <0123456789abcdef5 <next"), ["<012345678 CUT", "<next"]);
             assert_eq!(of(b"<012345678\n"), ["<012345678"]);
         }
+    }
+
+    #[test]
+    fn what_is_cut_off_says_so() {
+        let rest = |framing, stream: &[u8]| {
+            let mut frames = Frames::new(framing, 10);
+            frames.push(stream);
+            let is_broken = frames.next().is_err();
+            (is_broken, frames.finish(false).map(|frame| (frame.bytes, frame.is_cut)))
+        };
+        let cut = |text: &'static str| Some((Bytes::from_static(text.as_bytes()), true));
+        assert_eq!(rest(Framing::Auto, b"<1>ab"), (false, cut("<1>ab")));
+        assert_eq!(rest(Framing::Newline, b"5 <1>"), (false, cut("5 <1>")));
+        assert_eq!(rest(Framing::OctetCounting, b"<1>a line\n<2>another"), (true, cut("<1>a line")));
+        assert_eq!(
+            rest(Framing::Auto, b"<0123456789abcdef"),
+            (false, None),
+            "it was handed on, as far as it goes"
+        );
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! What a message says (RFC 3164, RFC 5424).
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Datelike, FixedOffset, Utc};
 use syslog_loose::{
     IncompleteDate, Message, ProcId, Variant, decompose_pri, parse_message_with_year_exact_tz,
 };
 
 use super::framing::Frame;
+use super::old_time::OldTime;
 use crate::data::{Map, Value};
 use crate::options::{Choice, Kind, OptionType};
 
@@ -69,18 +72,25 @@ impl Reader {
             Format::Rfc3164 => Variant::RFC3164,
             Format::Rfc5424 => Variant::RFC5424,
         };
-        let zone = self.zone.0;
-        let mut parsed = match zone {
-            Some(zone) => {
-                parse_message_with_year_exact_tz(&text, |date| year(date, now), Some(zone), variant)
-            }
-            None => syslog_loose::parse_message_with_year_exact(&text, |date| year(date, now), variant),
+        let old = OldTime::find(&text).filter(|_| self.format != Format::Rfc5424);
+        let mut plain = Cow::Borrowed(&*text);
+        if let Some(place) = old.as_ref().and_then(|old| old.fraction.clone()) {
+            plain.to_mut().replace_range(place, "");
         }
-        .map_or_else(|_| raw(&text), |message| said(&message, &text));
+        let mut parsed = match self.zone.0 {
+            Some(zone) => {
+                parse_message_with_year_exact_tz(&plain, |date| year(date, now), Some(zone), variant)
+            }
+            None => syslog_loose::parse_message_with_year_exact(&plain, |date| year(date, now), variant),
+        }
+        .map_or_else(
+            |_| raw(&text),
+            |message| said(&message, &plain, old.map_or(0, |old| self.unread(&old, &text))),
+        );
         for (flag, is_set) in [
             ("raw", !parsed.is_syslog),
             ("truncated", frame.is_cut),
-            ("lossy", matches!(text, std::borrow::Cow::Owned(_))),
+            ("lossy", matches!(text, Cow::Owned(_))),
         ] {
             if is_set {
                 parsed.value.insert(flag, true);
@@ -88,9 +98,15 @@ impl Reader {
         }
         parsed
     }
+
+    /// What of an old time the parser does not read, in milliseconds: the parts of a second, and the zone where there is a year.
+    fn unread(&self, old: &OldTime, text: &str) -> i64 {
+        let zone = self.zone.0.filter(|_| old.has_year).map_or(0, |zone| zone.local_minus_utc());
+        old.millis(text) - i64::from(zone) * 1_000
+    }
 }
 
-fn said(message: &Message<&str>, whole: &str) -> Parsed {
+fn said(message: &Message<&str>, whole: &str, unread: i64) -> Parsed {
     // The parser leaves out the blanks at the end, which are the sender's.
     let text = message.msg.trim_start_matches(BYTE_ORDER_MARK);
     let blanks = if text.is_empty() { "" } else { &whole[whole.trim_end().len()..] };
@@ -98,22 +114,38 @@ fn said(message: &Message<&str>, whole: &str) -> Parsed {
         ProcId::PID(number) => number.to_string(),
         ProcId::Name(name) => (*name).to_owned(),
     });
-    let elements = message.structured_data.iter().map(|element| {
-        let params: Map = element.params().map(|(name, value)| (*name, value)).collect();
-        (element.id, params)
-    });
-    let timestamp = message.timestamp.map(|time| time.timestamp_millis());
+    let mut elements = Map::new();
+    for element in &message.structured_data {
+        let mut params = Map::new();
+        element.params().for_each(|(name, value)| add(&mut params, name, value.into()));
+        add(&mut elements, element.id, params.into());
+    }
+    let timestamp = message.timestamp.map(|time| time.timestamp_millis() + unread);
+    // Firewalls name themselves or do not; what they say begins with its kind in either case.
+    let (host, app) = match (message.hostname, message.appname) {
+        (Some(kind), None) if kind.starts_with('%') => (None, Some(kind)),
+        named => named,
+    };
     let value = Map::new()
         .with("facility", message.facility.map(|facility| facility.as_str()))
         .with("severity", message.severity.map(|severity| severity.as_str()))
-        .with("host", message.hostname)
-        .with("app", message.appname)
+        .with("host", host)
+        .with("app", app)
         .with("procid", procid)
         .with("msgid", message.msgid)
-        .with("structured_data", elements.collect::<Map>())
+        .with("structured_data", elements)
         .with("message", format!("{text}{blanks}"))
         .with("timestamp", timestamp);
-    Parsed { value, timestamp, host: message.hostname.map(str::to_owned), is_syslog: true }
+    Parsed { value, timestamp, host: host.map(str::to_owned), is_syslog: true }
+}
+
+/// Adds what may be said more than once (RFC 5424, 6.3.3): it becomes a list then.
+fn add(to: &mut Map, name: &str, value: Value) {
+    match to.get_mut(name) {
+        None => drop(to.insert(name, value)),
+        Some(Value::Array(known)) => known.push(value),
+        Some(known) => *known = Value::Array(vec![std::mem::take(known), value]),
+    }
 }
 
 fn raw(text: &str) -> Parsed {
@@ -199,6 +231,44 @@ mod tests {
         // It is the first of January 2026: last October's.
         assert_eq!(found.timestamp, Some(1_760_213_655_000));
         assert_eq!(read("<34>Jan  2 00:00:00 h a: x").timestamp, Some(1_767_304_800_000));
+    }
+
+    #[test]
+    fn a_year_and_parts_of_a_second_are_read_in_the_zone_of_the_sender() {
+        // In the zone of the reader, two hours before.
+        const EXPECTED: i64 = 1_795_403_655_000;
+        for (message, millis) in [
+            ("<189>Nov 23 05:14:15.123 fw01 %ASA-6-302013: Built", 123),
+            ("<189>Nov 23 2026 05:14:15 fw01 %ASA-6-302013: Built", 0),
+            ("<189>Nov 23 2026 05:14:15.5 fw01 %ASA-6-302013: Built", 500),
+        ] {
+            let now = DateTime::from_timestamp(1_795_404_000, 0).unwrap();
+            let frame = Frame { bytes: Bytes::from_static(message.as_bytes()), is_cut: false };
+            let found = READER.read(&frame, now);
+            assert_eq!(found.timestamp, Some(EXPECTED + millis), "{message}");
+            let fields = ["host", "app", "message"];
+            let expected = ["fw01", "%ASA-6-302013", "Built"];
+            assert_eq!(fields.map(|field| text(&found, field)), expected.map(Some), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_firewall_without_a_name_is_no_host_of_its_message_s_kind() {
+        let found = read("<189>Nov 23 2026 05:14:15: %ASA-6-302013: Built");
+        assert_eq!(
+            (text(&found, "app"), text(&found, "host"), found.host.as_deref()),
+            (Some("%ASA-6-302013"), None, None)
+        );
+        assert_eq!(text(&found, "message"), Some("Built"));
+    }
+
+    #[test]
+    fn what_is_said_more_than_once_is_a_list() {
+        let found = read(
+            "<34>1 2026-11-23T03:14:15Z h a 1 m [o ip=\"1\" ip=\"2\" ip=\"3\" x=\"4\"][o ip=\"5\"] text",
+        );
+        let data = found.value.get("structured_data").unwrap().to_json().to_string();
+        assert_eq!(data, r#"{"o":[{"ip":["1","2","3"],"x":"4"},{"ip":"5"}]}"#);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod framing;
 mod listener;
 mod message;
+mod old_time;
 mod options;
 
 use std::sync::Arc;

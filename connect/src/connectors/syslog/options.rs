@@ -35,7 +35,7 @@ pub struct SyslogOptions {
     /// Bytes of a message. What is longer is cut and marked `"truncated": true`.
     #[option(name = "message.bytes.max", default = 65_536, range = 480..=1_048_576)]
     pub message_max: usize,
-    /// TCP connections at once; more are closed at once.
+    /// TCP connections at once. One more gets the place of one that has sent no message in ten seconds, and is closed where all have.
     #[option(name = "connections.max", default = 256, range = 1..=65_536)]
     pub connections_max: usize,
     /// Bytes of messages that wait to be taken. Behind that, TCP senders wait; what comes by UDP is lost, as UDP has it.
