@@ -1,25 +1,25 @@
 //! The graph that the DSL draws: nodes with factories, in the order they were made.
 
+mod check;
+mod naming;
+mod stores;
+
 use std::any::{Any, TypeId};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use millstream_client::OffsetReset;
 
+use self::naming::Naming;
+pub(crate) use self::stores::{StoreFactory, StoreTypes};
 use super::merge::Repartition;
-use super::name::repartition_topic;
 use super::serdes::Changes;
 use super::serdes::Serdes;
 use super::table::Table;
 use super::{StoreSpec, TopicName, TopologyError};
 use crate::errors::Policy;
-use crate::processing::Declared;
-use crate::store::typed::TaskStore;
-use crate::task::{Assembly, Source, StoreParts};
-
-/// Characters of the longest name: Kafka's limit for topics.
-const MAX_NAME: usize = 249;
+use crate::task::{Assembly, Source};
 
 /// A node of a graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,40 +38,6 @@ pub(crate) type SourceFactory = Arc<dyn Fn(&mut Assembly<'_>, NodeId) -> Vec<Rc<
 /// Makes a sink of a task, for a topic of this name.
 pub(crate) type SinkFactory =
     Arc<dyn Fn(&mut Assembly<'_>, NodeId, &TopicName) -> Box<dyn Any> + Send + Sync>;
-
-/// Puts the typed store in front of a task's bytes.
-#[derive(Clone)]
-pub(crate) struct StoreFactory {
-    pub(crate) types: StoreTypes,
-    make: Arc<dyn Fn(StoreParts) -> Rc<dyn TaskStore> + Send + Sync>,
-}
-
-/// The types of a store's keys and values, and what they are called.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct StoreTypes {
-    pub(crate) id: TypeId,
-    pub(crate) key: &'static str,
-    pub(crate) value: &'static str,
-}
-
-impl std::fmt::Display for StoreTypes {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "keys {} and values {}", self.key, self.value)
-    }
-}
-
-impl StoreFactory {
-    pub(crate) fn new(
-        types: StoreTypes,
-        make: impl Fn(StoreParts) -> Rc<dyn TaskStore> + Send + Sync + 'static,
-    ) -> Self {
-        Self { types, make: Arc::new(make) }
-    }
-
-    pub(crate) fn make(&self, parts: StoreParts) -> Rc<dyn TaskStore> {
-        (self.make)(parts)
-    }
-}
 
 /// Nodes and stores by id, ids in the order of creation. Cloned by `build`, so that a builder can go on.
 #[derive(Clone, Default)]
@@ -101,17 +67,6 @@ pub(crate) struct Graph {
     joined: HashMap<NodeId, NodeId>,
     /// A mistake that an operator had no way to return.
     mistake: Option<TopologyError>,
-}
-
-/// What a node does with a name that it is given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Naming {
-    /// It keeps the one it has: a source that two streams share is the first one's.
-    Kept,
-    /// It puts its parent's before it.
-    AfterParent,
-    /// It gives back the number of its generated name, if that was the last: Kafka takes none for a named processor.
-    GivesBack(u32),
 }
 
 /// A node and its edges.
@@ -193,13 +148,6 @@ pub(crate) enum NodeKind {
 }
 
 impl Graph {
-    /// The next generated name: `KSTREAM-MAP-0000000003`.
-    pub(crate) fn generate(&mut self, prefix: &str) -> String {
-        let name = format!("{prefix}{:010}", self.counter);
-        self.counter += 1;
-        name
-    }
-
     /// Adds a node. A parent named twice is one parent, as in Kafka: a stream merged with itself is itself.
     pub(crate) fn add(&mut self, name: String, kind: NodeKind, parents: &[NodeId]) -> NodeId {
         let id = NodeId(self.nodes.len() as u32);
@@ -385,160 +333,12 @@ impl Graph {
         order
     }
 
-    pub(crate) fn add_store(&mut self, spec: StoreSpec, factory: StoreFactory) -> StoreId {
-        self.check_name(&spec.name);
-        self.stores.push((spec, factory));
-        StoreId(self.stores.len() as u32 - 1)
-    }
-
-    pub(crate) fn connect_store(&mut self, node: NodeId, store: StoreId) {
-        if !self.node(node).stores.contains(&store) {
-            self.node_mut(node).stores.push(store);
-        }
-    }
-
-    /// Gives a processor a store that it opens: the one of that name, or a new one.
-    pub(crate) fn open_store(&mut self, node: NodeId, wanted: Declared) {
-        let name = wanted.spec.name.clone();
-        if wanted.is_read {
-            return self.read_store(node, &wanted);
-        }
-        let store = self.share_store(wanted);
-        let (spec, _) = self.store(store);
-        let of_node = self.nodes.iter().any(|other| other.stores.contains(&store));
-        let is_filled = self.is_global(store) || self.is_of_processors(store) && spec.changelog_is_source;
-        if is_filled && of_node {
-            self.mistake.get_or_insert(TopologyError::ReadOnlyStoreOpened(name));
-        }
-        self.connect_store(node, store);
-    }
-
-    /// Every task has the global stores at hand; the others make one part of who writes and who reads.
-    fn read_store(&mut self, node: NodeId, wanted: &Declared) {
-        let Some(store) = self.store_named(&wanted.spec.name) else {
-            self.mistake.get_or_insert(TopologyError::UnknownStore(wanted.spec.name.clone()));
-            return;
-        };
-        self.check_types(store, wanted);
-        if !self.is_global(store) {
-            self.connect_store(node, store);
-        }
-    }
-
-    fn share_store(&mut self, wanted: Declared) -> StoreId {
-        let Some(id) = self.store_named(&wanted.spec.name) else {
-            let Declared { spec, types, factory, .. } = wanted;
-            if spec.windows.is_some_and(|windows| windows.size_ms == 0) {
-                let name = &spec.name;
-                self.report_windows(format!(
-                    "store {name:?} is opened by a processor before anything says what its windows are: `.windows(TimeWindows::of(...))` does"
-                ));
-            }
-            let id = self.add_store(spec, factory);
-            self.of_processors.insert(id, types);
-            return id;
-        };
-        self.check_types(id, &wanted);
-        if self.is_of_processors(id) && self.store(id).0 != wanted.spec {
-            let is_filled = self.store(id).0.changelog_is_source;
-            let mistake =
-                if is_filled { TopologyError::ReadOnlyStoreOpened } else { TopologyError::ConflictingStores };
-            self.mistake.get_or_insert(mistake(wanted.spec.name));
-        }
-        id
-    }
-
-    fn check_types(&mut self, store: StoreId, wanted: &Declared) {
-        if self.store(store).1.types.id != wanted.types {
-            self.mistake.get_or_insert(TopologyError::ConflictingStores(wanted.spec.name.clone()));
-        }
-    }
-
-    /// Whether one task a process fills it, and all read it.
-    pub(crate) fn is_global(&self, store: StoreId) -> bool {
-        self.nodes.iter().any(|node| node.global && node.stores.contains(&store))
-    }
-
-    pub(crate) fn store_named(&self, name: &str) -> Option<StoreId> {
-        let found = self.stores.iter().position(|(spec, _)| spec.name == name)?;
-        Some(StoreId(found as u32))
-    }
-
-    pub(crate) fn is_of_processors(&self, store: StoreId) -> bool {
-        self.of_processors.contains_key(&store)
-    }
-
     pub(crate) fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id.0 as usize]
     }
 
     pub(crate) fn node_mut(&mut self, id: NodeId) -> &mut Node {
         &mut self.nodes[id.0 as usize]
-    }
-
-    /// Has `node` take its name from `leader`, should that be given one.
-    pub(crate) fn follow(&mut self, leader: NodeId, node: NodeId, suffix: &'static str) {
-        self.node_mut(leader).followers.push(Follower { node, suffix, with_topic: false });
-    }
-
-    /// The same for a node of a repartition topic, which is named after `leader`, and the node after the topic.
-    pub(crate) fn follow_with_topic(&mut self, leader: NodeId, node: NodeId, suffix: &'static str) {
-        self.node_mut(leader).followers.push(Follower { node, suffix, with_topic: true });
-    }
-
-    pub(crate) fn rename(&mut self, id: NodeId, name: &str) {
-        self.check_name(name);
-        match self.naming.get(&id) {
-            Some(Naming::Kept) => {}
-            Some(Naming::GivesBack(number)) => {
-                self.counter -= u32::from(self.counter == number + 1);
-                name.clone_into(&mut self.node_mut(id).name);
-                self.naming.remove(&id);
-            }
-            Some(Naming::AfterParent) => {
-                let parent = self.node(id).parents[0];
-                self.node_mut(id).name = format!("{}{name}", self.node(parent).name);
-            }
-            None => name.clone_into(&mut self.node_mut(id).name),
-        }
-        if let Some(redraw) = self.node_mut(id).on_named.take() {
-            redraw(self, name);
-        }
-        for Follower { node, suffix, with_topic } in self.node(id).followers.clone() {
-            let topic = repartition_topic(name);
-            let follower = self.node_mut(node);
-            follower.name = format!("{}{suffix}", if with_topic { &topic } else { name });
-            let renamed = || TopicName::Internal(Arc::from(topic.as_str()));
-            match &mut follower.kind {
-                NodeKind::Sink { topic, .. } if with_topic => *topic = renamed(),
-                NodeKind::Source { topics, .. } if with_topic => *topics = vec![renamed()],
-                NodeKind::Sink { .. }
-                | NodeKind::DynamicSink { .. }
-                | NodeKind::Outlet { .. }
-                | NodeKind::Source { .. }
-                | NodeKind::Processor { .. } => {}
-            }
-        }
-    }
-
-    /// Names become parts of topic names and of directories: Kafka's `Named.validate`.
-    pub(crate) fn check_name(&mut self, name: &str) {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        let valid =
-            (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(allowed) && name != "." && name != "..";
-        if !valid {
-            self.mistake.get_or_insert(TopologyError::InvalidName(name.to_owned()));
-        }
-    }
-
-    /// Has the node, the last one made, take no number should it be given a name.
-    pub(crate) fn takes_no_number_when_named(&mut self, id: NodeId) {
-        self.naming.insert(id, Naming::GivesBack(self.counter - 1));
-    }
-
-    /// Has names that the node is given stand behind its parent's.
-    pub(crate) fn name_after_parent(&mut self, id: NodeId) {
-        self.naming.insert(id, Naming::AfterParent);
     }
 
     /// The stream source that already reads `wanted` as these types: Kafka merges sources of the same topics, and the first
@@ -564,11 +364,6 @@ impl Graph {
         }
     }
 
-    /// How many names were generated so far.
-    pub(crate) fn generated(&self) -> u32 {
-        self.counter
-    }
-
     /// What the program says of a topic; a repartition topic is read from its beginning.
     pub(crate) fn offset_reset(&self, topic: &TopicName) -> Option<OffsetReset> {
         if topic.is_internal() {
@@ -591,79 +386,7 @@ impl Graph {
         self.partitions.get(topic).copied()
     }
 
-    /// Windows that cannot be.
-    pub(crate) fn report_windows(&mut self, what: String) {
-        self.mistake.get_or_insert(TopologyError::InvalidWindows(what));
-    }
-
-    /// A pattern that is no regular expression.
-    pub(crate) fn report_pattern(&mut self, pattern: &str) {
-        self.mistake.get_or_insert(TopologyError::InvalidPattern(pattern.to_owned()));
-    }
-
-    /// Two streams of different builders met.
-    pub(crate) fn report_foreign_stream(&mut self) {
-        self.mistake.get_or_insert(TopologyError::ForeignStream);
-    }
-
     pub(crate) fn ids(&self) -> impl DoubleEndedIterator<Item = NodeId> + use<> {
         (0..self.nodes.len() as u32).map(NodeId)
-    }
-
-    pub(super) fn store_spec_mut(&mut self, id: StoreId) -> &mut StoreSpec {
-        &mut self.stores[id.0 as usize].0
-    }
-
-    pub(crate) fn store(&self, id: StoreId) -> &(StoreSpec, StoreFactory) {
-        &self.stores[id.0 as usize]
-    }
-
-    pub(crate) fn report_outlet(&mut self, kind: &str, why: &str) {
-        self.mistake.get_or_insert(TopologyError::Outlet { kind: kind.to_owned(), why: why.to_owned() });
-    }
-
-    /// The mistakes that the types cannot rule out.
-    pub(crate) fn check(&self) -> Result<(), TopologyError> {
-        if let Some(mistake) = &self.mistake {
-            return Err(mistake.clone());
-        }
-        let mut names = HashSet::new();
-        if let Some(twice) = self.nodes.iter().find(|node| !names.insert(&node.name)) {
-            return Err(TopologyError::DuplicateNode(twice.name.clone()));
-        }
-        let mut names = HashSet::new();
-        if let Some((twice, _)) = self.stores.iter().find(|(spec, _)| !names.insert(&spec.name)) {
-            return Err(TopologyError::DuplicateStore(twice.name.clone()));
-        }
-        self.check_sources()
-    }
-
-    fn check_sources(&self) -> Result<(), TopologyError> {
-        let mut read: HashMap<&TopicName, &[TopicName]> = HashMap::new();
-        let sources = self.nodes.iter().filter_map(|node| match &node.kind {
-            NodeKind::Source { topics, .. } => Some(topics.as_slice()),
-            _ => None,
-        });
-        for topics in sources {
-            for topic in topics {
-                match read.insert(topic, topics) {
-                    None => {}
-                    Some(before) if before == topics => {
-                        return Err(TopologyError::ConflictingSources(topic.to_string()));
-                    }
-                    Some(before) => {
-                        let names = |topics: &[TopicName]| topics.iter().map(TopicName::to_string).collect();
-                        return Err(TopologyError::OverlappingSources(names(before), names(topics)));
-                    }
-                }
-            }
-        }
-        for pattern in read.keys().filter(|topic| matches!(topic, TopicName::Matching(_))) {
-            let named = |topic: &&&TopicName| matches!(topic, TopicName::External(_));
-            if let Some(taken) = read.keys().filter(named).find(|topic| pattern.covers(topic.as_str(), "")) {
-                return Err(TopologyError::PatternTakesTopic(pattern.to_string(), taken.to_string()));
-            }
-        }
-        if read.is_empty() { Err(TopologyError::Empty) } else { Ok(()) }
     }
 }
