@@ -75,7 +75,7 @@ impl Pipeline {
         };
         let node = serde_saphyr::from_str_with_options::<Node>(text, options)
             .map_err(|error| advised(&error.to_string()))?;
-        let Tree::Map(sections) = node.as_written(text).tree else { return Err(EXPECTED.to_owned()) };
+        let Tree::Map(sections) = node.settled(text).tree else { return Err(EXPECTED.to_owned()) };
         for (name, section) in sections {
             match (name.as_str(), &section.tree) {
                 ("worker", Tree::Map(_) | Tree::Null) => self.add_worker(section.flat()?),

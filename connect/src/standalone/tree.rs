@@ -38,7 +38,7 @@ const ORDERED: [&str; 3] = ["transforms", "predicates", "topic.creation"];
 
 impl Node {
     /// Every text as the file has it.
-    pub(super) fn as_written(mut self, source: &str) -> Self {
+    pub(super) fn settled(mut self, source: &str) -> Self {
         self.settle(source);
         self
     }
@@ -206,7 +206,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Node {
-        serde_saphyr::from_str::<Node>(text).unwrap().as_written(text)
+        serde_saphyr::from_str::<Node>(text).unwrap().settled(text)
     }
 
     #[test]
