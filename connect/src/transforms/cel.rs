@@ -1,4 +1,5 @@
 use super::TransformError;
+use super::cel_error::{of_parser, of_record, unknown_function};
 use crate::data::{Decimal, Map, Value};
 use crate::record::Record;
 use cel::objects::{Key, Map as CelMap};
@@ -34,12 +35,15 @@ impl Expression {
                 "an expression has at most {SIGNS_MAX} operators, points and brackets, and {DEPTH_MAX} in each other: write several"
             ));
         }
-        let program = Program::compile(text).map_err(|why| why.to_string())?;
+        let program = Program::compile(text).map_err(|why| of_parser(text, &why))?;
         let used = program.references();
         let bound = bound_names(text);
         let known = |name: &&str| NAMES.contains(name) || bound.contains(name);
         if let Some(other) = used.variables().into_iter().find(|name| !known(name)) {
             return Err(format!("there is no '{other}', but {}", NAMES.join(", ")));
+        }
+        if let Some(other) = unknown_function(&program) {
+            return Err(format!("there is no function {other}"));
         }
         let names = NAMES.into_iter().filter(|name| used.has_variable(name)).collect();
         Ok(Expression { text: text.to_owned(), program, names })
@@ -51,7 +55,9 @@ impl Expression {
         for name in &self.names {
             context.add_variable_from_value(*name, variable(name, record));
         }
-        self.program.execute(&context).map_err(|why| TransformError::Value(format!("{}: {why}", self.text)))
+        self.program
+            .execute(&context)
+            .map_err(|why| TransformError::Value(format!("{}: {}", self.text, of_record(&why))))
     }
 }
 

@@ -207,7 +207,25 @@ pub fn transform(name: &str, options: &BTreeMap<String, String>) -> Result<Arc<d
     }
 }
 
+/// Of others, by the beginnings of their names: what to write instead.
+const INSTEAD: [(&str, &str); 5] = [
+    ("io.confluent.connect.transforms.Filter", "write filter, with a condition as value.status >= 500"),
+    (
+        "io.confluent.connect.transforms.TombstoneHandler",
+        "write drop, with a predicate of the type tombstone",
+    ),
+    (
+        "io.confluent.connect.transforms.MessageTimestampRouter",
+        "write timestamp-router: it takes the record's time",
+    ),
+    ("io.confluent.connect.transforms.TopicRegexRouter", "write regex-router"),
+    ("io.debezium.transforms.Filter", "write filter, with a condition as value.status >= 500"),
+];
+
 pub(super) fn unknown(name: &str) -> Fault {
+    if let Some((_, instead)) = INSTEAD.iter().find(|(class, _)| name.starts_with(class)) {
+        return Fault::invalid("type", name, &format!("there is no such transform; {instead}"));
+    }
     let nearest = TRANSFORMS.iter().max_by(|one, two| {
         let alike = |kind: &TransformKind| {
             strsim::jaro_winkler(name, kind.name).max(strsim::jaro_winkler(name, kind.class))
@@ -240,5 +258,7 @@ mod tests {
         let fault =
             transform("org.apache.kafka.connect.transforms.Castt$Value", &BTreeMap::new()).unwrap_err();
         assert!(fault[0].message.contains("Cast$Value"), "{}", fault[0].message);
+        let fault = transform("io.confluent.connect.transforms.Filter$Value", &BTreeMap::new()).unwrap_err();
+        assert!(fault[0].message.contains("write filter, with a condition"), "{}", fault[0].message);
     }
 }

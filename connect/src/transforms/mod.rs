@@ -3,6 +3,7 @@
 
 mod cast;
 mod cel;
+mod cel_error;
 mod chain;
 mod drop_all;
 mod error;
