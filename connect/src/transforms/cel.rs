@@ -21,6 +21,9 @@ pub(super) struct Expression {
 
 const NAMES: [&str; 7] = ["key", "value", "headers", "topic", "partition", "timestamp", "offset"];
 
+/// What `type(...)` answers, by name.
+const TYPES: [&str; 9] = ["int", "uint", "double", "bool", "string", "bytes", "list", "map", "null_type"];
+
 /// How many operators, points and opening brackets an expression may have, and how many brackets, signs and conditions may
 /// stand in each other: the parser and the evaluation recurse for each of them. Longer conditions are several transforms.
 const SIGNS_MAX: usize = 64;
@@ -38,7 +41,7 @@ impl Expression {
         let program = Program::compile(text).map_err(|why| of_parser(text, &why))?;
         let used = program.references();
         let bound = bound_names(text);
-        let known = |name: &&str| NAMES.contains(name) || bound.contains(name);
+        let known = |name: &&str| NAMES.contains(name) || TYPES.contains(name) || bound.contains(name);
         if let Some(other) = used.variables().into_iter().find(|name| !known(name)) {
             return Err(format!("there is no '{other}', but {}", NAMES.join(", ")));
         }

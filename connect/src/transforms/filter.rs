@@ -71,6 +71,8 @@ mod tests {
             "headers.env == 'prod' && 'x' in value.tags",
             "partition == null && offset == null && value.time == null",
             "!has(value.none)",
+            "type(value) == map && type(value.status) == int && type(value.path) != int && type(value.time) == null_type",
+            "type(value.path) == string && type(value.tags) == list && type(1.5) == double && type(true) == bool",
             "value.tags.exists(tag, tag.startsWith('x')) && value.tags.map(t, t + t) == ['xx']",
         ] {
             assert_eq!(kept(condition), Some(true), "{condition}");
