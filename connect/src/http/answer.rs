@@ -4,9 +4,10 @@ use std::error::Error;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use reqwest::header::HeaderMap;
+use reqwest::header::{CONTENT_ENCODING, HeaderMap};
 use reqwest::{Response, StatusCode};
 
+use super::gzip::{gunzip, is_gzip};
 use super::retry_after;
 
 /// What becomes of a request that was answered with a status.
@@ -49,6 +50,20 @@ pub async fn body_within(mut response: Response, max: usize) -> Result<Bytes, re
         body.extend_from_slice(&chunk);
     }
     Ok(body.freeze())
+}
+
+/// The same, of an answer that may be compressed by gzip: `max` is of what it becomes, too. The error says what is wrong.
+pub(crate) async fn plain_body_within(response: Response, max: usize) -> Result<Bytes, String> {
+    let coding = response.headers().get(CONTENT_ENCODING).map_or(&b""[..], |coding| coding.as_bytes());
+    let told = String::from_utf8_lossy(coding).into_owned();
+    let is_compressed = is_gzip(coding)
+        .ok_or_else(|| format!("its answer is compressed by {told}, which nobody asked for"))?;
+    let body = body_within(response, max).await.map_err(describe)?;
+    // What was cut for its length is no whole gzip, and too long whatever it becomes.
+    if !is_compressed || body.len() == max {
+        return Ok(body);
+    }
+    gunzip(&body, max).map_err(|why| format!("its answer says it is gzip, and is not: {why}"))
 }
 
 /// An error with its causes on one line, without the address: it may hold a password or a token.

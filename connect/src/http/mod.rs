@@ -2,6 +2,7 @@
 //! one matter.
 
 mod answer;
+mod gzip;
 pub(crate) mod requests;
 mod retry_after;
 pub(crate) mod server;
@@ -14,6 +15,7 @@ use base64::prelude::BASE64_STANDARD;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Certificate, Client, redirect};
 
+pub(crate) use answer::plain_body_within;
 pub use answer::{Verdict, body_within, describe, verdict};
 pub use retry_after::retry_after;
 

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::header::{ETAG, HeaderMap, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
+use reqwest::header::{
+    ACCEPT_ENCODING, ETAG, HeaderMap, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
+};
 use reqwest::{Client, StatusCode, Url};
 use serde_json::{Map, Value as Json};
 use tokio::sync::watch;
@@ -13,7 +15,7 @@ use super::body::{BodyFormat, Reading, Unread, optional_pointer, pointer};
 use super::client::ClientOptions;
 use super::headers;
 use crate::connectors::parts;
-use crate::http::{Verdict, body_within, describe, verdict};
+use crate::http::{Verdict, describe, plain_body_within, verdict};
 use crate::options::{Fault, Options, Secret};
 use crate::{
     About, ConnectError, End, Finding, Source, SourceBatch, SourceContext, SourceOffset, SourcePartition,
@@ -210,7 +212,7 @@ impl PollTask {
         if let (Some(parameter), Some(cursor)) = (&self.options.parameter, cursor) {
             url.query_pairs_mut().append_pair(parameter, cursor);
         }
-        let mut request = self.client.get(url).headers(self.headers.clone());
+        let mut request = self.client.get(url).header(ACCEPT_ENCODING, "gzip").headers(self.headers.clone());
         for (name, said) in
             [(IF_NONE_MATCH, &self.position.etag), (IF_MODIFIED_SINCE, &self.position.modified)]
         {
@@ -228,10 +230,6 @@ impl PollTask {
         if [StatusCode::NOT_MODIFIED, StatusCode::NO_CONTENT].contains(&status) {
             return Ok(SourceBatch::default());
         }
-        let max = self.options.body_max;
-        let body = body_within(response, max.saturating_add(1))
-            .await
-            .map_err(|error| TaskError::retry(describe(error)))?;
         match verdict(status, &headers) {
             Verdict::Ok => {}
             Verdict::Retry(after) | Verdict::Away(after) => {
@@ -242,6 +240,8 @@ impl PollTask {
                 return Err(TaskError::fatal(why));
             }
         }
+        let max = self.options.body_max;
+        let body = plain_body_within(response, max.saturating_add(1)).await.map_err(TaskError::retry)?;
         if body.len() > max {
             return Err(TaskError::fatal(format!(
                 "the answer is longer than body.bytes.max ({max}): raise it"

@@ -1,6 +1,5 @@
 //! What a request brings: read as far as it may go, and refused at once where it says that it goes further.
 
-use std::io::Read;
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
@@ -8,9 +7,10 @@ use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, EXPECT};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use flate2::bufread::MultiGzDecoder;
 use futures::StreamExt;
 use tokio::time::timeout;
+
+use crate::http::gzip::{gunzip, is_gzip};
 
 /// How much of a body that is not wanted is read and forgotten behind the answer, and for how long: a client that sends all before it
 /// reads would find its connection cut instead of the answer.
@@ -54,28 +54,21 @@ impl Bounds {
     /// The same of a body that may be compressed by gzip.
     pub(crate) async fn read_plain(&self, headers: &HeaderMap, body: Body) -> Result<Bytes, Response> {
         let mut codings = headers.get_all(CONTENT_ENCODING).iter();
-        let is_compressed = match (codings.next().map(|coding| coding.as_bytes()), codings.next()) {
-            (None | Some(b"identity" | b""), None) => false,
-            (Some(coding), None) if [&b"gzip"[..], b"x-gzip"].contains(&coding) => true,
-            _ => {
-                let why = "the body may be as it is, or compressed by gzip";
-                let answer = (StatusCode::UNSUPPORTED_MEDIA_TYPE, [(ACCEPT_ENCODING, "gzip")], why);
-                return Err(turn_away(headers, body, answer.into_response()));
-            }
+        let coding = codings.next().map_or(&b""[..], |coding| coding.as_bytes());
+        let Some(is_compressed) = is_gzip(coding).filter(|_| codings.next().is_none()) else {
+            let why = "the body may be as it is, or compressed by gzip";
+            let answer = (StatusCode::UNSUPPORTED_MEDIA_TYPE, [(ACCEPT_ENCODING, "gzip")], why);
+            return Err(turn_away(headers, body, answer.into_response()));
         };
         let body = self.read(headers, body).await?;
-        if is_compressed { decompressed(&body, self.bytes) } else { Ok(body) }
-    }
-}
-
-#[expect(clippy::result_large_err, reason = "it is handed on once, as it is")]
-fn decompressed(body: &[u8], bytes_max: usize) -> Result<Bytes, Response> {
-    let mut plain = Vec::new();
-    let max = bytes_max as u64;
-    match MultiGzDecoder::new(body).take(max.saturating_add(1)).read_to_end(&mut plain) {
-        Ok(_) if plain.len() > bytes_max => Err(too_long()),
-        Ok(_) => Ok(plain.into()),
-        Err(why) => Err((StatusCode::BAD_REQUEST, format!("the body is no gzip: {why}")).into_response()),
+        if !is_compressed {
+            return Ok(body);
+        }
+        match gunzip(&body, self.bytes.saturating_add(1)) {
+            Ok(plain) if plain.len() > self.bytes => Err(too_long()),
+            Ok(plain) => Ok(plain),
+            Err(why) => Err((StatusCode::BAD_REQUEST, format!("the body is no gzip: {why}")).into_response()),
+        }
     }
 }
 

@@ -1,7 +1,10 @@
 use std::collections::VecDeque;
+use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use millstream_connect::{SourceBatch, SourceTask, TaskError};
 use millstream_tests::process::PATIENCE;
 use tokio::time::timeout;
@@ -131,6 +134,29 @@ async fn a_long_answer_is_not_read() -> Result<()> {
     let url = server.url("/");
     let options = [&QUICK[..], &[("url", &*url), ("body.bytes.max", "6")]].concat();
     let error = open::source("http-poll", &options).await?.poll().await.err().context("it is read")?;
+    assert!(error.to_string().contains("body.bytes.max"), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_answer_may_be_compressed_and_is_bounded_by_what_it_becomes() -> Result<()> {
+    let gzip = |plain: &[u8]| -> Result<Reply> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(plain)?;
+        Ok(Reply::ok(encoder.finish()?).header("content-encoding", "gzip"))
+    };
+    let bomb = format!("[\"{}\"]", "x".repeat(10_000_000));
+    let replies =
+        [gzip(b"[1,2]")?, Reply::ok("{}").header("content-encoding", "gzip"), gzip(bomb.as_bytes())?];
+    let (server, kept) = server(replies).await?;
+    let url = server.url("/");
+    let options = [&QUICK[..], &[("url", &*url), ("body.bytes.max", "1000000")]].concat();
+    let mut task = open::source("http-poll", &options).await?;
+    assert_eq!(values(&poll(&mut task).await?), "1 2");
+    assert_eq!(asked(&kept)[0].headers["accept-encoding"], "gzip");
+    let error = task.poll().await.err().context("it is no gzip")?;
+    assert!(matches!(&error, TaskError::Retry { why, .. } if why.contains("gzip")), "{error:?}");
+    let error = task.poll().await.err().context("it is too long")?;
     assert!(error.to_string().contains("body.bytes.max"), "{error}");
     Ok(())
 }

@@ -1,13 +1,17 @@
 //! The source `prometheus` before a real exporter.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 
 use anyhow::{Context, Result};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use millstream_connect::data::Value;
 use millstream_connect::{Plugin, Record, Registry, Severity};
 use millstream_tests::daemon::free_address;
 
 use super::servers;
+use crate::http_server::{HttpServer, Reply};
 use crate::open;
 
 /// The value of the series that a record is keyed with.
@@ -104,5 +108,40 @@ fn what_cannot_be_scraped_is_told_before() -> Result<()> {
     assert_eq!(faults(&[("targets", "ftp://a/b")]), ["targets"]);
     assert_eq!(faults(&[("scrape.timeout.ms", "20s")]), ["scrape.timeout.ms"]);
     assert_eq!(faults(&[("labels", "zone")]), ["labels"]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_may_compress_its_page_and_is_told_how_long_it_has() -> Result<()> {
+    let server = HttpServer::start(|request| {
+        let said = |name: &str| request.headers.get(name).cloned().unwrap_or_default();
+        if said("accept-encoding") != "gzip" || said("x-prometheus-scrape-timeout-seconds") != "1.5" {
+            return Reply::status(400, "");
+        }
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        let page = if request.path == "/bomb" { "a 1\n".repeat(1_000_000) } else { "a 1\n".to_owned() };
+        match encoder.write_all(page.as_bytes()).and_then(|()| encoder.finish()) {
+            Ok(body) => Reply::ok(body).header("content-encoding", "gzip"),
+            Err(_) => Reply::Cut,
+        }
+    });
+    let server = server.await?;
+    for (path, up) in [("/metrics", 1.0), ("/bomb", 0.0)] {
+        let url = server.url(path);
+        let options = [
+            ("topic", "t"),
+            ("targets", &*url),
+            ("scrape.timeout.ms", "1500"),
+            ("body.bytes.max", "1000000"),
+        ];
+        let records =
+            open::source("prometheus", &options).await?.poll().await?.context("the source ended")?.records;
+        let found = records.iter().find(|record| record.value.value.get("name") == Some(&"up".into()));
+        assert_eq!(found.and_then(|up| up.value.value.get("value")), Some(&up.into()), "{path}");
+        assert_eq!(
+            records.iter().any(|record| record.value.value.get("name") == Some(&"a".into())),
+            up > 0.0
+        );
+    }
     Ok(())
 }

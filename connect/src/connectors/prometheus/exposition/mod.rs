@@ -123,10 +123,13 @@ impl<'a> Exposition<'a> {
 
     /// `# TYPE`, `# EOF`, and what is of no use here: `# HELP`, `# UNIT` and remarks.
     fn comment(&mut self, mut cursor: Cursor<'_>) -> Result<(), Why> {
+        if !cursor.starts_with(' ') && !cursor.starts_with('\t') {
+            return Ok(());
+        }
         cursor.skip_blanks();
         match cursor.word() {
             "EOF" if self.format == Format::OpenMetrics && cursor.is_empty() => self.state = State::Eof,
-            "TYPE" => {
+            "TYPE" if !cursor.rest().trim().is_empty() => {
                 cursor.skip_blanks();
                 let quoted = cursor.starts_with('"');
                 let _name = if quoted { cursor.quoted()? } else { Cow::Borrowed(cursor.name(true)?) };

@@ -72,6 +72,12 @@ fn openmetrics_has_seconds_exemplars_and_an_end() {
 }
 
 #[test]
+fn what_only_looks_like_a_type_is_a_remark() {
+    let text = "#\n# \n#remark\n# TYPE\n# TYPE \n# HELP\n#TYPE it is said\n##\na 1\n";
+    assert_eq!(readable(text, Format::Text), ["a{} = 1"], "as Prometheus reads it");
+}
+
+#[test]
 fn a_name_may_be_quoted() {
     assert_eq!(
         readable("{\"my.metric\", \"my.label\"=\"1\"} NaN\n", Format::Text),
@@ -97,6 +103,7 @@ fn what_is_wrong_is_told_with_its_line() {
         ("a 1 2 3", 1, Why::Trailing),
         ("a 1 # {b=\"c\"} 1", 1, Why::Trailing),
         ("# TYPE a curve", 1, Why::Type),
+        ("# TYPE a", 1, Why::Type),
     ] {
         assert_eq!(why(text, Format::Text), (line, expected), "{text}");
     }

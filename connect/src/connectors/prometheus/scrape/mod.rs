@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use chrono::Utc;
 use futures::future::join_all;
 use reqwest::Client;
-use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
@@ -22,7 +22,7 @@ use super::exposition::Format;
 use super::form::records;
 use super::remote::Series;
 use super::series::{Labels, NAME, Sample};
-use crate::http::{body_within, describe};
+use crate::http::{describe, plain_body_within};
 use crate::{
     About, ConnectError, End, Finding, Record, Share, Source, SourceBatch, SourceContext, SourceTask,
     TaskError,
@@ -161,15 +161,19 @@ impl Scraper {
         labels: &[(String, String)],
         asked: i64,
     ) -> Result<Vec<Series>, String> {
-        let response =
-            self.client.get(target.url.clone()).header(ACCEPT, ACCEPTED).send().await.map_err(describe)?;
+        // Some exporters ask others in turn, and want to know how long they may.
+        let patience = self.options.timeout.as_secs_f64().to_string();
+        let request = self.client.get(target.url.clone()).header(ACCEPT, ACCEPTED);
+        let request =
+            request.header(ACCEPT_ENCODING, "gzip").header("X-Prometheus-Scrape-Timeout-Seconds", patience);
+        let response = request.send().await.map_err(describe)?;
         if !response.status().is_success() {
             return Err(format!("it answers {}", response.status()));
         }
         let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let format = Format::of(content_type.unwrap_or_default());
         let max = self.options.body_max;
-        let body = body_within(response, max.saturating_add(1)).await.map_err(describe)?;
+        let body = plain_body_within(response, max.saturating_add(1)).await?;
         if body.len() > max {
             return Err(format!("its answer is longer than body.bytes.max ({max})"));
         }
