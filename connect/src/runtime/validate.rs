@@ -63,6 +63,24 @@ pub fn faults(
     faults_of(&beside, &resolved).into_iter().map(hide).collect()
 }
 
+/// Of Confluent's connectors, whatever they connect, by what they begin with: what to write instead.
+const INSTEAD: [(&str, &str); 4] = [
+    ("confluent.license", "no license is needed: leave it out"),
+    ("confluent.topic.", "it says where a license is kept, and none is needed: leave it out"),
+    (
+        "reporter.error.",
+        "write errors.deadletterqueue.topic.name: what fails goes there, with why in its headers",
+    ),
+    (
+        "reporter.",
+        "what has succeeded is told nowhere, and what has not is in the dead letters: leave it out",
+    ),
+];
+
+fn instead(name: &str) -> Option<&'static str> {
+    INSTEAD.iter().find(|(begins, _)| name.starts_with(begins)).map(|(_, instead)| *instead)
+}
+
 /// What a configuration is looked at beside.
 struct Beside<'a> {
     registry: &'a Registry,
@@ -97,8 +115,14 @@ fn faults_of(beside: &Beside<'_>, config: &BTreeMap<String, String>) -> Vec<Faul
                     faults.extend(read_by(config));
                 }
             }
-            let others = |name: &str| OTHERS.iter().any(|own| name.starts_with(own)) || INERT.contains(&name);
+            let others = |name: &str| {
+                OTHERS.iter().any(|own| name.starts_with(own))
+                    || INERT.contains(&name)
+                    || instead(name).is_some()
+            };
             faults.extend(unknown(&given, &known, others));
+            let told = |name: &String| Some(Fault::new(name, format!("{name}: {}", instead(name)?)));
+            faults.extend(config.keys().filter_map(told));
         }
     }
     let of_worker = converter_faults(settings);
@@ -211,6 +235,25 @@ mod tests {
         // What is wrong with the worker is told of the worker, once.
         assert_eq!(said(&[("value.converter", "jsn")], &[]), "");
         assert!(said(&[("value.converter", "jsn")], &[("value.converter", "jsn2")]).contains("jsn2"));
+    }
+
+    #[test]
+    fn what_confluents_quick_starts_say_beside_the_connector_is_told_with_what_to_write() {
+        let settings = BTreeMap::from([("bootstrap.servers".to_owned(), "localhost:1".to_owned())]);
+        let config = "name=HttpSink topics=http-messages tasks.max=1 connector.class=io.confluent.connect.http.HttpSinkConnector \
+                      http.api.url=http://localhost:8080/api confluent.topic.bootstrap.servers=localhost:9092 \
+                      confluent.topic.replication.factor=1 reporter.bootstrap.servers=localhost:9092 \
+                      reporter.error.topic.name=errors confluent.license=x";
+        let config = config.split_whitespace().filter_map(|pair| pair.split_once('='));
+        let config = config.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let faults = faults(&Registry::built_in(), &settings, &config);
+        let said = faults.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let whole = |part: &str| said.iter().filter(|said| said.contains(part)).count();
+        assert_eq!(
+            (said.len(), whole("leave it out"), whole("errors.deadletterqueue.topic.name")),
+            (5, 4, 1),
+            "{said:?}"
+        );
     }
 
     #[test]

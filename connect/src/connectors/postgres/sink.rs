@@ -36,7 +36,7 @@ impl Sink for PostgresSink {
 
     const ABOUT: About = About {
         name: "postgres",
-        aliases: &["io.confluent.connect.jdbc.JdbcSinkConnector"],
+        aliases: &["io.confluent.connect.jdbc.JdbcSinkConnector", "io.aiven.connect.jdbc.JdbcSinkConnector"],
         summary: "Writes records as rows of PostgreSQL: inserts, upserts, deletes, each once.",
     };
 

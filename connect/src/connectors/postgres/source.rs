@@ -36,7 +36,10 @@ impl Source for PostgresSource {
 
     const ABOUT: About = About {
         name: "postgres-query",
-        aliases: &["io.confluent.connect.jdbc.JdbcSourceConnector"],
+        aliases: &[
+            "io.confluent.connect.jdbc.JdbcSourceConnector",
+            "io.aiven.connect.jdbc.JdbcSourceConnector",
+        ],
         summary: "Reads rows of PostgreSQL that are new or changed, and loses none that is committed out of order.",
     };
 
