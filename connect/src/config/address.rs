@@ -21,8 +21,9 @@ pub(super) fn passwords(text: &str) -> Vec<Password> {
         let is_scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
         let begin = text[..colon].trim_end_matches(is_scheme).len();
         let start = colon + separator.len();
-        let end = start + end_of_authority(&text[start..]);
-        let user_end = text[start..end].rfind('@').map(|at| start + at);
+        let user_end = end_of_user(&text[start..]).map(|at| start + at);
+        let host = user_end.unwrap_or(start);
+        let end = host + end_of_authority(&text[host..]);
         let word = user_end.and_then(|user_end| {
             let user = start + outside(&text[start..user_end], |c| c == ':')?;
             Some(user + 1..user_end)
@@ -63,6 +64,29 @@ pub(crate) fn restored(text: &str, before: &str) -> String {
 pub(crate) fn is_hidden(text: &str, is_password: bool) -> bool {
     let is_word = is_password && text == Secret::HIDDEN;
     is_word || passwords(text).iter().any(|one| text[one.at.clone()] == *Secret::HIDDEN)
+}
+
+/// Where the `@` is behind user and password of an address, of which this is what follows `://`.
+///
+/// A password may have a bare `/`, `?` or `#` in it: whoever wrote it down did not know that they end the authority. It is one where
+/// what stands behind the colon is no port, and an `@` comes before the next address.
+pub(crate) fn end_of_user(rest: &str) -> Option<usize> {
+    let end = end_of_authority(rest);
+    if let Some(at) = rest[..end].rfind('@') {
+        return Some(at);
+    }
+    let word = outside(&rest[..end], |c| c == ':')? + 1;
+    let port = rest[word..end].split(',').next().unwrap_or_default();
+    if rest.starts_with('[') || port.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let next = rest.find("://").unwrap_or(rest.len());
+    let rest = &rest[..next.min(rest.find(char::is_whitespace).unwrap_or(rest.len()))];
+    let of_host = |at: &usize| {
+        let host = &rest[at + 1..];
+        !host.is_empty() && !host[..end_of_authority(host)].contains('@')
+    };
+    rest.match_indices('@').map(|(at, _)| at).find(|at| *at > end && of_host(at))
 }
 
 fn end_of_authority(rest: &str) -> usize {
@@ -111,6 +135,13 @@ mod tests {
             ("http://${env:ME}:${file:/run/x:word}@host", "http://${env:ME}:${file:/run/x:word}@host"),
             ("http://${file:/run/x:me}:word@host", "http://${file:/run/x:me}:[hidden]@host"),
             ("http://me:[hidden]@[::1]:80", "http://me:[hidden]@[::1]:80"),
+            ("postgres://me:w/o?r#d@host:1/db?x=1", "postgres://me:[hidden]@host:1/db?x=1"),
+            ("http://me:w/o@rd@host/a@b, http://b", "http://me:[hidden]@host/a@b, http://b"),
+            ("http://me:w#1@host?password=word", "http://me:[hidden]@host?password=[hidden]"),
+            ("http://one:1,two:2/a@b", "http://one:1,two:2/a@b"),
+            ("http://[::1]:x/a@b", "http://[::1]:x/a@b"),
+            ("http://one:x/y,https://me:word@two", "http://one:x/y,https://me:[hidden]@two"),
+            ("http://one:x/y me@two", "http://one:x/y me@two"),
         ] {
             assert_eq!(hidden(text), shown);
             assert_eq!(restored(shown, text), text);

@@ -6,7 +6,7 @@ pub mod properties;
 mod secrets;
 mod veil;
 
-pub(crate) use address::{hidden, is_hidden, restored};
+pub(crate) use address::{end_of_user, hidden, is_hidden, restored};
 pub(crate) use passwords::{is_password, is_written};
 pub(crate) use secrets::is_reference;
 pub use secrets::{SecretError, Secrets};

@@ -7,6 +7,9 @@ use crate::options::{Definition, Kind};
 /// Words that tell a password in options that nobody has typed: those of clients, converters and other people's classes.
 const TELLING: [&str; 5] = ["password", "secret", "sasl.jaas.config", "token", "credentials"];
 
+/// Ports, codes and counts are shorter than this.
+const TELLING_DIGITS: usize = 6;
+
 /// Whether the value of this option is a password, by what is known of a connector's options.
 pub(crate) fn is_password(known: &[Definition], name: &str) -> bool {
     match known.iter().find(|known| known.name == name || known.aliases.contains(&name)) {
@@ -40,8 +43,9 @@ pub(super) fn secrets_of(value: &str, is_password: bool) -> Vec<&str> {
         user != Some(&value[one.at.clone()])
     });
     secrets.extend(in_addresses.map(|one| &value[one.at]));
-    // A number or a word that is everywhere would hide what people must see.
-    secrets.retain(|text| !matches!(*text, "true" | "false") && text.parse::<f64>().is_err());
+    // A small number or a word that is everywhere would hide what people must see.
+    let is_small = |text: &str| text.len() < TELLING_DIGITS && text.parse::<f64>().is_ok();
+    secrets.retain(|text| !matches!(*text, "true" | "false") && !is_small(text));
     secrets
 }
 
@@ -72,7 +76,11 @@ mod tests {
         assert_eq!(secrets_of(jaas, true), [jaas, "word"]);
         assert_eq!(secrets_of("postgres://me:w:ord@host:1/x", false), ["w:ord"]);
         assert_eq!(secrets_of("http://host:1/a:b@c", false), [""; 0]);
-        assert_eq!(secrets_of("true", true), [""; 0]);
+        assert_eq!(secrets_of("postgres://me:w/o?r#d@host:1/x@y", false), ["w/o?r#d"]);
+        assert_eq!(secrets_of("12345678", true), ["12345678"]);
+        for everywhere in ["true", "9092", "0.5"] {
+            assert_eq!(secrets_of(everywhere, true), [""; 0]);
+        }
         assert_eq!(secrets_of("${env:WORD}", true), [""; 0]);
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
+use crate::config::end_of_user;
 use crate::options::Secret;
 
 /// An address, taken apart.
@@ -42,7 +43,7 @@ pub(super) fn parse(url: &Secret) -> Result<Address, String> {
     if is_jdbc && !text.starts_with("postgresql:") {
         return Err("only PostgreSQL is known here: jdbc:postgresql://host:5432/database".to_owned());
     }
-    let (rest, asked) = asked(text)?;
+    let (rest, asked) = asked(&unambiguous(text))?;
     let mut config: Config = rest.parse().map_err(|_| {
         "must be like postgres://host:5432/database or jdbc:postgresql://host:5432/database".to_owned()
     })?;
@@ -55,6 +56,16 @@ pub(super) fn parse(url: &Secret) -> Result<Address, String> {
     let (mode, encryption) = asked.encryption()?;
     config.ssl_mode(mode);
     Ok(Address { config, encryption, silence, timeout })
+}
+
+/// An address in which the one `@` stands behind user and password, and nothing before it ends them: the client takes the first that
+/// it finds for that, be it in a password, in `?user=me@there` or in the name of a database.
+fn unambiguous(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
+    let (user, rest) = end_of_user(rest).map_or(("", rest), |at| (&rest[..at], &rest[at + 1..]));
+    let user = user.replace('/', "%2F").replace('?', "%3F").replace('#', "%23").replace('@', "%40");
+    let at = if user.is_empty() { "" } else { "@" };
+    format!("{scheme}://{user}{at}{}", rest.replace('@', "%40"))
 }
 
 /// What an address says that the client's own reading of it does not know.
@@ -190,6 +201,21 @@ mod tests {
             ("postgres://h/db?currentScheme=s", "currentScheme behind the ? is not known"),
         ] {
             assert!(parse(&Secret::new(url)).unwrap_err().contains(why), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_password_may_have_what_else_ends_it_and_so_may_a_parameter() {
+        for (url, user, password) in [
+            ("postgres://me:w/o?r#d@h:1/db?sslmode=disable", "me", "w/o?r#d"),
+            ("postgres://me:w@o@h:1/db@x", "me", "w@o"),
+            ("postgres://me:w%2Fo@h:1/db", "me", "w/o"),
+            ("jdbc:postgresql://h:1/db?user=me@there&password=w@o", "me@there", "w@o"),
+        ] {
+            let config = parse(&Secret::new(url)).unwrap().config;
+            let read = (config.get_user(), config.get_password(), config.get_hosts(), config.get_ports());
+            let host = [Host::Tcp("h".to_owned())];
+            assert_eq!(read, (Some(user), Some(password.as_bytes()), &host[..], &[1][..]), "{url}");
         }
     }
 
