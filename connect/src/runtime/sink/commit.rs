@@ -29,6 +29,7 @@ impl SinkRun {
             match flush {
                 Some(Ok(())) => self.unflushed = false,
                 Some(Err(TaskError::Retry { after, why })) => {
+                    self.flush_failed = true;
                     self.rewind()?;
                     return self.out(after, &why).await;
                 }
@@ -43,6 +44,9 @@ impl SinkRun {
         self.release();
         if offsets.is_empty() {
             return Ok(());
+        }
+        if std::mem::take(&mut self.flush_failed) {
+            self.outage = None;
         }
         match self.seat.consumer.commit_offsets(offsets.iter().cloned()).await {
             Ok(()) => {

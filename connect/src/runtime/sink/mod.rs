@@ -74,6 +74,8 @@ pub(crate) struct SinkRun {
     measure_at: Instant,
     /// Something was written since the last flush.
     unflushed: bool,
+    /// The last flush failed: that records are written is no sign that the target is well.
+    flush_failed: bool,
     /// The target did not answer in time when partitions were to go or the task was to end: it is not asked before that is done.
     abandoned: bool,
     /// When partitions were last given up without a commit.
@@ -122,6 +124,7 @@ impl SinkRun {
             commit_at: Instant::now(),
             measure_at: Instant::now(),
             unflushed: false,
+            flush_failed: false,
             abandoned: false,
             given_up_at: None,
             keeps_json: false,

@@ -56,6 +56,7 @@ impl SinkRun {
                 return self.abandon().await;
             };
             match bisection.answered(answer) {
+                Ok(()) if self.flush_failed => {}
                 Ok(()) => self.outage = None,
                 Err(Stop::Out { after, why }) => return self.out(after, &why).await,
                 Err(Stop::Fatal(why)) => return Err(RunError::Fatal(why)),

@@ -216,6 +216,25 @@ async fn a_flush_that_fails_means_that_all_since_the_last_is_written_again() {
 }
 
 #[tokio::test]
+async fn a_target_that_takes_records_and_never_makes_them_safe_is_given_up_in_time() {
+    let topic = topic_of("texts", 2, numbered(0, 100)).await;
+    let name = unique("shelf");
+    behave(&ShelfState::named(&name), Behaviour { flush_failures: u32::MAX, ..Behaviour::default() });
+    let dir = tempfile::tempdir().unwrap();
+    let mut pairs = pairs(&topic, &name);
+    pairs.push(("errors.retry.timeout", "1500"));
+    let task = OneTask::start(&name, &pairs, position_file(&dir)).await;
+    let degraded = task.until_state(State::Degraded).await;
+    let read = degraded.records_read;
+    task.until("all once more", |metrics| metrics.records_read > read + 50).await;
+    assert_eq!(task.metrics().state, State::Degraded, "what is written again is not safe yet");
+    let metrics = task.until_state(State::Halted).await;
+    let why = metrics.why.unwrap();
+    assert!(why.contains("errors.retry.timeout is over: not safe"), "{why}");
+    assert_eq!(committed(&format!("connect-{name}")).await, 0);
+}
+
+#[tokio::test]
 async fn what_does_not_convert_has_one_dead_letter_however_often_it_is_read() {
     let topic = topic_of("texts", 1, ["1", "{", "2"].map(str::to_owned)).await;
     let name = unique("shelf");
