@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use millstream_connect::herder::{State, Worker};
 
-use super::broker::{committed, topic_of, unique};
+use super::broker::{committed, contents, topic_of, unique};
 use super::shelf::{Behaviour, ShelfState};
 use super::sink::{behave, numbered, pairs};
 use super::worker::{OneTask, eventually, position_file};
@@ -105,4 +105,30 @@ async fn a_record_that_is_tried_again_keeps_its_partition_from_being_read_far_ah
     let group = format!("connect-{name}");
     eventually("the commit", async || committed(&group).await == 10_000).await;
     task.runner.stop(&task.id).await;
+}
+
+#[tokio::test]
+async fn what_a_source_has_sent_takes_memory_until_it_is_acknowledged() {
+    let (topic, dir) = (unique("lines"), tempfile::tempdir().unwrap());
+    let pairs = [
+        ("connector.class", "lines"),
+        ("topic", topic.as_str()),
+        ("lines", "100000"),
+        // Nothing goes out before it is told to.
+        ("producer.override.linger.ms", "3600000"),
+        ("producer.override.delivery.timeout.ms", "7200000"),
+        ("producer.override.batch.size", "1000000"),
+    ];
+    let worker = [("worker.memory.bytes", "65536")];
+    let task = OneTask::start_with(&topic, &pairs, position_file(&dir), &worker).await;
+    // Ten lines are made into less than a KiB, which is the least that is taken.
+    task.until("all of the memory", |_| task.runner.memory().0 > 60 << 10).await;
+    let read = task.metrics().records_read;
+    assert!((600..=640).contains(&read), "{read} lines are on their way");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(task.metrics().records_read, read, "nothing more is sent before something is acknowledged");
+    assert_eq!(task.metrics().records_written, 0);
+    task.runner.stop(&task.id).await;
+    assert_eq!(task.runner.memory().0, 0, "all memory came back");
+    assert_eq!(contents(&topic).await.len() as u64, read);
 }
