@@ -46,9 +46,14 @@ impl Kind {
     pub(super) fn select(self, name: &str) -> String {
         match self {
             Self::Date => format!("CASE WHEN isfinite({name}) THEN {name} - date '1970-01-01' END"),
-            Self::Time => format!("(extract(epoch FROM {name}) * 1000)::int"),
+            // The server's day has 24:00 in it, and Kafka Connect's ends before.
+            Self::Time => format!(
+                "CASE WHEN {name} < '24:00' THEN floor(extract(epoch FROM {name}) * 1000)::int WHEN {name} = '24:00' THEN 86399999 END"
+            ),
             Self::Timestamp => {
-                format!("CASE WHEN isfinite({name}) THEN (extract(epoch FROM {name}) * 1000)::bigint END")
+                format!(
+                    "CASE WHEN isfinite({name}) THEN floor(extract(epoch FROM {name}) * 1000)::bigint END"
+                )
             }
             Self::Decimal | Self::Text => format!("{name}::text"),
             _ => name.to_owned(),

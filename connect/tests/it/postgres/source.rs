@@ -119,6 +119,44 @@ async fn columns_become_fields_of_their_types() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_time_is_cut_to_its_millisecond_and_never_the_next_day() -> Result<()> {
+    let Some(server) = Postgres::start(&[])? else { return Ok(()) };
+    let client = session(&server).await?;
+    client
+        .batch_execute(
+            "CREATE TABLE t (id int, h time, w timestamptz); \
+             INSERT INTO t VALUES (1, '23:59:59.9999', '1970-01-01 23:59:59.9999+00'), (2, '24:00', '1969-12-31 23:59:59.9999+00')",
+        )
+        .await?;
+    let mut source = source(&server, &[("tables", "t"), ("incrementing.column.name", "id")]).await?;
+    let batch = source.poll().await?.context("two rows")?;
+    let times = |at: usize| -> Vec<Value> {
+        batch.records[at].value.value.fields().skip(1).map(|(_, value)| value.clone()).collect()
+    };
+    assert_eq!(times(0), [Value::Time(86_399_999), Value::Timestamp(86_399_999)]);
+    assert_eq!(times(1), [Value::Time(86_399_999), Value::Timestamp(-1)]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_table_that_is_altered_while_it_is_read_is_read_on() -> Result<()> {
+    let Some(server) = Postgres::start(&[])? else { return Ok(()) };
+    let client = session(&server).await?;
+    client.batch_execute("CREATE TABLE t (id int, x int); INSERT INTO t VALUES (1, 1)").await?;
+    let mut source = source(&server, &[("tables", "t"), ("incrementing.column.name", "id")]).await?;
+    assert_eq!(ids(&mut *source).await?, [1]);
+    client
+        .batch_execute("ALTER TABLE t DROP x; ALTER TABLE t ADD y text; INSERT INTO t VALUES (2, 'y')")
+        .await?;
+    let error = source.poll().await.unwrap_err();
+    assert!(matches!(&error, TaskError::Retry { .. }), "{error}");
+    let batch = source.poll().await?.context("the second")?;
+    assert_eq!(numbers(&batch), [2]);
+    assert_eq!(batch.records[0].value.value.get("y"), Some(&Value::string("y")));
+    Ok(())
+}
+
+#[tokio::test]
 async fn changed_rows_come_again_and_a_position_is_gone_on_from() -> Result<()> {
     let Some(server) = Postgres::start(&[])? else { return Ok(()) };
     let client = session(&server).await?;
