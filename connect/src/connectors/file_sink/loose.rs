@@ -69,3 +69,33 @@ impl SinkTask for Loose {
         synced.map_err(super::failed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::SchemaAndValue;
+
+    fn line(text: &str) -> Record {
+        Record::new("lines".into(), SchemaAndValue::string(text))
+    }
+
+    #[tokio::test]
+    async fn what_follows_a_write_or_a_sync_that_failed_begins_a_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("out.txt");
+        let mut loose = Loose { path: path.clone(), format: Format::Lines, file: None, is_torn: false };
+        loose.write(&[line("one")]).await.unwrap();
+        // It cannot be written to.
+        loose.file = Some(Arc::new(File::open(&path).unwrap()));
+        assert!(loose.write(&[line("two")]).await.is_err());
+        loose.file = None;
+        loose.write(&[line("two")]).await.unwrap();
+        // It takes everything and syncs nothing.
+        loose.file = Some(Arc::new(OpenOptions::new().write(true).open("/dev/null").unwrap()));
+        loose.write(&[line("three")]).await.unwrap();
+        assert!(loose.flush().await.is_err());
+        loose.write(&[line("three")]).await.unwrap();
+        loose.flush().await.unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "one\n\ntwo\n\nthree\n");
+    }
+}

@@ -239,3 +239,25 @@ impl Task {
         Ok(SourceBatch { records, positions, receipt: None })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::options::{Given, Options};
+
+    #[tokio::test]
+    async fn each_table_is_read_by_one_task() {
+        let pairs = [("connection.url", "postgres://h/db"), ("tables", "a,b,c,d,e"), ("mode", "bulk")];
+        let given: BTreeMap<_, _> = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let options = PostgresSourceOptions::read(&Given::new(&given)).unwrap();
+        for (max, expected) in
+            [(1, &["a,b,c,d,e"][..]), (2, &["a,c,e", "b,d"]), (9, &["a", "b", "c", "d", "e"])]
+        {
+            let shares = PostgresSource::split(&options, max).await.unwrap();
+            let tables: Vec<&str> = shares.iter().map(|share| share[TABLES].as_str()).collect();
+            assert_eq!(tables, expected);
+        }
+    }
+}

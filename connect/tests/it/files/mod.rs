@@ -1,6 +1,8 @@
 //! Files on a real file system, rotated by Debian's logrotate.
 
+mod bytes;
 mod collection;
+mod failures;
 mod follow;
 mod logrotate;
 mod places;

@@ -1,6 +1,7 @@
 //! The sink and the source of PostgreSQL, on a server that each test starts.
 
 mod proxy;
+mod sessions;
 mod silence;
 mod sink;
 mod source;

@@ -27,7 +27,7 @@ fn placed(offset: i64, record: Record) -> Record {
     Record { origin: Some(Origin { topic, partition: 0, offset, timestamp_type }), ..record }
 }
 
-fn order(offset: i64, id: i64, item: &str) -> Record {
+pub(super) fn order(offset: i64, id: i64, item: &str) -> Record {
     record(offset, &[("id", Value::Int64(id)), ("item", Value::string(item))])
 }
 
@@ -38,7 +38,7 @@ pub(super) async fn sink(server: &Postgres, options: &[(&str, &str)]) -> Result<
     open::sink("postgres", &all).await
 }
 
-const UPSERT: [(&str, &str); 4] =
+pub(super) const UPSERT: [(&str, &str); 4] =
     [("insert.mode", "upsert"), ("pk.mode", "record_value"), ("pk.fields", "id"), ("auto.create", "true")];
 
 #[tokio::test]
@@ -273,7 +273,7 @@ async fn a_table_that_is_changed_by_hand_is_looked_at_before_a_record_is_refused
 }
 
 /// Writes a record, once more where the sink asks for it.
-async fn again(sink: &mut dyn SinkTask, record: Record) -> Result<Written, TaskError> {
+pub(super) async fn again(sink: &mut dyn SinkTask, record: Record) -> Result<Written, TaskError> {
     match sink.write(std::slice::from_ref(&record)).await {
         Err(TaskError::Retry { .. }) => sink.write(&[record]).await,
         written => written,
