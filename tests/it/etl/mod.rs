@@ -38,7 +38,10 @@ const DEATHS: [&[Which]; 5] = [
 ];
 
 /// How long the writer takes over its lines, at least: longer than the deaths.
-const WRITING: Duration = Duration::from_secs(30);
+const WRITING: Duration = Duration::from_secs(45);
+
+/// How long Connect may take until its sinks are at work, without which it is killed all the same.
+const AT_WORK: Duration = Duration::from_secs(5);
 
 /// Bytes that it writes at once: lines are cut anywhere.
 const WRITE: usize = 7_001;
@@ -53,7 +56,7 @@ const KEEP_REPARTITIONED: [&str; 2] = ["--set", "repartition.purge.interval.ms=8
 fn whatever_is_killed_nothing_is_lost_and_no_more_is_counted_twice_than_was_uncommitted() -> Result<()> {
     let seed = rand::random();
     println!("seed {seed}");
-    let Some(mut stack) = Stack::start(&KEEP_REPARTITIONED, |step| println!("{step}"))? else {
+    let Some(mut stack) = Stack::start_to_kill(&KEEP_REPARTITIONED, |step| println!("{step}"))? else {
         return Ok(());
     };
     let survived = survives(&mut stack, seed);
@@ -94,6 +97,9 @@ fn kill_in_turns(stack: &mut Stack, ledger: &mut Ledger, random: &mut StdRng) ->
         let mut deaths = DEATHS;
         deaths.shuffle(random);
         for dead in deaths {
+            if dead.contains(&Which::Connect) {
+                see_documents_come(stack);
+            }
             for which in dead {
                 sleep(Duration::from_millis(random.random_range(200..2_000)));
                 stack.kill(*which)?;
@@ -112,6 +118,16 @@ fn kill_in_turns(stack: &mut Stack, ledger: &mut Ledger, random: &mut StdRng) ->
         }
     }
     Ok(())
+}
+
+/// Waits until Connect's sinks are at work, and no longer than that may take: who dies before has nothing to do again.
+fn see_documents_come(stack: &Stack) {
+    let since = Instant::now();
+    let count = || Answers::documents(stack).unwrap_or_default();
+    let before = count();
+    while count() == before && since.elapsed() < AT_WORK {
+        sleep(Duration::from_millis(100));
+    }
 }
 
 /// Waits until documents and roll-ups are complete, and the position behind the last line is stored.

@@ -32,6 +32,15 @@ impl Answers {
         Ok(Self { by })
     }
 
+    /// How many documents there are.
+    ///
+    /// # Errors
+    /// There is no index yet, or nobody to ask.
+    pub fn documents(stack: &Stack) -> Result<u64> {
+        get(stack.opensearch(), "/requests/_refresh")?;
+        number(&json(&get(stack.opensearch(), "/requests/_count")?)?["count"])
+    }
+
     /// What one of them says.
     pub fn of(&self, who: &str) -> Option<&Counts> {
         self.by.iter().find(|(name, _)| *name == who).map(|(_, counts)| counts)

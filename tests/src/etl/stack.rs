@@ -23,6 +23,13 @@ const PARTITIONS: i32 = 4;
 /// Silence after which the minutes that are over are closed: longer than anything here is away.
 const SILENCE: Duration = Duration::from_secs(15);
 
+/// The broker takes its members at once, and forgets those that are gone as soon as they want to be.
+const BROKER: [&str; 2] = ["group.initial.rebalance.delay.ms=0", "group.min.session.timeout.ms=1"];
+
+/// What a sink that is gone is forgotten by, beside the pipeline's own settings of the worker.
+const SHORT_SESSIONS: &str =
+    "worker:\n  consumer.session.timeout.ms: 1000\n  consumer.heartbeat.interval.ms: 200\n";
+
 /// A process of the pipeline that can be killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which {
@@ -47,6 +54,8 @@ pub struct Stack {
     /// What the topology's program is told beside where everything is.
     app_arguments: Vec<String>,
     connect_address: SocketAddr,
+    /// What Connect is told to run.
+    pipeline: PathBuf,
     dir: TempDir,
 }
 
@@ -54,7 +63,26 @@ impl Stack {
     /// Starts all of it with an empty log, the topology's program with some arguments more, telling `say` of each step; without one
     /// of the servers here, says so and returns nothing.
     pub fn start(app_arguments: &[&str], say: impl Fn(&str)) -> Result<Option<Self>> {
+        Self::start_with(app_arguments, example("pipeline.yaml"), tempfile::tempdir()?, say)
+    }
+
+    /// The same where a sink that was killed is forgotten within a second, and its partitions are another's: else it would be dead
+    /// again before it has come to work.
+    pub fn start_to_kill(app_arguments: &[&str], say: impl Fn(&str)) -> Result<Option<Self>> {
         let dir = tempfile::tempdir()?;
+        let pipeline = dir.path().join("pipeline.yaml");
+        let text = fs::read_to_string(example("pipeline.yaml"))?.replacen("worker:\n", SHORT_SESSIONS, 1);
+        ensure!(text.contains(SHORT_SESSIONS), "the pipeline has no settings of a worker");
+        fs::write(&pipeline, text)?;
+        Self::start_with(app_arguments, pipeline, dir, say)
+    }
+
+    fn start_with(
+        app_arguments: &[&str],
+        pipeline: PathBuf,
+        dir: TempDir,
+        say: impl Fn(&str),
+    ) -> Result<Option<Self>> {
         fs::write(dir.path().join("access.log"), "")?;
         let Some(victoria) = find("victoria-metrics", "victoria-metrics") else { return Ok(None) };
         say("starting VictoriaMetrics");
@@ -73,7 +101,7 @@ impl Stack {
         say("starting OpenSearch");
         let Some(opensearch) = OpenSearch::start(&[])? else { return Ok(None) };
         say("starting the broker");
-        let broker = Server::start(&dir.path().join("broker"), &["group.initial.rebalance.delay.ms=0"])?;
+        let broker = Server::start(&dir.path().join("broker"), &BROKER)?;
         let (app_address, connect_address) = (free_address()?, free_address()?);
         let mut stack = Self {
             app: None,
@@ -85,6 +113,7 @@ impl Stack {
             app_address,
             app_arguments: app_arguments.iter().map(|argument| (*argument).to_owned()).collect(),
             connect_address,
+            pipeline,
             dir,
         };
         stack.prepare()?;
@@ -106,7 +135,7 @@ impl Stack {
         let made = admin.blocking(admin.create_topics(topics.chain(narrow)))?;
         ensure!(made.iter().all(|(_, made)| made.is_ok()), "{made:?}");
         let producer = Producer::builder().bootstrap(self.broker.bootstrap()).build_blocking()?;
-        for line in fs::read_to_string(self.example("services.properties"))?.lines() {
+        for line in fs::read_to_string(example("services.properties"))?.lines() {
             let (section, service) = line.split_once('=').with_context(|| line.to_owned())?;
             drop(producer.send_blocking(ProducerRecord::to("services").key(section).value(service))?);
         }
@@ -129,7 +158,7 @@ impl Stack {
             Which::Broker => self.broker.restart()?,
             Which::Connect => {
                 let mut command = Command::new(millstream()?);
-                command.args(["connect", "run", "--quiet"]).arg(self.example("pipeline.yaml"));
+                command.args(["connect", "run", "--quiet"]).arg(&self.pipeline);
                 let environment = [
                     ("ETL_BOOTSTRAP", self.broker.bootstrap().to_owned()),
                     ("ETL_DATA", self.dir.path().display().to_string()),
@@ -218,7 +247,7 @@ impl Stack {
     /// What a script says that knows the log alone, asked with some arguments more.
     pub fn recount(&self, arguments: &[&str]) -> Result<Value> {
         let mut script = Command::new("python3");
-        script.arg(self.example("recount.py")).arg(self.log()).arg(self.example("services.properties"));
+        script.arg(example("recount.py")).arg(self.log()).arg(example("services.properties"));
         let output = script.args(arguments).output().context("python3")?;
         ensure!(output.status.success(), "recount.py: {}", String::from_utf8_lossy(&output.stderr));
         Ok(serde_json::from_slice(&output.stdout)?)
@@ -252,11 +281,6 @@ impl Stack {
         Ok(String::from_utf8(output.stdout)?.lines().map(str::to_owned).collect())
     }
 
-    /// A file of the example.
-    pub fn example(&self, name: &str) -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/monitoring_etl").join(name)
-    }
-
     /// What the processes have written, for whoever wonders why it does not go on.
     pub fn describe(&self) -> String {
         let of = |name: &str, process: &Option<Process>| {
@@ -264,4 +288,9 @@ impl Stack {
         };
         of("topology", &self.app) + &of("connect", &self.connect)
     }
+}
+
+/// A file of the example.
+fn example(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/monitoring_etl").join(name)
 }
