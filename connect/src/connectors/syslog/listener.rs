@@ -11,14 +11,18 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
+use tokio::time::interval;
 
 use super::framing::{Frame, Frames, NoLength, trimmed};
 use super::options::{Protocol, SyslogOptions};
+use super::overflow::Overflow;
 
 /// Bytes read from a connection at once.
 const READ_BYTES: usize = 16 * 1024;
 /// How long a connection that has sent no message yet keeps its place from who comes when all are taken.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
+/// How often it is looked for what was lost.
+const LOOK: Duration = Duration::from_secs(10);
 /// What a message takes in the queue besides its bytes.
 const MESSAGE_OVERHEAD: usize = 256;
 
@@ -90,15 +94,36 @@ impl Listeners {
 async fn datagrams(socket: UdpSocket, queue: Queue, bytes_max: usize) {
     // One more than fits tells that a message was longer.
     let mut buffer = vec![0; bytes_max + 1];
+    let (mut overflow, mut looks) = (Overflow::of(&socket), interval(LOOK));
     loop {
+        let received = tokio::select! {
+            received = socket.recv_from(&mut buffer) => received,
+            _ = looks.tick() => {
+                overflow.as_mut().into_iter().for_each(tell);
+                continue;
+            }
+        };
         // An error speaks of an answer that nobody wanted: there was none sent.
-        let Ok((length, peer)) = socket.recv_from(&mut buffer).await else { continue };
+        let Ok((length, peer)) = received else { continue };
         let taken = length.min(bytes_max);
         let frame =
             Frame { bytes: trimmed(Bytes::copy_from_slice(&buffer[..taken])), is_cut: length > taken };
         if !frame.bytes.is_empty() && !queue.put(frame, peer.ip()).await {
             return;
         }
+    }
+}
+
+/// Tells of what was lost before it could be read.
+fn tell(overflow: &mut Overflow) {
+    let lost = overflow.more();
+    if lost > 0 {
+        let all = overflow.told;
+        tracing::warn!(
+            lost,
+            all,
+            "messages by UDP were lost: the system had no room for them. Raise receive.buffer.bytes and net.core.rmem_max, or have them sent by TCP"
+        );
     }
 }
 

@@ -5,6 +5,7 @@ mod listener;
 mod message;
 mod old_time;
 mod options;
+mod overflow;
 
 use std::sync::Arc;
 

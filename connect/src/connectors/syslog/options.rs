@@ -38,7 +38,7 @@ pub struct SyslogOptions {
     /// TCP connections at once. One more gets the place of one that has sent no message in ten seconds, and is closed where all have.
     #[option(name = "connections.max", default = 256, range = 1..=65_536)]
     pub connections_max: usize,
-    /// Bytes of messages that wait to be taken. Behind that, TCP senders wait; what comes by UDP is lost, as UDP has it.
+    /// Bytes of messages that wait to be taken. Behind that, TCP senders wait; what comes by UDP is lost, as UDP has it, and the log tells how much.
     #[option(name = "queue.bytes.max", default = 8_388_608, range = 1_048_576..=1_073_741_824, importance = "low")]
     pub queue_max: usize,
     /// Bytes of UDP messages that the system keeps until they are read. The system's own limit counts (`net.core.rmem_max`).
