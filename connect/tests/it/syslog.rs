@@ -163,7 +163,7 @@ async fn who_sends_nonsense_or_nothing_disturbs_nobody() -> Result<()> {
     // Closed for that, and so there is room for one more.
     std::io::Read::read_to_end(&mut nonsense, &mut Vec::new())?;
     let mut sender = TcpStream::connect(&listen)?;
-    sender.write_all(b"24 <34>Oct 11 22:14:15 h a: ")?;
+    sender.write_all(b"25 <34>Oct 11 22:14:15 h a: ")?;
     let records = timeout(PATIENCE, take(&mut task, 2)).await??;
     let flags = ["raw", "truncated"].map(|flag| records[0].value.value.get(flag));
     assert_eq!(flags, [Some(&true.into()); 2], "what it sent is not lost without a trace");

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::header::RETRY_AFTER;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -129,7 +129,7 @@ struct Receiver {
 
 async fn receive(State(receiver): State<Arc<Receiver>>, headers: HeaderMap, body: Body) -> Response {
     if !receiver.door.opens(&headers) {
-        return turn_away(&headers, body, StatusCode::UNAUTHORIZED.into_response());
+        return turn_away(&headers, body, receiver.door.challenge());
     }
     let Ok(Some(_room)) = timeout(receiver.turn, receiver.inbox.enter()).await else {
         let busy = come_again(StatusCode::TOO_MANY_REQUESTS, "too many requests are under way");
@@ -159,7 +159,8 @@ async fn receive(State(receiver): State<Arc<Receiver>>, headers: HeaderMap, body
 }
 
 fn stored(count: usize) -> Response {
-    (StatusCode::OK, format!("{{\"stored\":{count}}}\n")).into_response()
+    let json = [(CONTENT_TYPE, "application/json")];
+    (StatusCode::OK, json, format!("{{\"stored\":{count}}}\n")).into_response()
 }
 
 fn come_again(status: StatusCode, why: &'static str) -> Response {

@@ -102,7 +102,7 @@ impl Frames {
         self.buffer.truncate(self.bytes_max);
         let bytes = trimmed(self.buffer.freeze());
         let is_cut = is_counted || !closed || self.framing == Framing::OctetCounting;
-        (!bytes.is_empty()).then_some(Frame { bytes, is_cut })
+        (!bytes.trim_ascii().is_empty()).then_some(Frame { bytes, is_cut })
     }
 
     /// Leaves out what is to be skipped; `false` where more of it is to come.
@@ -249,6 +249,7 @@ mod tests {
         let cut = |text: &'static str| Some((Bytes::from_static(text.as_bytes()), true));
         assert_eq!(rest(Framing::Auto, b"<1>ab"), (false, cut("<1>ab")));
         assert_eq!(rest(Framing::Newline, b"5 <1>"), (false, cut("5 <1>")));
+        assert_eq!(rest(Framing::OctetCounting, b" "), (true, None), "a blank is nobody's message");
         assert_eq!(rest(Framing::OctetCounting, b"<1>a line\n<2>another"), (true, cut("<1>a line")));
         assert_eq!(
             rest(Framing::Auto, b"<0123456789abcdef"),

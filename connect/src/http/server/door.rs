@@ -1,6 +1,8 @@
 //! Who may send.
 
-use axum::http::{HeaderMap, header::AUTHORIZATION};
+use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 
 use crate::http::{Credentials, HttpError};
 
@@ -25,6 +27,13 @@ impl Door {
         let differing = expected.iter().zip(brought).fold(0, |all, (one, other)| all | (one ^ other));
         expected.len() == brought.len() && std::hint::black_box(differing) == 0
     }
+
+    /// What is answered to whoever may not pass: how to say who one is (RFC 9110, 15.5.2).
+    pub(crate) fn challenge(&self) -> Response {
+        let is_basic = self.expected.as_ref().is_some_and(|expected| expected.starts_with(b"Basic "));
+        let scheme = if is_basic { "Basic realm=\"millstream\"" } else { "Bearer" };
+        (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, scheme)]).into_response()
+    }
 }
 
 #[cfg(test)]
@@ -43,5 +52,8 @@ mod tests {
         }
         assert!(!door.opens(&HeaderMap::new()));
         assert!(Door::new(&Credentials::None).unwrap().opens(&HeaderMap::new()));
+        let asked = |door: &Door| door.challenge().headers()[WWW_AUTHENTICATE].to_str().unwrap().to_owned();
+        let bearer = Door::new(&Credentials::Bearer("t".to_owned())).unwrap();
+        assert_eq!([asked(&door), asked(&bearer)], ["Basic realm=\"millstream\"", "Bearer"]);
     }
 }

@@ -80,7 +80,7 @@ struct Receiver {
 
 async fn receive(State(receiver): State<Arc<Receiver>>, headers: HeaderMap, body: Body) -> Response {
     if !receiver.door.opens(&headers) {
-        return turn_away(&headers, body, StatusCode::UNAUTHORIZED.into_response());
+        return turn_away(&headers, body, receiver.door.challenge());
     }
     if let Err(why) = understood(&headers) {
         return turn_away(&headers, body, (StatusCode::UNSUPPORTED_MEDIA_TYPE, why).into_response());
