@@ -24,6 +24,15 @@ pub(crate) struct Cluster {
     _refresher: TaskGuard,
 }
 
+/// No broker of the cluster can be reached.
+#[derive(Debug, Clone)]
+pub struct Outage {
+    /// When that was first seen.
+    pub since: Instant,
+    /// What the last try met with.
+    pub why: Error,
+}
+
 #[derive(Debug)]
 struct Core {
     config: ClientConfig,
@@ -44,8 +53,8 @@ struct Core {
     urgent: Notify,
     /// The version of the newest snapshot.
     version: watch::Sender<u64>,
-    /// Why the last round failed, for the error of whoever gives up waiting.
-    last_failure: Mutex<Option<Error>>,
+    /// Why the last round failed, for the error of whoever gives up waiting, and since when all have.
+    last_failure: Mutex<Option<Outage>>,
 }
 
 impl Cluster {
@@ -86,6 +95,11 @@ impl Cluster {
     /// The newest state.
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
         Arc::clone(&self.core.snapshot.read())
+    }
+
+    /// Since when the cluster cannot be reached.
+    pub(crate) fn outage(&self) -> Option<Outage> {
+        self.core.last_failure.lock().clone()
     }
 
     /// Fires after every refresh.
@@ -202,7 +216,9 @@ impl Core {
                         tracing::warn!(%error, "the cluster cannot be reached; trying again");
                     }
                     tracing::debug!(%error, failures, "metadata refresh failed");
-                    *self.last_failure.lock() = Some(error);
+                    let mut last = self.last_failure.lock();
+                    let since = last.as_ref().map_or_else(Instant::now, |last| last.since);
+                    *last = Some(Outage { since, why: error });
                 }
             }
             if failures > 0 {
@@ -292,7 +308,8 @@ impl Core {
     }
 
     fn gave_up(&self, what: &str, after: Duration) -> Error {
-        let last = self.last_failure.lock().as_ref().map_or_else(String::new, |error| format!(": {error}"));
+        let last =
+            self.last_failure.lock().as_ref().map_or_else(String::new, |last| format!(": {}", last.why));
         Error::TimedOut {
             what: what.into(),
             after,

@@ -31,6 +31,7 @@ pub use admin::{
     ConfigSource, CreatedTopic, GroupDescription, GroupListing, GroupMember, LogDir, NewTopic,
     PartitionDescription, PerItem, ReplicaSize, TopicDescription, TopicListing,
 };
+pub use cluster::Outage;
 pub use config::ClientConfig;
 pub use consumer::{
     Assignment, Assignor, Consumer, ConsumerConfig, CooperativeSticky, Event, Fetched, IsolationLevel,

@@ -36,7 +36,7 @@ pub use self::group::{
 };
 use self::group::{Group, Topics};
 use self::shared::Shared;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Outage};
 use crate::offsets::{EARLIEST, LATEST, OffsetAndTimestamp, list_offsets};
 use crate::partition::OffsetAndMetadata;
 use crate::runtime::{Runtime, TaskGuard, park_until};
@@ -268,6 +268,12 @@ impl Consumer {
                 }
             }
         });
+    }
+
+    /// Since when no broker can be reached, and why; `None` while one can, or as long as nobody has tried.
+    #[must_use]
+    pub fn outage(&self) -> Option<Outage> {
+        self.shared.cluster.outage()
     }
 
     /// Which topic a name stands for (KIP-516), as far as the client knows: one that is deleted and made anew has another id. Nil

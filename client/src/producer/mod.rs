@@ -33,7 +33,7 @@ pub use self::deliveries::Deliveries;
 pub use self::record::{Header, ProducerRecord};
 pub use self::rejected::Rejected;
 use self::sender::Sender;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Outage};
 use crate::runtime::{Runtime, TaskGuard, park_until};
 use crate::{Error, Result};
 
@@ -75,6 +75,12 @@ impl Producer {
         let shared = Arc::new(Accumulator::new(config, cluster));
         let sender = runtime.spawn(Sender::new(Arc::clone(&shared)).run());
         Ok(Self { inner: Arc::new(Inner { shared, runtime, _sender: sender }) })
+    }
+
+    /// Since when no broker can be reached, and why; `None` while one can, or as long as nobody has tried.
+    #[must_use]
+    pub fn outage(&self) -> Option<Outage> {
+        self.inner.shared.cluster.outage()
     }
 
     /// Adds a record to its partition's batch. Waits only while the topic is unknown or `buffer.memory` is used up,

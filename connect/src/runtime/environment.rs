@@ -1,10 +1,13 @@
 //! What a task's run has around it.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use millstream_client::Outage;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
 
 use super::clients::Clients;
 use super::conversion::Conversion;
@@ -13,6 +16,9 @@ use super::meter::Meter;
 use super::options::ConnectorOptions;
 use crate::config::Veil;
 use crate::herder::{Config, State, TaskEvent, TaskId};
+
+/// What is tried again for so long is worth a word in the status.
+pub(crate) const WORTH_TELLING: Duration = Duration::from_secs(5);
 
 /// What a task is told while it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -85,6 +91,26 @@ impl Reporter {
     pub(crate) async fn topic(&self, topic: &Arc<str>) {
         let _ =
             self.events.send(TaskEvent::Topic { task: self.task.clone(), topic: Arc::clone(topic) }).await;
+    }
+}
+
+/// What to say of a cluster that has been away for long enough to be worth it.
+pub(crate) fn cut_off(outage: Option<Outage>) -> Option<String> {
+    let outage = outage.filter(|outage| outage.since.elapsed() > WORTH_TELLING)?;
+    Some(format!("the cluster is waited for: {}", outage.why))
+}
+
+/// Waits for what only the cluster can end, and has it told every now and then how that goes.
+pub(crate) async fn telling<T, F: Future<Output = ()>>(
+    what: impl Future<Output = T>,
+    tell: impl Fn() -> F,
+) -> T {
+    let mut what = pin!(what);
+    loop {
+        match timeout(WORTH_TELLING, &mut what).await {
+            Ok(done) => return done,
+            Err(_) => tell().await,
+        }
     }
 }
 

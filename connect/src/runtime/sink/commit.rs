@@ -7,6 +7,7 @@ use millstream_client::{ErrorClass, ErrorCode};
 use super::SinkRun;
 use crate::error::TaskError;
 use crate::runtime::RunError;
+use crate::runtime::environment::telling;
 use crate::runtime::meter::{Doing, Meter, Stage};
 use crate::sink::SinkTask;
 
@@ -48,7 +49,8 @@ impl SinkRun {
         if std::mem::take(&mut self.flush_failed) {
             self.outage = None;
         }
-        match self.seat.consumer.commit_offsets(offsets.iter().cloned()).await {
+        let committing = self.seat.consumer.commit_offsets(offsets.iter().cloned());
+        match telling(committing, || self.tell()).await {
             Ok(()) => {
                 self.lanes.committed(&offsets);
                 Meter::add(&self.environment.reporter.meter.commits, 1);

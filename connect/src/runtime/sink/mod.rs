@@ -28,7 +28,7 @@ use self::lanes::Lanes;
 use self::patience::Seat;
 use super::RunError;
 use super::backoff::Attempts;
-use super::environment::{Control, Environment};
+use super::environment::{Control, Environment, WORTH_TELLING, cut_off};
 use super::meter::{Doing, Stage};
 use super::options::SinkOptions;
 use super::subscription::Subscription;
@@ -40,8 +40,6 @@ use crate::sink::SinkTask;
 
 /// The longest that a run waits for records before it looks at its clocks.
 const POLL_MAX: Duration = Duration::from_millis(500);
-/// A record that is tried again for so long is worth a word in the status.
-const WORTH_TELLING: Duration = Duration::from_secs(5);
 /// How long a task is told of as degraded after it gave partitions up without a commit, however well it fares since.
 const GIVEN_UP_SHOWN: Duration = Duration::from_secs(30);
 /// How often the lag is found out.
@@ -177,14 +175,22 @@ impl SinkRun {
         self.environment.ends && all_done && !self.lanes.committable().is_empty()
     }
 
+    /// Says how it fares, unless it rests.
     async fn tell(&self) {
+        if self.seat.control.borrow().paused {
+            return;
+        }
         let reporter = &self.environment.reporter;
         let failing = self.lanes.failing_since().is_some_and(|since| since.elapsed() > WORTH_TELLING);
         if failing {
             let said = self.lanes.complaint().unwrap_or_default();
             let why = format!("the target asks to send records again and again: {said}");
             reporter.state(State::Degraded, Some(&why)).await;
-        } else if self.outage.is_none() && self.given_up_at.is_none_or(|at| at.elapsed() > GIVEN_UP_SHOWN) {
+        } else if self.outage.is_some() {
+            // The target is waited for, and that is told.
+        } else if let Some(why) = cut_off(self.seat.consumer.outage()) {
+            reporter.state(State::Degraded, Some(&why)).await;
+        } else if self.given_up_at.is_none_or(|at| at.elapsed() > GIVEN_UP_SHOWN) {
             reporter.state(State::Running, None).await;
         }
     }

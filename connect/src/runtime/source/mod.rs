@@ -24,7 +24,7 @@ use tokio::time::sleep_until;
 use self::ledger::{BatchId, Ledger};
 use super::RunError;
 use super::backoff::Attempts;
-use super::environment::{Control, Environment, changed};
+use super::environment::{Control, Environment, changed, cut_off};
 use super::memory::Room;
 use super::meter::{Doing, Meter, Stage};
 use super::options::SourceOptions;
@@ -58,6 +58,8 @@ pub(crate) struct SourceRun {
     undertaker: Undertaker,
     /// Polled, but there was no memory for it yet.
     waiting_for_memory: Option<SourceBatch>,
+    /// It neither rests nor waits for what it reads from, of which there would be something else to tell.
+    is_at_work: bool,
     /// There is no more to poll for this run: it has done all once what is under way is stored.
     is_over: bool,
 }
@@ -121,6 +123,7 @@ impl SourceRun {
             store_at: Instant::now(),
             undertaker,
             waiting_for_memory: None,
+            is_at_work: true,
             is_over: false,
         })
     }
@@ -138,14 +141,13 @@ impl SourceRun {
         }
         let mut now = *control.borrow_and_update();
         while !now.stop {
+            self.is_at_work = !now.paused && outage.is_none();
             if now.paused {
                 self.environment.reporter.state(State::Paused, None).await;
                 now = self.rest(&mut control, None).await?;
                 continue;
             }
-            if outage.is_none() {
-                self.environment.reporter.state(State::Running, None).await;
-            }
+            self.tell().await;
             let next = match self.waiting_for_memory.take() {
                 Some(batch) => self.make_room(batch, &mut control).await?,
                 None => self.poll(task, end.as_mut(), &mut control, &mut outage).await?,
@@ -202,6 +204,7 @@ impl SourceRun {
                 Meter::add(&self.environment.reporter.meter.retried, 1);
                 match budget.next(attempts, after.unwrap_or_default(), now, rand::random()) {
                     Some(at) => {
+                        self.is_at_work = false;
                         self.environment.reporter.state(State::Degraded, Some(&why)).await;
                         Ok(Next::Later(at))
                     }
@@ -278,8 +281,18 @@ impl SourceRun {
         Ok(())
     }
 
+    /// Says how it fares, where nothing else is to be said.
+    async fn tell(&self) {
+        if self.is_at_work {
+            let why = cut_off(self.producer.outage());
+            let state = if why.is_some() { State::Degraded } else { State::Running };
+            self.environment.reporter.state(state, why.as_deref()).await;
+        }
+    }
+
     /// Stores what may be stored. Where that fails it is tried again with the next.
     async fn store(&mut self) {
+        self.tell().await;
         self.store_at = Instant::now() + self.environment.flush_interval;
         if !self.unstored.is_empty() {
             self.store_all().await;

@@ -15,7 +15,7 @@ use crate::record::Record;
 use crate::runtime::RunError;
 use crate::runtime::conversion::Encoded;
 use crate::runtime::dead_letter::{Address, Corpse};
-use crate::runtime::environment::{Control, changed};
+use crate::runtime::environment::{Control, changed, telling};
 use crate::runtime::failure::Failure;
 use crate::runtime::memory::Room;
 use crate::runtime::meter::{Doing, Meter, Stage};
@@ -153,7 +153,7 @@ impl SourceRun {
         }
         let meter = &self.environment.reporter.meter;
         let blocked = meter.spent(Stage::Process, Doing::Busy, progress.since);
-        let delivery = self.producer.send(to).await;
+        let delivery = telling(self.producer.send(to), || self.tell()).await;
         progress.since = meter.spent(Stage::Write, Doing::Blocked, blocked);
         delivery
     }
@@ -180,10 +180,10 @@ impl SourceRun {
     /// A topic is written to for the first time.
     async fn begin(&mut self, topic: &Arc<str>) -> Result<(), RunError> {
         let may = self.environment.creates_topics;
-        ensure(&self.admin, topic, "topic.creation.default.replication.factor", || {
+        let ensured = ensure(&self.admin, topic, "topic.creation.default.replication.factor", || {
             may.then(|| self.creation.new_topic(topic))
-        })
-        .await?;
+        });
+        telling(ensured, || self.tell()).await?;
         self.topics.insert(Arc::clone(topic));
         self.topic = Some(Arc::clone(topic));
         self.environment.reporter.topic(topic).await;

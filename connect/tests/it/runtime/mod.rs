@@ -6,6 +6,7 @@ mod kept;
 mod letters;
 mod lines;
 mod memory;
+mod outage;
 mod positions;
 pub(crate) mod shelf;
 mod sink;
