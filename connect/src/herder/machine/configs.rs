@@ -207,6 +207,46 @@ mod tests {
     }
 
     #[test]
+    fn tasks_of_a_split_that_was_given_up_do_not_complete_another() {
+        let mut configs = Configs::default();
+        put(&mut configs, 0, "a", None);
+        let task = |n, of: &str| ConfigRecord::Task(TaskId::new("s", n), config(of));
+        configs.apply(1, &task(0, "old"), None);
+        configs.apply(2, &task(1, "old"), None);
+        configs.apply(3, &ConfigRecord::Commit("s".into(), 2), None);
+        configs.apply(4, &task(0, "new"), None);
+        configs.apply(5, &ConfigRecord::Commit("s".into(), 2), None);
+        assert!(configs.get("s").unwrap().tasks.is_empty(), "one of them is of another time");
+    }
+
+    #[test]
+    fn tasks_are_of_the_configuration_that_they_say() {
+        let mut configs = Configs::default();
+        put(&mut configs, 0, "a", None);
+        put(&mut configs, 1, "b", None);
+        configs.apply(2, &ConfigRecord::Task(TaskId::new("s", 0), config("a")), None);
+        configs.apply(3, &ConfigRecord::Commit("s".into(), 1), Some(0));
+        assert_eq!(configs.get("s").unwrap().split_from, Some(0), "there is another since");
+        configs.apply(4, &ConfigRecord::Task(TaskId::new("s", 0), config("b")), None);
+        configs.apply(5, &ConfigRecord::Commit("s".into(), 1), None);
+        assert_eq!(configs.get("s").unwrap().split_from, Some(1), "Kafka Connect's own say nothing");
+    }
+
+    #[test]
+    fn who_lacks_tasks_that_others_may_know_asks_for_them() {
+        let mut configs = Configs::default();
+        put(&mut configs, 0, "a", None);
+        let torn = |configs: &Configs| configs.torn().count();
+        assert_eq!(torn(&configs), 1, "none were ever committed");
+        configs.apply(1, &ConfigRecord::Task(TaskId::new("s", 1), config("b")), None);
+        configs.apply(2, &ConfigRecord::Commit("s".into(), 2), None);
+        assert_eq!(torn(&configs), 1, "one was compacted away");
+        configs.apply(3, &ConfigRecord::Task(TaskId::new("s", 0), config("b")), None);
+        configs.apply(4, &ConfigRecord::Commit("s".into(), 1), None);
+        assert_eq!(torn(&configs), 0);
+    }
+
+    #[test]
     fn a_state_outlives_neither_its_tombstone_nor_waits_for_the_configuration() {
         let mut configs = Configs::default();
         configs.apply(0, &ConfigRecord::Target("s".into(), Some(TargetState::Stopped)), None);

@@ -7,6 +7,8 @@
 //! nothing from one that has beaten since. So no task runs twice, without anybody asking another worker or comparing
 //! clocks.
 
+#[cfg(test)]
+mod asked;
 mod chores;
 mod configs;
 mod event;

@@ -194,6 +194,13 @@ mod tests {
     }
 
     #[test]
+    fn what_is_null_is_not_there() {
+        let read = ConfigRecord::read("connector-s", Some(br#"{"properties":{"a":null,"b":"c"}}"#));
+        let known = Config::from([("b".to_owned(), "c".to_owned())]);
+        assert_eq!(read, Some(ConfigRecord::Connector("s".into(), Some(known))));
+    }
+
+    #[test]
     fn a_state_of_before_kip_875_is_read() {
         let read = ConfigRecord::read("target-state-s", Some(b"{\"state\":\"PAUSED\"}"));
         assert_eq!(read, Some(ConfigRecord::Target("s".into(), Some(TargetState::Paused))));

@@ -114,7 +114,7 @@ async fn what_the_group_has_passed_is_not_read_again_for_a_sink_that_keeps_less(
 
 /// A member that nobody knows of: a group that has one is moved by nobody else.
 async fn member(group: &str, topic: &str) -> Consumer {
-    let builder = Consumer::builder().bootstrap(&bootstrap().await).group_id(group);
+    let builder = Consumer::builder().bootstrap(&bootstrap().await).group_id(group).auto_commit(false);
     let mut consumer = builder.build().await.unwrap();
     consumer.subscribe([topic]).unwrap();
     while consumer.position(&TopicPartition::new(topic, 0)).is_none() {

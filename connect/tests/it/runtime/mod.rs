@@ -11,4 +11,5 @@ mod positions;
 pub(crate) mod shelf;
 mod sink;
 mod source;
+mod together;
 pub(crate) mod worker;
