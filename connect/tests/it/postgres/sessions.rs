@@ -37,8 +37,10 @@ async fn until(client: &Client, query: &str, told: &str) -> Result<()> {
 async fn what_a_transaction_or_a_session_leaves_unmade_the_next_makes() -> Result<()> {
     let Some(server) = Postgres::start(&[])? else { return Ok(()) };
     let client = session(&server).await?;
-    let table = "CREATE TABLE orders (id bigint PRIMARY KEY, item text CHECK (item <> 'poison'))";
-    client.batch_execute(table).await?;
+    // What is wrong shows when the transaction is committed.
+    let tables = "CREATE TABLE items (item text PRIMARY KEY); INSERT INTO items VALUES ('tea'), ('rum'); CREATE TABLE orders \
+                  (id bigint PRIMARY KEY, item text REFERENCES items DEFERRABLE INITIALLY DEFERRED)";
+    client.batch_execute(tables).await?;
     let mut sink = sink(&server, &UPSERT).await?;
     let refused = sink.write(&[order(0, 0, "poison")]).await;
     assert!(matches!(refused, Err(TaskError::Rejected { .. })), "{refused:?}");

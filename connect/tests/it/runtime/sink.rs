@@ -216,6 +216,21 @@ async fn a_flush_that_fails_means_that_all_since_the_last_is_written_again() {
 }
 
 #[tokio::test]
+async fn a_target_that_stays_away_for_longer_than_it_may_halts_the_task() {
+    let topic = topic_of("texts", 2, numbered(0, 100)).await;
+    let name = unique("shelf");
+    behave(&ShelfState::named(&name), Behaviour { away: true, ..Behaviour::default() });
+    let dir = tempfile::tempdir().unwrap();
+    let mut pairs = pairs(&topic, &name);
+    pairs.push(("errors.retry.timeout", "700"));
+    let task = OneTask::start(&name, &pairs, position_file(&dir)).await;
+    let metrics = task.until_state(State::Halted).await;
+    assert_eq!(metrics.why.as_deref(), Some("errors.retry.timeout is over: the shelf is away"));
+    assert_eq!((metrics.records_written, metrics.dead_letters), (0, 0));
+    assert_eq!(committed(&format!("connect-{name}")).await, 0);
+}
+
+#[tokio::test]
 async fn a_target_that_takes_records_and_never_makes_them_safe_is_given_up_in_time() {
     let topic = topic_of("texts", 2, numbered(0, 100)).await;
     let name = unique("shelf");
