@@ -119,6 +119,25 @@ async fn columns_become_fields_of_their_types() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_row_that_has_no_number_or_no_time_to_be_read_by_is_passed_over() -> Result<()> {
+    let Some(server) = Postgres::start(&[])? else { return Ok(()) };
+    let client = session(&server).await?;
+    client
+        .batch_execute(
+            "CREATE TABLE t (id int, at timestamptz); \
+             INSERT INTO t VALUES (1, '2026-01-01'), (2, 'infinity'), (3, null), (null, '2026-01-03'), (4, '-infinity')",
+        )
+        .await?;
+    let by_number = [("tables", "t"), ("incrementing.column.name", "id")];
+    let batch = source(&server, &by_number).await?.poll().await?.context("four rows")?;
+    assert_eq!((numbers(&batch), batch.records.len()), (vec![1, 2, 3, 4], 4));
+    let by_time = [("tables", "t"), ("mode", "timestamp"), ("timestamp.column.name", "at")];
+    let batch = source(&server, &by_time).await?.poll().await?.context("two rows")?;
+    assert_eq!((numbers(&batch), batch.records.len()), (vec![1], 2));
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_time_is_cut_to_its_millisecond_and_never_the_next_day() -> Result<()> {
     let Some(server) = Postgres::start(&[])? else { return Ok(()) };
     let client = session(&server).await?;
