@@ -53,6 +53,8 @@ pub(super) struct Plan {
     is_heard: bool,
     /// What was said of the server first by an answer that ended the tries of an operation.
     away: Option<TaskError>,
+    /// Tries were used up by a server that takes nothing: no other operation would fare better.
+    is_over: bool,
 }
 
 struct Entry {
@@ -87,6 +89,7 @@ impl Plan {
             replayed: 0,
             is_heard: false,
             away: None,
+            is_over: false,
         }
     }
 
@@ -230,15 +233,28 @@ impl Plan {
                     }
                     if self.again(at, after, why, now) {
                         redo.push(at);
+                    } else {
+                        self.is_over |= matches!(fate, Fate::Away(_));
                     }
                 }
             }
+        }
+        if self.is_over {
+            return self.leave(redo);
         }
         // Behind the parts of a request that was divided, it would be overtaken by what follows it in its lane.
         if self.parts.is_empty() {
             self.waiting.extend(redo);
         } else if !redo.is_empty() {
             self.parts.push_front(redo);
+        }
+    }
+
+    /// Sends nothing more.
+    fn leave(&mut self, redo: Vec<usize>) {
+        let parts = std::mem::take(&mut self.parts).into_iter().flatten();
+        for at in std::mem::take(&mut self.waiting).into_iter().chain(parts).chain(redo) {
+            self.entries[at].outcome = Some(Outcome::Untried);
         }
     }
 

@@ -96,10 +96,9 @@ fn no_operation_is_to_blame_for_a_server_that_takes_nothing() {
     let limits = Limits { retries: 0, records: 2, ..LIMITS };
     let said = |second: Answered| {
         let (mut plan, now) = plan(&[(None, 1), (None, 1), (None, 1)], limits);
-        for answer in [away(), second] {
-            let request = sent(plan.next(now));
+        let requests = [sent(plan.next(now)), sent(plan.next(now))];
+        for (request, answer) in requests.into_iter().zip([away(), second]) {
             plan.answered(request, answer, now);
-            plan.not_before = now;
         }
         assert_eq!(plan.next(now), Step::Finished);
         plan.away().map(|error| error.to_string())
@@ -109,6 +108,26 @@ fn no_operation_is_to_blame_for_a_server_that_takes_nothing() {
     assert_eq!(said(done(1)), None, "it takes others");
     assert_eq!(said(Answered::None { after: None, why: "failed".into() }), None, "it fails at this one");
     assert_eq!(said(Answered::Refused("bad".into())), None);
+}
+
+#[test]
+fn where_nobody_is_no_other_operation_is_tried() {
+    let limits = Limits { retries: 1, records: 1, ..LIMITS };
+    let (mut plan, mut now) = plan(&[(None, 1), (None, 1), (None, 1), (None, 1)], limits);
+    let first = sent(plan.next(now));
+    plan.answered(first, done(1), now);
+    let under_way = [sent(plan.next(now)), sent(plan.next(now))];
+    let away = || Answered::Away { after: None, why: "away".into() };
+    plan.answered(under_way[0].clone(), away(), now);
+    now += LIMITS.backoff;
+    assert_eq!(sent(plan.next(now)), under_way[0]);
+    plan.answered(under_way[0].clone(), away(), now);
+    assert_eq!(plan.next(now), Step::Listen, "the last is not begun");
+    plan.answered(under_way[1].clone(), away(), now);
+    assert_eq!(plan.next(now), Step::Finished);
+    let again = Outcome::Retry { after: None, why: "away".into() };
+    let outcomes: Vec<Outcome> = plan.outcomes().collect();
+    assert_eq!(outcomes, [Outcome::Ok, again, Outcome::Untried, Outcome::Untried]);
 }
 
 #[test]
