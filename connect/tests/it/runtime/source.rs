@@ -1,16 +1,18 @@
 //! Sources: what is polled is in the topic, and positions are stored behind it only.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use millstream_client::{ConfigChange, ConfigResource, NewTopic};
 use millstream_connect::herder::{State, TaskId, Worker};
 use millstream_connect::runtime::{PositionError, PositionFile, Positions};
 use millstream_connect::{SourceOffset, SourcePartition};
 use rand::RngExt;
 
-use super::broker::{contents, topic_of, unique};
+use super::broker::{admin, contents, topic_of, unique};
 use super::lines::polled;
 use super::shelf::{Behaviour, ShelfState};
 use super::worker::{OneTask, eventually, position_file};
@@ -118,6 +120,33 @@ async fn a_record_that_its_broker_refuses_is_a_dead_letter_made_of_what_was_sent
     assert_eq!(header("__connect.errors.stage"), Some("KAFKA_PRODUCE"));
     assert_eq!(header("__connect.errors.topic"), Some(topic.as_str()));
     assert_eq!(header("__connect.errors.partition"), Some("0"), "which refused it");
+}
+
+#[tokio::test]
+async fn a_dead_letter_that_its_broker_refuses_is_not_passed_over() {
+    let (topic, dir) = (unique("lines"), tempfile::tempdir().unwrap());
+    let letters = format!("{topic}.dlq");
+    let narrow = NewTopic::new(&letters, 1).config("max.message.bytes", "1000");
+    for (_, made) in admin().await.create_topics([narrow]).await.unwrap() {
+        made.unwrap();
+    }
+    let pairs =
+        [("connector.class", "lines"), ("topic", topic.as_str()), ("lines", "9"), ("lines.huge.every", "4")];
+    let task = OneTask::start(&topic, &pairs, position_file(&dir)).await;
+    let why = task.until_state(State::Restarting).await.why.unwrap_or_default();
+    assert!(why.contains(&letters), "{why}");
+    assert_eq!(position_file(&dir).load(&topic).await.unwrap(), [], "nothing behind the letter of line 0");
+
+    let wider = ConfigChange::Set("max.message.bytes".into(), "4000000".into());
+    let change = (ConfigResource::Topic(letters.clone()), vec![wider]);
+    assert!(admin().await.alter_configs([change]).await.unwrap()[0].1.is_ok());
+    task.until("the end", |metrics| metrics.exhausted).await;
+    let begins: BTreeSet<String> = contents(&letters)
+        .await
+        .iter()
+        .map(|letter| letter.value.as_ref().unwrap()[..6].to_owned())
+        .collect();
+    assert_eq!(begins, ["line 0", "line 4", "line 8"].map(str::to_owned).into());
 }
 
 #[tokio::test]
