@@ -33,7 +33,10 @@ impl Tap {
             config.context("there are several connectors, or none of that name: say --connector NAME")?;
         let registry = Registry::built_in();
         let mut broken = None;
-        let show = |record| broken = broken.take().or(say(record).err());
+        let show = |record| {
+            broken = say(record).err();
+            broken.is_none()
+        };
         tokio::select! {
             outcome = tap(&registry, &pipeline.worker, config, self.max, show) => outcome.map_err(|why| anyhow!(why))?,
             _ = stopped()? => {}

@@ -1,11 +1,13 @@
 //! `millstream connect` and `millstream dlq`.
 
-use std::io::BufRead;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::Stdio;
 
 use tempfile::TempDir;
 
-use crate::program::{bare, json, millstream, ok, refused, signal, text};
+use crate::program::{bare, fed, json, millstream, ok, refused, signal, text};
+use crate::running::wait_until;
 
 fn written(dir: &TempDir, name: &str, contents: &str) -> String {
     let path = dir.path().join(name);
@@ -93,7 +95,7 @@ fn the_files_of_kafka_connect_run_as_they_are() {
     // The port of the REST API may be another's on this machine, which does not keep the connectors from running.
     let mut run = millstream(&["connect", "run", &worker, &source, &sink]).spawn().unwrap();
     let mut first = String::new();
-    std::io::BufReader::new(run.stderr.take().unwrap()).read_line(&mut first).unwrap();
+    BufReader::new(run.stderr.take().unwrap()).read_line(&mut first).unwrap();
     signal(&run, "TERM");
     run.wait().unwrap();
     let told = ["Connect is ready on http://127.0.0.1:8083", "Connect runs without its REST API: "];
@@ -203,6 +205,38 @@ connectors:
         (&"tapped".into(), &serde_json::json!({"line": "b"}))
     );
     assert!(!ok(&["topic", "list"]).contains("tapped"));
+}
+
+#[test]
+fn tap_ends_when_nobody_reads_it_any_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let lines: String = (0..50_000).map(|line| format!("line {line}\n")).collect();
+    let source =
+        format!("{{connector.class: file-source, file: {}, topic: heads}}", written(&dir, "in.txt", &lines));
+    let pipeline = written(&dir, "pipeline.yaml", &format!("connectors: {{heads: {source}}}\n"));
+    let mut tap = millstream(&["connect", "tap", &pipeline]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut head = String::new();
+    BufReader::new(tap.stdout.take().unwrap()).read_line(&mut head).unwrap();
+    assert!(head.contains("line 0"), "{head}");
+    wait_until("its end", || tap.try_wait().unwrap().is_some());
+}
+
+#[test]
+fn tap_shows_the_topics_that_a_pattern_reads_and_says_where_there_is_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let sink =
+        "{connector.class: file-sink, file: /dev/null, topics.regex: 'regex-[ab]', value.converter: string}";
+    let pipeline = written(&dir, "pipeline.yaml", &format!("connectors: {{sees: {sink}}}\n"));
+    assert!(refused(&["connect", "tap", "-n", "1", &pipeline]).contains("none of the topics"));
+    for (topic, line) in [("regex-a", "1\n"), ("regex-b", "2\n"), ("regex-c", "3\n")] {
+        assert!(fed(&["produce", topic], line).status.success());
+    }
+    let shown = ok(&["connect", "tap", "-n", "2", &pipeline]);
+    let value = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["value"].clone();
+    let mut values: Vec<String> =
+        shown.lines().map(|line| value(line).as_str().unwrap().to_owned()).collect();
+    values.sort_unstable();
+    assert_eq!(values, ["1", "2"]);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::error::TaskError;
 use crate::options::{Fault, Given, Options};
 use crate::record::Record;
 use crate::registry::{Plugin, Registry};
-use crate::runtime::{Lens, PositionFile, Positions, Seen, WorkerOptions};
+use crate::runtime::{Lens, PositionFile, Positions, Seen, Subscription, WorkerOptions};
 use crate::source::SourceContext;
 
 use super::worker::POSITION_FILE;
@@ -20,7 +20,7 @@ use super::worker::POSITION_FILE;
 const POLL: Duration = Duration::from_millis(200);
 
 /// Shows up to `max` records of a connector to `show`, as its transforms leave them: of a source those that it would read next, of a
-/// sink those in its topics, from their beginning. Nothing is produced, stored or committed.
+/// sink those in its topics, from their beginning; it ends when `show` wants no more. Nothing is produced, stored or committed.
 ///
 /// # Errors
 /// The configuration, the other side, or the cluster.
@@ -29,9 +29,8 @@ pub async fn tap(
     worker: &BTreeMap<String, String>,
     config: &BTreeMap<String, String>,
     max: usize,
-    mut show: impl FnMut(Json) + Send,
+    mut show: impl FnMut(Json) -> bool + Send,
 ) -> Result<(), String> {
-    let told = |faults: Vec<Fault>| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
     let options = WorkerOptions::read(&Given::new(worker)).map_err(told)?;
     let secrets = options.secrets();
     let config = secrets.resolve(config).map_err(|error| error.to_string())?;
@@ -57,9 +56,10 @@ pub async fn tap(
                     }
                     Err(error) => return Err(error.to_string()),
                 };
-                for record in batch.records.into_iter().take(left) {
-                    left -= 1;
-                    show(seen(lens.of_source(record)));
+                for record in batch.records {
+                    if left > 0 {
+                        left = if show(seen(lens.of_source(record))) { left - 1 } else { 0 };
+                    }
                 }
             }
             task.close().await;
@@ -73,12 +73,17 @@ async fn of_sink(
     lens: &Lens,
     config: &BTreeMap<String, String>,
     max: usize,
-    mut show: impl FnMut(Json),
+    mut show: impl FnMut(Json) -> bool,
 ) -> Result<(), String> {
     let mut consumer = lens.consumer().await?;
-    let topics = config.get("topics").map_or("", String::as_str);
+    let reads = Subscription::read(config).map_err(told)?;
     let admin = lens.admin().await?;
-    let names: Vec<&str> = topics.split(',').map(str::trim).filter(|topic| !topic.is_empty()).collect();
+    let listed = admin.list_topics().await.map_err(|error| error.to_string())?;
+    let there = listed.iter().filter(|topic| !topic.internal && reads.includes(&topic.name));
+    let names: Vec<&str> = there.map(|topic| &*topic.name).collect();
+    if names.is_empty() {
+        return Err("none of the topics that it reads is there".to_owned());
+    }
     for (_, topic) in admin.describe_topics(names).await.map_err(|error| error.to_string())? {
         let topic = topic.map_err(|error| error.to_string())?;
         for partition in topic.partitions {
@@ -91,14 +96,17 @@ async fn of_sink(
         let Some(Event::Fetched(fetched)) = event else { continue };
         let each = |record: &millstream_client::Record<'_>| {
             if left > 0 {
-                left -= 1;
-                show(seen(lens.of_sink(&fetched, record)));
+                left = if show(seen(lens.of_sink(&fetched, record))) { left - 1 } else { 0 };
             }
             Ok(())
         };
         fetched.for_each(each).map_err(|error| error.to_string())?;
     }
     Ok(())
+}
+
+fn told(faults: Vec<Fault>) -> String {
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 fn seen(seen: Seen) -> Json {
