@@ -95,6 +95,10 @@ impl Plan {
 
     /// What to do now.
     pub(super) fn next(&mut self, now: Instant) -> Step {
+        if now > self.give_up_at {
+            // Pauses would be waited for with each that is left, and nobody told of it meanwhile.
+            self.leave(Vec::new());
+        }
         if self.waiting.is_empty() && self.parts.is_empty() {
             return if self.under_way == 0 { Step::Finished } else { Step::Listen };
         }

@@ -111,6 +111,17 @@ fn no_operation_is_to_blame_for_a_server_that_takes_nothing() {
 }
 
 #[test]
+fn what_is_not_begun_within_the_patience_is_left() {
+    let limits = Limits { patience: Duration::from_millis(50), records: 1, in_flight: 1, ..LIMITS };
+    let (mut plan, now) = plan(&[(None, 1), (None, 1)], limits);
+    let request = sent(plan.next(now));
+    let later = now + Duration::from_millis(51);
+    plan.answered(request, done(1), later);
+    assert_eq!(plan.next(later), Step::Finished);
+    assert_eq!(plan.outcomes().collect::<Vec<_>>(), [Outcome::Ok, Outcome::Untried]);
+}
+
+#[test]
 fn where_nobody_is_no_other_operation_is_tried() {
     let limits = Limits { retries: 1, records: 1, ..LIMITS };
     let (mut plan, mut now) = plan(&[(None, 1), (None, 1), (None, 1), (None, 1)], limits);
