@@ -23,6 +23,7 @@ pub mod options;
 pub mod outlet;
 pub mod predicates;
 mod record;
+mod reference;
 mod registry;
 pub mod rest;
 pub mod runtime;
@@ -39,6 +40,7 @@ pub use error::{ConnectError, TaskError};
 #[cfg(feature = "streams")]
 pub use outlet::SinkTo;
 pub use record::{Headers, Origin, Record, TimestampType};
+pub use reference::Named;
 pub use registry::{AnySink, AnySource, Plugin, Registry};
 pub use sink::{Assigned, Forget, Outcome, Replay, Sink, SinkContext, SinkTask, Written};
 pub use source::{

@@ -3,6 +3,7 @@
 mod doctor;
 mod files;
 mod lint;
+mod options;
 mod run;
 mod tap;
 mod top;
@@ -17,6 +18,8 @@ pub(crate) use worker::{settings, start};
 pub(crate) enum Connect {
     /// Run the connectors of a file until told to stop, or until all is moved
     Run(run::Run),
+    /// Say what connectors, transforms, predicates and converters there are, and what can be said to each
+    Options(options::Options),
     /// Tell what is wrong with configurations, without asking anybody
     Lint(lint::Lint),
     /// Look at the cluster and at what the connectors connect to, and change nothing
@@ -33,6 +36,7 @@ impl Connect {
     pub(crate) async fn run(self) -> Result<()> {
         match self {
             Self::Run(run) => run.run().await,
+            Self::Options(options) => options.run(),
             Self::Lint(lint) => lint.run(),
             Self::Doctor(doctor) => doctor.run().await,
             Self::Worker(worker) => worker.run().await,

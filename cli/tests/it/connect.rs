@@ -208,6 +208,30 @@ connectors:
 }
 
 #[test]
+fn what_can_be_named_is_listed_with_what_can_be_said_to_it() {
+    let all = ok(&["connect", "options"]);
+    for (name, kind) in [
+        ("elasticsearch", "sink"),
+        ("cast", "transformation"),
+        ("tombstone", "predicate"),
+        ("json", "converter"),
+    ] {
+        let line = all.lines().find(|line| line.split_whitespace().next() == Some(name)).unwrap_or_default();
+        assert_eq!(line.split_whitespace().nth(1), Some(kind), "{all}");
+    }
+    let page = ok(&["connect", "options", "io.confluent.connect.elasticsearch.ElasticsearchSinkConnector"]);
+    let place = |text: &str| page.find(text).unwrap_or_else(|| panic!("no {text}: {page}"));
+    assert!(
+        place("  connection.url: list, required")
+            < place("  errors.tolerance: none | all, all where nothing")
+    );
+    assert!(place("  errors.tolerance") < place("  linger.ms: "), "what is not taken comes last");
+    let spec = json(&["connect", "options", "org.apache.kafka.connect.transforms.Cast$Key", "-o", "json"]);
+    assert_eq!((&spec[0]["name"], &spec[0]["required"]), (&"spec".into(), &true.into()));
+    assert!(refused(&["connect", "options", "nothing"]).contains("connect options lists all"));
+}
+
+#[test]
 fn tap_ends_when_nobody_reads_it_any_more() {
     let dir = tempfile::tempdir().unwrap();
     let lines: String = (0..50_000).map(|line| format!("line {line}\n")).collect();

@@ -5,7 +5,6 @@ use crate::herder::Config;
 use crate::options::{Definition, Fault};
 use crate::predicates::{PREDICATES, PredicateKind};
 use crate::registry::{Plugin, Registry};
-use crate::runtime::all_of;
 use crate::transforms::{TRANSFORMS, TransformKind};
 use serde::Serialize;
 use std::sync::Arc;
@@ -54,7 +53,7 @@ impl Catalog {
     /// Under its own name, and under the names of the Java classes that it stands in for: tools look for these.
     pub(super) fn plugins(&self) -> Vec<PluginInfo> {
         let mut all = Vec::new();
-        for (plugin, kind) in self.registry.all().map(|plugin| (plugin, kind(plugin))) {
+        for (plugin, kind) in self.registry.all().map(|plugin| (plugin, plugin.kind())) {
             let about = plugin.about();
             let classes = about.aliases.iter().filter(|alias| alias.contains('.'));
             all.extend(
@@ -81,29 +80,7 @@ impl Catalog {
 
     /// What can be said to a plugin of this name, whatever it is.
     pub(super) fn definitions(&self, name: &str) -> Option<Vec<Definition>> {
-        if let Some(plugin) = self.connector(name) {
-            return Some(all_of(plugin));
-        }
-        let last = |class: &str| class.rsplit('.').next() == Some(name);
-        let is = |short: &str, class: &str| short == name || class == name || last(class);
-        let bare = name.trim_end_matches("$Key").trim_end_matches("$Value");
-        let transform = TRANSFORMS.iter().find(|kind| is(kind.name, kind.class) || kind.class == bare);
-        let predicate =
-            || PREDICATES.iter().find(|kind| is(kind.name, kind.class)).map(|kind| kind.definitions);
-        let converter =
-            || CONVERTERS.iter().find(|kind| is(kind.name, kind.class)).map(|kind| kind.definitions);
-        transform
-            .map(|kind| kind.definitions)
-            .or_else(predicate)
-            .or_else(converter)
-            .map(|definitions| definitions())
-    }
-}
-
-fn kind(plugin: Plugin<'_>) -> &'static str {
-    match plugin {
-        Plugin::Source(_) => "source",
-        Plugin::Sink(_) => "sink",
+        self.registry.definitions_of(name)
     }
 }
 
