@@ -278,6 +278,21 @@ impl Run {
         self.bytes.len()
     }
 
+    /// Takes all there is as a run of its own, before which none was taken. What is added from now on comes after it.
+    pub(super) fn cut(&mut self) -> Self {
+        let rest = Self {
+            table: self.table.clone(),
+            fields: self.fields.clone(),
+            bytes: Vec::with_capacity(self.bytes.len()),
+            rows: Vec::new(),
+            count: 0,
+            last: HashMap::default(),
+            replaced: Vec::new(),
+            ..*self
+        };
+        std::mem::replace(self, rest)
+    }
+
     /// Takes the rows that count so far, as `COPY` takes them.
     pub(super) fn take(&mut self) -> Vec<u8> {
         let room = self.bytes.len();

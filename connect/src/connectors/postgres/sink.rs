@@ -309,7 +309,7 @@ impl<'a> Batch<'a> {
                 Ok(()) => self.places.written(at, record),
                 Err(why) => self.outcomes[at] = self.places.stop(at, why),
             }
-            if Writer::is_due(&plan) {
+            if writer.is_due(&plan) {
                 writer.drain(&mut plan).await?;
             }
         }

@@ -24,8 +24,11 @@ pub(super) struct Staged {
 }
 
 impl Staging {
-    /// The statement that readies a run's table, `None` where it is ready.
+    /// The statement that readies a run's table, `None` where it is ready, or is not staged.
     pub(super) fn ready(&self, run: &Run, staged: &mut Staged) -> Option<String> {
+        if !run.is_staged {
+            return None;
+        }
         let name = name(run);
         if staged.used.contains(&name) {
             return Some(format!("TRUNCATE {name}"));

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::pin::Pin;
+use std::task::Poll;
 
 use bytes::Bytes;
 use futures::SinkExt;
+use futures::future::BoxFuture;
 use tokio_postgres::{CopyInSink, Error, Transaction};
 
 use super::binary;
@@ -16,15 +18,30 @@ use super::staging::{self, NTH, Staged, Staging};
 /// How many bytes of rows go out at once.
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// Writes the runs of a plan. Rows of the first are on their way while the next ones are made: the server is at work meanwhile.
+/// Of so many bytes at least is what is merged at once while more rows come.
+const SLICE_MIN: usize = 256 << 10;
+
+/// So many bytes are made at most while others are merged.
+const SLICE_MAX: usize = 2 << 20;
+
+/// Writes the runs of a plan. Rows of the first are on their way while the next ones are made: the server is at work meanwhile. Where
+/// they are merged, it merges a slice of them while the next is made.
 pub(super) struct Writer<'a> {
     transaction: &'a Transaction<'a>,
     mode: InsertMode,
     staging: &'a Staging,
     staged: &'a mut Staged,
     /// The first run, as far as it is made.
-    under_way: Option<Pin<Box<CopyInSink<Bytes>>>>,
+    under_way: Option<Copying>,
+    /// A slice of the first run, which goes on when it is polled.
+    merging: Option<BoxFuture<'a, Result<(), Error>>>,
+    /// Of how many bytes the next slice is when the one before it is polled again.
+    look_at: usize,
+    /// The tables whose rows mean what they should only where the columns are what they were.
+    trusted: BTreeSet<(TableName, u64)>,
 }
+
+type Copying = Pin<Box<CopyInSink<Bytes>>>;
 
 impl<'a> Writer<'a> {
     pub(super) fn new(
@@ -33,70 +50,129 @@ impl<'a> Writer<'a> {
         staging: &'a Staging,
         staged: &'a mut Staged,
     ) -> Self {
-        Self { transaction, mode, staging, staged, under_way: None }
+        let (under_way, merging, trusted) = (None, None, BTreeSet::new());
+        Self { transaction, mode, staging, staged, under_way, merging, look_at: 0, trusted }
     }
 
     /// Whether there is much to send.
-    pub(super) fn is_due(plan: &Plan) -> bool {
-        plan.runs.first().is_some_and(|run| run.length() >= CHUNK_BYTES)
+    pub(super) fn is_due(&self, plan: &Plan) -> bool {
+        plan.runs.first().is_some_and(|run| run.length() >= CHUNK_BYTES.max(self.look_at))
     }
 
-    /// Sends what there is of the first run.
+    /// Sends what there is of the first run, or of what is merged as much as the server can do meanwhile.
     pub(super) async fn drain(&mut self, plan: &mut Plan) -> Result<(), Error> {
         let Some(run) = plan.runs.first_mut() else { return Ok(()) };
+        // Whatever else is merged reads the whole table, each time.
+        if run.is_staged && !run.is_delete && self.mode == InsertMode::Upsert {
+            return self.merge_on(run).await;
+        }
         let mut copy = match self.under_way.take() {
             Some(copy) => copy,
-            None => self.begin(run).await?,
+            None => begin(self.transaction, run, self.staging.ready(run, self.staged)).await?,
         };
         copy.feed(run.take().into()).await?;
         self.under_way = Some(copy);
         Ok(())
     }
 
-    /// Sends the rest. Returns the tables whose rows mean what they should only where the columns are what they were.
-    pub(super) async fn finish(mut self, plan: Plan) -> Result<BTreeSet<(TableName, u64)>, Error> {
-        let mut trusted = BTreeSet::new();
-        for mut run in plan.runs.into_iter().filter(|run| !run.is_empty()) {
-            let mut copy = match self.under_way.take() {
-                Some(copy) => copy,
-                None => self.begin(&run).await?,
-            };
-            let mut rows = Bytes::from(run.take());
-            while !rows.is_empty() {
-                copy.feed(rows.split_to(rows.len().min(CHUNK_BYTES))).await?;
-            }
-            if run.format == Format::Binary {
-                copy.feed(Bytes::from_static(binary::TRAILER)).await?;
-                trusted.insert((run.table.clone(), run.shape));
-            }
-            copy.as_mut().finish().await?;
-            if run.is_staged {
-                self.transaction.batch_execute(&merge(&run, self.mode)).await?;
-            }
+    /// Has the server merge a slice of a run, if it has nothing to do, or if that is as long as a slice may be.
+    async fn merge_on(&mut self, run: &mut Run) -> Result<(), Error> {
+        if run.length() >= SLICE_MAX {
+            self.merged().await?;
+        } else if let Some(merging) = &mut self.merging
+            && let Poll::Ready(merged) = futures::poll!(merging)
+        {
+            self.merging = None;
+            merged?;
         }
-        Ok(trusted)
+        if self.merging.is_none() && run.length() >= SLICE_MIN {
+            let (transaction, mode, slice) = (self.transaction, self.mode, run.cut());
+            self.trust(&slice);
+            let ready = self.staging.ready(&slice, self.staged);
+            let mut merging = Box::pin(async move {
+                let copy = begin(transaction, &slice, ready).await?;
+                end(transaction, copy, slice, mode).await
+            });
+            // Off it goes.
+            if let Poll::Ready(merged) = futures::poll!(&mut merging) {
+                return merged;
+            }
+            self.merging = Some(merging);
+        }
+        self.look_at = run.length() + CHUNK_BYTES;
+        Ok(())
     }
 
-    async fn begin(&mut self, run: &Run) -> Result<Pin<Box<CopyInSink<Bytes>>>, Error> {
-        let mut columns = quoted_list(run.columns());
-        let into = if run.is_staged {
-            if let Some(statement) = self.staging.ready(run, self.staged) {
-                self.transaction.batch_execute(&statement).await?;
-            }
-            columns = format!("{columns}, {NTH}");
-            staging::name(run)
-        } else {
-            run.table.to_string()
-        };
-        let (format, header) = match run.format {
-            Format::Binary => (" WITH (FORMAT binary)", binary::HEADER),
-            Format::Text => ("", &b""[..]),
-        };
-        let copy = format!("COPY {into} ({columns}) FROM STDIN{format}");
-        let mut copy = Box::pin(self.transaction.copy_in(&copy).await?);
-        copy.feed(Bytes::from_static(header)).await?;
-        Ok(copy)
+    /// Waits for the slice that is being merged.
+    async fn merged(&mut self) -> Result<(), Error> {
+        match self.merging.take() {
+            Some(merging) => merging.await,
+            None => Ok(()),
+        }
     }
+
+    fn trust(&mut self, run: &Run) {
+        if run.format == Format::Binary {
+            self.trusted.insert((run.table.clone(), run.shape));
+        }
+    }
+
+    /// Sends the rest. Returns the tables whose rows mean what they should only where the columns are what they were.
+    pub(super) async fn finish(mut self, plan: Plan) -> Result<BTreeSet<(TableName, u64)>, Error> {
+        self.merged().await?;
+        for run in plan.runs.into_iter().filter(|run| !run.is_empty()) {
+            let copy = match self.under_way.take() {
+                Some(copy) => copy,
+                None => begin(self.transaction, &run, self.staging.ready(&run, self.staged)).await?,
+            };
+            self.trust(&run);
+            end(self.transaction, copy, run, self.mode).await?;
+        }
+        Ok(self.trusted)
+    }
+}
+
+/// Begins to send a run; `ready` is what readies its staging table.
+async fn begin(transaction: &Transaction<'_>, run: &Run, ready: Option<String>) -> Result<Copying, Error> {
+    if let Some(ready) = ready {
+        transaction.batch_execute(&ready).await?;
+    }
+    let mut columns = quoted_list(run.columns());
+    let into = if run.is_staged {
+        columns = format!("{columns}, {NTH}");
+        staging::name(run)
+    } else {
+        run.table.to_string()
+    };
+    let (format, header) = match run.format {
+        Format::Binary => (" WITH (FORMAT binary)", binary::HEADER),
+        Format::Text => ("", &b""[..]),
+    };
+    let copy = format!("COPY {into} ({columns}) FROM STDIN{format}");
+    let mut copy = Box::pin(transaction.copy_in(&copy).await?);
+    copy.feed(Bytes::from_static(header)).await?;
+    Ok(copy)
+}
+
+/// Sends the rest of a run, and merges it where it is staged.
+async fn end(
+    transaction: &Transaction<'_>,
+    mut copy: Copying,
+    mut run: Run,
+    mode: InsertMode,
+) -> Result<(), Error> {
+    let mut rows = Bytes::from(run.take());
+    while !rows.is_empty() {
+        copy.feed(rows.split_to(rows.len().min(CHUNK_BYTES))).await?;
+    }
+    if run.format == Format::Binary {
+        copy.feed(Bytes::from_static(binary::TRAILER)).await?;
+    }
+    copy.as_mut().finish().await?;
+    if run.is_staged {
+        transaction.batch_execute(&merge(&run, mode)).await?;
+    }
+    Ok(())
 }
 
 /// What moves rows from their staging table to where they belong.
