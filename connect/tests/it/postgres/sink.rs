@@ -356,33 +356,42 @@ async fn a_role_that_may_make_no_table_uses_the_table_of_offsets_that_is_there()
     Ok(())
 }
 
-/// So many rows that the first are with the server before the last are made.
+/// So many rows that the first are with the server, or merged already, before the last are made.
 #[tokio::test]
 async fn the_last_row_of_a_key_counts_among_rows_that_were_sent_long_before() -> Result<()> {
     let Some(server) = Postgres::start(&[])? else { return Ok(()) };
-    let mut sink = sink(&server, &UPSERT).await?;
     let seed = rand::random();
     eprintln!("seed {seed}");
     let mut random = StdRng::seed_from_u64(seed);
-    let mut last = BTreeMap::new();
-    let text = "tea ".repeat(20);
-    let orders: Vec<Record> = (0..20_000)
-        .map(|offset| {
-            let id = random.random_range(0..8_000);
-            last.insert(id, offset);
-            order(offset, id, &format!("{text}{offset}"))
-        })
-        .collect();
-    for part in orders.chunks(10_000) {
-        assert_eq!(sink.write(part).await?, Written::All);
+    let (client, text) = (session(&server).await?, "tea ".repeat(20));
+    for mode in ["upsert", "update"] {
+        let upsert: Vec<_> = UPSERT.into_iter().filter(|(name, _)| *name != "insert.mode").collect();
+        let options =
+            |mode| [&upsert[..], &[("table.name.format", "orders"), ("insert.mode", mode)]].concat();
+        let there: Vec<Record> = (0..8_000).map(|id| order(id, id, "")).collect();
+        assert_eq!(sink(&server, &options("upsert")).await?.write(&there).await?, Written::All);
+        let mut last: BTreeMap<i64, i64> = (0..8_000).map(|id| (id, 0)).collect();
+        let orders: Vec<Record> = (8_000..28_000)
+            .map(|offset| {
+                let id = random.random_range(0..8_000);
+                last.insert(id, offset);
+                order(offset, id, &format!("{text}{offset}"))
+            })
+            .collect();
+        let mut sink = sink(&server, &options(mode)).await?;
+        for part in orders.chunks(10_000) {
+            assert_eq!(sink.write(part).await?, Written::All);
+        }
+        let item = |offset: &i64| if *offset == 0 { String::new() } else { format!("{text}{offset}") };
+        let expected: Vec<String> =
+            last.iter().map(|(id, offset)| format!("{id}|{}", item(offset))).collect();
+        let found = rows(&client, "SELECT id, item FROM orders ORDER BY id").await?;
+        assert!(found == expected, "seed {seed}, {mode}");
+        client.batch_execute("DROP TABLE orders, millstream_connect_offsets").await?;
     }
-    let client = session(&server).await?;
-    let expected: Vec<String> = last.iter().map(|(id, offset)| format!("{id}|{text}{offset}")).collect();
-    assert!(rows(&client, "SELECT id, item FROM orders ORDER BY id").await? == expected, "seed {seed}");
     Ok(())
 }
 
-/// The server's equality is what counts: one key may be written in many ways.
 #[tokio::test]
 async fn the_last_row_of_a_key_counts_however_it_is_written() -> Result<()> {
     let Some(server) = Postgres::start(&[])? else { return Ok(()) };
