@@ -21,6 +21,9 @@ const CHUNK_BYTES: usize = 64 << 10;
 /// Of so many bytes at least is what is merged at once while more rows come.
 const SLICE_MIN: usize = 256 << 10;
 
+/// After so many more bytes a slice is seen to: each of its steps waits for the one before, and the server with it.
+const LOOK_BYTES: usize = 8 << 10;
+
 /// So many bytes are made at most while others are merged.
 const SLICE_MAX: usize = 2 << 20;
 
@@ -35,7 +38,7 @@ pub(super) struct Writer<'a> {
     under_way: Option<Copying>,
     /// A slice of the first run, which goes on when it is polled.
     merging: Option<BoxFuture<'a, Result<(), Error>>>,
-    /// Of how many bytes the next slice is when the one before it is polled again.
+    /// Of how many bytes the next slice is when the one before it is seen to again.
     look_at: usize,
     /// The tables whose rows mean what they should only where the columns are what they were.
     trusted: BTreeSet<(TableName, u64)>,
@@ -56,7 +59,8 @@ impl<'a> Writer<'a> {
 
     /// Whether there is much to send.
     pub(super) fn is_due(&self, plan: &Plan) -> bool {
-        plan.runs.first().is_some_and(|run| run.length() >= CHUNK_BYTES.max(self.look_at))
+        let due = if self.merging.is_some() { self.look_at } else { CHUNK_BYTES.max(self.look_at) };
+        plan.runs.first().is_some_and(|run| run.length() >= due)
     }
 
     /// Sends what there is of the first run, or of what is merged as much as the server can do meanwhile.
@@ -99,7 +103,7 @@ impl<'a> Writer<'a> {
             }
             self.merging = Some(merging);
         }
-        self.look_at = run.length() + CHUNK_BYTES;
+        self.look_at = run.length() + LOOK_BYTES;
         Ok(())
     }
 
