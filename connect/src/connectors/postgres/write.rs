@@ -103,6 +103,8 @@ impl<'a> Writer<'a> {
             }
             self.merging = Some(merging);
         }
+        // Who carries the session's messages may wait for this very core.
+        std::thread::yield_now();
         self.look_at = run.length() + LOOK_BYTES;
         Ok(())
     }
