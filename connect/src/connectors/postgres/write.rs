@@ -25,7 +25,7 @@ const SLICE_MIN: usize = 256 << 10;
 const LOOK_BYTES: usize = 8 << 10;
 
 /// So many bytes are made at most while others are merged.
-const SLICE_MAX: usize = 2 << 20;
+const SLICE_MAX: usize = 8 << 20;
 
 /// Writes the runs of a plan. Rows of the first are on their way while the next ones are made: the server is at work meanwhile. Where
 /// they are merged, it merges a slice of them while the next is made.
