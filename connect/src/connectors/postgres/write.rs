@@ -38,7 +38,7 @@ pub(super) struct Writer<'a> {
     under_way: Option<Copying>,
     /// A slice of the first run, which goes on when it is polled.
     merging: Option<BoxFuture<'a, Result<(), Error>>>,
-    /// Of how many bytes the next slice is when the one before it is seen to again.
+    /// Of how many bytes the first run is when there is something to send, or the slice before it to see to.
     look_at: usize,
     /// The tables whose rows mean what they should only where the columns are what they were.
     trusted: BTreeSet<(TableName, u64)>,
@@ -54,13 +54,12 @@ impl<'a> Writer<'a> {
         staged: &'a mut Staged,
     ) -> Self {
         let (under_way, merging, trusted) = (None, None, BTreeSet::new());
-        Self { transaction, mode, staging, staged, under_way, merging, look_at: 0, trusted }
+        Self { transaction, mode, staging, staged, under_way, merging, look_at: CHUNK_BYTES, trusted }
     }
 
     /// Whether there is much to send.
     pub(super) fn is_due(&self, plan: &Plan) -> bool {
-        let due = if self.merging.is_some() { self.look_at } else { CHUNK_BYTES.max(self.look_at) };
-        plan.runs.first().is_some_and(|run| run.length() >= due)
+        plan.runs.first().is_some_and(|run| run.length() >= self.look_at)
     }
 
     /// Sends what there is of the first run, or of what is merged as much as the server can do meanwhile.
