@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use clap::Args;
-use millstream_connect::options::{Definition, Kind};
+use millstream_connect::options::Definition;
 use millstream_connect::{Named, Registry};
 use serde::Serialize;
 
@@ -80,15 +80,11 @@ fn known(of: &Definition) -> Known {
         aliases: of.aliases,
         kind: of.kind.as_str(),
         required: of.required,
-        default: default(of),
+        default: of.shown_default(),
         choices: of.choices,
         group: of.group,
         documentation: of.documentation,
     }
-}
-
-fn default(of: &Definition) -> Option<&'static str> {
-    of.default.filter(|_| of.kind != Kind::Password)
 }
 
 /// Options group by group, the `own` ones before those that every connector has, and what is not taken last.
@@ -118,7 +114,7 @@ fn page(definitions: &[Definition], own: usize) -> String {
 fn headline(of: &Definition) -> String {
     let kind = of.kind.as_str().to_ascii_lowercase();
     let kind = if of.choices.is_empty() { kind } else { of.choices.join(" | ") };
-    let counts = match (of.required, default(of)) {
+    let counts = match (of.required, of.shown_default()) {
         (true, _) => ", required".to_owned(),
         (false, Some("")) | (false, None) => String::new(),
         (false, Some(default)) => format!(", {default} where nothing is said"),

@@ -21,6 +21,14 @@ pub struct Definition {
     pub choices: &'static [&'static str],
 }
 
+impl Definition {
+    /// The default as it may be shown: that of a password is not.
+    #[must_use]
+    pub fn shown_default(&self) -> Option<&'static str> {
+        self.default.filter(|_| self.kind != Kind::Password)
+    }
+}
+
 /// What the text of an option is (Kafka's `ConfigDef.Type`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

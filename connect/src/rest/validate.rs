@@ -2,7 +2,7 @@
 
 use super::catalog::Catalog;
 use crate::herder::Config;
-use crate::options::{Definition, Fault, Kind};
+use crate::options::{Definition, Fault};
 use crate::runtime::all_of;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ pub(super) fn key_info(definition: &Definition, order: usize) -> Value {
         "name": definition.name,
         "type": definition.kind.as_str(),
         "required": definition.required,
-        "default_value": definition.default.filter(|_| definition.kind != Kind::Password),
+        "default_value": definition.shown_default(),
         "importance": definition.importance.as_str(),
         "documentation": definition.documentation,
         "group": group,
@@ -91,7 +91,7 @@ fn value(definition: &Definition, config: &Config, faults: &[Fault]) -> Value {
     let said = names().find_map(|name| config.get(*name)).map(String::as_str);
     json!({
         "name": definition.name,
-        "value": said.or(definition.default.filter(|_| definition.kind != Kind::Password)),
+        "value": said.or(definition.shown_default()),
         "recommended_values": definition.choices,
         "errors": errors(definition.name, faults),
         "visible": true,
