@@ -1,158 +1,92 @@
-//! What the server answers to a bulk request.
+//! The server's bulk interface.
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::operation::{OnConflict, Operation};
-use crate::http::requests::Fate;
+use bytes::Bytes;
+use reqwest::{Method, StatusCode};
 
-/// Asked of the server, so that it does not send back what nobody reads.
-pub(super) const FILTER: &str = "filter_path=errors,items.*.status,items.*.error.type,items.*.error.reason,\
-                                 items.*.error.caused_by.reason";
+use super::fates::fates;
+use super::operation::Operation;
+use super::server::{Body, Server};
+use crate::TaskError;
+use crate::http::requests::{Answered, Fate};
+use crate::http::{Verdict, verdict};
 
-#[derive(Deserialize)]
-struct Answer {
-    items: Vec<Item>,
+/// Asks whether anything went wrong: what became of each document costs the server time to say.
+const BRIEFLY: &str = "filter_path=errors";
+/// Asks what became of each document, and for nothing that nobody reads.
+const IN_FULL: &str = "filter_path=errors,items.*.status,items.*.error.type,items.*.error.reason,\
+                       items.*.error.caused_by.reason";
+/// After a request in which something went wrong so many are asked in full: replays, refusals and a busy server seldom come alone,
+/// and each that is asked briefly in vain is sent twice.
+const CALM: u32 = 16;
+
+/// Sends bulk requests. They are asked briefly; where something went wrong, the same is done again and asked in full, which
+/// changes nothing: documents have ids, and what has no version is written by nobody else meanwhile.
+pub(super) struct Bulk {
+    server: Arc<Server>,
+    /// Whether what was done may be done again.
+    is_repeatable: bool,
+    /// So many of the next requests are asked in full.
+    in_full: AtomicU32,
 }
 
-/// What most answers are: nothing went wrong, so that it matters only of how many documents they speak.
-#[derive(Deserialize)]
-struct Plain {
-    errors: bool,
-    items: Vec<IgnoredAny>,
-}
-
-/// One of these is there, named by the verb.
-#[derive(Deserialize)]
-struct Item {
-    #[serde(alias = "create", alias = "update", alias = "delete")]
-    index: ItemResult,
-}
-
-#[derive(Deserialize)]
-struct ItemResult {
-    status: u16,
-    error: Option<ItemError>,
-}
-
-#[derive(Deserialize)]
-struct ItemError {
-    #[serde(rename = "type", default)]
-    kind: String,
-    #[serde(default)]
-    reason: String,
-    caused_by: Option<Cause>,
-}
-
-#[derive(Deserialize)]
-struct Cause {
-    #[serde(default)]
-    reason: String,
-}
-
-/// The fates of the operations of a request, in order. An answer that does not speak of all of them speaks of none.
-pub(super) fn fates(body: &[u8], operations: &[&Operation]) -> Result<Vec<Fate>, String> {
-    if let Ok(Plain { errors: false, items }) = serde_json::from_slice(body)
-        && items.len() == operations.len()
-    {
-        return Ok(vec![Fate::Done; items.len()]);
+impl Bulk {
+    pub(super) fn new(server: Arc<Server>, is_repeatable: bool) -> Self {
+        Self { server, is_repeatable, in_full: AtomicU32::new(0) }
     }
-    let answer: Answer = serde_json::from_slice(body)
-        .map_err(|error| format!("the server's answer is no answer to a bulk request: {error}"))?;
-    if answer.items.len() != operations.len() {
-        let (said, sent) = (answer.items.len(), operations.len());
-        return Err(format!("the server's answer speaks of {said} of {sent} documents"));
-    }
-    Ok(answer.items.into_iter().zip(operations).map(|(item, operation)| item.index.fate(operation)).collect())
-}
 
-impl ItemResult {
-    fn fate(self, operation: &Operation) -> Fate {
-        let kind = self.error.as_ref().map_or("", |error| &error.kind);
-        match self.status {
-            200..=299 => Fate::Done,
-            404 if operation.is_delete => Fate::Done,
-            409 if operation.on_conflict == OnConflict::Replayed => Fate::Replayed,
-            429 | 503 => Fate::Away(self.why()),
-            409 | 500..=599 => Fate::Again(self.why()),
-            // The index is read-only while a disk is full, or is gone: nothing is wrong with the document.
-            _ if matches!(kind, "cluster_block_exception" | "index_not_found_exception") => {
-                Fate::Away(self.why())
+    /// Sends the lines of these operations. An error is one that no later try will mend.
+    pub(super) async fn send(&self, lines: Bytes, sent: &[&Operation]) -> Result<Answered, TaskError> {
+        let left = self.in_full.load(Ordering::Relaxed);
+        let is_brief = self.is_repeatable && left == 0;
+        if is_brief && let Some(answered) = self.ask(BRIEFLY, lines.clone(), sent).await? {
+            return Ok(answered);
+        }
+        let mut answered = self.ask(IN_FULL, lines, sent).await?.unwrap_or_else(|| {
+            let why = "the server says that something went wrong, and not with which document".to_owned();
+            Answered::None { after: None, why }
+        });
+        let is_calm =
+            matches!(&answered, Answered::Each(fates) if fates.iter().all(|fate| *fate == Fate::Done));
+        self.in_full.store(if is_calm { left.saturating_sub(1) } else { CALM }, Ordering::Relaxed);
+        if let (true, Answered::Each(fates)) = (is_brief, &mut answered) {
+            // They are there since the time before most likely, which is no replay.
+            fates.iter_mut().filter(|fate| **fate == Fate::Replayed).for_each(|fate| *fate = Fate::Done);
+        }
+        Ok(answered)
+    }
+
+    /// Sends a request; `None`: something went wrong, and it is not said with what.
+    async fn ask(
+        &self,
+        query: &str,
+        lines: Bytes,
+        sent: &[&Operation],
+    ) -> Result<Option<Answered>, TaskError> {
+        let answer =
+            match self.server.ask(Method::POST, &["_bulk"], Some(query), Some((Body::Lines, lines))).await {
+                Ok(answer) => answer,
+                Err(why) => return Ok(Some(Answered::Away { after: None, why })),
+            };
+        Ok(Some(match (answer.status, verdict(answer.status, &answer.headers)) {
+            (_, Verdict::Ok) => match fates(&answer.body, sent) {
+                Ok(fates) => return Ok(fates.map(Answered::Each)),
+                Err(why) => Answered::None { after: None, why },
+            },
+            (_, Verdict::Retry(after)) => Answered::None { after, why: answer.why() },
+            (_, Verdict::Away(after)) => Answered::Away { after, why: answer.why() },
+            (StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE, _) => Answered::Refused(answer.why()),
+            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _) => {
+                let advice =
+                    "allow the user of connection.username or connection.api.key to write to the index";
+                return Err(TaskError::fatal(format!("{}; {advice}", answer.why())));
             }
-            _ => Fate::Refused(self.why()),
-        }
-    }
-
-    fn why(self) -> String {
-        let Some(error) = self.error else { return format!("status {}", self.status) };
-        let mut why = format!("{}: {}", error.kind, error.reason);
-        if let Some(cause) = error.caused_by.filter(|cause| !cause.reason.is_empty()) {
-            why = format!("{why}: {}", cause.reason);
-        }
-        why
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn operation(on_conflict: OnConflict, is_delete: bool) -> Operation {
-        Operation { lines: 0..0, lane: None, on_conflict, is_delete }
-    }
-
-    // The items are what OpenSearch 2.19 answered.
-    #[test]
-    fn each_item_has_its_own_fate() {
-        let body = br#"{"took":1,"errors":true,"items":[
-            {"index":{"_index":"a","_id":"1","_version":1,"result":"created","status":201}},
-            {"index":{"_index":"a","_id":"2","status":400,"error":{"type":"mapper_parsing_exception","reason":"failed to parse field [x]","caused_by":{"type":"illegal_argument_exception","reason":"For input string: \"abc\""}}}},
-            {"index":{"status":409,"error":{"type":"version_conflict_engine_exception","reason":"[3]: version conflict"}}},
-            {"update":{"status":409,"error":{"type":"version_conflict_engine_exception","reason":"[3]: version conflict"}}},
-            {"delete":{"_index":"a","_id":"9","result":"not_found","status":404}},
-            {"create":{"status":429,"error":{"type":"es_rejected_execution_exception","reason":"full"}}},
-            {"index":{"status":403,"error":{"type":"cluster_block_exception","reason":"disk"}}},
-            {"index":{"status":404,"error":{"type":"index_not_found_exception","reason":"no such index [b]"}}},
-            {"index":{"status":503}}
-        ]}"#;
-        let replayed = operation(OnConflict::Replayed, false);
-        let (update, delete) = (operation(OnConflict::Again, false), operation(OnConflict::Replayed, true));
-        let sent =
-            [&replayed, &replayed, &replayed, &update, &delete, &replayed, &replayed, &replayed, &replayed];
-        let conflict = "version_conflict_engine_exception: [3]: version conflict";
-        assert_eq!(
-            fates(body, &sent).unwrap(),
-            [
-                Fate::Done,
-                Fate::Refused(
-                    "mapper_parsing_exception: failed to parse field [x]: For input string: \"abc\"".into()
-                ),
-                Fate::Replayed,
-                Fate::Again(conflict.into()),
-                Fate::Done,
-                Fate::Away("es_rejected_execution_exception: full".into()),
-                Fate::Away("cluster_block_exception: disk".into()),
-                Fate::Away("index_not_found_exception: no such index [b]".into()),
-                Fate::Away("status 503".into()),
-            ]
-        );
-    }
-
-    #[test]
-    fn where_nothing_went_wrong_all_is_done() {
-        let delete = operation(OnConflict::Replayed, true);
-        let said = br#"{"errors":false,"items":[{"index":{"status":201}},{"delete":{"status":404}}]}"#;
-        assert_eq!(fates(said, &[&delete, &delete]).unwrap(), [Fate::Done, Fate::Done]);
-    }
-
-    #[test]
-    fn an_answer_to_a_part_is_no_answer() {
-        let sent = operation(OnConflict::Replayed, false);
-        let one = r#"{"errors":false,"items":[{"index":{"status":201}}]}"#;
-        assert_eq!(fates(one.as_bytes(), &[&sent]).unwrap(), [Fate::Done]);
-        assert!(fates(one.as_bytes(), &[&sent, &sent]).unwrap_err().contains("1 of 2"));
-        for body in ["", "{}", &one[..one.len() - 5], "<html>", "[]", r#"{"items":[{"index":{}}]}"#] {
-            assert!(fates(body.as_bytes(), &[&sent]).is_err(), "{body}");
-        }
+            _ => {
+                let advice = "connection.url does not lead to a search server's bulk interface";
+                return Err(TaskError::fatal(format!("{}; {advice}", answer.why())));
+            }
+        }))
     }
 }

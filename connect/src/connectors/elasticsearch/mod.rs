@@ -5,6 +5,7 @@
 
 mod bulk;
 mod document;
+mod fates;
 mod index;
 mod indices;
 mod mapping;

@@ -116,6 +116,11 @@ impl Preparation {
         self.upserts() && !self.options.documents.ignores_key(&record.topic)
     }
 
+    /// Whether what was done may be done again: not where each time makes a document of its own.
+    pub(super) fn is_repeatable(&self) -> bool {
+        !self.options.documents.auto_ids || self.upserts()
+    }
+
     fn upserts(&self) -> bool {
         self.options.documents.method == WriteMethod::Upsert && !self.options.target.only_creates()
     }
@@ -155,7 +160,7 @@ impl Preparation {
         let from = out.len();
         let index = self.index(record)?;
         let documents = &self.options.documents;
-        let (only_creates, auto) = (self.options.target.only_creates(), documents.auto_ids);
+        let only_creates = self.options.target.only_creates();
         let keyed = !documents.ignores_key(&record.topic);
         let is_delete = record.value.value.is_null();
         let upserts = self.upserts();
@@ -166,7 +171,7 @@ impl Preparation {
             _ => b"index",
         };
         // What has no id is new each time; an update and a delete need one.
-        let id = if auto && !is_delete && !upserts { None } else { Some(Id::of(record, keyed)?) };
+        let id = if !self.is_repeatable() && !is_delete { None } else { Some(Id::of(record, keyed)?) };
         let version =
             if keyed && !only_creates && !upserts && id.is_some() { self.version(record)? } else { None };
         out.extend_from_slice(b"{\"");

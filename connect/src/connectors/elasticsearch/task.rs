@@ -6,16 +6,14 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use millstream_client::TopicPartition;
-use reqwest::{Method, StatusCode};
 
-use super::bulk::{FILTER, fates};
+use super::bulk::Bulk;
 use super::indices::{Indices, put_template};
 use super::operation::{Operation, Preparation, Prepared};
 use super::options::{ElasticsearchOptions, OnMalformed};
-use super::server::{Body, Server};
+use super::server::Server;
 use super::volleys::{Place, Volleys};
-use crate::http::requests::{Answered, Limits, Sent, send_all};
-use crate::http::{Verdict, verdict};
+use crate::http::requests::{Limits, Sent, send_all};
 use crate::{Assigned, Outcome, Record, SinkContext, SinkTask, TaskError, Written, async_trait};
 
 /// How many times what may be under way a write has records for: those that are under way when it ends come again, and each time
@@ -28,6 +26,7 @@ const WRITE_MAX: Duration = Duration::from_millis(500);
 /// the next, which finds it under way or done.
 pub(super) struct ElasticsearchTask {
     server: Arc<Server>,
+    bulk: Arc<Bulk>,
     preparation: Preparation,
     indices: Indices,
     limits: Limits,
@@ -54,9 +53,12 @@ impl ElasticsearchTask {
             backoff: requests.backoff,
             patience: requests.patience,
         };
+        let preparation = Preparation::new(options.clone())?;
+        let server = Arc::new(server);
         Ok(Self {
-            server: Arc::new(server),
-            preparation: Preparation::new(options.clone())?,
+            bulk: Arc::new(Bulk::new(Arc::clone(&server), preparation.is_repeatable())),
+            server,
+            preparation,
             indices: Indices::new(&options),
             limits,
             name: format!("{}-{}", context.connector, context.task),
@@ -234,7 +236,7 @@ impl ElasticsearchTask {
             }
         }
         if !operations.is_empty() {
-            self.volleys.fire(places, send(Arc::clone(&self.server), lines.into(), operations, limits));
+            self.volleys.fire(places, send(Arc::clone(&self.bulk), lines.into(), operations, limits));
         }
     }
 
@@ -248,14 +250,18 @@ impl ElasticsearchTask {
 
 /// Sends operations, in one request if they fit in it, until each has its outcome.
 async fn send(
-    server: Arc<Server>,
+    bulk: Arc<Bulk>,
     lines: Bytes,
     operations: Vec<Operation>,
     limits: Limits,
 ) -> Result<Sent, TaskError> {
     let operations: Vec<&Operation> = operations.iter().collect();
     let sizes = operations.iter().map(|operation| (operation.lane, operation.lines.len()));
-    let send = |request: Vec<usize>| bulk(&server, body(&lines, &operations, &request), &operations, request);
+    let send = |request: Vec<usize>| {
+        let (body, bulk) = (body(&lines, &operations, &request), &bulk);
+        let sent: Vec<&Operation> = request.into_iter().map(|at| operations[at]).collect();
+        async move { bulk.send(body, &sent).await }
+    };
     send_all(sizes, limits, send).await
 }
 
@@ -267,37 +273,4 @@ fn body(lines: &Bytes, operations: &[&Operation], request: &[usize]) -> Bytes {
         return lines.slice(range(first).start..range(last).end);
     }
     request.iter().map(|at| &lines[range(at)]).collect::<Vec<_>>().concat().into()
-}
-
-/// Sends a request. An error is one that no later try will mend.
-async fn bulk(
-    server: &Server,
-    body: Bytes,
-    operations: &[&Operation],
-    request: Vec<usize>,
-) -> Result<Answered, TaskError> {
-    let answer = match server.ask(Method::POST, &["_bulk"], Some(FILTER), Some((Body::Lines, body))).await {
-        Ok(answer) => answer,
-        Err(why) => return Ok(Answered::Away { after: None, why }),
-    };
-    Ok(match (answer.status, verdict(answer.status, &answer.headers)) {
-        (_, Verdict::Ok) => {
-            let sent: Vec<&Operation> = request.into_iter().map(|at| operations[at]).collect();
-            match fates(&answer.body, &sent) {
-                Ok(fates) => Answered::Each(fates),
-                Err(why) => Answered::None { after: None, why },
-            }
-        }
-        (_, Verdict::Retry(after)) => Answered::None { after, why: answer.why() },
-        (_, Verdict::Away(after)) => Answered::Away { after, why: answer.why() },
-        (StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE, _) => Answered::Refused(answer.why()),
-        (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _) => {
-            let advice = "allow the user of connection.username or connection.api.key to write to the index";
-            return Err(TaskError::fatal(format!("{}; {advice}", answer.why())));
-        }
-        _ => {
-            let advice = "connection.url does not lead to a search server's bulk interface";
-            return Err(TaskError::fatal(format!("{}; {advice}", answer.why())));
-        }
-    })
 }

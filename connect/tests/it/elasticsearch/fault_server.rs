@@ -43,6 +43,8 @@ pub(crate) struct State {
     bytes_max: Option<usize>,
     /// Records in each bulk request, refused ones included.
     pub(crate) requests: Vec<usize>,
+    /// How many of these were asked only whether anything went wrong.
+    pub(crate) brief: usize,
     pub(crate) authorizations: BTreeSet<String>,
     /// How many documents were put in place of others, or tried to be.
     pub(crate) rewrites: u64,
@@ -109,7 +111,13 @@ impl State {
         let lines: Vec<Value> = body.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
         let count = lines.iter().filter(|line| Operation::of(line).is_some()).count();
         self.requests.push(count);
+        let is_brief = request.path.ends_with("?filter_path=errors");
+        self.brief += usize::from(is_brief);
         let fault = self.faults.pop_front();
+        if let (true, Some(same @ (Fault::Items(..) | Fault::Forgetful))) = (is_brief, fault) {
+            // It goes wrong again when it is asked in full.
+            self.faults.push_front(same);
+        }
         if let Some(Fault::TooLarge(bytes)) = fault {
             self.bytes_max = Some(bytes);
         }
@@ -130,11 +138,16 @@ impl State {
             Some(Fault::Items(nth, status)) => Some((nth, status)),
             _ => None,
         };
-        let mut items = self.apply(&lines, refused)?;
+        let (mut items, is_wrong) = self.apply(&lines, refused)?;
         if let Some(Fault::Forgetful) = fault {
             items.pop();
         }
-        let answer = json!({"errors": true, "items": items}).to_string().into_bytes();
+        let is_forgetful = matches!(fault, Some(Fault::Forgetful));
+        let mut answer = json!({"errors": is_forgetful || is_wrong});
+        if !is_brief {
+            answer["items"] = items.into();
+        }
+        let answer = answer.to_string().into_bytes();
         Ok(match fault {
             Some(Fault::CutAfter) => Reply::Half(answer),
             Some(Fault::Hang) => Reply::Hang,
@@ -143,8 +156,9 @@ impl State {
         })
     }
 
-    fn apply(&mut self, lines: &[Value], refused: Option<(usize, u16)>) -> Result<Vec<Value>> {
-        let (mut items, mut at) = (Vec::new(), 0);
+    /// The items of the answer, and whether anything is wrong with one.
+    fn apply(&mut self, lines: &[Value], refused: Option<(usize, u16)>) -> Result<(Vec<Value>, bool)> {
+        let (mut items, mut is_wrong, mut at) = (Vec::new(), false, 0);
         while at < lines.len() {
             let operation = Operation::of(&lines[at]).context("no operation")?;
             at += 1;
@@ -156,15 +170,17 @@ impl State {
             };
             let mut result = json!({"status": status});
             if status >= 400 {
+                is_wrong |= (operation.verb, status) != ("delete", 404);
                 result["error"] = json!({"type": "of_the_test", "reason": format!("{status} it is")});
             }
             items.push(json!({ operation.verb: result }));
         }
-        Ok(items)
+        Ok((items, is_wrong))
     }
 
     fn one(&mut self, operation: &Operation, source: Option<&Value>) -> u16 {
-        let place = (operation.index.to_owned(), operation.id.to_owned());
+        let id = operation.id.map_or_else(|| format!("of its own {}", self.documents.len()), str::to_owned);
+        let place = (operation.index.to_owned(), id);
         let there = self.documents.get(&place).cloned();
         self.rewrites += u64::from(there.is_some());
         let version = operation.version.unwrap_or_else(|| there.as_ref().map_or(0, |one| one.version) + 1);
@@ -208,7 +224,8 @@ fn text(request: &Request) -> Result<String> {
 struct Operation<'a> {
     verb: &'a str,
     index: &'a str,
-    id: &'a str,
+    /// None: it makes a document of its own.
+    id: Option<&'a str>,
     version: Option<i64>,
 }
 
@@ -216,7 +233,7 @@ impl<'a> Operation<'a> {
     fn of(line: &'a Value) -> Option<Self> {
         let (verb, what) = line.as_object()?.iter().next()?;
         let is_verb = ["index", "create", "update", "delete"].contains(&&**verb);
-        let (index, id) = (what.get("_index")?.as_str()?, what.get("_id")?.as_str()?);
+        let (index, id) = (what.get("_index")?.as_str()?, what.get("_id").and_then(Value::as_str));
         is_verb.then_some(Self { verb, index, id, version: what.get("version").and_then(Value::as_i64) })
     }
 }
