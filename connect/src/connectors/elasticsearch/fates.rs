@@ -49,9 +49,9 @@ struct Cause {
 /// The fates of the operations of a request, in order; `None`: it is not said with which of them something is wrong. An answer
 /// that speaks of some of them only speaks of none.
 pub(super) fn fates(body: &[u8], operations: &[&Operation]) -> Result<Option<Vec<Fate>>, String> {
-    let is_all = |items: Vec<IgnoredAny>| items.len() == operations.len();
+    let is_all = |items: &Vec<IgnoredAny>| items.len() == operations.len();
     match serde_json::from_slice(body) {
-        Ok(Brief { errors: false, items }) if items.is_none_or(is_all) => {
+        Ok(Brief { errors: false, items }) if items.as_ref().is_none_or(is_all) => {
             return Ok(Some(vec![Fate::Done; operations.len()]));
         }
         Ok(Brief { errors: true, items: None }) => return Ok(None),
