@@ -5,6 +5,7 @@ use std::fmt;
 
 use indexmap::IndexMap;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use serde_saphyr::{Location, Spanned};
 
 /// YAML or JSON, its maps in order.
@@ -12,7 +13,7 @@ use serde_saphyr::{Location, Spanned};
 pub(super) enum Tree {
     Null,
     Text(String),
-    /// What a parser takes for a number or a truth. Which text stands there, its location knows: `1.10` is no 1.1, and `n` no false.
+    /// What a parser takes for a number or a truth. Which text stands there, the file knows: `1.10` is no 1.1, and `n` no false.
     Typed(String),
     List(Vec<Node>),
     Map(IndexMap<String, Node>),
@@ -58,6 +59,30 @@ impl Node {
             Tree::Map(map) => map.values_mut().for_each(|below| below.settle(source)),
             Tree::Null | Tree::Text(_) => {}
         }
+    }
+
+    /// Every text as a file of JSON has it, in which it has been found well made: no name twice, no deeper than a parser goes.
+    pub(super) fn settled_json(mut self, source: &RawValue) -> serde_json::Result<Self> {
+        self.settle_json(source)?;
+        Ok(self)
+    }
+
+    fn settle_json(&mut self, source: &RawValue) -> serde_json::Result<()> {
+        match &mut self.tree {
+            Tree::Typed(_) => self.tree = Tree::Text(source.get().to_owned()),
+            Tree::List(items) => {
+                let sources: Vec<&RawValue> = serde_json::from_str(source.get())?;
+                items.iter_mut().zip(sources).try_for_each(|(item, source)| item.settle_json(source))?;
+            }
+            Tree::Map(map) => {
+                let sources: BTreeMap<String, &RawValue> = serde_json::from_str(source.get())?;
+                for (name, below) in map {
+                    sources.get(name).map_or(Ok(()), |source| below.settle_json(source))?;
+                }
+            }
+            Tree::Null | Tree::Text(_) => {}
+        }
+        Ok(())
     }
 
     /// The line that it begins in, from 1; `None`: unknown.
