@@ -3,7 +3,7 @@
 use crate::herder::{ClusterOptions, Config};
 use crate::options::{Fault, Given, Options, unknown_beside};
 use crate::rest::RestOptions;
-use crate::runtime::{WorkerOptions, converter_faults};
+use crate::runtime::{WorkerOptions, converter_faults, faults_of_worker};
 
 /// Names that begin so are read by what they configure, which finds their faults.
 const OTHERS: [&str; 9] = [
@@ -88,6 +88,9 @@ pub fn faults(settings: &Config) -> Vec<Fault> {
     let said = INSTEAD.iter().filter(|(name, _)| settings.get(*name).is_some_and(|value| counts(value)));
     faults.extend(said.map(|(name, instead)| Fault::new(*name, format!("{name}: {instead}"))));
     faults.extend(converter_faults(settings));
+    // What is wrong with the worker's own options is told by whoever reads them.
+    let secrets = WorkerOptions::read(&Given::new(settings)).ok().map(|options| options.secrets());
+    faults.extend(secrets.map_or_else(Vec::new, |secrets| faults_of_worker(settings, &secrets)));
     faults
 }
 
@@ -137,10 +140,39 @@ mod tests {
         let value = |name: &str| match name {
             "key.converter" | "value.converter" => "org.apache.kafka.connect.json.JsonConverter",
             name if name.ends_with("enable") => "true",
+            "bootstrap.servers" => "localhost:9092,other:9092",
+            "security.protocol" => "PLAINTEXT",
             _ => "1",
         };
         let pairs: Vec<(&str, &str)> = names.split_whitespace().map(|name| (name, value(name))).collect();
         assert_eq!(said(&pairs), [""; 0]);
+    }
+
+    #[test]
+    fn what_its_clients_cannot_take_is_told_by_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("brokers"), "a:1,gateway\n").unwrap();
+        let file = format!("${{dir:{}:brokers}}", dir.path().display());
+        let told = |name: &str, value: &str| {
+            let settings = Config::from([(name.to_owned(), value.to_owned())]);
+            let faults = faults(&settings);
+            assert!(faults.iter().all(|fault| fault.option == name), "{faults:?}");
+            faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+        };
+        for (name, value, part) in [
+            ("bootstrap.servers", "a:1,b", "write it as b:9092"),
+            ("bootstrap.servers", "a:b", "write it as a:9092"),
+            ("bootstrap.servers", "${env:NOBODY_HAS_SET_THIS}", "no variable NOBODY_HAS_SET_THIS"),
+            ("producer.linger.ms", "soon", "producer.linger.ms=\"soon\""),
+            ("consumer.max.pol.records", "1", "did you mean \"consumer.max.poll.records\""),
+            ("security.protocol", "SASL_SSL", "PLAINTEXT"),
+        ] {
+            let said = told(name, value);
+            assert!(said.contains(part), "{name}={value}: {said}");
+        }
+        let referred = told("bootstrap.servers", &file);
+        assert!(referred.contains(&file) && !referred.contains("a:1"), "{referred}");
+        assert_eq!(told("bootstrap.servers", "[::1]:9092,a:1"), "");
     }
 
     #[test]

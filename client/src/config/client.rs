@@ -83,23 +83,38 @@ impl ClientConfig {
 
 /// `host:port`, where an IPv6 host stands in brackets.
 pub(crate) fn split_address(address: &str) -> Result<(&str, u16), ConfigError> {
-    let invalid = || ConfigError::Invalid {
+    split(address).map_err(|reason| ConfigError::Invalid {
         name: "bootstrap.servers".to_owned(),
         value: address.to_owned(),
-        reason: "expected host:port".to_owned(),
-    };
-    let address_part = address.rsplit("//").next().unwrap_or(address);
-    let (host, port) = address_part.rsplit_once(':').ok_or_else(invalid)?;
+        reason,
+    })
+}
+
+/// The same, or what to write instead. What stands before `//`, a listener's name or its protocol, does not count.
+fn split(address: &str) -> Result<(&str, u16), String> {
+    let bare = address.rsplit("//").next().unwrap_or(address);
+    let (host, port) = bare.rsplit_once(':').unwrap_or((bare, ""));
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    if host.is_empty() {
-        return Err(invalid());
+    let is_host = !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || c == '/');
+    match port.parse() {
+        Ok(port @ 1..) if is_host => Ok((host, port)),
+        _ => {
+            let host = if is_host { host } else { "localhost" };
+            Err(format!("{address} is no host:port: write it as {host}:9092, with the port of the broker"))
+        }
     }
-    Ok((host, port.parse().map_err(|_| invalid())?))
+}
+
+/// Addresses of brokers, each looked at before anything is asked of it.
+fn addresses(text: &str) -> Result<Vec<String>, String> {
+    let addresses = list(text);
+    addresses.iter().try_for_each(|address| split(address).map(drop))?;
+    Ok(addresses)
 }
 
 /// The effective names.
 pub(crate) const COMMON: &[Key<ClientConfig>] = &[
-    Key { name: "bootstrap.servers", set: |c, v| set(&mut c.bootstrap_servers, Ok(list(v))) },
+    Key { name: "bootstrap.servers", set: |c, v| set(&mut c.bootstrap_servers, addresses(v)) },
     Key { name: "client.id", set: |c, v| set(&mut c.client_id, Ok(v.to_owned())) },
     Key { name: "client.rack", set: |c, v| set(&mut c.client_rack, Ok(v.to_owned())) },
     Key { name: "request.timeout.ms", set: |c, v| set(&mut c.request_timeout, millis_in(v, INT)) },

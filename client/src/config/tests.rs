@@ -151,3 +151,26 @@ fn values_of_words_say_which() {
     }
     assert!(ConsumerConfig::new().set("enable.auto.commit", "False").is_ok());
 }
+
+#[test]
+fn an_address_is_a_host_and_a_port() {
+    let read = |text: &str| {
+        let mut config = AdminConfig::default();
+        config.apply("bootstrap.servers", text).map(|()| config.client().bootstrap_servers.clone())
+    };
+    let good = "a:9092, [::1]:9093 ,PLAINTEXT://b.example:1,";
+    assert_eq!(read(good).unwrap(), ["a:9092", "[::1]:9093", "PLAINTEXT://b.example:1"]);
+    for (wrong, instead) in [
+        ("a", "a is no host:port: write it as a:9092"),
+        ("a:9092,b", "b is no host:port: write it as b:9092"),
+        ("a:b", "as a:9092"),
+        ("a:0", "as a:9092"),
+        ("a:65536", "as a:9092"),
+        (":9092", "as localhost:9092"),
+        ("a b:9092", "as localhost:9092"),
+        ("http://a/b:9092", "as localhost:9092"),
+    ] {
+        let said = read(wrong).unwrap_err().to_string();
+        assert!(said.contains(instead), "{said}");
+    }
+}

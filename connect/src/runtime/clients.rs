@@ -8,6 +8,7 @@ use millstream_client::{
 };
 
 use super::RunError;
+use crate::config::Secrets;
 use crate::options::{Choice, Fault, Given};
 
 /// Bytes that a task's producer holds at most: records wait in the source rather than in memory.
@@ -119,6 +120,33 @@ pub(crate) fn inherited(worker: &BTreeMap<String, String>) -> BTreeMap<String, S
         .filter(|(name, _)| is_inherited(name))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect()
+}
+
+/// What a worker says of its cluster and its clients that no client can take.
+pub(crate) fn faults_of_worker(worker: &BTreeMap<String, String>, secrets: &Secrets) -> Vec<Fault> {
+    let veil = secrets.references(worker);
+    let one = |(name, written): (String, String)| {
+        let fault = match secrets.resolve_text(&written) {
+            Err(error) => error.to_string(),
+            Ok(value) => veil.over(&refusal(&name, &value)?.to_string()).into_owned(),
+        };
+        Some(Fault::new(name, fault))
+    };
+    inherited(worker).into_iter().filter_map(one).collect()
+}
+
+/// Why the clients that a name of a worker's is for refuse its value.
+fn refusal(name: &str, value: &str) -> Option<ConfigError> {
+    let (kind, own) = match name.split_once('.') {
+        Some((kind @ ("producer" | "consumer" | "admin"), own)) => (kind, own),
+        _ => ("", name),
+    };
+    let refused = match kind {
+        "producer" => Producer::builder().set(own, value).err(),
+        "consumer" => Consumer::builder().set(own, value).err(),
+        _ => Admin::builder().set(own, value).err(),
+    };
+    refused.map(|error| if kind.is_empty() { error } else { error.behind(&format!("{kind}.")) })
 }
 
 /// Makes the clients of one task.

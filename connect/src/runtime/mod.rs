@@ -29,7 +29,7 @@ mod worker;
 pub use backoff::{Attempts, RetryBudget};
 pub use brake::Brake;
 pub use clients::OverridePolicy;
-pub(crate) use clients::{Clients, inherited};
+pub(crate) use clients::{Clients, faults_of_worker, inherited};
 #[cfg(feature = "streams")]
 pub(crate) use conversion::Encoded;
 pub use dead_letter::headers as dead_letter_headers;
