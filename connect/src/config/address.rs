@@ -1,4 +1,5 @@
-//! Passwords within addresses: `scheme://user:password@host`, and `?password=…` behind them.
+//! Passwords within addresses: `scheme://user:password@host`, and `?password=…` or `;password=…` behind them. JDBC's of Oracle
+//! have no `//` before them: `jdbc:oracle:thin:user/password@host`.
 
 use std::ops::Range;
 
@@ -21,9 +22,10 @@ pub(super) fn passwords(text: &str) -> Vec<Password> {
         let is_scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
         let begin = text[..colon].trim_end_matches(is_scheme).len();
         let start = colon + separator.len();
-        let user_end = end_of_user(&text[start..]).map(|at| start + at);
+        let (has_user, separators) = behind(&text[begin..colon]);
+        let user_end = if has_user { end_of_user(&text[start..]).map(|at| start + at) } else { None };
         let host = user_end.unwrap_or(start);
-        let end = host + end_of_authority(&text[host..]);
+        let end = host + end_of_place(&text[host..]);
         let word = user_end.and_then(|user_end| {
             let user = start + outside(&text[start..user_end], |c| c == ':')?;
             Some(user + 1..user_end)
@@ -32,10 +34,16 @@ pub(super) fn passwords(text: &str) -> Vec<Password> {
             Some(word) => format!("{}{}", &text[begin..word.start], &text[word.end..end]),
             None => text[begin..end].to_owned(),
         };
-        let queried = parameters(text, end).map(|at| Password { at, place: format!("{place}?") });
+        let queried = parameters(text, host, separators)
+            .map(|(name, at)| Password { at, place: format!("{place}?{name}") });
         found.extend(word.map(|at| Password { at, place: place.clone() }).into_iter().chain(queried));
     }
+    found.extend(of_oracle(text));
     found.retain(|one| !one.at.is_empty() && !has_reference(&text[one.at.clone()]));
+    // What stands behind two addresses is found behind each, and is of the nearer.
+    found.reverse();
+    found.sort_by_key(|one| one.at.start);
+    found.dedup_by(|next, one| next.at.start < one.at.end);
     found
 }
 
@@ -93,6 +101,17 @@ fn end_of_authority(rest: &str) -> usize {
     outside(rest, |c| matches!(c, '/' | '?' | '#') || c.is_whitespace()).unwrap_or(rest.len())
 }
 
+/// Where host and port end, behind which parameters may stand.
+fn end_of_place(rest: &str) -> usize {
+    outside(&rest[..end_of_authority(rest)], |c| c == ';').unwrap_or_else(|| end_of_authority(rest))
+}
+
+/// Whether addresses of this scheme may name a user before their host, and what separates the parameters behind it. SQL Server's
+/// begin with the host, and an `@`, `?` or `&` in them is of a password.
+fn behind(scheme: &str) -> (bool, &'static [char]) {
+    if scheme == "sqlserver" { (false, &[';']) } else { (true, &['?', '&', ';', '#']) }
+}
+
 /// Where the first such letter is that stands in no reference.
 fn outside(text: &str, wanted: impl Fn(char) -> bool) -> Option<usize> {
     let mut is_inside = false;
@@ -102,16 +121,41 @@ fn outside(text: &str, wanted: impl Fn(char) -> bool) -> Option<usize> {
     })
 }
 
-/// The values of `password=` in the query of the address whose authority ends there.
-fn parameters(text: &str, end: usize) -> impl Iterator<Item = Range<usize>> {
-    let rest = &text[end..];
+/// The names and values of `password=` behind the host that begins there.
+fn parameters<'a>(
+    text: &'a str,
+    host: usize,
+    separators: &'static [char],
+) -> impl Iterator<Item = (&'a str, Range<usize>)> {
+    let rest = &text[host..];
     let rest = &rest[..rest.find(char::is_whitespace).unwrap_or(rest.len())];
-    let pieces = rest.split(['?', '&', ';', '#']);
-    pieces.filter_map(move |piece| {
+    rest.match_indices(separators).filter_map(move |(at, separator)| {
+        let piece = &rest[at + separator.len()..];
         let (name, value) = piece.split_once('=')?;
-        let start = value.as_ptr() as usize - text.as_ptr() as usize;
-        name.to_ascii_lowercase().ends_with("password").then_some(start..start + value.len())
+        if name.contains(separators) || !name.to_ascii_lowercase().ends_with("password") {
+            return None;
+        }
+        // SQL Server's `{a;b}`: all may stand in it.
+        let braced = value.starts_with('{').then(|| value.find("};").map_or(value.len(), |at| at + 1));
+        let length = braced.or_else(|| value.find(separators)).unwrap_or(value.len());
+        let start = host + at + separator.len() + name.len() + 1;
+        Some((name, start..start + length))
     })
+}
+
+/// The password of `jdbc:oracle:thin:user/password@host`.
+fn of_oracle(text: &str) -> Option<Password> {
+    let (begin, scheme) = text.match_indices("jdbc:oracle:").next()?;
+    let user = begin + scheme.len();
+    let slash = user + outside(&text[user..], |c| matches!(c, '/' | '@'))?;
+    let at = user + text[user..].rfind('@')?;
+    let is_there = text[slash..].starts_with('/') && slash < at;
+    is_there.then(|| Password { at: slash + 1..at, place: format!("{}{}", &text[begin..slash], &text[at..]) })
+}
+
+/// Whether a text says where something is.
+pub(super) fn is_address(text: &str) -> bool {
+    text.contains("://") || text.starts_with("jdbc:")
 }
 
 #[cfg(test)]
@@ -142,6 +186,26 @@ mod tests {
             ("http://[::1]:x/a@b", "http://[::1]:x/a@b"),
             ("http://one:x/y,https://me:word@two", "http://one:x/y,https://me:[hidden]@two"),
             ("http://one:x/y me@two", "http://one:x/y me@two"),
+            (
+                "jdbc:sqlserver://h:1433;user=me;password=w@o&rd;x=y",
+                "jdbc:sqlserver://h:1433;user=me;password=[hidden];x=y",
+            ),
+            (
+                "jdbc:sqlserver://h\\i;Password={w;o}}rd};trustStorePassword=x",
+                "jdbc:sqlserver://h\\i;Password=[hidden];trustStorePassword=[hidden]",
+            ),
+            (
+                "jdbc:mysql://me:word@h/db?password=w&x=y",
+                "jdbc:mysql://me:[hidden]@h/db?password=[hidden]&x=y",
+            ),
+            ("jdbc:oracle:thin:me/w@rd@h:1521:db", "jdbc:oracle:thin:me/[hidden]@h:1521:db"),
+            ("jdbc:oracle:thin:me/word@//h:1521/db", "jdbc:oracle:thin:me/[hidden]@//h:1521/db"),
+            ("jdbc:oracle:thin:@//h:1521/db", "jdbc:oracle:thin:@//h:1521/db"),
+            ("jdbc:sqlite:/var/me@there.db", "jdbc:sqlite:/var/me@there.db"),
+            (
+                "http://a:1?x=1,http://me:word@b:2?password=w",
+                "http://a:1?x=1,http://me:[hidden]@b:2?password=[hidden]",
+            ),
         ] {
             assert_eq!(hidden(text), shown);
             assert_eq!(restored(shown, text), text);

@@ -23,7 +23,7 @@ pub(crate) fn is_written(value: &str, is_password: bool) -> bool {
     if is_hidden(value, is_password) {
         return false;
     }
-    let is_word = is_password && !value.is_empty() && !value.contains("://") && !has_reference(value);
+    let is_word = is_password && !value.is_empty() && !address::is_address(value) && !has_reference(value);
     is_word || !address::passwords(value).is_empty()
 }
 
@@ -55,13 +55,20 @@ mod tests {
 
     #[test]
     fn what_is_written_down_as_it_is() {
-        for value in ["word", "user=\"me\" password=\"word\";", "postgres://me:word@h/db"] {
+        for value in [
+            "word",
+            "user=\"me\" password=\"word\";",
+            "postgres://me:word@h/db",
+            "jdbc:sqlserver://h:1433;user=me;password=word",
+        ] {
             assert!(is_written(value, true), "{value}");
         }
         for value in [
             "",
             "${env:WORD}",
             "postgres://h/db",
+            "jdbc:sqlite:test.db",
+            "jdbc:mysql://h/db",
             "user=\"me\" password=\"${env:WORD}\";",
             "postgres://me:${env:WORD}@h",
         ] {

@@ -41,7 +41,7 @@ pub(super) fn parse(url: &Secret) -> Result<Address, String> {
     let text = url.expose();
     let (text, is_jdbc) = text.strip_prefix("jdbc:").map_or((text, false), |rest| (rest, true));
     if is_jdbc && !text.starts_with("postgresql:") {
-        return Err("only PostgreSQL is known here: jdbc:postgresql://host:5432/database".to_owned());
+        return Err(other_database(text));
     }
     let (rest, asked) = asked(&unambiguous(text))?;
     let mut config: Config = rest.parse().map_err(|_| {
@@ -56,6 +56,15 @@ pub(super) fn parse(url: &Secret) -> Result<Address, String> {
     let (mode, encryption) = asked.encryption()?;
     config.ssl_mode(mode);
     Ok(Address { config, encryption, silence, timeout })
+}
+
+/// What to do about an address of JDBC's, of which only the kind is shown: some have passwords anywhere.
+fn other_database(text: &str) -> String {
+    let kind = text.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+    format!(
+        "jdbc:{kind} is not known here, only PostgreSQL is: write jdbc:postgresql://host:5432/database; to or from another \
+         database, exec-sink or exec-source run a program of yours that speaks to it"
+    )
 }
 
 /// An address in which the one `@` stands behind user and password, and nothing before it ends them: the client takes the first that
@@ -193,14 +202,21 @@ mod tests {
             assert_eq!(parse(&Secret::new(url)).unwrap().config.get_dbname(), Some("db"), "{url}");
         }
         for (url, why) in [
-            ("jdbc:mysql://h/db", "only PostgreSQL"),
+            (
+                "jdbc:mysql://h/db",
+                "jdbc:mysql is not known here, only PostgreSQL is: write jdbc:postgresql://host",
+            ),
+            ("jdbc:sqlite:/var/geheim.db", "jdbc:sqlite is not"),
+            ("jdbc:oracle:thin:me/geheim@h:1521:db", "jdbc:oracle is not"),
+            ("jdbc:", "jdbc: is not"),
             ("h:1/db", "must be like"),
             ("postgres://h/db?sslmode=verify", "verify-ca or verify-full"),
             ("postgres://h/db?sslkey=k", "sslkey is not known"),
             ("postgres://h/db?socketTimeout=1m", "socketTimeout is a number of seconds"),
             ("postgres://h/db?currentScheme=s", "currentScheme behind the ? is not known"),
         ] {
-            assert!(parse(&Secret::new(url)).unwrap_err().contains(why), "{url}");
+            let said = parse(&Secret::new(url)).unwrap_err();
+            assert!(said.contains(why) && !said.contains("geheim"), "{url}: {said}");
         }
     }
 
