@@ -214,6 +214,30 @@ pub(super) fn has_reference(text: &str) -> bool {
     next_reference(text).is_some()
 }
 
+/// What looks like a reference and is none, by its words: of a provider that is not there, or of one that is there without what it
+/// needs. It stays as it is, as with Kafka Connect.
+pub(crate) fn strangers(text: &str) -> Vec<&str> {
+    let places = text.match_indices("${").filter_map(|(start, _)| {
+        let end = start + text[start..].find('}')?;
+        Some((&text[start..=end], &text[start + 2..end]))
+    });
+    let is_strange = |inside: &str| {
+        let Some((provider, rest)) = inside.split_once(':') else { return false };
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        // A shell's `${NAME:-word}`.
+        let is_shells = rest.starts_with(['-', '=', '+', '?']);
+        !provider.is_empty()
+            && provider.chars().all(is_name)
+            && !is_shells
+            && !PLACES.contains(&provider)
+            && parse(inside).is_none()
+    };
+    places.filter(|(_, inside)| is_strange(inside)).map(|(whole, _)| whole).collect()
+}
+
+/// What connectors fill in by such a place, a record at a time.
+const PLACES: [&str; 2] = ["time", "value"];
+
 /// What stands before the first reference, the reference, and what stands after it. Other `${...}` are left alone: topic names and
 /// patterns of connectors have them.
 fn next_reference(text: &str) -> Option<(&str, Reference<'_>, &str)> {
@@ -263,6 +287,15 @@ mod tests {
         assert_eq!(resolve(&format!("Bearer ${{dir:{path}:token}}")).unwrap(), "Bearer abc");
         assert_eq!(resolve("${topic}-${timestamp} ${unclosed").unwrap(), "${topic}-${timestamp} ${unclosed");
         assert!(resolve("${env:PATH}").unwrap().contains('/'));
+    }
+
+    #[test]
+    fn what_looks_like_a_reference_and_is_none_is_known() {
+        let all = "${vault:secret/db:word}@${topic}:${file:/path}, ${AWS-1:x}${env:A} ${dir:a:b} ${unclosed:";
+        assert_eq!(strangers(all), ["${vault:secret/db:word}", "${file:/path}", "${AWS-1:x}"]);
+        for none in ["${time:%Y}-${value:/a}", "${HOME:-/root}", "${a b:c}", "^${0,1}:{2}$", "${:x}"] {
+            assert_eq!(strangers(none), [""; 0], "{none}");
+        }
     }
 
     #[test]

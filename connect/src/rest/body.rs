@@ -135,7 +135,8 @@ mod tests {
     #[test]
     fn a_value_is_the_text_that_was_written() {
         let written = "1.50 1e3 -0 0.10 12345678901234567890123 1E-7 true false";
-        let options = written.split(' ').map(|text| format!("\"{text}\" : {text} ")).collect::<Vec<_>>().join(",");
+        let options =
+            written.split(' ').map(|text| format!("\"{text}\" : {text} ")).collect::<Vec<_>>().join(",");
         let object = Bytes::from(format!("{{{options}, \"none\": null, \"text\": \"a\\u00e9\"}}"));
         let (read, nulls) = config(&object).unwrap();
         let created =

@@ -17,6 +17,7 @@ use super::environment::{Control, Environment, Reporter, changed};
 use super::options::ConnectorOptions;
 use super::sink::SinkRun;
 use super::source::SourceRun;
+use super::validate::strange_references;
 use super::worker::Shared;
 use crate::herder::{State, TaskStart};
 use crate::options::{Fault, Given, Options};
@@ -44,6 +45,9 @@ impl TaskLife {
         let budget =
             RetryBudget { timeout: Some(self.shared.options.restart_timeout), delay_max: RESTART_MAX };
         let mut attempts: Option<Attempts> = None;
+        for fault in strange_references(&self.start.config) {
+            tracing::warn!(task = %self.start.id, "{fault}");
+        }
         loop {
             let begun = Instant::now();
             let Some(outcome) = self.supervised(&control).await else { return };

@@ -8,7 +8,7 @@ use super::options::{ConnectorOptions, ErrorOptions, SinkOptions, SourceOptions,
 use super::subscription::Subscription;
 use super::topics::TopicCreation;
 use super::worker::WorkerOptions;
-use crate::config::{Secrets, is_hidden, is_password, is_written};
+use crate::config::{Secrets, is_hidden, is_password, is_written, strangers};
 use crate::options::{Fault, Given, Options, unknown};
 use crate::registry::{Plugin, Registry};
 
@@ -147,19 +147,35 @@ pub fn converter_faults(settings: &BTreeMap<String, String>) -> Vec<Fault> {
     Conversion::read(&BTreeMap::new(), settings).err().unwrap_or_default()
 }
 
-/// What works and will hurt one day: passwords that everybody has who has the file.
+/// What works and will hurt one day: passwords that everybody has who has the file, and references that are none.
 #[must_use]
 pub fn warnings(registry: &Registry, config: &BTreeMap<String, String>) -> Vec<Fault> {
     let known = all_of_named(registry, config);
-    let written = config.iter().filter(|(name, value)| is_written(value, is_password(&known, name)));
+    let is_word =
+        |name: &str, value: &str| is_written(value, is_password(&known, name)) && strangers(value).is_empty();
+    let written = config.iter().filter(|(name, value)| is_word(name, value));
     let warning = |(name, _): (&String, &String)| {
         let why = format!(
-            "a password is written as it is in {name}: write ${{env:NAME}}, ${{file:/path:key}} or ${{dir:/path:file}} in its place, \
-             and only the worker has it"
+            "a password is written as it is in {name}: write {REFERENCES} in its place, and only the worker has it"
         );
         Fault::new(name, why)
     };
-    written.map(warning).collect()
+    written.map(warning).chain(strange_references(config)).collect()
+}
+
+/// How secrets are referred to.
+const REFERENCES: &str = "${env:NAME}, ${file:/path:key} or ${dir:/path:file}";
+
+/// What a configuration takes for a reference, as it stands there: it is a text like others.
+pub(super) fn strange_references(config: &BTreeMap<String, String>) -> impl Iterator<Item = Fault> {
+    config.iter().flat_map(|(name, value)| {
+        strangers(value).into_iter().map(move |stranger| {
+            let why = format!(
+                "{stranger} in {name} is no reference to a secret and stays as it is: write {REFERENCES}"
+            );
+            Fault::new(name, why)
+        })
+    })
 }
 
 /// A text about a connector, as it may be shown: what its configuration keeps secret is hidden.
@@ -253,6 +269,23 @@ mod tests {
             (said.len(), whole("leave it out"), whole("errors.deadletterqueue.topic.name")),
             (5, 4, 1),
             "{said:?}"
+        );
+    }
+
+    #[test]
+    fn a_reference_to_what_is_not_there_is_warned_of() {
+        let config = [
+            ("connector.class", "postgres"),
+            ("connection.password", "${vault:db:word}"),
+            ("topics", "${x}"),
+        ];
+        let config = config.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let said = warnings(&Registry::built_in(), &config);
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert_eq!(
+            said[0].message,
+            "${vault:db:word} in connection.password is no reference to a secret and stays as it is: write ${env:NAME}, \
+             ${file:/path:key} or ${dir:/path:file}"
         );
     }
 

@@ -103,7 +103,8 @@ impl Pipeline {
     fn add_json(&mut self, text: &str) -> Result<(), String> {
         let told = |error: serde_json::Error| error.to_string();
         let source: &RawValue = serde_json::from_str(text).map_err(told)?;
-        let node = serde_json::from_str::<Node>(text).and_then(|node| node.settled_json(source)).map_err(told)?;
+        let node =
+            serde_json::from_str::<Node>(text).and_then(|node| node.settled_json(source)).map_err(told)?;
         let Tree::Map(parts) = &node.tree else {
             return Err("expected an object: a file has one connector".to_owned());
         };
@@ -295,7 +296,8 @@ mod tests {
     fn a_number_of_json_is_the_text_that_stands_there() {
         let written = "1.50 1e3 -0 12345678901234567890123 true";
         let options = written.split(' ').map(|text| format!("\"{text}\": {text},")).collect::<String>();
-        let text = format!("{{{options} \"name\": 007.5, \"list\": [1.0, \"a\"], \"below\": {{\"x\": 2.0}}}}");
+        let text =
+            format!("{{{options} \"name\": 007.5, \"list\": [1.0, \"a\"], \"below\": {{\"x\": 2.0}}}}");
         let read = pipeline(&[("c.json", &text.replace("007.5", "7.50"))]).unwrap();
         let of = |name: &str| read.connectors[0][name].as_str();
         written.split(' ').for_each(|text| assert_eq!(of(text), text));

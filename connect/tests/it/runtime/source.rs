@@ -1,6 +1,7 @@
 //! Sources: what is polled is in the topic, and positions are stored behind it only.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -42,6 +43,22 @@ async fn every_line_arrives_in_order_and_a_restart_goes_on_behind_the_last() {
     let again = OneTask::start(&topic, &pairs, position_file(&dir)).await;
     again.until("the end", |metrics| metrics.exhausted).await;
     assert_eq!(lines(&contents(&topic).await), numbered(1_005), "nothing twice after an orderly end");
+}
+
+#[tokio::test]
+async fn what_looks_like_a_reference_to_a_secret_and_is_none_is_told_in_the_log() {
+    let (topic, dir) = (unique("lines"), tempfile::tempdir().unwrap());
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let to_file = Arc::new(log.reopen().unwrap());
+    let _here = tracing::subscriber::set_default(
+        tracing_subscriber::fmt().with_writer(to_file).with_ansi(false).finish(),
+    );
+    let pairs = [("connector.class", "lines"), ("topic", topic.as_str()), ("lines.note", "${vault:db:word}")];
+    let task = OneTask::start(&topic, &pairs, position_file(&dir)).await;
+    task.until("the end", |metrics| metrics.exhausted).await;
+    let said = std::fs::read_to_string(log.path()).unwrap();
+    let told = said.lines().filter(|line| line.contains("WARN") && line.contains("${vault:db:word}"));
+    assert!(told.filter(|line| line.contains("${env:NAME}")).count() == 1, "{said}");
 }
 
 #[tokio::test]
