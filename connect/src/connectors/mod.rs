@@ -1,6 +1,7 @@
 //! The connectors, a file or folder each.
 
 mod access;
+mod aside;
 mod events;
 mod line_reader;
 mod listen;

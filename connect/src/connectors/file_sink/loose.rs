@@ -8,6 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::options::FileSinkOptions;
+use crate::connectors::aside::aside;
 use crate::connectors::line::{self, Format};
 use crate::error::TaskError;
 use crate::record::Record;
@@ -54,7 +55,7 @@ impl Loose {
 #[async_trait]
 impl SinkTask for Loose {
     async fn write(&mut self, records: &[Record]) -> Result<Written, TaskError> {
-        self.append(records).map_err(super::failed)?;
+        aside(|| self.append(records)).map_err(super::failed)?;
         Ok(Written::All)
     }
 

@@ -27,6 +27,7 @@ use self::lane::Lane;
 use self::loose::Loose;
 use self::progress::Progress;
 use self::rule::{Rule, beside};
+use super::aside::aside;
 use super::line;
 use crate::about::About;
 use crate::check::Finding;
@@ -68,7 +69,8 @@ impl Sink for FileSink {
         let what = directory.display().to_string();
         // Those above it are made with it.
         let there = directory.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
-        let finding = match tempfile_in(there) {
+        let regular = options.file.as_deref().map_or(Ok(()), one_file::is_regular);
+        let finding = match regular.and_then(|()| tempfile_in(there)) {
             Ok(()) => Finding::fine(what, "can be written to"),
             Err(why) => Finding::wrong(what, format!("cannot be written to: {why}")),
         };
@@ -177,6 +179,19 @@ impl FileTask {
         self.lanes.get_mut(&key).ok_or_else(|| io::Error::other("no lane"))
     }
 
+    /// Takes partitions on, and says where each goes on as far as the files tell.
+    fn take(&mut self, partitions: &[Assigned]) -> io::Result<BTreeMap<TopicPartition, i64>> {
+        let mut known = BTreeMap::new();
+        for Assigned { partition, topic_id } in partitions {
+            self.ids.insert(partition.clone(), *topic_id);
+            let lane = self.lane(partition)?;
+            lane.claim(partition, *topic_id);
+            let next = lane.next(partition);
+            known.extend(next.map(|next| (partition.clone(), next)));
+        }
+        Ok(known)
+    }
+
     fn recover(&self, partition: &TopicPartition) -> io::Result<Lane> {
         if let Some(directory) = &self.options.directory {
             let directory = directory.join(&*partition.topic).join(partition.partition.to_string());
@@ -205,15 +220,7 @@ impl SinkTask for FileTask {
         &mut self,
         partitions: &[Assigned],
     ) -> Result<BTreeMap<TopicPartition, i64>, TaskError> {
-        let mut known = BTreeMap::new();
-        for Assigned { partition, topic_id } in partitions {
-            self.ids.insert(partition.clone(), *topic_id);
-            let lane = self.lane(partition).map_err(failed)?;
-            lane.claim(partition, *topic_id);
-            let next = lane.next(partition);
-            known.extend(next.map(|next| (partition.clone(), next)));
-        }
-        Ok(known)
+        aside(|| self.take(partitions)).map_err(failed)
     }
 
     async fn revoked(&mut self, partitions: &[TopicPartition]) {
@@ -235,7 +242,7 @@ impl SinkTask for FileTask {
                 ));
             };
             let partition = TopicPartition { topic: topic.clone(), partition };
-            self.write_run(&partition, run).map_err(failed)?;
+            aside(|| self.write_run(&partition, run)).map_err(failed)?;
         }
         if self.sealed() > MAX_SEALED
             && let Err(why) = self.flush().await
@@ -253,14 +260,14 @@ impl SinkTask for FileTask {
         let now = Instant::now();
         let mut flushes = Vec::new();
         for (key, lane) in self.lanes.iter_mut().filter(|(_, lane)| lane.is_due(now)) {
-            flushes.push((key.clone(), lane.flush(now).map_err(failed)?));
+            flushes.push((key.clone(), aside(|| lane.flush(now)).map_err(failed)?));
         }
         for (key, flush) in flushes {
             let done = tokio::task::spawn_blocking(move || flush.carry_out()).await;
             let done = done.map_err(io::Error::other).flatten();
             let Some(lane) = self.lanes.get_mut(&key) else { continue };
             match done {
-                Ok(()) => lane.flushed().map_err(failed)?,
+                Ok(()) => aside(|| lane.flushed()).map_err(failed)?,
                 Err(why) => {
                     // What a failed sync leaves in the file nobody knows. It is written again from the last one that succeeded.
                     self.lanes.remove(&key);
@@ -273,7 +280,7 @@ impl SinkTask for FileTask {
 
     async fn close(&mut self) {
         for lane in std::mem::take(&mut self.lanes).into_values() {
-            if let Err(why) = lane.close() {
+            if let Err(why) = aside(|| lane.close()) {
                 tracing::warn!(%why, "the progress of a file is not told to be complete");
             }
         }

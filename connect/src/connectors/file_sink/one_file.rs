@@ -1,6 +1,6 @@
 //! The one file that everything is appended to, of which nothing is ever removed.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -26,8 +26,17 @@ fn journal_of(path: &Path) -> PathBuf {
     hidden(path, "writing")
 }
 
+/// A pipe keeps whoever opens it waiting, and neither it nor a device keeps what it is given. What is not there yet will be a file.
+pub(super) fn is_regular(path: &Path) -> io::Result<()> {
+    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(io::Error::other(format!("{} is no regular file", path.display())));
+    }
+    Ok(())
+}
+
 /// The file from its end on, made if it is not there. What is in it stays.
 pub(super) fn begin(path: &Path, name: String) -> io::Result<OpenFile> {
+    is_regular(path)?;
     let file = OpenOptions::new().create(true).append(true).open(path)?;
     let length = file.metadata()?.len();
     let mut journal = Journal::new(journal_of(path));
@@ -43,6 +52,7 @@ pub(super) fn resume(
     progress: &mut Progress,
     progress_path: &Path,
 ) -> io::Result<OpenFile> {
+    is_regular(path)?;
     let file = OpenOptions::new().read(true).write(true).open(path)?;
     let there = file.metadata()?.len();
     if there < base {

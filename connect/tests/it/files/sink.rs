@@ -3,6 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -226,5 +227,48 @@ async fn a_line_is_text_or_json_or_all_of_the_record() -> Result<()> {
         let written: serde_json::Value = serde_json::from_str(&fs::read_to_string(&path)?)?;
         assert_eq!(written, serde_json::from_str::<serde_json::Value>(expected)?, "{format}");
     }
+    Ok(())
+}
+
+fn pipe(path: &Path) -> Result<()> {
+    anyhow::ensure!(Command::new("mkfifo").arg(path).status()?.success());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_pipe_or_a_directory_is_no_file_to_write_to() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let path = dir.path().join("out");
+    pipe(&path)?;
+    let mut task = open::sink("file-sink", &[("file", path.to_str().context("a path")?)]).await?;
+    task.assigned(&[assigned(0)]).await?;
+    let why = task.write(&[record(0, 0, line(0, 0))]).await.unwrap_err().to_string();
+    assert!(why.contains("is no regular file"), "{why}");
+    Ok(())
+}
+
+/// A pipe in the place of the progress is a disk that does not answer.
+#[test]
+fn a_disk_that_does_not_answer_keeps_no_other_task_waiting() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let lane = dir.path().join("lines/0");
+    fs::create_dir_all(&lane)?;
+    pipe(&lane.join(".progress"))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let options = [("directory", dir.path().to_str().context("a path")?)];
+    let mut task = runtime.block_on(open::sink("file-sink", &options))?;
+    let (started, has_started) = std::sync::mpsc::channel();
+    let stuck = runtime.spawn(async move {
+        started.send(())?;
+        anyhow::Ok(task.assigned(&[assigned(0)]).await?)
+    });
+    has_started.recv_timeout(Duration::from_secs(10))?;
+    let (answer, other) = std::sync::mpsc::channel();
+    runtime.spawn(async move { answer.send(()) });
+    let answered = other.recv_timeout(Duration::from_secs(10));
+    // The disk answers, with nothing that is any progress.
+    OpenOptions::new().write(true).open(lane.join(".progress"))?;
+    answered?;
+    assert!(runtime.block_on(stuck)?.is_err());
     Ok(())
 }
