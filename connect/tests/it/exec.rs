@@ -1,6 +1,8 @@
 //! Programs of a shell as source and sink.
 
 use std::fs;
+use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use millstream_connect::data::SchemaAndValue;
@@ -129,4 +131,34 @@ async fn a_program_is_killed_with_its_task() -> Result<()> {
     drop(task);
     assert!(!fs::exists(format!("/proc/{pid}"))?, "{pid} is running");
     Ok(())
+}
+
+/// What a program has started ends with it, and so does what it left behind when it closed its output.
+#[tokio::test]
+async fn no_process_outlives_its_program() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let pid = dir.path().join("pid");
+    let script = format!("trap '' TERM; sleep 1000 & echo $! > {}; echo up; wait", pid.display());
+    let mut task = open::source("exec-source", &[("command", &script), ("topic", "t")]).await?;
+    assert_eq!(task.poll().await?.context("it ended")?.records.len(), 1);
+    drop(task);
+    await_end(&pid).await?;
+
+    let script = format!("exec >&-; sleep 1000 & echo $! > {}; wait", pid.display());
+    let mut task = open::source("exec-source", &[("command", &script), ("topic", "t")]).await?;
+    let why = task.poll().await.unwrap_err().to_string();
+    assert!(why.contains("closed its standard output"), "{why}");
+    await_end(&pid).await
+}
+
+/// Waits until the process whose number is in a file is there no more, or is a corpse that nobody asks about.
+async fn await_end(pid: &Path) -> Result<()> {
+    let stat = format!("/proc/{}/stat", fs::read_to_string(pid)?.trim());
+    for _ in 0..500 {
+        if fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z ")) {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    anyhow::bail!("{stat} is there still")
 }

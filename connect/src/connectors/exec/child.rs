@@ -1,4 +1,5 @@
 use std::io::{self, Read, Write};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{self as std_mpsc, SyncSender};
@@ -6,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::sync::mpsc;
 
 use crate::connectors::line_reader::read_lines;
@@ -18,12 +20,38 @@ const LOG_LINE_MAX: usize = 4 << 10;
 const LAST_BREATH: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(5);
 
-/// A running program, killed when it is dropped.
+/// A running program, killed when it is dropped with all that it has started.
 pub(super) struct Program {
-    child: Arc<Mutex<Child>>,
+    leader: Arc<Mutex<Leader>>,
     said: mpsc::Receiver<Said>,
     input: Option<SyncSender<Vec<u8>>>,
     pub(super) started: Instant,
+}
+
+/// The shell, in a process group of its own, in which whatever it starts is too.
+struct Leader {
+    child: Child,
+    /// Nobody has asked yet how it ended, so its number, which is the group's, is no other's.
+    is_known: bool,
+}
+
+impl Leader {
+    /// How it ended, if it has.
+    fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
+        let status = self.child.try_wait()?;
+        self.is_known &= status.is_none();
+        Ok(status)
+    }
+
+    /// Ends all of the group. What has left it, as a daemon does, goes on.
+    fn kill(&mut self) -> io::Result<()> {
+        if !std::mem::take(&mut self.is_known) {
+            return Ok(());
+        }
+        let group = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        group.map_or(Ok(()), |group| kill_process_group(group, Signal::KILL))?;
+        self.child.wait().map(drop)
+    }
 }
 
 /// What a program says.
@@ -50,20 +78,21 @@ impl Program {
             .stdin(if reads { Stdio::piped() } else { Stdio::null() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            .process_group(0)
             .spawn()?;
         let (input, output, errors) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let child = Arc::new(Mutex::new(child));
+        let leader = Arc::new(Mutex::new(Leader { child, is_known: true }));
         let (sender, said) = mpsc::channel(WAITING);
         let connector = connector.to_owned();
         if let Some(errors) = errors {
             spawn(move || log(errors, &connector))?;
         }
         if let Some(output) = output {
-            let child = child.clone();
-            spawn(move || listen(output, line_max_bytes, &sender, &child))?;
+            let leader = leader.clone();
+            spawn(move || listen(output, line_max_bytes, &sender, &leader))?;
         }
         let input = input.map(feed).transpose()?;
-        Ok(Self { child, said, input, started: Instant::now() })
+        Ok(Self { leader, said, input, started: Instant::now() })
     }
 
     /// What it says next. Nothing is lost by dropping the future.
@@ -81,10 +110,8 @@ impl Program {
 impl Drop for Program {
     fn drop(&mut self) {
         self.said.close();
-        let mut child = self.child.lock();
         // It may have ended by itself, which is as good.
-        let _ = child.kill();
-        let _ = child.wait();
+        let _ = self.leader.lock().kill();
     }
 }
 
@@ -105,29 +132,32 @@ fn feed(mut stdin: ChildStdin) -> io::Result<SyncSender<Vec<u8>>> {
     Ok(sender)
 }
 
-fn listen(output: impl Read, max_bytes: usize, said: &mpsc::Sender<Said>, child: &Mutex<Child>) {
+fn listen(output: impl Read, max_bytes: usize, said: &mpsc::Sender<Said>, leader: &Mutex<Leader>) {
     let read =
         read_lines(output, max_bytes, str::to_owned, |lines| said.blocking_send(Said::Lines(lines)).is_ok());
-    let ended = match (read, status(child)) {
+    let ended = match (read, status(leader)) {
         (Err(why), _) | (_, Err(why)) => Err(format!("it cannot be listened to: {why}")),
-        (_, Ok(status)) if status.success() => Ok(()),
-        (_, Ok(status)) => Err(format!("the command ended with {status}; its standard error is in the log")),
+        (_, Ok(Some(status))) if status.success() => Ok(()),
+        (_, Ok(Some(status))) => {
+            Err(format!("the command ended with {status}; its standard error is in the log"))
+        }
+        (_, Ok(None)) => Err(format!(
+            "the command closed its standard output, did not end within {LAST_BREATH:?} and was killed; its standard error is in the log"
+        )),
     };
     // Whoever wanted to know may be gone.
     let _ = said.blocking_send(Said::Ended(ended));
 }
 
-/// How a program ended that says no more.
-fn status(child: &Mutex<Child>) -> io::Result<ExitStatus> {
+/// How a program ended that says no more; `None` if it had to be killed.
+fn status(leader: &Mutex<Leader>) -> io::Result<Option<ExitStatus>> {
     let patience = Instant::now() + LAST_BREATH;
     loop {
-        if let Some(status) = child.lock().try_wait()? {
-            return Ok(status);
+        if let Some(status) = leader.lock().ended()? {
+            return Ok(Some(status));
         }
         if Instant::now() > patience {
-            let mut child = child.lock();
-            child.kill()?;
-            return child.wait();
+            return leader.lock().kill().map(|()| None);
         }
         thread::sleep(LOOK);
     }
