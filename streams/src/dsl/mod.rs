@@ -31,7 +31,7 @@ pub use grouped_table::KGroupedTable;
 pub use nodes::TopologyBuilder;
 pub use output::Output;
 pub use partitioner::Partitions;
-pub use pre_aggregate::{PreAggregated, PreAggregatedWindows};
+pub use pre_aggregate::{LateOf, NoLate, PreAggregated, PreAggregatedWindows, WithLate};
 pub use sink::Sink;
 pub use stream::{End, KStream, Overload, Printed, Repartitioned, Split};
 pub use table::KTable;

@@ -16,15 +16,31 @@ const WIDE: Topic<u8, Option<String>> = Topic::new("wide");
 const WIDTH: u32 = 3;
 
 const TABLE: KeyValueStore<u8, String> = KeyValueStore::new("table");
-const WINDOWS: WindowStore<u8, String> = WindowStore::new("table");
+const WINDOWS: WindowStore<u8, String> = WindowStore::new("table").retention(mins(1));
 const SHUFFLED: Topic<u8, Option<String>> = Topic::new("table-repartition");
 const PARTIALS: Topic<u8, Option<String>> = Topic::new("table-partial-repartition");
+
+/// Late records, or partials of them.
+const LATE: Topic<u8, Option<String>> = Topic::new("late");
 
 /// A key, a letter or none, a time; `None` commits.
 type Step = Option<(u8, Option<char>, i64)>;
 
 /// What can be seen of a table: per key (and start of the window) the value and the time under which it was last told of.
 type Seen = BTreeMap<(u8, i64), (Option<String>, i64)>;
+
+/// What was late, per key and the windows that it belongs to: all letters, and the latest time.
+type Late = BTreeMap<(u8, Vec<i64>), (String, i64)>;
+
+/// What can be seen of a run.
+#[derive(Debug)]
+struct Outcome {
+    seen: Seen,
+    shuffled: usize,
+    /// Records or partials, once a window.
+    dropped: u64,
+    late: Late,
+}
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let letter = prop_oneof![9 => proptest::char::range('a', 'z').prop_map(Some), 1 => Just(None)];
@@ -75,23 +91,22 @@ fn by_window(builder: &StreamsBuilder, windows: TimeWindows, emit: Emit, combine
         sort(text);
     };
     let table = match combine {
-        None => grouped.windowed_by(windows).emit(emit).aggregate(WINDOWS, String::new, fold),
+        None => {
+            let plain = grouped.windowed_by(windows).emit(emit).late(|late| drop(late.to(LATE)));
+            plain.aggregate(WINDOWS, String::new, fold)
+        }
         Some(max_bytes) => {
             let combined = grouped.pre_aggregate().max_bytes(max_bytes).windowed_by(windows).emit(emit);
+            let combined = combined.late(|late| drop(late.to(Topic::new("late"))));
             combined.aggregate(WINDOWS, String::new, fold, merge)
         }
     };
     table.to_stream().to(Topic::windowed("out", windows.size()));
 }
 
-/// Runs the steps, a task in front of the shuffle and `WIDTH` behind it. Returns what there is to be seen, how many records
-/// were shuffled and how many of those were late.
-fn run(steps: &[Step], size: Option<Duration>, draw: impl Fn(&StreamsBuilder)) -> (Seen, usize, u64) {
-    let builder = StreamsBuilder::new();
-    draw(&builder);
-    let topology = builder.build().unwrap();
-    let driver = TestDriver::builder(&topology).partitions_of("in", 1).partitions_of("wide", WIDTH);
-    let mut driver = driver.commits_by_hand().build().unwrap();
+/// Runs the steps, a task in front of the shuffle and `WIDTH` behind it.
+fn run(steps: &[Step], windows: Option<TimeWindows>, draw: impl Fn(&StreamsBuilder)) -> Outcome {
+    let mut driver = driver(draw);
     for step in steps {
         match step {
             Some((key, letter, time)) => {
@@ -102,22 +117,52 @@ fn run(steps: &[Step], size: Option<Duration>, draw: impl Fn(&StreamsBuilder)) -
         }
     }
     driver.commit().unwrap();
-    let mut seen = Seen::new();
-    match size {
+    let (mut seen, mut late) = (Seen::new(), Late::new());
+    match windows {
         None => {
             for record in driver.output(Topic::<u8, Option<String>>::new("out")).drain() {
                 seen.insert((record.key, 0), (record.value, record.timestamp));
             }
         }
-        Some(size) => {
-            let out: Topic<Windowed<u8>, Option<String>> = Topic::windowed("out", size);
+        Some(windows) => {
+            let out: Topic<Windowed<u8>, Option<String>> = Topic::windowed("out", windows.size());
             for record in driver.output(out).drain() {
                 seen.insert((record.key.key, record.key.window.start), (record.value, record.timestamp));
             }
+            late = drain_late(&mut driver, windows);
         }
     }
     let shuffled = driver.output(SHUFFLED).drain().len() + driver.output(PARTIALS).drain().len();
-    (seen, shuffled, driver.dropped_records())
+    Outcome { seen, shuffled, dropped: driver.dropped_records(), late }
+}
+
+fn driver(draw: impl Fn(&StreamsBuilder)) -> TestDriver {
+    let builder = StreamsBuilder::new();
+    draw(&builder);
+    let topology = builder.build().unwrap();
+    let driver = TestDriver::builder(&topology).partitions_of("in", 1).partitions_of("wide", WIDTH);
+    driver.commits_by_hand().build().unwrap()
+}
+
+fn drain_late(driver: &mut TestDriver, windows: TimeWindows) -> Late {
+    let mut late = Late::new();
+    for record in driver.output(LATE).drain() {
+        let starts = windows.of_time(record.timestamp).map(|window| window.start).collect();
+        let (letters, latest) = late.entry((record.key, starts)).or_insert((String::new(), -1));
+        append(letters, record.value);
+        *latest = record.timestamp.max(*latest);
+    }
+    // Windows that overlap get them in another order.
+    for (letters, _) in late.values_mut() {
+        *letters = sorted(letters);
+    }
+    late
+}
+
+fn sorted(letters: &str) -> String {
+    let mut letters: Vec<char> = letters.chars().collect();
+    letters.sort_unstable();
+    letters.into_iter().collect()
 }
 
 /// A bound that is never reached, and one that is with nearly every record.
@@ -132,12 +177,12 @@ proptest! {
 
     #[test]
     fn tables_are_the_same(steps in steps()) {
-        let (plain, sent, dropped) = run(&steps, None, |builder| by_key(builder, None));
+        let plain = run(&steps, None, |builder| by_key(builder, None));
         for bound in BOUNDS {
-            let (combined, fewer, dropped_too) = run(&steps, None, |builder| by_key(builder, Some(bound)));
-            prop_assert_eq!(&combined, &plain);
-            prop_assert!(fewer <= sent, "{} records instead of {}", fewer, sent);
-            prop_assert_eq!(dropped_too, dropped);
+            let combined = run(&steps, None, |builder| by_key(builder, Some(bound)));
+            prop_assert_eq!(&combined.seen, &plain.seen);
+            prop_assert!(combined.shuffled <= plain.shuffled, "{combined:?} instead of {plain:?}");
+            prop_assert_eq!(combined.dropped, plain.dropped);
         }
     }
 
@@ -148,13 +193,53 @@ proptest! {
         steps in steps(),
     ) {
         let windows = TimeWindows::of(millis(size)).advance_by(millis(advance.min(size))).grace(millis(grace));
-        let size = Some(windows.size());
-        let (plain, sent, dropped) = run(&steps, size, |builder| by_window(builder, windows, emit, None));
+        let plain = run(&steps, Some(windows), |builder| by_window(builder, windows, emit, None));
         for bound in BOUNDS {
-            let combined = run(&steps, size, |builder| by_window(builder, windows, emit, Some(bound)));
-            prop_assert_eq!(&combined.0, &plain);
-            prop_assert!(combined.1 <= sent && combined.2 <= dropped);
-            prop_assert_eq!(combined.2 == 0, dropped == 0);
+            let combined = run(&steps, Some(windows), |builder| by_window(builder, windows, emit, Some(bound)));
+            prop_assert_eq!(&combined.seen, &plain.seen);
+            prop_assert_eq!(&combined.late, &plain.late);
+            prop_assert!(combined.shuffled <= plain.shuffled && combined.dropped <= plain.dropped);
+            prop_assert_eq!(combined.dropped == 0, plain.dropped == 0);
+        }
+    }
+
+    /// Several tasks feed each partition here, and windows close on the wall clock too: which records are late depends on when a
+    /// task commits. They are in a window or late, each once.
+    #[test]
+    fn what_is_in_no_window_is_late_whoever_commits_when(
+        (size, grace) in (1_u64..60, 0_u64..60),
+        on_silence in any::<bool>(),
+        steps in proptest::collection::vec((0..WIDTH as i32, steps()), 0..6),
+    ) {
+        let windows = TimeWindows::of(millis(size)).grace(millis(grace));
+        let emit = if on_silence { Emit::OnCloseOrSilence(millis(20)) } else { Emit::OnUpdate };
+        for bound in BOUNDS {
+            let mut driver = driver(|builder| by_window(builder, windows, emit, Some(bound)));
+            let mut expected = BTreeMap::<u8, String>::new();
+            for (partition, steps) in &steps {
+                for step in steps {
+                    let Some((key, letter, time)) = step else {
+                        driver.commit().unwrap();
+                        driver.advance_wall_clock(millis(30)).unwrap();
+                        continue;
+                    };
+                    let letter = letter.map(String::from);
+                    append(expected.entry(key % 5).or_default(), letter.clone());
+                    driver.input(WIDE).partition(*partition).at(*time).send(*key, letter).unwrap();
+                }
+            }
+            driver.commit().unwrap();
+            let mut told = BTreeMap::<u8, String>::new();
+            let table = driver.store(WINDOWS).unwrap();
+            for key in expected.keys() {
+                let kept = table.fetch(*key, ..).unwrap();
+                kept.into_iter().for_each(|(_, letters)| told.entry(*key).or_default().push_str(&letters));
+            }
+            for ((key, _), (letters, _)) in drain_late(&mut driver, windows) {
+                told.entry(key).or_default().push_str(&letters);
+            }
+            expected.values_mut().chain(told.values_mut()).for_each(|letters| *letters = sorted(letters));
+            prop_assert_eq!(told, expected);
         }
     }
 }
@@ -168,6 +253,24 @@ fn a_grouping_that_is_not_shuffled_is_left_as_it_is() {
         builder.build().unwrap().describe().to_string()
     };
     assert_eq!(describe(true), describe(false));
+}
+
+#[test]
+fn what_is_late_is_of_one_type_where_nothing_is_shuffled_too() {
+    const TEXTS: Topic<String, String> = Topic::new("texts");
+    const LATE_LETTERS: Topic<String, i64> = Topic::new("late-letters");
+    let builder = StreamsBuilder::new();
+    let grouped = builder.stream(TEXTS).group_by_key().pre_aggregate().windowed_by(TimeWindows::of(secs(1)));
+    let letters = |_: &String, text: String, letters: &mut i64| *letters += text.len() as i64;
+    let merge = |_: &String, more: i64, letters: &mut i64| *letters += more;
+    let grouped = grouped.late(|late| drop(late.to(LATE_LETTERS)));
+    let _table = grouped.aggregate("letters", || 0, letters, merge);
+    let mut driver = TestDriver::new(&builder.build().unwrap()).unwrap();
+    for (time, text) in [(1_000, "ab"), (2_000, "cd"), (1_999, "efg"), (500, "h")] {
+        driver.input(TEXTS).at(time).send("a", text).unwrap();
+    }
+    let late = driver.output(LATE_LETTERS).drain();
+    assert_eq!(late, [record("a", 3).at(1_999), record("a", 1).at(500)]);
 }
 
 #[test]

@@ -23,7 +23,8 @@
 //! **Windows.** A partial holds records of one key that belong to the same windows, and goes at the latest of their times. What was
 //! held is sent before a record goes by that closes one of their windows, in the order in which the keys came; so the aggregation judges
 //! every record as if it had come by itself, late ones too. (Several tasks that feed one partition are not in step with each other with
-//! or without this.) A partial that is late counts as one dropped record a window, whatever is in it. Windows that overlap get the
+//! or without this.) A partial that is late counts as one dropped record a window, whatever is in it, and goes where
+//! [`late`](PreAggregatedWindows::late) says. Windows that overlap get the
 //! records of a key in another order than they came, so there the aggregate must not depend on their order.
 //!
 //! **Switching it on** for an application that is there gives it another repartition topic, `<store>-partial-repartition`; what lies
@@ -32,10 +33,12 @@
 
 mod buffer;
 mod lanes;
+mod late;
 mod node;
 mod tables;
 mod windows;
 
+pub use late::{LateOf, NoLate, WithLate};
 pub use windows::PreAggregatedWindows;
 
 use crate::data::Data;

@@ -10,12 +10,11 @@ use std::cell::RefCell;
 
 use crate::data::Data;
 use crate::store::WindowStore;
-use crate::topology::NodeId;
 use crate::window::{Emit, TimeWindows, Windowed};
 
 use super::grouped::{Place, Prefixes, Update};
 use super::{KGroupedStream, KStream, KTable, SharedGraph};
-pub(super) use node::Shape;
+use node::Shape;
 
 /// A grouping by key and by window of event time. `count`, `reduce` and `aggregate` make tables of it, whose keys are
 /// [`Windowed`].
@@ -29,11 +28,11 @@ pub struct TimeWindowedKStream<K: Data, V> {
     windows: TimeWindows,
     emit: Emit,
     /// What takes the late records, until there is an aggregation to take them from.
-    late: RefCell<Option<Late<K, V>>>,
+    late: RefCell<Option<Late<K::Present, V>>>,
 }
 
-/// Draws what becomes of late records.
-type Late<K, V> = Box<dyn FnOnce(KStream<<K as Data>::Present, V>)>;
+/// Draws what becomes of what is late.
+pub(super) type Late<K, V> = Box<dyn FnOnce(KStream<K, V>)>;
 
 /// A kind of windows, and the grouping that it makes.
 pub trait Windowing: sealed::Sealed {
@@ -139,7 +138,7 @@ impl<K: Data, V: Data> TimeWindowedKStream<K, V> {
         self
     }
 
-    fn aggregated<A: Data<Present = A>>(
+    pub(super) fn aggregated<A: Data<Present = A>>(
         &self,
         prefixes: Prefixes,
         store: WindowStore<K::Present, A>,
@@ -148,25 +147,25 @@ impl<K: Data, V: Data> TimeWindowedKStream<K, V> {
     ) -> KTable<Windowed<K::Present>, A> {
         let shared = self.grouped.graph();
         let place = self.grouped.place(&mut shared.borrow_mut(), prefixes, store.name(), legacy_number);
-        let late = self.late.take();
-        let shape = Shape { windows: self.windows, emit: self.emit, has_late: late.is_some() };
-        let (table, late_node) = table::<K, V, A>(shared, place, shape, store, update);
-        if let (Some(draw), Some(node)) = (late, late_node) {
-            draw(KStream::new(shared.clone(), node, false));
-        }
-        table
+        let time = (self.windows, self.emit);
+        table::<K, V, A>(shared, place, time, self.late.take(), store, update)
     }
 }
 
-/// Adds a windowed aggregation of records whose values are `V`, and the node that its late records pass, if they are wanted.
+/// Adds a windowed aggregation of records whose values are `V`, and what becomes of those that are late.
 pub(super) fn table<K: Data, V: Data, A: Data<Present = A>>(
     shared: &SharedGraph,
     Place { name, store_name, parent }: Place,
-    shape: Shape,
+    (windows, emit): (TimeWindows, Emit),
+    late: Option<Late<K::Present, V>>,
     store: WindowStore<K::Present, A>,
     update: impl Update<K::Present, V, A>,
-) -> (KTable<Windowed<K::Present>, A>, Option<NodeId>) {
-    let graph = &mut *shared.borrow_mut();
-    let added = node::add::<K, V, A, _>(graph, name, parent, shape, (store, store_name), update);
-    (KTable::new(shared.clone(), added.node), added.late)
+) -> KTable<Windowed<K::Present>, A> {
+    let shape = Shape { windows, emit, has_late: late.is_some() };
+    let store = (store, store_name);
+    let added = node::add::<K, V, A, _>(&mut shared.borrow_mut(), name, parent, shape, store, update);
+    if let (Some(draw), Some(node)) = (late, added.late) {
+        draw(KStream::new(shared.clone(), node, false));
+    }
+    KTable::new(shared.clone(), added.node)
 }

@@ -19,10 +19,10 @@ use super::closing::Closing;
 
 /// How an aggregation cuts time, and what it tells of.
 #[derive(Clone, Copy)]
-pub(in crate::dsl) struct Shape {
-    pub(in crate::dsl) windows: TimeWindows,
-    pub(in crate::dsl) emit: Emit,
-    pub(in crate::dsl) has_late: bool,
+pub(super) struct Shape {
+    pub(super) windows: TimeWindows,
+    pub(super) emit: Emit,
+    pub(super) has_late: bool,
 }
 
 /// What was added to the graph.
