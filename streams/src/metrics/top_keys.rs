@@ -38,6 +38,12 @@ pub(crate) struct TopKey {
 }
 
 impl TopKeys {
+    /// A record without a key comes.
+    pub(crate) fn add_none(&mut self) {
+        self.seen += 1;
+        self.age();
+    }
+
     /// A key comes.
     pub(crate) fn add(&mut self, key: &[u8]) {
         self.seen += 1;
@@ -49,9 +55,7 @@ impl TopKeys {
             let key = key[..key.len().min(SHOWN_BYTES)].into();
             self.watched.push(Watched { hash, key, count: inherited + 1, inherited });
         }
-        if self.seen >= HALF_LIFE {
-            self.halve();
-        }
+        self.age();
     }
 
     /// Up to `most` keys, the hottest first. A key that may be there by chance alone is left out.
@@ -73,7 +77,11 @@ impl TopKeys {
         self.watched.swap_remove(at).count
     }
 
-    fn halve(&mut self) {
+    /// Halves everything when enough has come.
+    fn age(&mut self) {
+        if self.seen < HALF_LIFE {
+            return;
+        }
         self.seen /= 2;
         for known in &mut self.watched {
             known.count /= 2;
@@ -85,10 +93,43 @@ impl TopKeys {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
     use rand::rngs::StdRng;
     use rand::{RngExt, SeedableRng};
 
     use super::*;
+
+    proptest! {
+        /// However keys are spread and ordered: a share that is told is never more than the true one, and less by at most what a
+        /// watched key has on average. A key that is hotter than that is told of.
+        #[test]
+        fn the_sketch_is_as_good_as_its_bound(
+            spread in 1_u32..2_000,
+            power in 0.0_f64..6.0,
+            sorted in any::<bool>(),
+            seed in any::<u64>(),
+        ) {
+            let (mut sketch, mut random) = (TopKeys::default(), StdRng::seed_from_u64(seed));
+            let draw = |_| (random.random::<f64>().powf(power) * f64::from(spread)) as u32;
+            let mut keys: Vec<u32> = (0..5_000).map(draw).collect();
+            if sorted {
+                keys.sort_unstable();
+            }
+            let mut exact = HashMap::<Box<[u8]>, u64>::new();
+            for key in keys {
+                sketch.add(&key.to_be_bytes());
+                *exact.entry(key.to_be_bytes().into()).or_default() += 1;
+            }
+            let told: HashMap<_, _> = sketch.top(WATCHED).into_iter().map(|top| (top.key, top.share)).collect();
+            let bound = 1.0 / WATCHED as f64;
+            for (key, count) in exact {
+                let (share, told) = (count as f64 / 5_000.0, told.get(&key).copied().unwrap_or(0.0));
+                prop_assert!(told <= share && share <= told + bound + 1.0 / 5_000.0, "{told} of {share}");
+            }
+        }
+    }
 
     #[test]
     fn a_hot_key_is_found_among_many_with_its_share() {

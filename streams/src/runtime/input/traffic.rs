@@ -47,8 +47,9 @@ impl Traffic {
 
     #[cold]
     fn look(&mut self, key: Option<&[u8]>) {
-        if let Some(key) = key {
-            self.keys.add(key);
+        match key {
+            Some(key) => self.keys.add(key),
+            None => self.keys.add_none(),
         }
         // Marsaglia's xorshift.
         self.random ^= self.random << 13;
@@ -72,5 +73,15 @@ mod tests {
         let shares: Vec<f64> = traffic.keys.top(2).iter().map(|top| top.share).collect();
         assert!(shares.iter().all(|share| (0.47..0.53).contains(share)), "{shares:?}");
         assert_eq!((traffic.records, traffic.last_timestamp), (1_000_000, 999_999));
+    }
+
+    #[test]
+    fn a_key_that_few_records_have_is_not_hot_because_the_others_have_none() {
+        let mut traffic = Traffic::default();
+        for nth in 0..200_000 {
+            traffic.record(nth, (nth % 10 == 0).then_some(b"some"));
+        }
+        let share = traffic.keys.top(1)[0].share;
+        assert!((0.07..0.13).contains(&share), "{share}");
     }
 }
