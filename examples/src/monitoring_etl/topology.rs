@@ -42,6 +42,10 @@ const ALERT_FROM_REQUESTS: u64 = 10;
 /// Percent of the requests of a minute that may fail.
 const ALERT_ABOVE_PERCENT: f64 = 20.0;
 
+/// How far (ms) a line may be ahead of when it was read. One whose clock is wrong by more would close minutes that are not over, and
+/// a broker refuses what lies an hour in its future.
+const AHEAD_MAX_MS: i64 = 5 * 60_000;
+
 /// How long a minute waits for what comes late.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
@@ -64,12 +68,11 @@ impl Default for Pace {
 pub fn topology(pace: Pace) -> Result<Topology, TopologyError> {
     let builder = StreamsBuilder::new();
     let services = builder.global_table(SERVICES);
-    let lines =
-        Consumed::from(LINES).timestamps_by(|line, _| Some(time_of(&line.value).unwrap_or(line.timestamp)));
-    let (parsed, unparsed) = builder.stream(lines).process_values(|_| Identify).try_map_values(|line| {
-        let parsed = parse(&line.text).map(|request| Request { id: line.id.clone(), ..request });
-        parsed.map_err(|why| Unparsed { line: line.text.clone(), why })
-    });
+    let lines = Consumed::from(LINES).timestamps_by(|line, _| Some(time_among(&line.value, line.timestamp)));
+    let (parsed, unparsed) = builder
+        .stream(lines)
+        .process_values(|_| Identify)
+        .try_map_values(|line| parse_line(&line).map_err(|why| Unparsed { line: line.text, why }));
     unparsed.to(UNPARSED);
 
     let requests = parsed.left_join_global(
@@ -105,11 +108,29 @@ pub fn topology(pace: Pace) -> Result<Topology, TopologyError> {
     builder.build()
 }
 
-/// A line, and what it is known by.
+/// When a line was written, if it says so and that can be; or else when it was read.
+fn time_among(line: &str, read_at: i64) -> i64 {
+    time_of(line).filter(|time| *time <= read_at.saturating_add(AHEAD_MAX_MS)).unwrap_or(read_at)
+}
+
+/// The request of a line whose time was believed.
+fn parse_line(line: &Line) -> Result<Request, String> {
+    let request = parse(&line.text)?;
+    if request.time != line.time {
+        return Err(format!(
+            "it was read {} s before it says it was written",
+            (request.time - line.time) / 1_000
+        ));
+    }
+    Ok(Request { id: line.id.clone(), ..request })
+}
+
+/// A line, what it is known by, and under which time it goes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Data)]
 #[data(json)]
 struct Line {
     id: String,
+    time: i64,
     text: String,
 }
 
@@ -128,7 +149,8 @@ impl FixedKeyProcessor<Option<String>, String> for Identify {
         let place = line.headers().last(PLACE).and_then(|place| String::from_utf8(place.value.clone()?).ok());
         let in_topic = || cx.metadata().map(|line| format!("{}-{}", line.partition, line.offset));
         let id = place.or_else(in_topic).unwrap_or_default();
-        cx.forward(line.map(|text| Line { id, text }));
+        let time = line.timestamp();
+        cx.forward(line.map(|text| Line { id, time, text }));
         Ok(())
     }
 }
@@ -159,9 +181,12 @@ mod tests {
         )
     }
 
+    /// A minute before the lines say that they were written.
+    const READ_AT: i64 = 1_795_305_540_000;
+
     fn driver() -> TestDriver {
-        let driver = TestDriver::new(&topology(Pace::default()).unwrap());
-        let mut driver = driver.unwrap();
+        let topology = topology(Pace::default()).unwrap();
+        let mut driver = TestDriver::builder(&topology).wall_clock(READ_AT).build().unwrap();
         driver.input(SERVICES).send("blog", "writing").unwrap();
         driver
     }
@@ -183,6 +208,22 @@ mod tests {
             .collect();
         assert_eq!(seen, [("0-0", "writing", "/blog/x"), ("0-2", "other", "/else")]);
         assert_eq!(requests[0].timestamp, time_of(&line(1, "/", 200)).unwrap());
+    }
+
+    #[test]
+    fn a_line_from_the_future_goes_aside_and_closes_no_minute() {
+        let mut driver = driver();
+        let ahead = (AHEAD_MAX_MS / 1_000) as u32 - 60;
+        for second in [0, 61, ahead + 1, 3_599, 1] {
+            driver.input(LINES).send(None, line(second, "/blog/x", 200)).unwrap();
+        }
+        let unparsed = driver.output(UNPARSED).drain();
+        assert_eq!(unparsed.len(), 2);
+        assert_eq!(unparsed[0].value.line, line(ahead + 1, "/blog/x", 200));
+        assert_eq!(unparsed[0].value.why, "it was read 301 s before it says it was written");
+        assert_eq!(unparsed[0].timestamp, READ_AT);
+        assert!(driver.output(LATE).drain().is_empty());
+        assert_eq!(driver.output(REQUESTS).drain().len(), 3);
     }
 
     #[test]

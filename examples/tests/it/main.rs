@@ -13,5 +13,6 @@ mod ledger;
 mod own_connector;
 mod program;
 mod query;
+mod recount;
 mod replay;
 mod routed;
