@@ -158,3 +158,72 @@ impl Running {
         tokio::time::timeout(limit, idle).await.is_ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::machine::{Note, Topic};
+    use super::*;
+    use crate::Registry;
+    use crate::herder::Config;
+    use crate::rest::{Loggers, Rest, RestOptions, RestServer};
+    use crate::runtime::{PositionFile, TaskRunner};
+    use std::net::SocketAddr;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    async fn asked(address: SocketAddr, path: &str) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: w\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    /// A worker whose topics have what is sent to it, and which asks nobody.
+    fn reading(
+        dir: &tempfile::TempDir,
+        stored: mpsc::Receiver<Event>,
+        writes: mpsc::Sender<Write>,
+    ) -> Running {
+        let positions = Arc::new(PositionFile::open(dir.path().join("positions")).unwrap());
+        let (tell, events) = mpsc::channel(1);
+        let worker = TaskRunner::new(Arc::new(Registry::empty()), Config::new(), positions, tell).unwrap();
+        let (id, cluster_id) = ("w:1".to_owned(), "c".to_owned());
+        let parts = Parts { worker: Arc::new(worker), events, id, cluster_id, levels: Arc::new(|_, _| {}) };
+        let timing = Timing { heartbeat_ms: 1_000, session_ms: 10_000, margin_ms: 0, rebalance_delay_ms: 0 };
+        run(parts, timing, writes, Source::Topics(stored))
+    }
+
+    /// Who asked for its connectors would be told that there is none, and make it anew.
+    #[tokio::test]
+    async fn what_is_stored_is_not_asked_for_before_all_of_it_has_been_read() {
+        let (dir, settings) = (tempfile::tempdir().unwrap(), Config::new());
+        let (read, stored) = mpsc::channel(8);
+        let (writes, _written) = mpsc::channel(WRITES_MAX);
+        let running = reading(&dir, stored, writes);
+        let loggers = Arc::new(Loggers::new("INFO", |_, _| {}));
+        let options = RestOptions::of(&settings).unwrap();
+        let registry = Arc::new(Registry::empty());
+        let rest = Rest::new(running.herder(), registry, &settings, loggers, options).ok().unwrap();
+        let server = RestServer::bind("127.0.0.1:0").await.unwrap();
+        let address = server.address();
+        tokio::spawn(server.serve(rest));
+
+        assert!(asked(address, "/").await.starts_with("HTTP/1.1 200"));
+        let connectors = tokio::spawn(asked(address, "/connectors"));
+        let connector = Event::Read {
+            topic: Topic::Config,
+            offset: 0,
+            key: "connector-orders".to_owned(),
+            value: Some(br#"{"properties": {"name": "orders", "connector.class": "none"}}"#.to_vec()),
+            note: Note::default(),
+        };
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert!(!connectors.is_finished());
+        read.send(connector).await.unwrap();
+        read.send(Event::CaughtUp).await.unwrap();
+        let answer = connectors.await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with(r#"["orders"]"#), "{answer}");
+    }
+}

@@ -1,12 +1,13 @@
 //! Servers that are there and say nothing.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Result;
 use millstream_client::TopicPartition;
 use millstream_connect::data::Value;
-use millstream_connect::{Assigned, Record, SinkTask, TaskError, Written};
+use millstream_connect::{Assigned, Record, SinkTask, SourceTask, TaskError, Written};
 use millstream_tests::postgres::Postgres;
 use millstream_tests::process::PATIENCE;
 use rand::rngs::StdRng;
@@ -104,6 +105,52 @@ async fn a_source_whose_server_is_cut_off_anywhere_reads_each_row_once() -> Resu
     }
     assert!(proxy.cuts() > 2, "seed {seed}: {} cuts", proxy.cuts());
     Ok(())
+}
+
+/// The session itself is there for ever, and whatever is asked in it is asked behind what was not answered.
+#[tokio::test]
+async fn a_source_asks_no_more_in_a_session_that_fell_silent() -> Result<()> {
+    let Some(server) = Postgres::start(&[])? else { return Ok(()) };
+    let client = session(&server).await?;
+    client
+        .batch_execute("CREATE TABLE orders (id bigint PRIMARY KEY); INSERT INTO orders VALUES (1)")
+        .await?;
+    let options = [
+        ("connection.url", &*server.url()),
+        ("table.whitelist", "orders"),
+        ("incrementing.column.name", "id"),
+        ("poll.interval.ms", "10"),
+        SILENCE,
+    ];
+    let mut source = open::source("postgres-query", &options).await?;
+    assert_eq!(ids(&mut *source).await?, [1]);
+    let of_source =
+        rows(&client, "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'millstream%'").await?;
+    let [silenced] = &*of_source else { anyhow::bail!("one session: {of_source:?}") };
+    let signal = |name: &str| Command::new("kill").args([name, silenced]).status();
+    assert!(signal("-STOP")?.success());
+    client.batch_execute("INSERT INTO orders VALUES (2)").await?;
+    let silent = timeout(PATIENCE, source.poll()).await?;
+    let after = timeout(PATIENCE, ids(&mut *source)).await;
+    // A server with a process that stands still does not end.
+    assert!(signal("-CONT")?.success());
+    assert!(matches!(&silent, Err(error) if is_silence(error)), "{silent:?}");
+    assert_eq!(after??, [2]);
+    Ok(())
+}
+
+/// What the next batch with rows has.
+async fn ids(source: &mut dyn SourceTask) -> Result<Vec<i64>> {
+    loop {
+        let batch = source.poll().await?.unwrap_or_default();
+        if !batch.records.is_empty() {
+            let id = |record: &Record| match record.value.value.get("id") {
+                Some(Value::Int64(id)) => *id,
+                other => panic!("no id: {other:?}"),
+            };
+            return Ok(batch.records.iter().map(id).collect());
+        }
+    }
 }
 
 #[tokio::test]

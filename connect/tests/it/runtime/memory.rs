@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use millstream_connect::herder::{State, Worker};
+use millstream_connect::herder::{State, TaskId, Worker};
 
 use super::broker::{committed, contents, topic_of, unique};
 use super::shelf::{Behaviour, ShelfState};
@@ -131,4 +131,38 @@ async fn what_a_source_has_sent_takes_memory_until_it_is_acknowledged() {
     task.runner.stop(&task.id).await;
     assert_eq!(task.runner.memory().0, 0, "all memory came back");
     assert_eq!(contents(&topic).await.len() as u64, read);
+}
+
+/// As long as it holds them, a batch's records take far more than what is sent of them.
+#[tokio::test]
+async fn a_source_takes_memory_for_what_it_has_polled_before_any_of_it_is_sent() {
+    let (topic, other) = (unique("lines"), unique("lines"));
+    let dir = tempfile::tempdir().unwrap();
+    let unsent = [
+        ("connector.class", "lines"),
+        ("topic", topic.as_str()),
+        ("lines", "1000000"),
+        ("lines.batch", "1000"),
+        ("producer.override.linger.ms", "3600000"),
+        ("producer.override.delivery.timeout.ms", "7200000"),
+        ("producer.override.batch.size", "4000000"),
+    ];
+    let worker = [("worker.memory.bytes", "1048576")];
+    let task = OneTask::start_with(&topic, &unsent, position_file(&dir), &worker).await;
+    // What is sent stands for its bytes, some 11 KiB a batch.
+    task.until("the memory", |_| task.runner.memory().0 > 512 << 10).await;
+    let next = [("connector.class", "lines"), ("topic", &*other), ("lines", "3000"), ("lines.batch", "3000")];
+    let beside = task.beside(&other, 0, &next).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let read = |id: &TaskId| {
+        let all = task.runner.metrics();
+        all.into_iter().find(|(of, _)| of == id).map_or(0, |(_, metrics)| metrics.records_read)
+    };
+    let (first, second) = (read(&task.id), read(&beside));
+    assert!((40_000..100_000).contains(&first), "{first} lines are on their way");
+    assert_eq!(second, 0, "nothing of another is sent while there is no room for it");
+    task.runner.stop(&task.id).await;
+    eventually("the other's lines", async || read(&beside) == 3_000).await;
+    task.runner.stop(&beside).await;
+    assert_eq!(task.runner.memory().0, 0, "all memory came back");
 }

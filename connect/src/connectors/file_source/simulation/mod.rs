@@ -4,7 +4,7 @@
 mod world;
 mod writer;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::Path;
 use std::rc::Rc;
@@ -127,7 +127,12 @@ fn run(seed: u64, scene: Scene) -> Result<(), String> {
     };
     let pattern: fn(&Path) -> bool =
         if scene.sees_rotated { |_| true } else { |path| path.to_string_lossy().ends_with(".log") };
-    let disk = SimulatedDisk { world: world.clone(), meanwhile: Rc::new(meanwhile), pattern };
+    let disk = SimulatedDisk {
+        world: world.clone(),
+        meanwhile: Rc::new(meanwhile),
+        pattern,
+        is_broken: Rc::default(),
+    };
     let mut topic = Topic::default();
     let start = |topic: &Topic| {
         Tailer::with_block(disk.clone(), settings(), topic.positions.clone(), HashMap::new(), BLOCK)
@@ -195,4 +200,34 @@ fn every_line_comes_once_where_rotated_files_are_named_too() {
 fn every_line_comes_once_in_spite_of_crashes() {
     all(Scene { sees_rotated: false, crashes: true });
     all(Scene { sees_rotated: true, crashes: true });
+}
+
+/// Of what is sealed, nothing else brings another read: it does not grow, and has no end that could be settled.
+#[test]
+fn what_could_not_be_read_is_read_when_it_can_be() {
+    for path in ["/l/app.log", "/l/app.log.gz"] {
+        let world = Rc::new(RefCell::new(World::default()));
+        world.borrow_mut().create(Path::new(path), b"one\ntwo\n");
+        let is_broken = Rc::new(Cell::new(false));
+        let disk = SimulatedDisk {
+            world: world.clone(),
+            meanwhile: Rc::new(|_: &mut World| {}),
+            pattern: |_| true,
+            is_broken: is_broken.clone(),
+        };
+        let mut tail = Tailer::with_block(disk, settings(), BTreeMap::new(), HashMap::new(), BLOCK);
+        let mut read = |now_ms: u64, left: usize| {
+            let mut room = Room { lines: Vec::new(), places: Vec::new(), left };
+            tail.turn(now_ms, &mut room);
+            room.lines
+        };
+        assert_eq!(read(0, 1), ["one"], "{path}");
+        is_broken.set(true);
+        for now_ms in (10..1_000).step_by(10) {
+            assert_eq!(read(now_ms, 9), [""; 0], "{path}");
+        }
+        is_broken.set(false);
+        let later: Vec<String> = (1_000..1_200).step_by(10).flat_map(|now_ms| read(now_ms, 9)).collect();
+        assert_eq!(later, ["two"], "{path}");
+    }
 }

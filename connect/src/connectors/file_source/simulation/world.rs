@@ -1,4 +1,4 @@
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -117,6 +117,8 @@ pub(super) struct SimulatedDisk {
     pub(super) meanwhile: Rc<dyn Fn(&mut World)>,
     /// What the user's patterns name.
     pub(super) pattern: fn(&Path) -> bool,
+    /// Whether nothing can be read of any file, as where a disk or the way to it has failed for a while.
+    pub(super) is_broken: Rc<Cell<bool>>,
 }
 
 impl SimulatedDisk {
@@ -168,6 +170,9 @@ impl Disk for SimulatedDisk {
     }
 
     fn read_at(&mut self, file: &mut SimulatedFile, at: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.is_broken.get() {
+            return Err(io::Error::other("input/output error"));
+        }
         let world = self.world();
         let rest = world.bytes(file.inode).get(at as usize..).unwrap_or_default();
         let read = rest.len().min(buffer.len());
