@@ -53,7 +53,7 @@ fn begin(line: &str) -> Result<(&str, i64, &str), String> {
     Ok((client, time, rest))
 }
 
-/// A time that windows can have: none before 1970.
+/// A time that windows can have: none before 1970, and no 61st second of a minute.
 fn parse_time(text: &str) -> Option<i64> {
     let fits = |(byte, shape): (u8, &u8)| match shape {
         b'0' => byte.is_ascii_digit(),
@@ -63,7 +63,9 @@ fn parse_time(text: &str) -> Option<i64> {
     };
     let has_shape = text.len() == TIME_SHAPE.len() && text.bytes().zip(TIME_SHAPE).all(fits);
     let time = DateTime::parse_from_str(text, TIME_FORMAT).ok().filter(|_| has_shape)?;
-    Some(time.timestamp_millis()).filter(|time| *time >= 0)
+    // What is called 60 is known as the last second and one more of milliseconds.
+    let is_plain = time.timestamp() >= 0 && time.timestamp_subsec_millis() == 0;
+    is_plain.then(|| time.timestamp_millis())
 }
 
 /// What stands before the quote that ends it and a space, and what follows. A quote behind a backslash is one that was asked for.
@@ -118,6 +120,7 @@ mod tests {
             (&LINE.replace("May", "Mai"), "17/Mai/2015:10:05:03 +0000 is no time"),
             (&LINE.replace("17/May", "7/May"), "7/May/2015:10:05:03 +0000 is no time"),
             (&LINE.replace("17/May", "31/Jun"), "31/Jun/2015:10:05:03 +0000 is no time"),
+            (&LINE.replace(":03 ", ":60 "), "17/May/2015:10:05:60 +0000 is no time"),
             (&LINE.replace("May/2015", "May/1915"), "17/May/1915:10:05:03 +0000 is no time"),
             (&LINE.replace(" 200 ", " OK "), "OK is no status"),
             (&LINE.replace(" 200 ", " +20 "), "+20 is no status"),
