@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -9,6 +9,7 @@ use super::disk::{Disk, Found, Look};
 use super::family::GZIP;
 use super::gzip::GzipFile;
 use super::identity::FileId;
+use super::pattern;
 
 /// How many files of a directory are looked at to find a rotated one.
 const MAX_SIBLINGS: usize = 10_000;
@@ -16,6 +17,8 @@ const MAX_SIBLINGS: usize = 10_000;
 /// The file system of this machine.
 pub(super) struct LocalDisk {
     patterns: Vec<String>,
+    /// What the patterns name and cannot be followed, which the log was told.
+    told: BTreeSet<PathBuf>,
 }
 
 /// An open file.
@@ -26,16 +29,43 @@ pub(super) enum LocalFile {
 
 impl LocalDisk {
     pub(super) fn new(patterns: Vec<String>) -> Self {
-        Self { patterns }
+        Self { patterns, told: BTreeSet::new() }
     }
 
-    fn paths(&self) -> impl Iterator<Item = PathBuf> {
-        // A name with a bracket in it is a name first of all.
-        self.patterns.iter().flat_map(|pattern| {
-            let literal = Path::new(pattern).is_file().then(|| PathBuf::from(pattern));
-            let globbed = literal.is_none().then(|| glob::glob(pattern).ok()).flatten();
-            literal.into_iter().chain(globbed.into_iter().flatten().filter_map(Result::ok))
-        })
+    /// What the patterns name, and what of it cannot be followed, and why.
+    pub(super) fn paths(&self) -> (Vec<PathBuf>, BTreeMap<PathBuf, String>) {
+        let (mut paths, mut unfit) = (Vec::new(), BTreeMap::new());
+        for pattern in &self.patterns {
+            // A name with a bracket in it is a name first of all.
+            match fs::metadata(pattern) {
+                Ok(found) if found.is_file() => paths.push(PathBuf::from(pattern)),
+                Ok(_) => {
+                    unfit.insert(PathBuf::from(pattern), "it is no regular file".to_owned());
+                }
+                Err(why) if why.kind() == io::ErrorKind::PermissionDenied => {
+                    unfit.insert(PathBuf::from(pattern), why.to_string());
+                }
+                Err(_) => {
+                    for found in pattern::paths(pattern) {
+                        match found {
+                            Ok(path) => paths.push(path),
+                            Err((directory, why)) => {
+                                unfit.insert(directory, why.to_string());
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        (paths, unfit)
+    }
+
+    /// Each once, until it can be followed.
+    fn tell(&mut self, unfit: BTreeMap<PathBuf, String>) {
+        for (path, why) in unfit.iter().filter(|(path, _)| !self.told.contains(*path)) {
+            tracing::warn!(path = %path.display(), why, "what is to be followed cannot be; it is looked at again");
+        }
+        self.told = unfit.into_keys().collect();
     }
 }
 
@@ -43,7 +73,9 @@ impl Disk for LocalDisk {
     type File = LocalFile;
 
     fn list(&mut self) -> Vec<Found> {
-        once_each(self.paths())
+        let (paths, unfit) = self.paths();
+        self.tell(unfit);
+        once_each(paths.into_iter())
     }
 
     fn siblings(&mut self, path: &Path) -> Vec<Found> {

@@ -8,6 +8,7 @@ mod identity;
 mod local;
 mod mark;
 mod options;
+mod pattern;
 mod place;
 mod rescue;
 mod set;
@@ -77,6 +78,9 @@ impl Source for FileSource {
 
 fn look_at(pattern: &str) -> Finding {
     let mut disk = LocalDisk::new(vec![pattern.to_owned()]);
+    if let Some((path, why)) = disk.paths().1.pop_first() {
+        return Finding::wrong(pattern, format!("{} cannot be read: {why}", path.display()));
+    }
     let found = disk.list();
     let shut = found.iter().find_map(|one| Some((&one.path, disk.open(&one.path).err()?)));
     match shut {
@@ -128,6 +132,16 @@ struct Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cannot_be_followed_is_not_said_to_be_missing() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = dir.path().to_str().unwrap();
+        assert!(look_at(at).said.contains("no regular file"));
+        assert!(look_at(&format!("{at}/*.log")).said.contains("no such file yet"));
+        std::fs::write(dir.path().join("a.log"), "").unwrap();
+        assert!(look_at(&format!("{at}/**/*.log")).said.contains("1 files"));
+    }
 
     #[test]
     fn a_directory_is_the_matter_of_one_task() {
