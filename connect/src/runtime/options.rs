@@ -4,8 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::backoff::RetryBudget;
+use super::topics;
 use crate::options::{Choice, Definition, Fault, Options};
 use crate::registry::{Plugin, Registry};
+
+/// What a connector's name becomes the name of its dead letters' topic with.
+const DEAD_LETTERS: &str = ".dlq";
 
 /// Of sources and sinks. Names below `transforms.`, `predicates.`, `key.converter.` and the like are those of what they configure.
 #[derive(Options, Clone, Debug)]
@@ -47,6 +51,11 @@ pub struct ConnectorOptions {
 
 /// In Kafka Connect's words: a connector without a name has no path in the REST API, so it could not be deleted.
 #[expect(clippy::ptr_arg, reason = "a check takes what the option is")]
+fn is_topic(name: &Option<String>) -> Result<(), String> {
+    let name = name.as_deref().unwrap_or_default().trim();
+    if name.is_empty() { Ok(()) } else { topics::is_name(name) }
+}
+
 fn is_name(name: &String) -> Result<(), String> {
     let control: Vec<String> =
         name.chars().filter(|c| c.is_control()).map(|c| u32::from(c).to_string()).collect();
@@ -92,8 +101,9 @@ pub struct ErrorOptions {
     /// Whether the log has the records themselves.
     #[option(name = "errors.log.include.messages", default = false, group = "Error Handling")]
     pub log_messages: bool,
-    /// The topic for records that fail; the connector's name and `.dlq` without it; empty: there is none.
-    #[option(name = "errors.deadletterqueue.topic.name", group = "Error Handling")]
+    /// The topic for records that fail; without it the connector's name and `.dlq`, with a `_` for each character that no topic's
+    /// name has; empty: there is none.
+    #[option(name = "errors.deadletterqueue.topic.name", group = "Error Handling", check = is_topic)]
     pub dead_letter_topic: Option<String>,
     /// Replication factor of that topic if it has to be made; the broker's default without it.
     #[option(name = "errors.deadletterqueue.topic.replication.factor", group = "Error Handling")]
@@ -159,7 +169,7 @@ impl ErrorOptions {
         let topic = self
             .dead_letter_topic
             .as_ref()
-            .map_or_else(|| format!("{connector}.dlq"), |topic| topic.trim().to_owned());
+            .map_or_else(|| topics::name_like(connector, DEAD_LETTERS), |topic| topic.trim().to_owned());
         (!topic.is_empty()).then_some(topic)
     }
 }

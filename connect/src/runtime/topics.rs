@@ -8,8 +8,33 @@ use regex::Regex;
 use super::RunError;
 use crate::options::{Fault, Given, OptionType};
 
+/// Kafka's limit to the name of a topic, in bytes.
+const NAME_MAX: usize = 249;
 /// The group whose rules count for every topic that no other group includes.
 const DEFAULT_GROUP: &str = "default";
+
+/// Whether a topic can have this name (Kafka's `Topic.validate`).
+///
+/// # Errors
+/// What its name can be.
+pub(crate) fn is_name(name: &str) -> Result<(), String> {
+    let is_one =
+        (1..=NAME_MAX).contains(&name.len()) && !matches!(name, "." | "..") && name.bytes().all(is_of_a_name);
+    is_one.then_some(()).ok_or_else(|| {
+        format!("{name} can be no topic's name: that has ASCII letters, digits, `.`, `_` and `-` alone, {NAME_MAX} at most")
+    })
+}
+
+/// The name that is most like a text with an ending.
+pub(crate) fn name_like(text: &str, ending: &str) -> String {
+    let legal = |c: char| u8::try_from(c).is_ok_and(is_of_a_name);
+    let name = text.chars().map(|c| if legal(c) { c } else { '_' });
+    name.take(NAME_MAX - ending.len()).chain(ending.chars()).collect()
+}
+
+fn is_of_a_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"._-".contains(&byte)
+}
 
 /// How topics are made.
 #[derive(Debug, Default)]
@@ -148,6 +173,18 @@ pub(crate) async fn ensure(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_can_be_no_topic_becomes_what_is_most_like_it() {
+        for name in ["", ".", "..", "a b", "a/b", "ä", &"x".repeat(250)] {
+            assert!(is_name(name).is_err(), "{name}");
+        }
+        for (text, like) in [("a.b_c-9", "a.b_c-9.dlq"), ("sp ace/ü", "sp_ace__.dlq"), ("..", "...dlq")] {
+            assert_eq!(name_like(text, ".dlq"), like);
+            assert_eq!(is_name(like), Ok(()));
+        }
+        assert_eq!(is_name(&name_like(&"x".repeat(300), ".dlq")), Ok(()));
+    }
 
     #[test]
     fn the_first_group_that_takes_a_topic_says_how_it_is_made() {

@@ -19,7 +19,7 @@ use crate::runtime::environment::{Control, changed, telling};
 use crate::runtime::failure::Failure;
 use crate::runtime::memory::Room;
 use crate::runtime::meter::{Doing, Meter, Stage};
-use crate::runtime::topics::ensure;
+use crate::runtime::topics::{ensure, is_name};
 use crate::runtime::undertaker::Leg;
 use crate::source::SourceBatch;
 
@@ -116,6 +116,11 @@ impl SourceRun {
             }
         };
         if !self.is_begun(&record.topic) {
+            if let Err(why) = is_name(&record.topic) {
+                let failure = Failure::produce(why);
+                let from = address(&record);
+                return self.give_up(batch, progress, &encoded, &from, record.timestamp, &failure).await;
+            }
             self.begin(&record.topic).await?;
         }
         progress.bytes += encoded.len();

@@ -42,6 +42,9 @@ pub(crate) struct LinesOptions {
     /// From this one on all are.
     #[option(name = "lines.astray.from")]
     astray_from: Option<u64>,
+    /// Every so many lines one is for a topic that there cannot be; 0: none.
+    #[option(name = "lines.lost.every", default = 0)]
+    lost_every: u64,
     /// How far ahead of the clock the lines' times lie, in ms; they have none without.
     #[option(name = "lines.ahead.ms")]
     ahead: Option<i64>,
@@ -101,10 +104,12 @@ impl SourceTask for LinesTask {
             is_every || self.options.astray_from.is_some_and(|from| line >= from)
         };
         let ahead = self.options.ahead.map(|ahead| chrono::Utc::now().timestamp_millis() + ahead);
+        let lost = |line: u64| self.options.lost_every > 0 && line.is_multiple_of(self.options.lost_every);
+        let topic = |line| if lost(line) { "no topic/ü".into() } else { Arc::clone(&self.topic) };
         let record = |line| Record {
             partition: astray(line).then_some(1_000),
             timestamp: ahead,
-            ..Record::new(Arc::clone(&self.topic), SchemaAndValue::string(text(line)))
+            ..Record::new(topic(line), SchemaAndValue::string(text(line)))
         };
         let records = (self.next..end).map(record).collect();
         self.next = end;

@@ -110,6 +110,21 @@ async fn a_record_that_no_broker_takes_is_a_dead_letter_and_the_rest_goes_on() {
 }
 
 #[tokio::test]
+async fn a_record_for_a_topic_that_there_cannot_be_is_a_dead_letter_and_the_rest_goes_on() {
+    let (topic, dir) = (unique("lines"), tempfile::tempdir().unwrap());
+    let pairs =
+        [("connector.class", "lines"), ("topic", topic.as_str()), ("lines", "20"), ("lines.lost.every", "8")];
+    let task = OneTask::start(&topic, &pairs, position_file(&dir)).await;
+    let metrics = task.until("the end", |metrics| metrics.exhausted).await;
+    assert_eq!((metrics.records_written, metrics.dead_letters), (17, 3));
+    let letters = contents(&format!("{topic}.dlq")).await;
+    let header =
+        |name: &str| letters[0].headers.iter().find(|(key, _)| key == name).map(|(_, why)| why.as_str());
+    assert_eq!(header("__connect.errors.topic"), Some("no topic/ü"));
+    assert!(header("__connect.errors.exception.message").unwrap().contains("can be no topic's name"));
+}
+
+#[tokio::test]
 async fn a_record_that_its_broker_refuses_is_a_dead_letter_made_of_what_was_sent() {
     let (topic, dir) = (unique("lines"), tempfile::tempdir().unwrap());
     let pairs = [
