@@ -18,7 +18,10 @@ use crate::sink::{Outcome, Replay, Sink, SinkContext, SinkTask, Written};
 /// What can be said to [`ExecSink`].
 #[derive(Options, Clone, Debug)]
 pub struct ExecSinkOptions {
-    /// The command to run, as a shell takes it.
+    /// The command to run, as a shell takes it. Each line of its standard input is a record: a JSON object of `id`, `topic`,
+    /// `partition`, `offset`, `timestamp`, `key`, `headers` and `value`. It answers each by a line, in any order: `{"id": 1}`, it is
+    /// done; `{"id": 2, "retry": "why", "after_ms": 5000}`, again later; `{"id": 3, "reject": "why"}`, a dead letter. What it writes to
+    /// its standard error goes to the log.
     #[option(importance = "high")]
     command: String,
     /// How long the program may take to answer for the records it is given at once. Then it is killed and started again.

@@ -22,13 +22,17 @@ const WRONG: &str = "exec.error";
 /// What can be said to [`ExecSource`].
 #[derive(Options, Clone, Debug)]
 pub struct ExecSourceOptions {
-    /// The command to run, as a shell takes it.
+    /// The command to run, as a shell takes it. What it writes to its standard error goes to the log. When it ends with 0, all is
+    /// said; when it fails, it is started again.
     #[option(importance = "high")]
     command: String,
     /// The topic to write to, where a record names no other.
     #[option(importance = "high")]
     topic: String,
-    /// What the lines are: text, or records as JSON objects.
+    /// What the lines are: text; or `records`, JSON objects such as `{"value": {"a": 1}, "key": "k", "topic": "t", "partition": 0,
+    /// "timestamp": 1767225600000, "headers": {"h": 1}, "position": {"page": 7}}`, of which all but the value may be missing. The
+    /// position that was stored last stands in the environment as MILLSTREAM_POSITION. A line that is none is a record as it is, with
+    /// what is wrong in the header `exec.error`.
     #[option(default = "lines")]
     format: Spoken,
     /// The longest line. A longer one comes in pieces.
