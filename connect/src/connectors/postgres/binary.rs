@@ -101,7 +101,7 @@ impl ColumnKind {
                 out.put_i64((ms - EPOCH_DAYS * DAY_MS) * 1_000);
                 Ok(())
             }
-            Self::ZonedTime | Self::Other => Err(Unfit::Text),
+            Self::ZonedTime | Self::Array | Self::Other => Err(Unfit::Text),
         }
     }
 }

@@ -50,6 +50,8 @@ pub(super) enum ColumnKind {
     Timestamp,
     Json,
     Jsonb,
+    /// Of whatever type.
+    Array,
     /// The server knows.
     Other,
 }
@@ -73,6 +75,8 @@ impl ColumnKind {
             "timestamp" | "timestamptz" => Self::Timestamp,
             "json" => Self::Json,
             "jsonb" => Self::Jsonb,
+            // So the server names the array that it makes for each type.
+            name if name.starts_with('_') => Self::Array,
             _ => Self::Other,
         }
     }
@@ -107,7 +111,12 @@ impl ColumnKind {
                 out.extend_from_slice(NULL);
                 return Ok(());
             }
-            (Self::Text | Self::Other, Value::String(text)) => return write_text(text, out),
+            (Self::Text | Self::Array | Self::Other, Value::String(text)) => return write_text(text, out),
+            (Self::Array, Value::Array(elements)) => {
+                let mut text = String::new();
+                array(elements, &mut text).ok_or_else(|| self.refusal(value))?;
+                text
+            }
             (Self::Bytes, Value::Bytes(bytes)) => hex(bytes),
             (Self::Boolean, value) => boolean(value).ok_or_else(|| self.refusal(value))?.to_string(),
             (Self::Integer(bits), value) => {
@@ -124,6 +133,7 @@ impl ColumnKind {
             (Self::Timestamp, value) => timestamp(value).ok_or_else(|| self.refusal(value))?,
             (Self::Json | Self::Jsonb, value) => json(value).into_owned(),
             (Self::Bytes, value) => hex(plain(value).ok_or_else(|| self.refusal(value))?.as_bytes()),
+            (Self::Array, value) => return Err(self.refusal(value)),
             (Self::Text | Self::Other, value) => {
                 plain(value).ok_or_else(|| self.refusal(value))?.into_owned()
             }
@@ -142,6 +152,7 @@ impl ColumnKind {
             Self::Date => "dates, or days since 1970",
             Self::Time | Self::ZonedTime => "times, or milliseconds of a day",
             Self::Timestamp => "times, or milliseconds since 1970",
+            Self::Array => "arrays, or their text as {1,2}",
             Self::Text | Self::Bytes | Self::Json | Self::Jsonb | Self::Other => "text",
         };
         format!("it takes {takes} and got {}", value.kind_name())
@@ -280,6 +291,35 @@ pub(super) fn epoch_ms(value: &Value) -> Option<i64> {
     }
 }
 
+/// The text of an array: what its elements mean the server knows, in quotes whatever they are.
+fn array(elements: &[Value], out: &mut String) -> Option<()> {
+    out.push('{');
+    for (at, element) in elements.iter().enumerate() {
+        if at > 0 {
+            out.push(',');
+        }
+        match element {
+            Value::Null => out.push_str("NULL"),
+            Value::Array(inner) => array(inner, out)?,
+            Value::Bytes(bytes) => quoted(&hex(bytes), out),
+            other => quoted(&plain(other)?, out),
+        }
+    }
+    out.push('}');
+    Some(())
+}
+
+fn quoted(text: &str, out: &mut String) {
+    out.push('"');
+    for c in text.chars() {
+        if matches!(c, '"' | '\\') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out.push('"');
+}
+
 /// Text that is JSON is taken as such; other text becomes a JSON string.
 pub(super) fn json(value: &Value) -> Cow<'_, str> {
     match value {
@@ -287,6 +327,16 @@ pub(super) fn json(value: &Value) -> Cow<'_, str> {
             (&**text).into()
         }
         other => other.to_json().to_string().into(),
+    }
+}
+
+/// What JSON has no number for, in the server's words.
+fn beyond_numbers(value: &Value) -> Option<&'static str> {
+    match value.as_f64()? {
+        number if number.is_nan() => Some("NaN"),
+        f64::INFINITY => Some("Infinity"),
+        f64::NEG_INFINITY => Some("-Infinity"),
+        _ => None,
     }
 }
 
@@ -299,7 +349,10 @@ pub(super) fn plain(value: &Value) -> Option<Cow<'_, str>> {
         Value::Date(_) => date(value)?.into(),
         Value::Time(_) => time(value)?.into(),
         Value::Timestamp(_) => timestamp(value)?.into(),
-        other => other.to_json().to_string().into(),
+        other => match beyond_numbers(other) {
+            Some(name) => name.into(),
+            None => other.to_json().to_string().into(),
+        },
     })
 }
 
@@ -322,6 +375,8 @@ mod tests {
             ("float8", Value::Int32(2), "2"),
             ("numeric", Value::Decimal(Decimal::new(-150, 2)), "-1.50"),
             ("text", Value::Int64(5), "5"),
+            ("text", Value::Float64(f64::NAN), "NaN"),
+            ("varchar", Value::Float32(f32::NEG_INFINITY), "-Infinity"),
             ("text", Value::string("a\\b"), "a\\\\b"),
             ("bytea", Value::bytes(vec![0, 255]), "\\\\x00ff"),
             ("date", Value::Date(1), "1970-01-02"),
@@ -330,6 +385,9 @@ mod tests {
             ("jsonb", Value::string("{\"a\": 1}"), "{\"a\": 1}"),
             ("jsonb", Value::string("plain"), "\"plain\""),
             ("inet", Value::string("10.0.0.1"), "10.0.0.1"),
+            ("_int4", Value::Array(vec![Value::Int32(1), Value::Null]), "{\"1\",NULL}"),
+            ("_int4", Value::string("{1,2}"), "{1,2}"),
+            ("_date", Value::Array(vec![Value::Date(1)]), "{\"1970-01-02\"}"),
             ("int4", Value::Null, "\\N"),
         ] {
             assert_eq!(text(kind, value.clone()).as_deref(), Ok(expected), "{kind} {value:?}");
@@ -345,6 +403,7 @@ mod tests {
             ("int8", Value::Float64(0.5)),
             ("numeric", Value::string("1,5")),
             ("timestamptz", Value::Boolean(true)),
+            ("_int4", Value::Int64(1)),
         ] {
             assert!(text(kind, value.clone()).unwrap_err().contains("it takes"), "{kind} {value:?}");
         }

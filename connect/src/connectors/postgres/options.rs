@@ -85,7 +85,8 @@ pub struct PostgresSinkOptions {
     /// How to reach the database.
     #[option(flatten)]
     pub connection: Connection,
-    /// The table of a topic; `${topic}` stands for its name, and a schema may stand before it with a dot.
+    /// The table of a topic; `${topic}` stands for its name, and a schema may stand before it with a dot. A name that holds dots itself
+    /// stands in double quotes, as `public."${topic}"`.
     #[option(name = "table.name.format", default = "${topic}", group = "Table")]
     pub table_format: String,
     /// What becomes of a record whose row is there already.
@@ -182,7 +183,7 @@ pub struct PostgresSourceOptions {
     /// How to reach the database.
     #[option(flatten)]
     pub connection: Connection,
-    /// The tables that are read, each with or without its schema.
+    /// The tables that are read, each with or without its schema; a name that holds dots in double quotes.
     #[option(
         name = "table.whitelist",
         default = "",

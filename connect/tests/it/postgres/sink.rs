@@ -42,6 +42,42 @@ pub(super) const UPSERT: [(&str, &str); 4] =
     [("insert.mode", "upsert"), ("pk.mode", "record_value"), ("pk.fields", "id"), ("auto.create", "true")];
 
 #[tokio::test]
+async fn a_column_of_arrays_takes_arrays() -> Result<()> {
+    let Some(server) = Postgres::start(&[])? else { return Ok(()) };
+    let client = session(&server).await?;
+    let table =
+        "CREATE TABLE orders (id int, n int[], t text[], m float8[][], d date[], b bytea[], own int[])";
+    client.batch_execute(table).await?;
+    let mut sink = sink(&server, &[]).await?;
+    let texts = ["a", "b\"c,{}\\\n", "NULL", ""].map(Value::string);
+    let inner = |one, two| Value::Array(vec![Value::Float64(one), Value::Float64(two)]);
+    let whole = record(
+        0,
+        &[
+            ("id", Value::Int64(1)),
+            ("n", Value::Array(vec![Value::Int64(1), Value::Null, Value::string("3")])),
+            ("t", Value::Array([&texts[..], &[Value::Null]].concat())),
+            ("m", Value::Array(vec![inner(1.5, -2e300), inner(0.0, f64::NAN)])),
+            ("d", Value::Array(vec![Value::Date(1)])),
+            ("b", Value::Array(vec![Value::bytes(vec![0, 255])])),
+            ("own", Value::string("{7,8}")),
+        ],
+    );
+    let empty = record(1, &[("id", Value::Int64(2)), ("n", Value::Array(Vec::new())), ("t", Value::Null)]);
+    assert_eq!(sink.write(&[whole, empty]).await?, Written::All);
+    let wrong = record(2, &[("id", Value::Int64(3)), ("n", Value::Int64(1))]);
+    let Written::Each(fates) = sink.write(&[wrong]).await? else { panic!("it was taken") };
+    assert!(matches!(&fates[0], Outcome::Reject { why } if why.contains("it takes arrays")), "{fates:?}");
+    let expected = [
+        r#"1|{1,NULL,3}|{a,"b\"c,{}\\
+","NULL","",NULL}|{{1.5,-2e+300},{0,NaN}}|{1970-01-02}|{"\\x00ff"}|{7,8}"#,
+        "2|{}|null|null|null|null|null",
+    ];
+    assert_eq!(rows(&client, "SELECT * FROM orders ORDER BY id").await?, expected);
+    Ok(())
+}
+
+#[tokio::test]
 async fn tables_are_made_from_the_data_and_grow_with_it() -> Result<()> {
     let Some(server) = Postgres::start(&[])? else { return Ok(()) };
     let mut sink = sink(&server, &[("auto.create", "true"), ("auto.evolve", "true")]).await?;
