@@ -49,13 +49,13 @@ pub struct ConnectorOptions {
     pub errors: ErrorOptions,
 }
 
-/// In Kafka Connect's words: a connector without a name has no path in the REST API, so it could not be deleted.
-#[expect(clippy::ptr_arg, reason = "a check takes what the option is")]
 fn is_topic(name: &Option<String>) -> Result<(), String> {
     let name = name.as_deref().unwrap_or_default().trim();
     if name.is_empty() { Ok(()) } else { topics::is_name(name) }
 }
 
+/// In Kafka Connect's words: a connector without a name has no path in the REST API, so it could not be deleted.
+#[expect(clippy::ptr_arg, reason = "a check takes what the option is")]
 fn is_name(name: &String) -> Result<(), String> {
     let control: Vec<String> =
         name.chars().filter(|c| c.is_control()).map(|c| u32::from(c).to_string()).collect();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use millstream_client::TopicPartition;
 use tokio::task::JoinSet;
 
-use crate::http::requests::Sent;
+use crate::http::requests::{Hearing, Sent};
 use crate::{Origin, Outcome, Record, TaskError};
 
 /// What is under way, and what became of what was. A record whose request is under way is left with the runtime, which gives
@@ -21,10 +21,8 @@ pub(super) struct Volleys {
     numbered: u64,
     /// Whether the server did not take a record, in the write that goes on.
     troubled: bool,
-    /// What it said in that write if it took nothing of a request, for no fault of the records.
-    away: Option<TaskError>,
-    /// Whether another request of that write was answered.
-    is_heard: bool,
+    /// What to make of a server that takes nothing, in that write.
+    hearing: Hearing,
 }
 
 /// A partition from when it is assigned until it is another's.
@@ -87,13 +85,12 @@ impl Volleys {
     /// The runtime knows of all that was wrong before.
     pub(super) fn begin(&mut self) {
         self.troubled = false;
-        self.away = None;
-        self.is_heard = false;
+        self.hearing = Hearing::default();
     }
 
     /// What the server said if it took nothing, for no fault of the records.
     pub(super) fn away(&mut self) -> Option<TaskError> {
-        self.away.take().filter(|_| !self.is_heard)
+        self.hearing.away()
     }
 
     /// Whether something is wrong with one of the records, which the runtime is to hear of before more are sent.
@@ -152,8 +149,10 @@ impl Volleys {
             let (places, sent) = joined.map_err(|error| TaskError::fatal(format!("a request: {error}")))?;
             let sent = sent?;
             replayed += sent.replayed;
-            self.is_heard |= sent.away.is_none();
-            self.away = self.away.take().or(sent.away);
+            match sent.away {
+                Some(away) => self.hearing.miss(|| away),
+                None => self.hearing.hear(),
+            }
             let mut cursor = Cursor::default();
             for (place, outcome) in places.into_iter().zip(sent.outcomes) {
                 // Forgotten meanwhile where it is another's now.

@@ -29,7 +29,9 @@ fn journal_of(path: &Path) -> PathBuf {
 /// A pipe keeps whoever opens it waiting, and neither it nor a device keeps what it is given. What is not there yet will be a file.
 pub(super) fn is_regular(path: &Path) -> io::Result<()> {
     if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-        return Err(io::Error::other(format!("{} is no regular file", path.display())));
+        let why =
+            format!("{} is no regular file: the connectors stdout and exec write to others", path.display());
+        return Err(io::Error::other(why));
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Records on their way to a server that takes them by request: how many at once, in which order, how often.
 
+mod hearing;
 mod plan;
 
 use std::future::Future;
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
+pub(crate) use self::hearing::Hearing;
 use self::plan::{Plan, Step};
 use crate::{Outcome, TaskError};
 
@@ -102,7 +104,7 @@ pub(crate) async fn send_all<E, F: Future<Output = Result<Answered, E>>>(
             () = wait(pause) => {}
         }
     }
-    let (replayed, away) = (plan.replayed, plan.away());
+    let (replayed, away) = (plan.replayed, plan.hearing.away());
     Ok(Sent { outcomes: plan.outcomes().collect(), replayed, away })
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use super::{Answered, Fate, Limits};
+use super::{Answered, Fate, Hearing, Limits};
 use crate::{Outcome, TaskError};
 
 /// No wait between tries is longer, whatever their number.
@@ -49,10 +49,8 @@ pub(super) struct Plan {
     give_up_at: Instant,
     /// How many were done before.
     pub(super) replayed: u64,
-    /// Whether something was said of an operation itself, rather than of the server.
-    is_heard: bool,
-    /// What was said of the server first by an answer that ended the tries of an operation.
-    away: Option<TaskError>,
+    /// What to make of a server that takes nothing; only once the plan is finished.
+    pub(super) hearing: Hearing,
     /// Tries were used up by a server that takes nothing: no other operation would fare better.
     is_over: bool,
 }
@@ -87,8 +85,7 @@ impl Plan {
             not_before: now,
             give_up_at: now + limits.patience,
             replayed: 0,
-            is_heard: false,
-            away: None,
+            hearing: Hearing::default(),
             is_over: false,
         }
     }
@@ -223,7 +220,9 @@ impl Plan {
                 (None, Fate::Done) if is_stuck => Fate::Again(BEHIND.to_owned()),
                 (_, fate) => fate,
             };
-            self.is_heard |= !matches!(fate, Fate::Away(_));
+            if !matches!(fate, Fate::Away(_)) {
+                self.hearing.hear();
+            }
             match fate {
                 Fate::Done => self.entries[at].outcome = Some(Outcome::Ok),
                 Fate::Replayed => {
@@ -272,7 +271,7 @@ impl Plan {
         if entry.tries <= limits.retries && !is_late && !is_stuck {
             return true;
         }
-        self.away.get_or_insert_with(|| TaskError::Retry { after, why: why.to_owned() });
+        self.hearing.miss(|| TaskError::Retry { after, why: why.to_owned() });
         let put_off = Outcome::Retry { after, why: why.to_owned() };
         entry.outcome = Some(put_off.clone());
         let Some(lane) = entry.lane else { return false };
@@ -285,11 +284,6 @@ impl Plan {
             self.entries[one].outcome = Some(put_off.clone());
         }
         false
-    }
-
-    /// What to say of the server, if nothing was heard but that it takes nothing. Only once the plan is finished.
-    pub(super) fn away(&mut self) -> Option<TaskError> {
-        self.away.take().filter(|_| !self.is_heard)
     }
 
     /// What became of each operation, in order. Only once the plan is finished.

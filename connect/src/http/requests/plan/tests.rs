@@ -101,7 +101,7 @@ fn no_operation_is_to_blame_for_a_server_that_takes_nothing() {
             plan.answered(request, answer, now);
         }
         assert_eq!(plan.next(now), Step::Finished);
-        plan.away().map(|error| error.to_string())
+        plan.hearing.away().map(|error| error.to_string())
     };
     assert_eq!(said(away()).as_deref(), Some("away"));
     assert_eq!(said(Answered::Each(vec![Fate::Away("full".into())])).as_deref(), Some("away"));
