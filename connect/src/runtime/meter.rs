@@ -108,6 +108,11 @@ impl Meter {
         true
     }
 
+    /// Whether this is the state that the task is said to be in.
+    pub(crate) fn is_in(&self, state: State) -> bool {
+        self.status.lock().state == state
+    }
+
     /// All of it as of now.
     pub(crate) fn snapshot(&self) -> TaskMetrics {
         let status = self.status.lock().clone();

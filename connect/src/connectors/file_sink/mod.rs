@@ -97,7 +97,7 @@ impl Sink for FileSink {
         }
         if options.file.is_some() && context.task > 0 {
             let why = "one file cannot be written by several tasks: set tasks.max=1, or name a directory";
-            return Err(ConnectError::Refused(why.to_owned()));
+            return Err(ConnectError::Options(vec![Fault::new("tasks.max", why)]));
         }
         Ok(Box::new(FileTask { options, ids: BTreeMap::new(), lanes: BTreeMap::new(), lost: None }))
     }

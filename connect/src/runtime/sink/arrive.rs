@@ -211,6 +211,7 @@ impl SinkRun {
                 };
                 let assigned = partitions.into_iter().map(known).collect();
                 self.claim(task, assigned).await?;
+                self.is_seated = true;
             }
             Event::Revoked(revoked) => {
                 self.commit(task, Some(Instant::now() + self.seat.letting_go)).await?;

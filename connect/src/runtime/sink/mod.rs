@@ -80,6 +80,8 @@ pub(crate) struct SinkRun {
     given_up_at: Option<Instant>,
     /// The sink wants JSON as the text that it is, and no transform looks into it.
     keeps_json: bool,
+    /// The group has said what is the task's, be it nothing, and the sink has taken it on.
+    is_seated: bool,
 }
 
 struct Outage {
@@ -126,6 +128,7 @@ impl SinkRun {
             abandoned: false,
             given_up_at: None,
             keeps_json: false,
+            is_seated: false,
         })
     }
 
@@ -190,6 +193,8 @@ impl SinkRun {
             // The target is waited for, and that is told.
         } else if let Some(why) = cut_off(self.seat.consumer.outage()) {
             reporter.state(State::Degraded, Some(&why)).await;
+        } else if !self.is_seated && reporter.meter.is_in(State::Restarting) {
+            // Whether what ended it before is over will be seen when the target is opened for the first partition.
         } else if self.given_up_at.is_none_or(|at| at.elapsed() > GIVEN_UP_SHOWN) {
             reporter.state(State::Running, None).await;
         }

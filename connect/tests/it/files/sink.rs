@@ -10,7 +10,9 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use millstream_client::TopicPartition;
 use millstream_connect::data::SchemaAndValue;
-use millstream_connect::{Assigned, Origin, Record, TimestampType};
+use millstream_connect::{
+    Assigned, ConnectError, Origin, Plugin, Record, Registry, SinkContext, TimestampType,
+};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::json;
@@ -270,5 +272,16 @@ fn a_disk_that_does_not_answer_keeps_no_other_task_waiting() -> Result<()> {
     OpenOptions::new().write(true).open(lane.join(".progress"))?;
     answered?;
     assert!(runtime.block_on(stuck)?.is_err());
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_file_is_the_matter_of_one_task() -> Result<()> {
+    let registry = Registry::built_in();
+    let Ok(Plugin::Sink(sink)) = registry.find("file-sink") else { anyhow::bail!("it is no sink") };
+    let context = SinkContext { connector: "archive".to_owned(), task: 1, ..SinkContext::default() };
+    let why = sink.open(&open::config(&[("file", "/tmp/archive")]), context).await.err().context("opened")?;
+    // What no waiting mends: the task fails at once.
+    assert!(matches!(&why, ConnectError::Options(_)), "{why}");
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Sinks: every record is written or a dead letter, and offsets are committed behind that only.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use millstream_connect::herder::{State, Worker};
 
@@ -133,6 +134,33 @@ async fn bytes_that_no_converter_takes_are_dead_letters() {
     let header = |name: &str| letters[0].headers.iter().find(|(key, _)| key == name).unwrap().1.clone();
     assert_eq!(header("__connect.errors.stage"), "VALUE_CONVERTER");
     assert_eq!(header("__connect.errors.class.name"), "org.apache.kafka.connect.json.JsonConverter");
+    task.runner.stop(&task.id).await;
+}
+
+#[tokio::test]
+async fn a_task_that_is_started_again_runs_once_its_target_is_open() {
+    let topic = topic_of("texts", 1, ["a"].map(str::to_owned)).await;
+    let (name, dir) = (unique("archive"), tempfile::tempdir().unwrap());
+    let blocked = dir.path().join("blocked");
+    std::fs::write(&blocked, "a file where a directory is to be").unwrap();
+    let directory = blocked.join("files");
+    let pairs = [
+        ("connector.class", "file-sink"),
+        ("topics", topic.as_str()),
+        ("directory", directory.to_str().unwrap()),
+    ];
+    let mut task = OneTask::start(&name, &pairs, position_file(&dir)).await;
+    let mut told = Vec::new();
+    while told.iter().filter(|state| **state == State::Restarting).count() < 3 {
+        task.until_state(State::Restarting).await;
+        told.extend(task.told());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let first = told.iter().position(|state| *state == State::Restarting).unwrap();
+    assert!(!told[first..].contains(&State::Running), "{told:?}");
+    std::fs::remove_file(&blocked).unwrap();
+    task.until("the record is there", |metrics| metrics.records_written == 1).await;
+    assert_eq!(task.metrics().state, State::Running);
     task.runner.stop(&task.id).await;
 }
 

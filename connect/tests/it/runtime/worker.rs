@@ -20,7 +20,7 @@ pub(crate) struct OneTask {
     pub(crate) id: TaskId,
     pub(crate) start: TaskStart,
     /// What the herder would hear: a task whose herder is gone ends.
-    _events: mpsc::Receiver<TaskEvent>,
+    events: mpsc::Receiver<TaskEvent>,
 }
 
 pub(crate) fn config(pairs: &[(&str, &str)]) -> Config {
@@ -63,7 +63,18 @@ impl OneTask {
             paused: false,
         };
         runner.start(start.clone()).await;
-        Self { runner, id, start, _events: events }
+        Self { runner, id, start, events }
+    }
+
+    /// The states that were told since this was last asked.
+    pub(crate) fn told(&mut self) -> Vec<State> {
+        let mut told = Vec::new();
+        while let Ok(event) = self.events.try_recv() {
+            if let TaskEvent::State { state, .. } = event {
+                told.push(state);
+            }
+        }
+        told
     }
 
     /// One more task beside it, on the same worker.
