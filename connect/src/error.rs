@@ -11,6 +11,18 @@ pub enum ConnectError {
     /// What it connects to refuses; the text says what to do.
     #[error("{0}")]
     Refused(String),
+    /// What it connects to cannot be reached, or takes nothing for now: a task waits for it, as one that runs does.
+    #[error("{0}")]
+    Away(String),
+}
+
+impl From<TaskError> for ConnectError {
+    fn from(error: TaskError) -> Self {
+        match error {
+            TaskError::Retry { why, .. } => Self::Away(why),
+            TaskError::Rejected { why } | TaskError::Fatal { why } => Self::Refused(why),
+        }
+    }
 }
 
 /// Why a task cannot go on as it is.

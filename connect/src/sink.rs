@@ -52,7 +52,7 @@ pub trait Sink: Send + Sync + 'static {
     /// Makes a task ready to write.
     ///
     /// # Errors
-    /// The other side refuses; the text says what to do.
+    /// The other side refuses; the text says what to do. Or it is away, and is waited for.
     async fn open(options: Self::Options, context: SinkContext) -> Result<Box<dyn SinkTask>, ConnectError>;
 }
 

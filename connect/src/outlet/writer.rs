@@ -99,7 +99,7 @@ impl Writer {
                     return Ok(task);
                 }
                 Err(error @ ConnectError::Options(_)) => return Err(Ended(error.to_string())),
-                Err(ConnectError::Refused(why)) => self.out(None, &why)?,
+                Err(ConnectError::Refused(why) | ConnectError::Away(why)) => self.out(None, &why)?,
             }
             if let Some((_, until)) = self.outage {
                 tokio::time::sleep_until(until.into()).await;

@@ -23,9 +23,12 @@ pub enum RunError {
     /// The positions cannot be read or stored.
     #[error(transparent)]
     Positions(#[from] PositionError),
-    /// The other side cannot be reached.
+    /// The other side refuses.
     #[error("{0}")]
     Refused(String),
+    /// The other side cannot be reached, or takes nothing for now: it is waited for.
+    #[error("{0}")]
+    Away(String),
 }
 
 impl RunError {
@@ -34,7 +37,7 @@ impl RunError {
         match self {
             Self::Config(_) | Self::Fatal(_) | Self::Halted(_) => false,
             Self::Client(error) => !matches!(error, millstream_client::Error::Config(_)),
-            Self::Positions(_) | Self::Refused(_) => true,
+            Self::Positions(_) | Self::Refused(_) | Self::Away(_) => true,
         }
     }
 }
@@ -44,6 +47,7 @@ impl From<ConnectError> for RunError {
         match error {
             ConnectError::Options(faults) => Self::Config(faults),
             ConnectError::Refused(why) => Self::Refused(why),
+            ConnectError::Away(why) => Self::Away(why),
         }
     }
 }
@@ -51,7 +55,7 @@ impl From<ConnectError> for RunError {
 impl From<TaskError> for RunError {
     fn from(error: TaskError) -> Self {
         match error {
-            TaskError::Retry { why, .. } => Self::Refused(why),
+            TaskError::Retry { why, .. } => Self::Away(why),
             TaskError::Rejected { why } | TaskError::Fatal { why } => Self::Fatal(why),
         }
     }

@@ -14,7 +14,7 @@ use super::backoff::{Attempts, RetryBudget};
 use super::clients::Clients;
 use super::conversion::Conversion;
 use super::environment::{Control, Environment, Reporter, changed};
-use super::options::ConnectorOptions;
+use super::options::{ConnectorOptions, ErrorOptions};
 use super::sink::SinkRun;
 use super::source::SourceRun;
 use super::validate::strange_references;
@@ -42,9 +42,10 @@ pub(super) struct TaskLife {
 impl TaskLife {
     /// Lives until it is told to stop.
     pub(super) async fn live(self, mut control: watch::Receiver<Control>) {
-        let budget =
+        let restarts =
             RetryBudget { timeout: Some(self.shared.options.restart_timeout), delay_max: RESTART_MAX };
-        let mut attempts: Option<Attempts> = None;
+        // Of a target that is away, or of what else ends a run: the one uses up nothing of the other.
+        let mut attempts: Option<(bool, Attempts)> = None;
         for fault in strange_references(&self.start.config) {
             tracing::warn!(task = %self.start.id, "{fault}");
         }
@@ -56,35 +57,36 @@ impl TaskLife {
             if now - begun > STEADY {
                 attempts = None;
             }
-            let attempts = attempts.get_or_insert_with(|| Attempts::begin(now));
+            let is_away = matches!(error, RunError::Away(_));
+            if attempts.is_none_or(|(was_away, _)| was_away != is_away) {
+                attempts = None;
+            }
+            let (_, attempts) = attempts.get_or_insert_with(|| (is_away, Attempts::begin(now)));
+            let budget = if is_away { self.patience() } else { restarts };
             let again = if error.may_pass() {
                 budget.next(attempts, Duration::ZERO, now, rand::random())
             } else {
                 None
             };
-            let why = error.to_string();
-            let told = match (again, &error) {
-                (Some(at), _) => {
-                    let why = format!("{why}; tried again in {:.1} s", (at - now).as_secs_f64());
-                    self.reporter.state(State::Restarting, Some(&why)).await;
-                    tokio::select! {
-                        now = changed(&mut control) => now,
-                        () = sleep_until(at.into()) => *control.borrow(),
-                    }
-                }
-                (None, RunError::Halted(_)) => {
-                    self.reporter.state(State::Halted, Some(&why)).await;
-                    changed(&mut control).await
-                }
-                (None, _) => {
-                    self.reporter.state(State::Failed, Some(&why)).await;
-                    changed(&mut control).await
-                }
+            let (state, why) = standing(&error, again.map(|at| at - now));
+            self.reporter.state(state, Some(&why)).await;
+            let told = match again {
+                Some(at) => tokio::select! {
+                    now = changed(&mut control) => now,
+                    () = sleep_until(at.into()) => *control.borrow(),
+                },
+                None => changed(&mut control).await,
             };
             if told.stop {
                 return;
             }
         }
+    }
+
+    /// How long a target that is away is waited for: as by a task that runs.
+    fn patience(&self) -> RetryBudget {
+        let unread = RetryBudget { timeout: None, delay_max: RESTART_MAX };
+        ErrorOptions::read(&Given::new(&self.start.config)).map_or(unread, |options| options.target_budget())
     }
 
     /// One attempt, which ends `graceful` after it was told to at the latest. `None`: it was told to, and did not end by then.
@@ -174,6 +176,19 @@ impl TaskLife {
         let own =
             self.start.config.iter().filter(|(name, value)| self.start.connector.get(*name) != Some(value));
         own.map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+}
+
+/// What is told of a task whose run has ended like this, and which is tried again after a while, or not.
+fn standing(error: &RunError, again: Option<Duration>) -> (State, String) {
+    match (error, again) {
+        (RunError::Away(why), Some(_)) => (State::Degraded, why.clone()),
+        (RunError::Away(why), None) => (State::Halted, format!("errors.retry.timeout is over: {why}")),
+        (RunError::Halted(why), None) => (State::Halted, why.clone()),
+        (error, Some(wait)) => {
+            (State::Restarting, format!("{error}; tried again in {:.1} s", wait.as_secs_f64()))
+        }
+        (error, None) => (State::Failed, error.to_string()),
     }
 }
 

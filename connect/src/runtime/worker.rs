@@ -37,7 +37,8 @@ pub struct WorkerOptions {
     /// How long a task may take to end when it is told to.
     #[option(name = "task.shutdown.graceful.timeout.ms", default = 5000, importance = "low")]
     pub graceful: Duration,
-    /// How long a task that ends with an error that may pass is started again before it has failed.
+    /// How long a task that ends with an error that may pass is started again before it has failed. What it writes to is waited for
+    /// as `errors.retry.timeout` of its connector says.
     #[option(name = "task.restart.timeout.ms", default = 600000, importance = "low")]
     pub restart_timeout: Duration,
     /// What the records of all tasks may take in memory, in bytes.

@@ -88,23 +88,21 @@ pub(super) async fn put_template(
     server: &Server,
     options: &TargetOptions,
     context: &SinkContext,
-) -> Result<(), String> {
+) -> Result<(), TaskError> {
     let Some(file) = &options.template else { return Ok(()) };
-    let text = tokio::fs::read_to_string(file).await;
-    let text = text.map_err(|error| format!("index.template.file {}: {error}", file.display()))?;
-    let template: Value = serde_json::from_str(&text)
-        .map_err(|error| format!("index.template.file {}: no JSON: {error}", file.display()))?;
+    let wrong = |why: String| TaskError::fatal(format!("index.template.file {}: {why}", file.display()));
+    let text = tokio::fs::read_to_string(file).await.map_err(|error| wrong(error.to_string()))?;
+    let template: Value = serde_json::from_str(&text).map_err(|error| wrong(format!("no JSON: {error}")))?;
     let name = options.template_name.as_deref().unwrap_or(&context.connector);
     let path = ["_index_template", name];
-    let said = |error: TaskError| error.to_string();
     if !options.template_overwrite {
-        let there = ask(server, Method::HEAD, &path, None).await.map_err(said)?;
+        let there = ask(server, Method::HEAD, &path, None).await?;
         if there.status.is_success() {
             return Ok(());
         }
     }
-    let put = ask(server, Method::PUT, &path, Some(&template)).await.map_err(said)?;
-    made(&format!("index template {name}"), &put).map_err(said)
+    let put = ask(server, Method::PUT, &path, Some(&template)).await?;
+    made(&format!("index template {name}"), &put)
 }
 
 async fn ask(

@@ -62,8 +62,7 @@ impl Sink for ElasticsearchSink {
         options: ElasticsearchOptions,
         context: SinkContext,
     ) -> Result<Box<dyn SinkTask>, ConnectError> {
-        let task = task::ElasticsearchTask::open(options, &context).await.map_err(ConnectError::Refused)?;
-        Ok(Box::new(task))
+        Ok(Box::new(task::ElasticsearchTask::open(options, &context).await?))
     }
 }
 

@@ -41,8 +41,11 @@ pub(super) struct ElasticsearchTask {
 }
 
 impl ElasticsearchTask {
-    pub(super) async fn open(options: ElasticsearchOptions, context: &SinkContext) -> Result<Self, String> {
-        let server = Server::new(&options.connection)?;
+    pub(super) async fn open(
+        options: ElasticsearchOptions,
+        context: &SinkContext,
+    ) -> Result<Self, TaskError> {
+        let server = Server::new(&options.connection).map_err(TaskError::fatal)?;
         put_template(&server, &options.target, context).await?;
         let requests = &options.requests;
         let limits = Limits {
@@ -53,7 +56,7 @@ impl ElasticsearchTask {
             backoff: requests.backoff,
             patience: requests.patience,
         };
-        let preparation = Preparation::new(options.clone())?;
+        let preparation = Preparation::new(options.clone()).map_err(TaskError::fatal)?;
         let server = Arc::new(server);
         Ok(Self {
             bulk: Arc::new(Bulk::new(Arc::clone(&server), preparation.is_repeatable())),

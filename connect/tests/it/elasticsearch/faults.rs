@@ -1,9 +1,9 @@
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use millstream_client::TopicPartition;
 use millstream_connect::data::{Map, Schema, SchemaAndValue, Struct, Value};
-use millstream_connect::{Assigned, Outcome, Record, SinkTask, TaskError, Written};
+use millstream_connect::{Assigned, ConnectError, Outcome, Record, SinkTask, TaskError, Written};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -316,6 +316,26 @@ async fn doctor_says_what_is_there_and_what_is_wrong() -> Result<()> {
     for (url, said) in [(&server.url(), "faulty 0.1"), (&nobody, "cannot be reached")] {
         let findings = open::check("elasticsearch", &[("connection.url", url)]).await?;
         assert!(findings.iter().any(|finding| finding.said.contains(said)), "{findings:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_when_its_template_is_put_is_waited_for_and_a_template_that_is_none_is_not()
+-> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let file = dir.path().join("template.json");
+    // Whoever listened there is gone.
+    let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let options = [
+        ("connection.url", &*format!("http://{address}")),
+        ("index.template.file", &*file.display().to_string()),
+    ];
+    for (template, is_waited_for) in [("{}", true), ("none", false)] {
+        std::fs::write(&file, template)?;
+        let Err(error) = open::sink("elasticsearch", &options).await else { bail!("it is open") };
+        let is_away = matches!(error.downcast_ref(), Some(ConnectError::Away(_)));
+        assert_eq!(is_away, is_waited_for, "{error:?}");
     }
     Ok(())
 }

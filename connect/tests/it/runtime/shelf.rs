@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use millstream_client::TopicPartition;
 use millstream_connect::options::{Options, Secret};
 use millstream_connect::{
-    About, ConnectError, Outcome, Record, Replay, Sink, SinkContext, SinkTask, TaskError, Written,
+    About, Assigned, ConnectError, Outcome, Record, Replay, Sink, SinkContext, SinkTask, TaskError, Written,
     async_trait,
 };
 use parking_lot::Mutex;
@@ -40,8 +41,21 @@ pub(crate) struct Behaviour {
     pub(crate) flush_failures: u32,
     /// Never answers a flush.
     pub(crate) flush_hangs: bool,
+    /// Cannot be reached by a task that opens it, or is told its partitions.
+    pub(crate) shut: Option<Shut>,
     /// Texts with this in them are to be sent again.
     pub(crate) busy: Option<String>,
+}
+
+/// How a shelf answers a task that is not writing yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shut {
+    /// Nobody answers a task that opens it.
+    AtOpen,
+    /// Nobody answers a task that is told its partitions.
+    Assigned,
+    /// Somebody answers, and refuses.
+    Refusing,
 }
 
 impl ShelfState {
@@ -76,12 +90,25 @@ impl Sink for Shelf {
     const REPLAY: Replay = Replay::Appends;
 
     async fn open(options: ShelfOptions, _: SinkContext) -> Result<Box<dyn SinkTask>, ConnectError> {
-        Ok(Box::new(ShelfTask(ShelfState::named(&options.shelf), options.key)))
+        let shelf = ShelfState::named(&options.shelf);
+        match shelf.behaviour.lock().shut {
+            Some(Shut::AtOpen) => return Err(ConnectError::Away("nobody opens".into())),
+            Some(Shut::Refusing) => return Err(ConnectError::Refused("not to you".into())),
+            Some(Shut::Assigned) | None => {}
+        }
+        Ok(Box::new(ShelfTask(shelf, options.key)))
     }
 }
 
 #[async_trait]
 impl SinkTask for ShelfTask {
+    async fn assigned(&mut self, _: &[Assigned]) -> Result<BTreeMap<TopicPartition, i64>, TaskError> {
+        match self.0.behaviour.lock().shut {
+            Some(Shut::Assigned) => Err(TaskError::retry("nobody opens")),
+            _ => Ok(BTreeMap::new()),
+        }
+    }
+
     async fn write(&mut self, records: &[Record]) -> Result<Written, TaskError> {
         while self.0.behaviour.lock().hangs {
             tokio::time::sleep(Duration::from_millis(20)).await;
