@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -217,10 +218,6 @@ pub(super) fn has_reference(text: &str) -> bool {
 /// What looks like a reference and is none, by its words: of a provider that is not there, or of one that is there without what it
 /// needs. It stays as it is, as with Kafka Connect.
 pub(crate) fn strangers(text: &str) -> Vec<&str> {
-    let places = text.match_indices("${").filter_map(|(start, _)| {
-        let end = start + text[start..].find('}')?;
-        Some((&text[start..=end], &text[start + 2..end]))
-    });
     let is_strange = |inside: &str| {
         let Some((provider, rest)) = inside.split_once(':') else { return false };
         let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
@@ -229,27 +226,27 @@ pub(crate) fn strangers(text: &str) -> Vec<&str> {
         !provider.is_empty()
             && provider.chars().all(is_name)
             && !is_shells
-            && !PLACES.contains(&provider)
+            && !FILLED_IN.contains(&provider)
             && parse(inside).is_none()
     };
-    places.filter(|(_, inside)| is_strange(inside)).map(|(whole, _)| whole).collect()
+    places(text).filter(|(_, inside)| is_strange(inside)).map(|(at, _)| &text[at]).collect()
 }
 
 /// What connectors fill in by such a place, a record at a time.
-const PLACES: [&str; 2] = ["time", "value"];
+const FILLED_IN: [&str; 2] = ["time", "value"];
 
 /// What stands before the first reference, the reference, and what stands after it. Other `${...}` are left alone: topic names and
 /// patterns of connectors have them.
 fn next_reference(text: &str) -> Option<(&str, Reference<'_>, &str)> {
-    let mut from = 0;
-    while let Some(start) = text[from..].find("${").map(|at| from + at) {
+    places(text).find_map(|(at, inside)| Some((&text[..at.start], parse(inside)?, &text[at.end..])))
+}
+
+/// Where `${...}` stand, and what is in their braces.
+fn places(text: &str) -> impl Iterator<Item = (Range<usize>, &str)> {
+    text.match_indices("${").filter_map(|(start, _)| {
         let end = start + text[start..].find('}')?;
-        if let Some(reference) = parse(&text[start + 2..end]) {
-            return Some((&text[..start], reference, &text[end + 1..]));
-        }
-        from = start + 2;
-    }
-    None
+        Some((start..end + 1, &text[start + 2..end]))
+    })
 }
 
 fn parse(inside: &str) -> Option<Reference<'_>> {

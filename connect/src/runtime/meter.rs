@@ -108,9 +108,9 @@ impl Meter {
         true
     }
 
-    /// Whether this is the state that the task is said to be in.
-    pub(crate) fn is_in(&self, state: State) -> bool {
-        self.status.lock().state == state
+    /// The state that the task is said to be in.
+    pub(crate) fn state(&self) -> State {
+        self.status.lock().state
     }
 
     /// All of it as of now.

@@ -58,9 +58,7 @@ impl TaskLife {
                 attempts = None;
             }
             let is_away = matches!(error, RunError::Away(_));
-            if attempts.is_none_or(|(was_away, _)| was_away != is_away) {
-                attempts = None;
-            }
+            attempts = attempts.filter(|(was_away, _)| *was_away == is_away);
             let (_, attempts) = attempts.get_or_insert_with(|| (is_away, Attempts::begin(now)));
             let budget = if is_away { self.patience() } else { restarts };
             let again = if error.may_pass() {

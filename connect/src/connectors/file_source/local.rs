@@ -35,25 +35,11 @@ impl LocalDisk {
     /// What the patterns name, and what of it cannot be followed, and why.
     pub(super) fn paths(&self) -> (Vec<PathBuf>, BTreeMap<PathBuf, String>) {
         let (mut paths, mut unfit) = (Vec::new(), BTreeMap::new());
-        for pattern in &self.patterns {
-            // A name with a bracket in it is a name first of all.
-            match fs::metadata(pattern) {
-                Ok(found) if found.is_file() => paths.push(PathBuf::from(pattern)),
-                Ok(_) => {
-                    unfit.insert(PathBuf::from(pattern), "it is no regular file".to_owned());
-                }
-                Err(why) if why.kind() == io::ErrorKind::PermissionDenied => {
-                    unfit.insert(PathBuf::from(pattern), why.to_string());
-                }
-                Err(_) => {
-                    for found in pattern::paths(pattern) {
-                        match found {
-                            Ok(path) => paths.push(path),
-                            Err((directory, why)) => {
-                                unfit.insert(directory, why.to_string());
-                            }
-                        }
-                    }
+        for named in self.patterns.iter().flat_map(|pattern| pattern::paths(pattern)) {
+            match named {
+                Ok(path) => paths.push(path),
+                Err((path, why)) => {
+                    unfit.insert(path, why.to_string());
                 }
             }
         }

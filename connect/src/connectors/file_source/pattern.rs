@@ -9,8 +9,22 @@ use glob::{MatchOptions, Pattern};
 /// What stands for any number of directories.
 const ANY_DEPTH: &str = "**";
 
-/// What a pattern names, of whatever kind; of a directory that cannot be read, why not.
-pub(super) fn paths(pattern: &str) -> Vec<Result<PathBuf, (PathBuf, io::Error)>> {
+/// A path, or one that cannot be followed and why.
+type Named = Result<PathBuf, (PathBuf, io::Error)>;
+
+/// What a pattern names. A name with a bracket in it is a name first of all, of a file and nothing else.
+pub(super) fn paths(pattern: &str) -> Vec<Named> {
+    let why = match fs::metadata(pattern) {
+        Ok(found) if found.is_file() => return vec![Ok(pattern.into())],
+        Ok(_) => io::Error::other("it is no regular file"),
+        Err(why) if why.kind() == io::ErrorKind::PermissionDenied => why,
+        Err(_) => return matched(pattern),
+    };
+    vec![Err((pattern.into(), why))]
+}
+
+/// What matches a pattern, of whatever kind; of a directory that cannot be read, why not.
+fn matched(pattern: &str) -> Vec<Named> {
     let parts: Vec<Component<'_>> = Path::new(pattern).components().collect();
     // `glob` follows links below `**` round and round.
     let Some(at) = parts.iter().position(|part| part.as_os_str() == ANY_DEPTH) else {
@@ -34,7 +48,7 @@ pub(super) fn paths(pattern: &str) -> Vec<Result<PathBuf, (PathBuf, io::Error)>>
     found
 }
 
-fn globbed(pattern: &str) -> Vec<Result<PathBuf, (PathBuf, io::Error)>> {
+fn globbed(pattern: &str) -> Vec<Named> {
     let shut = |error: glob::GlobError| (error.path().to_owned(), io::Error::from(error));
     glob::glob(pattern).into_iter().flatten().map(|found| found.map_err(shut)).collect()
 }
@@ -44,7 +58,7 @@ struct Walk<'a> {
     root: &'a Path,
     /// What is looked for, from there on.
     below: &'a Pattern,
-    found: &'a mut Vec<Result<PathBuf, (PathBuf, io::Error)>>,
+    found: &'a mut Vec<Named>,
 }
 
 impl Walk<'_> {

@@ -193,9 +193,7 @@ impl SinkRun {
             // The target is waited for, and that is told.
         } else if let Some(why) = cut_off(self.seat.consumer.outage()) {
             reporter.state(State::Degraded, Some(&why)).await;
-        } else if !self.is_seated
-            && [State::Restarting, State::Degraded].into_iter().any(|state| reporter.meter.is_in(state))
-        {
+        } else if !self.is_seated && matches!(reporter.meter.state(), State::Restarting | State::Degraded) {
             // Whether what ended it before is over will be seen when the target is opened for the first partition.
         } else if self.given_up_at.is_none_or(|at| at.elapsed() > GIVEN_UP_SHOWN) {
             reporter.state(State::Running, None).await;
